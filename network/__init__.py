@@ -1,0 +1,1 @@
+"""The deblurring networks: definitions, weights, training, evaluation and export."""

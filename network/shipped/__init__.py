@@ -1,0 +1,1 @@
+"""Networks and weights that come with the package (see :mod:`network.catalogue`)."""

@@ -1,0 +1,1 @@
+"""Decode, deblur, encode: the streaming pipeline and the command line."""

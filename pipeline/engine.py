@@ -1,0 +1,67 @@
+"""What the pipeline asks of a deblurring engine, whichever library runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from network.planes import PlaneBatch, PlaneSpec
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine is, as reports state it.
+
+    Attributes:
+        backend: The library and its version, such as ``OpenVINO 2026.4.1``.
+        device: What it runs on, such as a processor's name.
+        precision: The arithmetic of the network: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        network: The network's name, such as ``idc-rt``.
+        digest: SHA-256 of the weights, hexadecimal; empty for a network without weights.
+    """
+
+    backend: str
+    device: str
+    precision: str
+    network: str
+    digest: str
+
+
+class Engine(Protocol):
+    """Deblurs batches of planes.
+
+    The caller owns the order: batches of one stream come one after the other, and ``reset`` is called where the
+    stream is cut. An engine is used by one thread at a time.
+    """
+
+    @property
+    def info(self) -> EngineInfo:
+        """What this engine is."""
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        """Allocates a batch in the memory that this engine reads and writes fastest.
+
+        The caller keeps it and may fill and pass it to ``run`` any number of times.
+
+        Args:
+            spec: What the frames are.
+            batch: Frames in the batch, at least 1.
+
+        Raises:
+            pipeline.errors.EngineError: If the engine can't take such frames.
+        """
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        """Deblurs ``batch`` into ``out``, both made by ``buffers`` for the same spec and size.
+
+        Args:
+            batch: The blurred frames; left as they are.
+            out: Overwritten with the deblurred frames.
+
+        Raises:
+            pipeline.errors.EngineError: If the frames can't be processed.
+        """
+
+    def reset(self) -> None:
+        """Forgets the stream: the next frame does not follow on the last one."""
