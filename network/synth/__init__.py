@@ -1,0 +1,1 @@
+"""Pairs of blurred and sharp pictures, synthesised from sharp footage alone."""

@@ -1,0 +1,122 @@
+"""What a camera does to a picture besides motion: tone, noise, defocus, compression."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import av
+import cv2
+import numpy as np
+
+from network.synth.render import to_codes
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from network.synth.profile import BlurProfile
+
+    FloatArray = NDArray[np.float32]
+    Picture = NDArray[np.uint8]
+
+
+def raise_highlights(rng: Generator, scene: FloatArray) -> FloatArray:
+    """Scales light above a threshold by 2 to 8, so that lamps and skies saturate as they do before a real sensor."""
+    threshold = np.float32(rng.uniform(0.6, 0.95))
+    gain = np.float32(rng.uniform(2, 8))
+    return scene + np.maximum(scene - threshold, 0) * (gain - 1) / (1 - threshold)
+
+
+def defocus(rng: Generator, linear: FloatArray) -> FloatArray:
+    """A mild Gaussian blur of 0.3 to 1.0 pixels."""
+    result: FloatArray = cv2.GaussianBlur(linear, (0, 0), rng.uniform(0.3, 1.0))
+    return result
+
+
+def sensor_noise(rng: Generator, linear: FloatArray, strength: float) -> FloatArray:
+    """Adds Poisson-Gaussian noise: variance grows with light, over a floor.
+
+    Args:
+        rng: Source of randomness.
+        linear: Linear light, (H, W, 3).
+        strength: Standard deviation at mid grey of the full scale.
+    """
+    deviation = strength * np.sqrt(0.15 + 0.85 * np.clip(linear, 0, 1) / 0.5)
+    noise = rng.standard_normal(linear.shape, np.float32)
+    return linear + noise * deviation.astype(np.float32)
+
+
+def develop(linear: FloatArray, contrast: float) -> FloatArray:
+    """Tone curve and sRGB: codes in [0, 255], float32.
+
+    Args:
+        linear: Linear light, (H, W, 3).
+        contrast: 0 is plain sRGB; up to 1 blends in a smooth S-curve, as cameras apply it.
+    """
+    codes = to_codes(linear)
+    if contrast:
+        x = codes / 255
+        codes = ((1 - contrast) * x + contrast * x * x * (3 - 2 * x)) * np.float32(255)
+    return codes
+
+
+def quantised(codes: FloatArray) -> Picture:
+    """Rounded 8-bit codes."""
+    result: Picture = np.clip(np.rint(codes), 0, 255).astype(np.uint8)
+    return result
+
+
+def compressed(rng: Generator, picture: Picture) -> Picture:
+    """The picture after JPEG or one intra frame of H.264, of random quality.
+
+    Args:
+        rng: Source of randomness.
+        picture: RGB, (H, W, 3), even height and width.
+    """
+    if rng.random() < 0.6:
+        quality = int(rng.integers(65, 97))
+        _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        decoded: Picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        return np.ascontiguousarray(decoded[..., ::-1])
+    return _h264(picture, int(rng.integers(16, 29)))
+
+
+def _h264(picture: Picture, crf: int) -> Picture:
+    height, width = picture.shape[:2]
+    stream_file = io.BytesIO()
+    with av.open(stream_file, "w", format="nut") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": str(crf), "preset": "ultrafast", "tune": "zerolatency", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            container.mux(packet)
+    stream_file.seek(0)
+    with av.open(stream_file) as container:
+        decoded: Picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    return decoded
+
+
+def photograph(
+    rng: Generator, blurred: FloatArray, sharp: FloatArray, profile: BlurProfile
+) -> tuple[Picture, Picture]:
+    """Both sides of a pair through the same tone curve; defocus, noise and compression on the blurred side alone.
+
+    Args:
+        rng: Source of randomness.
+        blurred: Linear light, (H, W, 3).
+        sharp: Likewise.
+        profile: Shares and strengths.
+
+    Returns:
+        Blurred and sharp picture, uint8 RGB.
+    """
+    contrast = rng.uniform(0, 0.6) if rng.random() < 0.5 else 0.0
+    if rng.random() < profile.defocus:
+        blurred = defocus(rng, blurred)
+    if rng.random() < 0.6:
+        blurred = sensor_noise(rng, blurred, profile.noise * rng.uniform(0, 1) ** 2)
+    picture = quantised(develop(blurred, contrast))
+    if rng.random() < profile.compression:
+        picture = compressed(rng, picture)
+    return picture, quantised(develop(sharp, contrast))

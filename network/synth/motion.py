@@ -1,0 +1,133 @@
+"""Smooth random motion of a camera or an object during one exposure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+
+    from network.synth.profile import BlurProfile
+
+    FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Where each pixel of the sharp picture is read from, at each sub-frame of the exposure.
+
+    Attributes:
+        shift: (sub-frames, 2), x and y in pixels. The middle row is zero: the sharp picture is the middle of the
+            exposure.
+        warp: (sub-frames, 4): roll, zoom, tilt in x, tilt in y, each in pixels at the picture's corner.
+        depth: (height, width) factors of the shift, mean 1 (parallax), or None where the scene is flat.
+        vanishing: x and y about which roll and zoom act, in pixels.
+    """
+
+    shift: FloatArray
+    warp: FloatArray
+    depth: FloatArray | None
+    vanishing: tuple[float, float]
+
+    def maps(self, index: int, height: int, width: int) -> tuple[FloatArray, FloatArray]:
+        """Coordinates to read from at one sub-frame, as cv2.remap takes them.
+
+        Args:
+            index: Of the sub-frame.
+            height: Of the picture.
+            width: Of the picture.
+
+        Returns:
+            x and y, each float32 (height, width).
+        """
+        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        depth = 1.0 if self.depth is None else self.depth
+        move_x, move_y = self.shift[index]
+        map_x, map_y = x + move_x * depth, y + move_y * depth
+        if self.warp[index].any():
+            radius = np.float32(np.hypot(width, height) / 2)
+            u, v = (x - self.vanishing[0]) / radius, (y - self.vanishing[1]) / radius
+            roll, zoom, tilt_x, tilt_y = self.warp[index]
+            tilt = tilt_x * u + tilt_y * v
+            map_x += zoom * u - roll * v + tilt * u
+            map_y += zoom * v + roll * u + tilt * v
+        return map_x.astype(np.float32, copy=False), map_y.astype(np.float32, copy=False)
+
+
+def smooth_path(rng: Generator, times: NDArray[Any], vibration: float) -> NDArray[np.float64]:
+    """A smooth random path through zero at time zero, of length 1.
+
+    Velocity, acceleration and, for shaking hands and engines, an oscillation of random frequency.
+
+    Args:
+        rng: Source of randomness.
+        times: Instants in [-0.5, 0.5], the middle one 0.
+        vibration: Amplitude of the oscillation relative to the path.
+
+    Returns:
+        (len(times), 2) positions.
+    """
+    angle = rng.uniform(0, 2 * np.pi)
+    velocity = np.array([np.cos(angle), np.sin(angle)])
+    acceleration = rng.normal(0, 0.6, 2)
+    amplitude = rng.normal(0, vibration, 2)
+    frequency, phase = rng.uniform(0.7, 2.5), rng.uniform(0, 2 * np.pi, 2)
+    t = times[:, None]
+    path = velocity * t + acceleration * t**2
+    path += amplitude * (np.sin(2 * np.pi * frequency * t + phase) - np.sin(phase))
+    length = np.linalg.norm(np.diff(path, axis=0), axis=1).sum()
+    result: NDArray[np.float64] = path / max(length, 1e-9)
+    return result
+
+
+def sub_frames(length: float) -> int:
+    """An odd number of sub-frames, 5 to 41, about two a pixel of path: finer steps can't be told apart."""
+    return min(41, max(5, 2 * round(length) + 1))
+
+
+def camera_motion(
+    rng: Generator, profile: BlurProfile, length: float, frames: int, height: int, width: int
+) -> Motion:
+    """A camera's motion whose mean path over the picture is ``length``.
+
+    Args:
+        rng: Source of randomness.
+        profile: Relative strengths of the kinds of motion.
+        length: Mean path of a pixel in pixels.
+        frames: Sub-frames, odd.
+        height: Of the picture.
+        width: Of the picture.
+    """
+    times = np.linspace(-0.5, 0.5, frames)
+    shift = smooth_path(rng, times, profile.vibration) * profile.shift * rng.uniform(0.3, 1)
+    # Most footage has one dominant kind of warp; squaring uniform numbers makes the others small.
+    strengths = np.array([profile.roll, profile.zoom, profile.tilt, profile.tilt]) * rng.uniform(-1, 1, 4)
+    strengths *= rng.uniform(0, 1, 4)
+    warp = np.stack([smooth_path(rng, times, profile.vibration)[:, 0] for _ in strengths], axis=1) * strengths
+    # The mean radius is about 2/3 of the corner's, so a warp moves the mean pixel by 2/3 of its value.
+    path = np.linalg.norm(np.diff(shift, axis=0), axis=1).sum() + 2 / 3 * np.abs(np.diff(warp, axis=0)).sum(0).max()
+    scale = length / max(path, 1e-9)
+    depth = _random_depth(rng, profile.parallax, height, width) if profile.parallax else None
+    vanishing = (width * rng.uniform(0.2, 0.8), height * rng.uniform(0.2, 0.8))
+    return Motion((shift * scale).astype(np.float32), (warp * scale).astype(np.float32), depth, vanishing)
+
+
+def object_motion(rng: Generator, profile: BlurProfile, length: float, frames: int) -> Motion:
+    """An object's motion: translation and roll, independent of the camera's."""
+    times = np.linspace(-0.5, 0.5, frames)
+    shift = smooth_path(rng, times, profile.vibration) * length
+    warp = np.zeros((frames, 4), np.float32)
+    return Motion(shift.astype(np.float32), warp, None, (0.0, 0.0))
+
+
+def _random_depth(rng: Generator, parallax: float, height: int, width: int) -> FloatArray:
+    """Smooth random factors with mean 1: a few random values, enlarged."""
+    grid = rng.uniform(-1, 1, (int(rng.integers(2, 5)), int(rng.integers(2, 5)))).astype(np.float32)
+    depth = 1 + parallax * rng.uniform(0, 1) * cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    result: FloatArray = np.clip(depth, 0.1, 3.0).astype(np.float32)
+    return result / result.mean(dtype=np.float32)
