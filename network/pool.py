@@ -1,0 +1,79 @@
+"""Training batches from pools of pairs on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from network.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+
+class Pool:
+    """Shards of pairs, memory-mapped.
+
+    Args:
+        folders: Each made by ``deblur synth``.
+
+    Raises:
+        DataError: If a folder has no shard, or a shard is damaged.
+    """
+
+    def __init__(self, folders: list[Path]) -> None:
+        self.shards: list[NDArray[np.uint8]] = []
+        names = hashlib.sha256()
+        for folder in folders:
+            paths = sorted(folder.glob("pairs_*.npy"))
+            if not paths:
+                raise DataError(f"{folder} holds no pool of pairs; make one with 'deblur synth'")
+            for path in paths:
+                try:
+                    shard = np.load(path, mmap_mode="r")
+                except (ValueError, OSError) as error:
+                    raise DataError(f"{path} is damaged ({error}); delete it and run 'deblur synth' again") from error
+                if shard.ndim != 5 or shard.shape[1] != 2 or shard.shape[4] != 3 or shard.dtype != np.uint8:
+                    raise DataError(f"{path} holds {shard.dtype}{shard.shape}, not pairs; delete it")
+                names.update(f"{path.name} {shard.shape}".encode())
+                self.shards.append(shard)
+        self.digest = names.hexdigest()
+        self._ends = np.cumsum([len(shard) for shard in self.shards])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def batch(self, rng: Generator, count: int, patch: int) -> tuple[Tensor, Tensor]:
+        """Random patches, flipped and turned at random.
+
+        Args:
+            rng: Source of randomness; the same state gives the same batch.
+            count: Patches.
+            patch: Height and width in pixels.
+
+        Returns:
+            Blurred and sharp patches in [0, 1], each float32 (count, 3, patch, patch).
+
+        Raises:
+            DataError: If the pairs are smaller than a patch.
+        """
+        pairs = np.empty((count, 2, patch, patch, 3), np.uint8)
+        for slot in range(count):
+            index = int(rng.integers(len(self)))
+            shard = int(np.searchsorted(self._ends, index, side="right"))
+            pair = self.shards[shard][index - int(self._ends[shard])]
+            height, width = pair.shape[1:3]
+            if height < patch or width < patch:
+                raise DataError(f"pairs of {width}x{height} are too small for patches of {patch}; set a smaller patch")
+            top, left = rng.integers(height - patch + 1), rng.integers(width - patch + 1)
+            crop = pair[:, top : top + patch, left : left + patch]
+            crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))
+            pairs[slot] = crop[:, :, ::-1] if rng.integers(2) else crop
+        images = torch.from_numpy(pairs).permute(1, 0, 4, 2, 3).float() / 255
+        return images[0].contiguous(), images[1].contiguous()

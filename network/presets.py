@@ -1,0 +1,74 @@
+"""Training recipes. Every choice of a run is a field here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One recipe.
+
+    Attributes:
+        network: Name in the registry.
+        options: Of the network's constructor.
+        loss: Name in :data:`network.loss.LOSSES`.
+        optimiser: ``adam`` or ``adamw``.
+        weight_decay: Of ``adamw``.
+        rate: Learning rate after the warm-up.
+        final_rate: Learning rate at the last step.
+        warmup: Steps over which the rate rises from zero.
+        schedule: ``exponential`` falls from ``rate`` to ``final_rate`` over the whole run; ``trapezoid`` holds
+            ``rate`` and falls linearly over the last ``decay`` steps, so that a run can be prolonged.
+        decay: Steps of the trapezoid's fall.
+        steps: Length of the run.
+        batch: Pairs a step.
+        patch: Height and width of a training patch in pixels, divisible by 16.
+        noise: Standard deviation, in codes of 255, of the normal distribution from which the standard deviation of
+            the noise on a blurred patch is drawn.
+        clip: Largest norm of the gradient.
+        ema: Decay of the exponential moving average of the weights.
+        seed: Of initial weights, sampling and augmentation.
+    """
+
+    network: str = "idc-rt"
+    options: dict[str, Any] = field(default_factory=dict)
+    loss: str = "frequency"
+    optimiser: Literal["adam", "adamw"] = "adamw"
+    weight_decay: float = 1e-4
+    rate: float = 1e-3
+    final_rate: float = 1e-6
+    warmup: int = 200
+    schedule: Literal["exponential", "trapezoid"] = "trapezoid"
+    decay: int = 3000
+    steps: int = 30000
+    batch: int = 8
+    patch: int = 128
+    noise: float = 0.0
+    clip: float = 1.0
+    ema: float = 0.999
+    seed: int = 0
+
+
+GOPRO_TRAINING_PAIRS = 2103
+
+PRESETS: dict[str, Preset] = {
+    # The paper's recipe: 1000 epochs of GoPro in batches of 16.
+    "idc-gopro": Preset(
+        network="idc",
+        loss="mixed",
+        optimiser="adam",
+        weight_decay=0.0,
+        rate=1e-4,
+        final_rate=1e-6,
+        warmup=0,
+        schedule="exponential",
+        steps=1000 * (GOPRO_TRAINING_PAIRS // 16),
+        batch=16,
+        patch=256,
+        noise=2.0,
+    ),
+    "idc-rt": Preset(),
+}
+"""Recipes by name."""
