@@ -6,7 +6,6 @@ safetensors, like all weights: nothing is ever unpickled.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
@@ -15,6 +14,8 @@ from safetensors.torch import save_file
 from network.errors import TrainingError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
@@ -35,7 +36,11 @@ def save_checkpoint(path: Path, step: int, network: nn.Module, average: nn.Modul
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in state.items()}
     partial = path.with_name(path.name + ".partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, {"step": json.dumps(step)})
+    save_file(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+        partial,
+        {"step": json.dumps(step)},
+    )
     partial.replace(path)
 
 
@@ -61,7 +66,9 @@ def load_checkpoint(path: Path, network: nn.Module, average: nn.Module, optimise
         for prefix, module in (("network.", network), ("average.", average)):
             module.load_state_dict(_below(tensors, prefix))
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        raise TrainingError(f"{path} can't be resumed ({str(error).splitlines()[0]}); start in another folder") from error
+        raise TrainingError(
+            f"{path} can't be resumed ({str(error).splitlines()[0]}); start in another folder"
+        ) from error
     states: dict[int, dict[str, Any]] = {}
     for name, tensor in _below(tensors, "optimiser.").items():
         index, key = name.split(".", 1)

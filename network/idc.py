@@ -160,7 +160,7 @@ class IDC(nn.Module):
     @property
     def multiple(self) -> int:
         """Height and width are padded to a multiple of this: two halvings in the U-Net, one more a scale."""
-        return 4 * 2 ** (self.scales - 1)
+        return 4 << (self.scales - 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Deblurs.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def with_padding(image: Tensor, multiple: int, process: Callable[[Tensor], Tensor]) -> Tensor:
@@ -43,9 +46,7 @@ class ConvUnit(nn.Module):
         relu: Whether ReLU follows.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, *, stride: int = 1, kernel: int = 3, relu: bool = True
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, kernel: int = 3, relu: bool = True) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
         self.normalisation: nn.Module = nn.BatchNorm2d(outputs)

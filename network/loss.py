@@ -5,7 +5,7 @@ All take pictures in [0, 1], float (N, 3, H, W), and return a scalar.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from pytorch_msssim import ssim
@@ -13,6 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from network.layers import halved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 def gradient_loss(result: Tensor, sharp: Tensor) -> Tensor:
@@ -31,7 +34,7 @@ def mixed_loss(result: Tensor, sharp: Tensor) -> Tensor:
 
     SSIM has an 11x11 window, so height and width must be at least 11.
     """
-    similarity = ssim(result, sharp, data_range=1.0)
+    similarity: Tensor = ssim(result, sharp, data_range=1.0)
     return F.mse_loss(result, sharp) + 0.1 * (1 - similarity) + 0.1 * gradient_loss(result, sharp)
 
 
@@ -50,9 +53,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mixed": mixed_loss, "f
 """Losses of one scale, by the name that presets use."""
 
 
-def multi_scale_loss(
-    results: Sequence[Tensor], sharp: Tensor, term: Callable[[Tensor, Tensor], Tensor]
-) -> Tensor:
+def multi_scale_loss(results: Sequence[Tensor], sharp: Tensor, term: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Sum of a loss over scales, the ground truth downsampled likewise.
 
     Args:

@@ -32,7 +32,13 @@ def ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
         second: The same shape.
     """
     return float(
-        structural_similarity(
-            first, second, channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
+        structural_similarity(  # type: ignore[no-untyped-call]
+            first,
+            second,
+            channel_axis=-1,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=255,
         )
     )

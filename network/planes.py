@@ -116,7 +116,7 @@ class PlaneBatch:
 
     Attributes:
         spec: What each frame is.
-        planes: One array a plane, shaped (batch, \\*plane_shape), of ``spec.dtype``, C-contiguous.
+        planes: One array a plane, shaped (batch, ...plane shape), of ``spec.dtype``, C-contiguous.
 
     Raises:
         ValueError: If number, shape, or dtype of the planes is not what ``spec`` says.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from network.errors import NetworkError
 from network.idc import IDC
 from network.idc_rt import IDCRealTime
 from network.identity import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {"idc": IDC, "idc-rt": IDCRealTime, "identity": Identity}
 """Every network is a module from RGB in [0, 1], float, (N, 3, H, W) to the same shape."""

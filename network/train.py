@@ -7,10 +7,8 @@ import json
 import math
 import platform
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +21,9 @@ from network.errors import TrainingError
 from network.loss import LOSSES, multi_scale_loss
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from network.pool import Pool
     from network.presets import Preset
 
@@ -94,10 +95,12 @@ def train(
     if start_from is not None:
         loaded, header = weights.load(start_from)
         if (header.network, header.options) != (preset.network, preset.options):
-            raise TrainingError(f"{start_from} is {header.network} {header.options}, not {preset.network} {preset.options}")
+            raise TrainingError(
+                f"{start_from} is {header.network} {header.options}, not {preset.network} {preset.options}"
+            )
         network.load_state_dict(loaded.state_dict())
     # Channels last trains about a seventh faster on the CPU and is what tensor cores want.
-    network = network.to(device, memory_format=torch.channels_last).train()
+    network = network.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     average = copy.deepcopy(network)
     kind = torch.optim.AdamW if preset.optimiser == "adamw" else torch.optim.Adam
     optimiser = kind(network.parameters(), preset.rate, weight_decay=preset.weight_decay)
@@ -150,7 +153,12 @@ def _batch(pool: Pool, preset: Preset, step: int) -> tuple[Tensor, Tensor]:
 
 
 def _step(
-    network: nn.Module, optimiser: torch.optim.Optimizer, preset: Preset, rate: float, blurred: Tensor, sharp: Tensor
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    preset: Preset,
+    rate: float,
+    blurred: Tensor,
+    sharp: Tensor,
 ) -> float:
     for group in optimiser.param_groups:
         group["lr"] = rate
@@ -177,7 +185,12 @@ def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
 
 
 def _save(
-    run: Path, preset: Preset, step: int, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer
+    run: Path,
+    preset: Preset,
+    step: int,
+    network: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
 ) -> None:
     save_checkpoint(run / CHECKPOINT, step, network, average, optimiser)
     card = {"steps": step, "recipe": asdict(preset)}

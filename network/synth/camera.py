@@ -25,13 +25,13 @@ def raise_highlights(rng: Generator, scene: FloatArray) -> FloatArray:
     """Scales light above a threshold by 2 to 8, so that lamps and skies saturate as they do before a real sensor."""
     threshold = np.float32(rng.uniform(0.6, 0.95))
     gain = np.float32(rng.uniform(2, 8))
-    return scene + np.maximum(scene - threshold, 0) * (gain - 1) / (1 - threshold)
+    raised = scene + np.maximum(scene - threshold, 0) * (gain - 1) / (1 - threshold)
+    return np.asarray(raised, np.float32)
 
 
 def defocus(rng: Generator, linear: FloatArray) -> FloatArray:
     """A mild Gaussian blur of 0.3 to 1.0 pixels."""
-    result: FloatArray = cv2.GaussianBlur(linear, (0, 0), rng.uniform(0.3, 1.0))
-    return result
+    return np.asarray(cv2.GaussianBlur(linear, (0, 0), rng.uniform(0.3, 1.0)), np.float32)
 
 
 def sensor_noise(rng: Generator, linear: FloatArray, strength: float) -> FloatArray:
@@ -44,7 +44,7 @@ def sensor_noise(rng: Generator, linear: FloatArray, strength: float) -> FloatAr
     """
     deviation = strength * np.sqrt(0.15 + 0.85 * np.clip(linear, 0, 1) / 0.5)
     noise = rng.standard_normal(linear.shape, np.float32)
-    return linear + noise * deviation.astype(np.float32)
+    return np.asarray(linear + noise * deviation, np.float32)
 
 
 def develop(linear: FloatArray, contrast: float) -> FloatArray:
@@ -57,7 +57,7 @@ def develop(linear: FloatArray, contrast: float) -> FloatArray:
     codes = to_codes(linear)
     if contrast:
         x = codes / 255
-        codes = ((1 - contrast) * x + contrast * x * x * (3 - 2 * x)) * np.float32(255)
+        codes = np.asarray(((1 - contrast) * x + contrast * x * x * (3 - 2 * x)) * 255, np.float32)
     return codes
 
 
@@ -77,7 +77,7 @@ def compressed(rng: Generator, picture: Picture) -> Picture:
     if rng.random() < 0.6:
         quality = int(rng.integers(65, 97))
         _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        decoded: Picture = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
         return np.ascontiguousarray(decoded[..., ::-1])
     return _h264(picture, int(rng.integers(16, 29)))
 
@@ -86,20 +86,21 @@ def _h264(picture: Picture, crf: int) -> Picture:
     height, width = picture.shape[:2]
     stream_file = io.BytesIO()
     with av.open(stream_file, "w", format="nut") as container:
-        stream = container.add_stream("libx264", rate=30, options={"crf": str(crf), "preset": "ultrafast", "tune": "zerolatency", "threads": "1"})
+        stream = container.add_stream(
+            "libx264",
+            rate=30,
+            options={"crf": str(crf), "preset": "ultrafast", "tune": "zerolatency", "threads": "1"},
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         for packet in (*stream.encode(frame), *stream.encode(None)):
             container.mux(packet)
     stream_file.seek(0)
-    with av.open(stream_file) as container:
-        decoded: Picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
-    return decoded
+    with av.open(stream_file, "r") as container:
+        return np.asarray(next(container.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
 
 
-def photograph(
-    rng: Generator, blurred: FloatArray, sharp: FloatArray, profile: BlurProfile
-) -> tuple[Picture, Picture]:
+def photograph(rng: Generator, blurred: FloatArray, sharp: FloatArray, profile: BlurProfile) -> tuple[Picture, Picture]:
     """Both sides of a pair through the same tone curve; defocus, noise and compression on the blurred side alone.
 
     Args:

@@ -90,9 +90,7 @@ def sub_frames(length: float) -> int:
     return min(41, max(5, 2 * round(length) + 1))
 
 
-def camera_motion(
-    rng: Generator, profile: BlurProfile, length: float, frames: int, height: int, width: int
-) -> Motion:
+def camera_motion(rng: Generator, profile: BlurProfile, length: float, frames: int, height: int, width: int) -> Motion:
     """A camera's motion whose mean path over the picture is ``length``.
 
     Args:
@@ -129,5 +127,5 @@ def _random_depth(rng: Generator, parallax: float, height: int, width: int) -> F
     """Smooth random factors with mean 1: a few random values, enlarged."""
     grid = rng.uniform(-1, 1, (int(rng.integers(2, 5)), int(rng.integers(2, 5)))).astype(np.float32)
     depth = 1 + parallax * rng.uniform(0, 1) * cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
-    result: FloatArray = np.clip(depth, 0.1, 3.0).astype(np.float32)
-    return result / result.mean(dtype=np.float32)
+    depth = np.clip(depth, 0.1, 3.0)
+    return np.asarray(depth / depth.mean(), np.float32)

@@ -8,17 +8,17 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from network.errors import DataError
+from network.pairs import read_picture
 from network.synth.pair import blur_pair, margin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 SHARD_PAIRS = 512
 
 
@@ -48,30 +47,6 @@ class PoolOptions:
     workers: int = 2
 
 
-def photos_in(folder: Path) -> list[Path]:
-    """Photographs in a folder and below, sorted by name.
-
-    Raises:
-        DataError: If there are none.
-    """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
-    if not found:
-        raise DataError(f"no photographs in {folder}; expected files ending in {', '.join(sorted(PHOTO_SUFFIXES))}")
-    return found
-
-
-def read_photo(path: Path) -> Picture:
-    """A photograph as uint8 RGB (H, W, 3).
-
-    Raises:
-        DataError: If it can't be decoded.
-    """
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise DataError(f"{path} can't be read as a picture; remove it or replace it")
-    return np.ascontiguousarray(picture[..., ::-1])
-
-
 def make_pool(sources: list[Path], out: Path, profile: BlurProfile, options: PoolOptions) -> Iterator[int]:
     """Writes pairs as ``.npy`` shards of (pairs, 2, size, size, 3), blurred side first.
 
@@ -85,13 +60,19 @@ def make_pool(sources: list[Path], out: Path, profile: BlurProfile, options: Poo
         Number of pairs written so far, after each shard.
     """
     out.mkdir(parents=True, exist_ok=True)
-    description = {"profile": asdict(profile), "options": asdict(options), "sources": [path.name for path in sources]}
+    description = {
+        "profile": asdict(profile),
+        "options": asdict(options),
+        "sources": [path.name for path in sources],
+    }
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
     (out / "pool.json").write_text(json.dumps({**description, "digest": digest}, indent=1), encoding="utf-8")
     starts = range(0, options.pairs, SHARD_PAIRS)
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn"), initializer=_one_thread) as executor:
         jobs = [
-            executor.submit(_write_shard, sources, out, profile, options, start, min(SHARD_PAIRS, options.pairs - start))
+            executor.submit(
+                _write_shard, sources, out, profile, options, start, min(SHARD_PAIRS, options.pairs - start)
+            )
             for start in starts
         ]
         done = 0
@@ -132,7 +113,7 @@ def _pair(rng: Generator, sources: list[Path], profile: BlurProfile, size: int) 
 
 @lru_cache(maxsize=64)
 def _cached_photo(path: Path) -> Picture:
-    return read_photo(path)
+    return read_picture(path)
 
 
 def _crop(rng: Generator, sources: list[Path], side: int, attempts: int = 4) -> Picture:
@@ -153,5 +134,5 @@ def _crop(rng: Generator, sources: list[Path], side: int, attempts: int = 4) -> 
             break
     assert best is not None  # noqa: S101 - attempts is at least 1
     if best.shape[0] != side:
-        best = cv2.resize(best, (side, side), interpolation=cv2.INTER_AREA)
+        best = np.asarray(cv2.resize(best, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
     return np.ascontiguousarray(best)

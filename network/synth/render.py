@@ -37,7 +37,7 @@ def to_linear(codes: NDArray[np.uint8]) -> FloatArray:
 
 
 def to_codes(linear: FloatArray) -> FloatArray:
-    """sRGB codes in [0, 255], float32, not rounded; light beyond [0, 1] is clipped as a sensor does."""
+    """SRGB codes in [0, 255], float32, not rounded; light beyond [0, 1] is clipped as a sensor does."""
     light = np.clip(linear, 0, 1)
     low, high = light * 12.92, 1.055 * np.power(light, 1 / 2.4, dtype=np.float32) - 0.055
     result: FloatArray = np.where(light <= 0.0031308, low, high).astype(np.float32) * 255
@@ -75,8 +75,8 @@ def _warped(picture: FloatArray, motion: Motion, index: int) -> FloatArray:
     if not motion.shift[index].any() and not motion.warp[index].any():
         return picture
     map_x, map_y = motion.maps(index, *picture.shape[:2])
-    result: FloatArray = cv2.remap(picture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-    return result
+    moved = cv2.remap(picture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    return np.asarray(moved, np.float32)
 
 
 def _linear_table() -> FloatArray:

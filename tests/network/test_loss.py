@@ -54,7 +54,10 @@ def test_gradient_agrees_with_differences(name: str) -> None:
     assert value.grad is not None
     direction = torch.randn(result.shape, dtype=torch.float64, generator=generator)
     step = 1e-4
-    ahead, behind = LOSSES[name](result + step * direction, sharp), LOSSES[name](result - step * direction, sharp)
+    ahead, behind = (
+        LOSSES[name](result + step * direction, sharp),
+        LOSSES[name](result - step * direction, sharp),
+    )
     assert (value.grad * direction).sum().item() == pytest.approx(((ahead - behind) / (2 * step)).item(), rel=2e-2)
 
 

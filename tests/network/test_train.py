@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,7 +15,19 @@ from network.pool import Pool
 from network.presets import PRESETS, Preset
 from network.train import CHECKPOINT, WEIGHTS, rate_at, train
 
-TINY = Preset(options={"widths": [8, 8, 8], "depth": 1}, batch=2, patch=32, steps=8, warmup=2, decay=3, rate=3e-3, noise=2.0)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TINY = Preset(
+    options={"widths": [8, 8, 8], "depth": 1},
+    batch=2,
+    patch=32,
+    steps=8,
+    warmup=2,
+    decay=3,
+    rate=3e-3,
+    noise=2.0,
+)
 
 
 @pytest.fixture
@@ -54,7 +66,12 @@ def test_the_run_starts_from_given_weights(pool: Pool, tmp_path: Path) -> None:
     for _ in train(TINY, pool, tmp_path / "first"):
         pass
     start = tmp_path / "first" / WEIGHTS
-    for _ in train(replace(TINY, steps=1, rate=0.0, final_rate=0.0, weight_decay=0.0), pool, tmp_path / "second", start_from=start):
+    for _ in train(
+        replace(TINY, steps=1, rate=0.0, final_rate=0.0, weight_decay=0.0),
+        pool,
+        tmp_path / "second",
+        start_from=start,
+    ):
         pass
     before, after = (weights.load(path)[0].exit.weight for path in (start, tmp_path / "second" / WEIGHTS))
     assert torch.equal(before, after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -12,6 +12,9 @@ from safetensors.torch import save_file
 
 from network import registry, weights
 from network.errors import NetworkError, WeightsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OPTIONS = {"widths": [8, 8, 8], "depth": 1}
 
