@@ -1,0 +1,63 @@
+"""Time of frames through an encoder: every packet leaves with the exact time and duration of its frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    import av
+
+    from pipeline.encoder import EncoderPlan
+
+
+class FrameClock:
+    """Remembers the times of the frames that are inside the encoder.
+
+    Some encoders drop durations, and some can't count in the input's time base; the latter get the number of each
+    frame for its time, and the clock translates back.
+    """
+
+    def __init__(self, plan: EncoderPlan, time_base: Fraction, *, restore: bool) -> None:
+        """Starts before the first frame.
+
+        Args:
+            plan: Of the encoder.
+            time_base: Of the frames, in seconds.
+            restore: Put the frames' times back on packets of an encoder that counts frames; else the packets keep
+                a constant rate.
+        """
+        self._counts = plan.counts_frames
+        self._restore = restore
+        self._time_base = time_base
+        self._encoder_base = plan.time_base
+        self._number = 0
+        self._inside: dict[int, tuple[int, int]] = {}
+
+    def enter(self, frame: av.VideoFrame) -> None:
+        """Takes a frame on its way into the encoder; sets the time that the encoder sees."""
+        if frame.pts is None:
+            raise ValueError("a frame without a time stamp can't be written")
+        if self._counts:
+            self._inside[self._number] = (frame.pts, frame.duration)
+            frame.pts, frame.duration = self._number, 1
+            frame.time_base = self._encoder_base
+            self._number += 1
+        else:
+            self._inside[frame.pts] = (frame.pts, frame.duration)
+
+    def leave(self, packet: av.Packet[Any]) -> None:
+        """Takes a packet on its way out of the encoder; sets its final times."""
+        if packet.pts is None or packet.pts not in self._inside:
+            return
+        number = packet.pts
+        time, duration = self._inside.pop(number)
+        if not self._counts:
+            packet.duration = duration
+        elif self._restore:
+            # Encoders that count frames put out as many packets as frames, a fixed number of frames late.
+            delay = number - (packet.dts if packet.dts is not None else number)
+            packet.pts, packet.duration = time, duration
+            packet.dts = time - round(delay * self._encoder_base / self._time_base)
+            packet.time_base = self._time_base

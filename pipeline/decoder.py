@@ -1,0 +1,230 @@
+"""Packets of the video stream to frames in a native format, with every fault of the stream counted."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+from av.codec.context import Flags
+from av.video.reformatter import VideoReformatter
+
+from pipeline.deinterlace import Deinterlacer
+from pipeline.errors import InputError
+from pipeline.frames import convert_frame, depth_of, has_alpha, spec_of
+from pipeline.timeline import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from network.planes import PlaneSpec
+
+_DAMAGE_LINES = 20
+"""How many faults are located one by one; the rest is only counted."""
+
+_REPLAY_PACKETS = 600
+"""Packets since the last keyframe that are kept, so that the end of a damaged file can be decoded again."""
+
+
+class FrameDecoder:
+    """Decodes one video stream.
+
+    A packet that can't be decoded is counted and left out; a frame that the decoder marked as damaged is counted
+    and kept. All frames have the size and format of the first one, and strictly increasing time stamps.
+
+    Attributes:
+        interlaced: Whether the first frame was interlaced.
+        first: The first frame, in its native format; None until there is one.
+        spec: What the planes of every frame are; None until there is a frame.
+        packets: Packets taken so far.
+        corrupt_packets: Packets that could not be decoded.
+        corrupt_frames: Frames that came out damaged.
+        damage: One line for each fault, with its time; at most 20.
+        notes: Conversions and surprises, one line each.
+    """
+
+    def __init__(self, stream: av.VideoStream, rate: Fraction | None, *, deinterlace: bool) -> None:
+        """Prepares the decoder.
+
+        Args:
+            stream: Of an input that is open.
+            rate: Frames a second where it is known, for frames without a time stamp.
+            deinterlace: Turn interlaced frames into progressive ones; else interlaced video is refused.
+        """
+        self._stream = stream
+        self._deinterlace = deinterlace
+        self._time_base = stream.time_base or Fraction(1, 90000)
+        self._reformatter = VideoReformatter()
+        self._deinterlacer: Deinterlacer | None = None
+        self._pixel_format = ""
+        step = round(1 / (rate * self._time_base)) if rate else round(Fraction(1, 25) / self._time_base)
+        self._timeline = Timeline(step, jump=round(10 / self._time_base))
+        self._interlaced_frames = 0
+        self.interlaced = False
+        self._converted: set[str] = set()
+        self._first_format = ""
+        self._first_size = (0, 0)
+        self._recent: list[av.Packet[av.VideoStream]] = []
+        self._recent_faults = 0
+        self._last_pts: int | None = None
+        self.first: av.VideoFrame | None = None
+        self.spec: PlaneSpec | None = None
+        self.packets = 0
+        self.corrupt_packets = 0
+        self.corrupt_frames = 0
+        self.damage: list[str] = []
+        self.notes: list[str] = []
+
+        context = stream.codec_context
+        context.thread_type = "AUTO"  # type: ignore[assignment]
+        # Frames with faults are delivered, and counted here; the default would drop them in silence.
+        context.flags |= Flags.output_corrupt
+
+    def decode(self, packet: av.Packet[av.VideoStream]) -> Iterator[av.VideoFrame]:
+        """Yields the frames that a packet completes; an empty packet ends the stream.
+
+        Raises:
+            InputError: If the video is interlaced and was not to be deinterlaced.
+        """
+        if packet.size == 0:
+            yield from self._drain(packet)
+            return
+        self.packets += 1
+        if packet.is_corrupt:
+            self._damaged("the container marks a packet as damaged", packet.pts, packet.dts)
+        if packet.is_keyframe:
+            self._recent.clear()
+            self._recent_faults = 0
+        if len(self._recent) < _REPLAY_PACKETS:
+            self._recent.append(packet)
+        try:
+            frames = self._stream.decode(packet)
+        except av.error.FFmpegError as error:
+            self._fault(error, packet)
+            self._recent_faults += 1
+            return
+        for frame in frames:
+            yield from self._finish(frame)
+
+    def close_notes(self) -> None:
+        """Adds the notes that only the whole stream can tell. Called once, after the last packet."""
+        timeline = self._timeline
+        if timeline.repaired:
+            self.notes.append(f"{timeline.repaired} frames had no time stamp or one out of order; repaired")
+        if timeline.jumps:
+            self.notes.append(f"the video's clock jumped back {timeline.jumps} times; the rest was moved up")
+        if self._interlaced_frames and not self._deinterlacer:
+            self.notes.append(f"{self._interlaced_frames} interlaced frames in a progressive stream; kept as they are")
+
+    def _drain(self, end: av.Packet[av.VideoStream]) -> Iterator[av.VideoFrame]:
+        try:
+            for frame in self._stream.decode(end):
+                yield from self._finish(frame)
+        except av.error.EOFError:
+            pass
+        except av.error.FFmpegError:
+            yield from self._replay()
+        if self._deinterlacer:
+            for frame in self._deinterlacer.flush():
+                yield self._to_native(frame)
+
+    def _replay(self) -> Iterator[av.VideoFrame]:
+        """Decodes the packets since the last keyframe again, and yields the frames that are still missing.
+
+        A decoder that works on several frames at once reports the faults of the last packets only when it is
+        drained, and PyAV can't go on draining it after the first one. A decoder of one frame at a time reports
+        each fault with its packet.
+        """
+        if len(self._recent) == _REPLAY_PACKETS or self._last_pts is None:
+            self._damaged("the last frames could not be decoded")
+            self.corrupt_packets += 1
+            return
+        original = self._stream.codec_context
+        decoder = av.CodecContext.create(original.codec.name, "r")
+        decoder.extradata = original.extradata
+        decoder.thread_type = "SLICE"
+        decoder.flags |= Flags.output_corrupt
+        last_pts, faults = self._last_pts, 0
+        for packet in (*self._recent, None):
+            try:
+                frames = decoder.decode(packet)
+            except av.error.FFmpegError as error:
+                faults += 1
+                if packet is not None and faults > self._recent_faults:
+                    self._fault(error, packet)
+                continue
+            for frame in frames:
+                if frame.pts is not None and frame.pts > last_pts:
+                    frame.time_base = self._time_base
+                    yield from self._finish(frame)
+
+    def _fault(self, error: av.error.FFmpegError, packet: av.Packet[av.VideoStream]) -> None:
+        self.corrupt_packets += 1
+        self._damaged(f"a packet could not be decoded ({_reason(error)})", packet.pts, packet.dts)
+
+    def _to_native(self, frame: av.VideoFrame) -> av.VideoFrame:
+        assert self.spec is not None  # noqa: S101 - for the type checker
+        return convert_frame(frame, self.spec, self._pixel_format, self._reformatter)
+
+    def _finish(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        if frame.time_base is None:
+            frame.time_base = self._time_base
+        if frame.is_corrupt:
+            self.corrupt_frames += 1
+            self._damaged("a frame is damaged", frame.pts, frame.dts)
+        self._last_pts = frame.pts
+        frame.pts = self._timeline.place(frame.pts, frame.dts, frame.duration)
+        if self.spec is None:
+            self._start(frame)
+        self._interlaced_frames += frame.interlaced_frame
+        self._note_change(frame)
+        native = self._to_native(frame)
+        if self.first is None:
+            self.first = native
+        if self._deinterlacer is None:
+            yield native
+            return
+        for progressive in self._deinterlacer.push(native):
+            yield self._to_native(progressive)
+
+    def _start(self, frame: av.VideoFrame) -> None:
+        if frame.interlaced_frame and not self._deinterlace:
+            raise InputError(
+                "the video is interlaced: each frame holds two moments, which can't be deblurred as one picture; "
+                "add --deinterlace to turn it into progressive frames first"
+            )
+        self.interlaced = frame.interlaced_frame
+        self.spec, self._pixel_format = spec_of(frame)
+        name = frame.format.name
+        self._first_size = (frame.width, frame.height)
+        self._first_format = name
+        if name != self._pixel_format and not name.startswith("yuvj"):
+            self.notes.append(f"pixel format {name} is processed as {self._pixel_format}")
+        if has_alpha(name):
+            self.notes.append("transparency is dropped")
+        if depth_of(name) > 16:
+            self.notes.append(f"{name} has more than 16 bits; reduced to 16")
+        if self._deinterlace:
+            self._deinterlacer = Deinterlacer(self._to_native(frame), self._time_base)
+
+    def _note_change(self, frame: av.VideoFrame) -> None:
+        if (frame.width, frame.height) != self._first_size:
+            self._note_once(f"frames of {frame.width}x{frame.height}", frame, "scaled")
+        elif frame.format.name != self._first_format:
+            self._note_once(f"frames in {frame.format.name}", frame, "converted")
+
+    def _note_once(self, what: str, frame: av.VideoFrame, done: str) -> None:
+        if what not in self._converted:
+            self._converted.add(what)
+            self.notes.append(f"{what} from {frame.time or 0:.3f} s on are {done} to those of the first frame")
+
+    def _damaged(self, what: str, *stamps: int | None) -> None:
+        if len(self.damage) < _DAMAGE_LINES:
+            stamp = next((value for value in stamps if value is not None), None)
+            place = "at an unknown time" if stamp is None else f"at {float(stamp * self._time_base):.3f} s"
+            self.damage.append(f"{place}: {what}")
+
+
+def _reason(error: av.error.FFmpegError) -> str:
+    return (error.strerror or type(error).__name__).lower()

@@ -1,0 +1,66 @@
+"""Interlaced frames to progressive ones, by libavfilter's bwdif: one frame for each frame, at its own time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+from av.filter import Graph
+from av.video.format import VideoFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+
+class Deinterlacer:
+    """Frames in, as many progressive frames out, one frame later.
+
+    Frames that are not flagged as interlaced pass through.
+    """
+
+    def __init__(self, first: av.VideoFrame, time_base: Fraction) -> None:
+        """Builds the filter.
+
+        Args:
+            first: A frame of the size and format of all that follow.
+            time_base: Of their time stamps, in seconds.
+        """
+        graph = Graph()
+        source = graph.add(
+            "buffer",
+            video_size=f"{first.width}x{first.height}",
+            pix_fmt=str(int(VideoFormat(first.format.name))),  # type: ignore[call-overload]
+            time_base=f"{time_base.numerator}/{time_base.denominator}",
+            colorspace=str(int(first.colorspace)),
+            range=str(int(first.color_range)),
+        )
+        graph.link_nodes(
+            source, graph.add("bwdif", mode="send_frame", deint="interlaced"), graph.add("buffersink")
+        ).configure()
+        self._graph = graph
+        self._time_base = time_base
+        self._times: list[tuple[int | None, int]] = []
+
+    def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        """Takes the next frame; yields those that are done."""
+        self._times.append((frame.pts, frame.duration))
+        self._graph.push(frame)
+        yield from self._pull()
+
+    def flush(self) -> Iterator[av.VideoFrame]:
+        """Yields what is left. No frame may be pushed afterwards."""
+        self._graph.push(None)
+        yield from self._pull()
+
+    def _pull(self) -> Iterator[av.VideoFrame]:
+        while True:
+            try:
+                frame = self._graph.vpull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+            # The filter counts in half ticks and drops durations; each frame gets its own back.
+            frame.pts, frame.duration = self._times.pop(0)
+            frame.time_base = self._time_base
+            yield frame

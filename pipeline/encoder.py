@@ -1,0 +1,314 @@
+"""Which encoder writes the video, with which settings, and what it can't keep of the frames."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import av.error
+from av.codec.codec import PixFmtLoss, UnknownCodecError, find_best_pix_fmt_of_list
+
+from network.planes import Matrix
+from pipeline.errors import UsageError
+from pipeline.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, depth_of, has_alpha
+from pipeline.hdr import hdr_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from av.container import OutputContainer
+    from av.video.codeccontext import VideoCodecContext
+
+    from pipeline.source import VideoSource
+
+_ENCODERS = {
+    "h264": "libx264",
+    "hevc": "libx265",
+    "av1": "libsvtav1",
+    "vp9": "libvpx-vp9",
+    "vp8": "libvpx",
+    "prores": "prores_ks",
+}
+"""The encoder of a codec where FFmpeg's own first choice is not it."""
+
+_SPELLINGS = {"avc": "h264", "x264": "h264", "h265": "hevc", "x265": "hevc"}
+
+# Quality by default is close to transparent: the next generation of the clip should show the network's work, not
+# the encoder's. Speed by default is high: a network takes 50 ms or more a frame on a processor, and an encoder
+# that took as long again would double the wait for a few per cent of file size.
+_DEFAULTS: dict[str, dict[str, str]] = {
+    "libx264": {"preset": "veryfast", "crf": "18"},
+    "libx265": {"preset": "veryfast", "crf": "20"},
+    "libsvtav1": {"preset": "9", "crf": "24"},
+    "libvpx-vp9": {"deadline": "good", "cpu-used": "5", "row-mt": "1", "crf": "24", "b": "0"},
+    # VP8 has no constant quality without a rate: a rate that is never reached makes the quality constant.
+    "libvpx": {"deadline": "good", "cpu-used": "4", "crf": "8", "b": "50000000"},
+    "ffv1": {"level": "3", "slicecrc": "1"},
+}
+
+_FIXED_QUANTISER = {"mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "h263", "h263p", "flv", "msmpeg4", "wmv1", "wmv2"}
+"""Encoders without rate factor, at quantiser 2 by default (the finest that they hold without surprises)."""
+
+_QUANTISER_2 = {"flags": "+qscale", "global_quality": str(2 * 118)}
+
+_FULL_RANGE_ONLY = {"mjpeg"}
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderPlan:
+    """How the video is encoded; proven by opening the encoder once.
+
+    Attributes:
+        encoder: FFmpeg's name of the encoder, such as ``libx264``.
+        codec: FFmpeg's name of the codec, such as ``h264``.
+        pixel_format: That frames must have for the encoder.
+        width: Of the encoded picture: the input's, or one more where the encoder needs even sizes.
+        height: Likewise.
+        full_range: Range of the encoded samples; None if the input does not say and nothing is converted.
+        colorspace: ``AVColorSpace`` of the encoded samples.
+        time_base: Of the encoder.
+        counts_frames: The encoder can't take the input's time base: it gets the number of the frame instead of its
+            time, and the time is put back on its packets.
+        rate: Frames a second, nominal.
+        options: For the encoder.
+        notes: What changes, one line each for the user.
+    """
+
+    encoder: str
+    codec: str
+    pixel_format: str
+    width: int
+    height: int
+    full_range: bool | None
+    colorspace: int
+    time_base: Fraction
+    rate: Fraction
+    counts_frames: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def configure(self, context: VideoCodecContext, source: VideoSource) -> None:
+        """Sets all that the encoder must know on a context that is not open yet."""
+        first = source.first_frame
+        context.width, context.height = self.width, self.height
+        context.pix_fmt = self.pixel_format
+        context.time_base = self.time_base
+        context.framerate = self.rate
+        context.color_range = {None: 0, True: RANGE_FULL, False: RANGE_LIMITED}[self.full_range]
+        context.colorspace = self.colorspace
+        context.color_primaries = first.color_primaries
+        context.color_trc = first.color_trc
+        aspect = source.stream.sample_aspect_ratio
+        if aspect:
+            context.sample_aspect_ratio = aspect
+        context.thread_count = 0
+        context.options = dict(self.options)
+
+
+def plan_encoder(
+    source: VideoSource,
+    container: OutputContainer,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    bitrate: int | None = None,
+) -> EncoderPlan:
+    """Chooses the encoder and proves that it opens.
+
+    Args:
+        source: Whose frames are encoded.
+        container: Of the output; nothing is added to it.
+        codec: A codec (``hevc``) or an encoder (``libx265``) by FFmpeg's name; None for the input's codec where it
+            can be encoded and the container takes it, else H.264, else the container's own default.
+        crf: Constant rate factor: the lower the better the picture; None for the encoder's default here.
+        preset: The encoder's trade of speed against size; None for the default here.
+        bitrate: Bits a second instead of a rate factor.
+
+    Raises:
+        UsageError: If the codec is unknown, the container can't take it, or the encoder refuses the settings.
+    """
+    if bitrate is not None and crf is not None:
+        raise UsageError("choose either --crf (constant quality) or --bitrate (constant size), not both")
+    notes: list[str] = []
+    problem = ""
+    for name in _candidates(source, container, codec):
+        encoder = _find(name)
+        if encoder is None:
+            if codec:
+                raise UsageError(f"unknown codec {codec!r}; try h264, hevc, vp9, av1 or ffv1")
+            continue
+        if not _takes(container, encoder):
+            problem = f"{container.format.name} can't hold {encoder.canonical_name}"
+            continue
+        plan = _plan(source, container, encoder, crf, preset, bitrate)
+        if plan is None:
+            problem = f"{encoder.name} does not take {source.spec.width}x{source.spec.height} with these settings"
+            continue
+        if codec is None and plan.codec != source.codec:
+            notes.append(f"{source.codec} can't be written here; encoding as {plan.codec}")
+        return replace(plan, notes=(*notes, *plan.notes))
+    hint = "choose another --codec, or another extension for the output" if codec else "choose a --codec"
+    raise UsageError(f"{problem or 'no encoder fits'}; {hint}")
+
+
+def _candidates(source: VideoSource, container: OutputContainer, codec: str | None) -> Iterable[str]:
+    if codec:
+        return (codec,)
+    return dict.fromkeys((source.codec, "h264", container.default_video_codec))
+
+
+def _find(name: str) -> av.Codec | None:
+    name = _SPELLINGS.get(name.lower(), name.lower())
+    try:
+        encoder = av.Codec(_ENCODERS.get(name, name), "w")
+    except (UnknownCodecError, RuntimeError, ValueError):
+        return None
+    return encoder if encoder.type == "video" else None
+
+
+def _takes(container: OutputContainer, encoder: av.Codec) -> bool:
+    return encoder.name in container.supported_codecs or container.default_video_codec == encoder.canonical_name
+
+
+def _plan(
+    source: VideoSource,
+    container: OutputContainer,
+    encoder: av.Codec,
+    crf: float | None,
+    preset: str | None,
+    bitrate: int | None,
+) -> EncoderPlan | None:
+    spec, first = source.spec, source.first_frame
+    notes: list[str] = []
+    pixel_format = _pixel_format(source.pixel_format, encoder)
+    if _differs(source.pixel_format, pixel_format):
+        notes.append(f"{encoder.name} takes no {source.pixel_format}; encoding as {pixel_format}")
+    full_range: bool | None = {RANGE_FULL: True, RANGE_LIMITED: False}.get(first.color_range)
+    colorspace = int(first.colorspace)
+    if encoder.name in _FULL_RANGE_ONLY and not spec.full_range:
+        full_range = True
+        notes.append(f"{encoder.name} has full range only; the samples are stretched to it")
+    if spec.matrix is Matrix.RGB and not av.VideoFormat(pixel_format).is_rgb:
+        full_range, colorspace = False, SPACE_BT709
+        notes.append("RGB is converted to BT.709")
+    options, setting_notes = _options(encoder, crf, preset, bitrate)
+    notes += setting_notes
+    _merge_params(options, hdr_options(encoder.name, first))
+    if encoder.name == "libx265":
+        _merge_params(options, {"x265-params": "log-level=error"})
+    if encoder.name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors alone; the library reads nothing else
+    plan = EncoderPlan(
+        encoder=encoder.name,
+        codec=encoder.canonical_name,
+        pixel_format=pixel_format,
+        width=spec.width,
+        height=spec.height,
+        full_range=full_range,
+        colorspace=colorspace,
+        time_base=source.time_base,
+        rate=_rate(source.average_rate),
+        options=options,
+        notes=tuple(notes),
+    )
+    fixed_rate = not container.format.flags & av.format.Flags.variable_fps.value
+    for variant in _variants(plan, encoder, fixed_rate=fixed_rate):
+        if _opens(variant, source):
+            return variant
+    if crf is not None or preset is not None or bitrate is not None:
+        without, _ = _options(encoder, None, None, None)
+        if any(_opens(v, source) for v in _variants(replace(plan, options=without), encoder, fixed_rate=fixed_rate)):
+            raise UsageError(f"{encoder.name} refuses these settings; check --preset, --crf and --bitrate")
+    return None
+
+
+def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iterator[EncoderPlan]:
+    """The plan, and what to try where an encoder does not take a time base or an odd size."""
+    rate = plan.rate.limit_denominator(10_000)
+    while rate.numerator > 65_000:
+        rate = rate.limit_denominator(max(rate.denominator // 2, 1))
+        if rate.denominator == 1:
+            break
+    rates = [Fraction(int(r.num), int(r.den)) if hasattr(r, "num") else Fraction(r) for r in encoder.frame_rates or ()]
+    if rates:
+        rate = min(rates, key=lambda known: abs(known - plan.rate))
+    counted = replace(plan, rate=rate, time_base=1 / rate, counts_frames=True)
+    clocks = (counted,) if fixed_rate else (plan, counted)
+    yield from clocks
+    width, height = plan.width + plan.width % 2, plan.height + plan.height % 2
+    if (width, height) != (plan.width, plan.height):
+        note = f"{plan.encoder} needs even sizes; padded from {plan.width}x{plan.height} to {width}x{height}"
+        for clock in clocks:
+            yield replace(clock, width=width, height=height, notes=(*plan.notes, note))
+
+
+def _opens(plan: EncoderPlan, source: VideoSource) -> bool:
+    context: Any = av.CodecContext.create(plan.encoder, "w")
+    plan.configure(context, source)
+    try:
+        context.open()
+    except (av.error.FFmpegError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _options(
+    encoder: av.Codec, crf: float | None, preset: str | None, bitrate: int | None
+) -> tuple[dict[str, str], list[str]]:
+    context: Any = av.CodecContext.create(encoder.name, "w")
+    known = {option.name for option in context.supported_options.private}
+    options = dict(_DEFAULTS.get(encoder.name, {}))
+    if encoder.name in _FIXED_QUANTISER:
+        options.update(_QUANTISER_2)
+    if preset is not None:
+        if "preset" not in known:
+            raise UsageError(f"{encoder.name} has no presets; leave out --preset")
+        options["preset"] = preset
+    if crf is not None:
+        if "crf" not in known:
+            raise UsageError(f"{encoder.name} has no rate factor; leave out --crf, or use --bitrate")
+        options["crf"] = f"{crf:g}"
+    if bitrate is not None:
+        for name in ("crf", "flags", "global_quality"):
+            options.pop(name, None)
+        options["b"] = str(bitrate)
+        if encoder.lossless and not encoder.lossy:
+            return options, [f"{encoder.name} is lossless; --bitrate has no effect"]
+    return options, []
+
+
+def _merge_params(options: dict[str, str], extra: dict[str, str]) -> None:
+    for name, value in extra.items():
+        options[name] = f"{options[name]}:{value}" if name in options else value
+
+
+def _rate(rate: Fraction | None) -> Fraction:
+    # A rate is a hint for the encoder; files whose tracks lie about it say hundreds of frames a second.
+    return rate if rate and 1 <= rate <= 240 else Fraction(25 if not rate else 60)
+
+
+def _pixel_format(wanted: str, encoder: av.Codec) -> str:
+    names = [fmt.name for fmt in encoder.video_formats or ()]
+    if not names or wanted in names:
+        return wanted
+    opaque = [name for name in names if not has_alpha(name)] or names
+    plain = [name for name in opaque if not name.startswith("yuvj")] or opaque
+    worse = PixFmtLoss.RESOLUTION | PixFmtLoss.DEPTH | PixFmtLoss.COLORQUANT | PixFmtLoss.CHROMA
+    kept = [name for name in plain if not find_best_pix_fmt_of_list([name], wanted)[1] & worse]
+    same = [name for name in kept if not find_best_pix_fmt_of_list([name], wanted)[1] & PixFmtLoss.COLORSPACE]
+    best, _ = find_best_pix_fmt_of_list(same or kept or plain, wanted)
+    return best.name if best else plain[0]
+
+
+def _differs(source: str, target: str) -> bool:
+    """Whether two formats hold different samples, not just in another order."""
+    a, b = av.VideoFormat(source, 16, 16), av.VideoFormat(target, 16, 16)
+    return (
+        depth_of(source) != depth_of(target)
+        or a.is_rgb != b.is_rgb
+        or (a.chroma_width(), a.chroma_height()) != (b.chroma_width(), b.chroma_height())
+        or len(a.components) != len([c for c in b.components if not c.is_alpha])
+    )

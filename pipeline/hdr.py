@@ -1,0 +1,94 @@
+"""HDR side data: from a decoded frame to the settings by which encoders write it into the stream."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from av.sidedata.sidedata import Type
+
+if TYPE_CHECKING:
+    import av
+
+_MASTERING = struct.Struct("=20i2i")
+"""FFmpeg's ``AVMasteringDisplayMetadata``: ten rationals (primaries red, green, blue; white; luminance), two flags."""
+
+_LIGHT_LEVEL = struct.Struct("=2I")
+"""FFmpeg's ``AVContentLightMetadata``: maximum and frame-average light level."""
+
+_CARRIED = {Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL}
+
+_DYNAMIC = {
+    Type.DOVI_RPU_BUFFER: "Dolby Vision metadata",
+    Type.DOVI_METADATA: "Dolby Vision metadata",
+    Type.DYNAMIC_HDR_PLUS: "HDR10+ dynamic metadata",
+    Type.DYNAMIC_HDR_VIVID: "HDR Vivid dynamic metadata",
+    Type.AMBIENT_VIEWING_ENVIRONMENT: "the ambient viewing environment",
+    Type.SPHERICAL: "the spherical (360 degrees) projection",
+    Type.STEREO3D: "the stereoscopic arrangement",
+    Type.ICC_PROFILE: "the ICC profile",
+}
+"""Side data that no encoder in reach writes, as users know it."""
+
+_WRITERS = {
+    "libx265": ("x265-params", "master-display", "max-cll", ":"),
+    "libx264": ("x264-params", "mastering-display", "cll", ":"),
+    "libsvtav1": ("svtav1-params", "mastering-display", "content-light", ":"),
+}
+
+
+def hdr_options(encoder: str, frame: av.VideoFrame) -> dict[str, str]:
+    """Encoder options that write the mastering display and the content light level of ``frame``; {} for none.
+
+    Args:
+        encoder: FFmpeg's name, such as ``libx265``.
+        frame: A decoded frame.
+    """
+    if encoder not in _WRITERS:
+        return {}
+    option, display_key, light_key, separator = _WRITERS[encoder]
+    parts = []
+    display = _mastering_display(frame, integers=encoder != "libsvtav1")
+    if display:
+        parts.append(f"{display_key}={display}")
+    light = _side_data(frame, Type.CONTENT_LIGHT_LEVEL)
+    if light:
+        brightest, average = _LIGHT_LEVEL.unpack_from(light)
+        parts.append(f"{light_key}={brightest},{average}")
+    return {option: separator.join(parts)} if parts else {}
+
+
+def lost_side_data(encoder: str, frame: av.VideoFrame) -> list[str]:
+    """Names of what ``frame`` says about its picture and ``encoder`` can't write, in a user's words."""
+    present = {data.type for data in frame.side_data}
+    lost = [name for kind, name in _DYNAMIC.items() if kind in present]
+    if encoder not in _WRITERS and present & _CARRIED:
+        lost.append("the HDR mastering display and light level")
+    return list(dict.fromkeys(lost))
+
+
+def _side_data(frame: av.VideoFrame, kind: Type) -> bytes:
+    return next((bytes(data) for data in frame.side_data if data.type is kind), b"")
+
+
+def _mastering_display(frame: av.VideoFrame, *, integers: bool) -> str:
+    data = _side_data(frame, Type.MASTERING_DISPLAY_METADATA)
+    if len(data) < _MASTERING.size:
+        return ""
+    *numbers, has_primaries, has_luminance = _MASTERING.unpack_from(data)
+    if not (has_primaries and has_luminance):
+        return ""
+    values = [Fraction(n, d) if d else Fraction(0) for n, d in zip(numbers[::2], numbers[1::2], strict=True)]
+
+    def number(value: Fraction, unit: int) -> str:
+        # HEVC and H.264 count chromaticities in 1/50000 and luminances in 1/10000 cd/m2.
+        return str(round(value * unit)) if integers else f"{float(value):.6f}"
+
+    red, green, blue, white = (values[i : i + 2] for i in (0, 2, 4, 6))
+    darkest, brightest = values[8:10]
+    points = "".join(
+        f"{name}({number(x, 50_000)},{number(y, 50_000)})"
+        for name, (x, y) in zip(("G", "B", "R", "WP"), (green, blue, red, white), strict=True)
+    )
+    return f"{points}L({number(brightest, 10_000)},{number(darkest, 10_000)})"

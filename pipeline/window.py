@@ -1,0 +1,129 @@
+"""The part of an input that is read: what lies before or after is dropped, and the rest starts at time zero."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from av.stream import Disposition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import av
+    from av.container import Chapter
+    from av.stream import Stream
+
+
+class TimeWindow:
+    """Cuts frames and packets to a span of time, exact to the time stamp of a frame.
+
+    Without ``start`` and ``duration`` everything passes as it is. With ``start``, the first frame at or after it
+    becomes time zero for all streams, so that sound and picture stay together.
+
+    Attributes:
+        first_was_first: Whether the first frame that came in was already inside the window (so that frames before
+            it may be missing, after a seek).
+    """
+
+    def __init__(self, origin: Fraction, start: float | None, duration: float | None) -> None:
+        """Describes the span.
+
+        Args:
+            origin: Time of the beginning of the input, in seconds.
+            start: Seconds after ``origin``; None or 0 for the beginning.
+            duration: Seconds; None for all.
+        """
+        self._start = origin + Fraction(start) if start else None
+        self._duration = None if duration is None else Fraction(duration)
+        self._origin = origin
+        self._zero: Fraction | None = None if start else Fraction(0)
+        self._first_time: Fraction | None = None
+        self._waiting: list[av.Packet[Stream]] = []
+        self._video_over = False
+        self._streams_over: set[int] = set()
+        self._frames = 0
+        self.first_was_first = False
+
+    def length(self, total: Fraction | None) -> Fraction | None:
+        """Seconds inside the window, of an input of ``total`` seconds; None if unknown."""
+        if total is None:
+            return self._duration
+        rest = max(total - (self._start - self._origin if self._start is not None else 0), Fraction(0))
+        return rest if self._duration is None else min(rest, self._duration)
+
+    def frame(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+        """Yields the frame if it is inside, behind the packets that waited for the first one."""
+        assert frame.time_base is not None  # noqa: S101 - the decoder sets it
+        assert frame.pts is not None  # noqa: S101
+        time = frame.pts * frame.time_base
+        self._frames += 1
+        if self._start is not None and time < self._start and time > self._origin - 1:
+            return
+        if self._first_time is None:
+            self._first_time = time
+            self.first_was_first = self._frames == 1
+            if self._zero is None:
+                self._zero = time
+            waiting, self._waiting = self._waiting, []
+            if self._is_after(time):
+                self._video_over = True
+                return
+            for packet in waiting:
+                yield from self.packet(packet)
+        if self._is_after(time):
+            self._video_over = True
+            return
+        if self._start is not None and self._zero is not None:
+            frame.pts -= round(self._zero / frame.time_base)
+        yield frame
+
+    def packet(self, packet: av.Packet[Stream]) -> Iterator[av.Packet[Stream]]:
+        """Yields the packet of another stream if it is inside."""
+        if self._start is None and self._duration is None:
+            yield packet
+            return
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None or packet.stream.disposition & Disposition.attached_pic:
+            yield packet
+            return
+        if self._first_time is None or self._zero is None:
+            self._waiting.append(packet)
+            return
+        if self._is_after(stamp * packet.time_base):
+            self._streams_over.add(packet.stream_index)
+            return
+        if self._start is None:
+            yield packet
+            return
+        zero = round(self._zero / packet.time_base)
+        if stamp < zero:
+            # A subtitle that is on screen when the window begins comes along; sound can't be cut in a packet.
+            end = stamp + (packet.duration or 0)
+            if packet.stream.type != "subtitle" or end <= zero:
+                return
+            packet.pts = packet.dts = zero
+            packet.duration = end - zero
+        packet.pts = None if packet.pts is None else packet.pts - zero
+        packet.dts = None if packet.dts is None else packet.dts - zero
+        yield packet
+
+    def chapter(self, chapter: Chapter) -> Chapter | None:
+        """The chapter as it lies inside the window; None if it does not."""
+        base = chapter["time_base"]
+        if self._zero is None or not base or (self._start is None and self._duration is None):
+            return chapter
+        first = 0 if self._start is None else round(self._zero / base)
+        start, end = max(chapter["start"] - first, 0), chapter["end"] - first
+        if self._duration is not None:
+            end = min(end, round(self._duration / base))
+        return {**chapter, "start": start, "end": end} if end > start else None
+
+    def is_over(self, copied_timed: set[int]) -> bool:
+        """Whether the picture and all of these other streams (by index) have passed the end."""
+        return self._video_over and copied_timed <= self._streams_over
+
+    def _is_after(self, time: Fraction) -> bool:
+        if self._duration is None or self._first_time is None:
+            return False
+        return time >= self._first_time + self._duration
