@@ -145,7 +145,5 @@ class IDCRealTime(nn.Module):
             features = torch.cat((features, self.texture(pixels)), dim=1)
         outputs = [self.exit(self.fusion(features))]
         if coarse:
-            outputs += [
-                head(level) for head, level in zip(self.coarse_exits, (middle, low), strict=False)
-            ]
+            outputs += [head(level) for head, level in zip(self.coarse_exits, (middle, low), strict=False)]
         return [F.pixel_shuffle(output, UNSHUFFLE) for output in outputs]
