@@ -1,0 +1,59 @@
+"""Which networks there are and what of them comes with the package. Needs neither PyTorch nor numpy."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+NAMES = ("idc", "idc-rt", "identity")
+"""Every network of :data:`network.registry.NETWORKS`, which can't be imported without PyTorch."""
+
+DEFAULT = "idc-rt"
+"""The network where none is named."""
+
+NETWORK_KEY = "deblur.network"
+"""Metadata of an exported network: its name."""
+DIGEST_KEY = "deblur.digest"
+"""Metadata of an exported network: the digest of its weights, SHA-256 in hexadecimal, or empty."""
+CARD_KEY = "deblur.card"
+"""Metadata of an exported network: its training card, JSON."""
+
+
+def folder() -> Path:
+    """Where the shipped files lie."""
+    return Path(str(files("network.shipped")))
+
+
+def onnx_file(name: str) -> Path | None:
+    """The shipped ONNX file of a network, or None if the network comes without weights."""
+    return _existing(f"{name}.onnx") if name in NAMES else None
+
+
+def weights_file(name: str) -> Path | None:
+    """The shipped safetensors file of a network, or None if there is none."""
+    return _existing(f"{name}.safetensors") if name in NAMES else None
+
+
+def shipped_names() -> tuple[str, ...]:
+    """Networks that can be run as they are installed."""
+    return tuple(name for name in NAMES if onnx_file(name) is not None)
+
+
+def planar_graph_names(layout: str) -> tuple[str, str]:
+    """File names of the planar graphs of a layout (a value of :class:`network.planes.Layout`).
+
+    Returns:
+        The one from planes to RGB, and the one from a changed picture to planes.
+    """
+    return f"{layout}-to-rgb.onnx", f"residual-to-{layout}.onnx"
+
+
+def planar_graph_files(layout: str) -> tuple[Path, Path]:
+    """The shipped planar graphs, in the order of :func:`planar_graph_names`."""
+    to_rgb, to_planes = planar_graph_names(layout)
+    return folder() / to_rgb, folder() / to_planes
+
+
+def _existing(file_name: str) -> Path | None:
+    path = folder() / file_name
+    return path if path.is_file() else None

@@ -1,0 +1,182 @@
+"""Networks and plane arithmetic as ONNX, which inference libraries read without PyTorch.
+
+Two kinds of files: a network alone, RGB to RGB; and per layout two *planar graphs* without weights, exported from the
+modules of :mod:`network.planar`, that go before and after a network. The colour coefficients are inputs of the planar
+graphs, so that they serve every matrix, range and depth. An engine joins the three and puts constants in.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+
+from network import catalogue, registry, weights
+from network.layers import fold_batch_normalisation
+from network.planar import PlanesToRGB, ResidualToPlanes
+from network.planes import Layout, PlaneSpec
+
+OPSET = 18
+"""The exporter's own; a newer one would be reached by conversion, and no engine needs it."""
+
+SAMPLE_BATCH = 2
+SAMPLE_SIZE = (37, 43)
+"""Height and width of the example given to the exporter. Odd and unequal sizes, and a batch over 1, keep it from
+taking any of them for a constant."""
+
+_DYNAMIC = torch.export.Dim.DYNAMIC
+
+
+def export_network(
+    network: nn.Module, path: Path, *, name: str, digest: str, card: Mapping[str, Any] | None = None
+) -> None:
+    """Writes a network as ONNX with dynamic batch, height and width.
+
+    Batch normalisation is folded in a copy; the module itself stays as it is.
+
+    Args:
+        network: Maps RGB (N, 3, H, W) float32 to the same shape.
+        path: File to write; replaced if it is there.
+        name: The network's name in the registry.
+        digest: Of its weights, as their file says; empty if it has none.
+        card: The training card.
+    """
+    folded = fold_batch_normalisation(copy.deepcopy(network).cpu())
+    example = torch.rand(SAMPLE_BATCH, 3, *SAMPLE_SIZE)
+    model = _exported(folded, (example,), ({0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC},), ["rgb"], ["deblurred"])
+    metadata = {
+        catalogue.NETWORK_KEY: name,
+        catalogue.DIGEST_KEY: digest,
+        catalogue.CARD_KEY: json.dumps(dict(card or {}), sort_keys=True),
+    }
+    _save(model, path, metadata)
+
+
+def export_planar_graphs(layout: Layout, to_rgb: Path, to_planes: Path) -> None:
+    """Writes the two planar graphs of a layout as ONNX with dynamic batch and sizes.
+
+    They are two files and not one with a hole for the network: in one graph the exporter may take a size that the
+    first half needs from the picture that comes back, which makes a loop when the hole is filled.
+
+    Args:
+        layout: How the samples lie in planes.
+        to_rgb: File for :class:`network.planar.PlanesToRGB`. Inputs ``plane0`` to ``plane2`` (as many as the layout
+            has), ``to_rgb`` and ``offset``; output ``rgb``.
+        to_planes: File for :class:`network.planar.ResidualToPlanes`. Inputs ``plane0`` to ``plane2``, ``before``,
+            ``after``, ``from_rgb``, ``step`` and ``maximum``; outputs ``new_plane0`` to ``new_plane2``.
+    """
+    shapes = PlaneSpec(SAMPLE_SIZE[1], SAMPLE_SIZE[0], layout).plane_shapes
+    components = 1 if layout is Layout.GRAY else 3
+    planes = [torch.rand(SAMPLE_BATCH, *shape) for shape in shapes]
+    plane_sizes = [{0: _DYNAMIC, 1: _DYNAMIC, 2: _DYNAMIC} for _ in shapes]
+    plane_names = [f"plane{index}" for index in range(len(shapes))]
+    image, image_size = torch.rand(SAMPLE_BATCH, 3, *SAMPLE_SIZE), {0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC}
+    first = _exported(
+        PlanesToRGB(layout),
+        (planes, torch.rand(3, components), torch.rand(3)),
+        (plane_sizes, None, None),
+        [*plane_names, "to_rgb", "offset"],
+        ["rgb"],
+    )
+    _save(first, to_rgb, {})
+    second = _exported(
+        ResidualToPlanes(layout),
+        (planes, image, image.flip(1), torch.rand(components, 3), torch.tensor(1.0), torch.tensor(255.0)),
+        (plane_sizes, image_size, image_size, None, None, None),
+        [*plane_names, "before", "after", "from_rgb", "step", "maximum"],
+        [f"new_{name}" for name in plane_names],
+    )
+    _save(second, to_planes, {})
+
+
+def export_weights(source: Path, path: Path) -> None:
+    """Writes the network of a safetensors file as ONNX.
+
+    Args:
+        source: A file that ``deblur train`` wrote.
+        path: File to write; replaced if it is there.
+
+    Raises:
+        network.errors.WeightsError: If ``source`` can't be read.
+    """
+    network, header = weights.load(source)
+    export_network(network, path, name=header.network, digest=header.digest, card=header.card)
+
+
+def export_shipped(folder: Path) -> list[Path]:
+    """Writes every file that the package ships but the safetensors: ``identity``, planar graphs, trained networks.
+
+    Args:
+        folder: Where the safetensors of the trained networks lie and the ONNX files go.
+
+    Returns:
+        The files written.
+
+    Raises:
+        network.errors.WeightsError: If a safetensors file can't be read.
+    """
+    written = []
+    for layout in Layout:
+        names = catalogue.planar_graph_names(layout)
+        to_rgb, to_planes = (folder / name for name in names)
+        export_planar_graphs(layout, to_rgb, to_planes)
+        written += [to_rgb, to_planes]
+    written.append(folder / "identity.onnx")
+    export_network(registry.create("identity"), written[-1], name="identity", digest="")
+    for source in sorted(folder.glob("*.safetensors")):
+        written.append(source.with_suffix(".onnx"))
+        export_weights(source, written[-1])
+    return written
+
+
+def _exported(
+    module: nn.Module, arguments: tuple[Any, ...], sizes: tuple[Any, ...], inputs: list[str], outputs: list[str]
+) -> onnx.ModelProto:
+    # The exporter logs that torchvision, which nothing here needs, is missing, and warns about its own internals.
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module,
+                arguments,
+                dynamo=True,
+                dynamic_shapes=sizes,
+                input_names=inputs,
+                output_names=outputs,
+                opset_version=OPSET,
+                verbose=False,
+            )
+    finally:
+        logger.setLevel(level)
+    assert program is not None  # noqa: S101 - None is for exports straight to a file
+    model = program.model_proto
+    assert isinstance(model, onnx.ModelProto)  # noqa: S101
+    return model
+
+
+def _save(model: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> None:
+    # What the exporter notes about each node (stack traces with the paths of the machine it ran on) stays out.
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+        value.doc_string = ""
+    del model.graph.metadata_props[:]
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, dict(metadata))
+    onnx.checker.check_model(model)
+    partial = path.with_name(path.name + ".partial")
+    onnx.save_model(model, partial)
+    partial.replace(path)

@@ -1,0 +1,254 @@
+"""The engine that runs networks with OpenVINO: the default on processors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+from network import catalogue
+from network.colour import coefficients
+from network.planes import PlaneBatch, PlaneSpec
+from pipeline.engine import EngineInfo
+from pipeline.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEPT = 4
+"""Compiled graphs kept at a time: a stream needs one or two, and each holds the memory of a frame's features."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVinoOptions:
+    """How OpenVINO runs a network.
+
+    Attributes:
+        device: OpenVINO's name of the device, such as ``CPU`` or ``GPU``.
+        threads: Threads to compute with; None leaves it to OpenVINO, which takes every physical core.
+        strength: Scales what the network changes, 0 to 1.
+    """
+
+    device: str = "CPU"
+    threads: int | None = None
+    strength: float = 1.0
+
+
+class OpenVinoEngine:
+    """Deblurs with a network in an ONNX file.
+
+    The network is joined with the planar graphs of the frames' layout and compiled for each kind and number of frames;
+    frames are read and written where they lie, without a copy.
+
+    Args:
+        path: The network: RGB (N, 3, H, W) float32 to the same, dynamic sizes, as ``deblur export`` writes it.
+        options: How to run it.
+
+    Raises:
+        EngineError: If the file can't be read, is no such network, or the device is not there.
+    """
+
+    def __init__(self, path: Path, options: OpenVinoOptions | None = None) -> None:
+        self._options = options or OpenVinoOptions()
+        self._core = ov.Core()
+        device_name = self._device_name()
+        self._network = _read_network(self._core, path)
+        self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()
+        self._info = EngineInfo(
+            backend=f"OpenVINO {ov.get_version().split('-')[0]}",
+            device=device_name,
+            precision="fp32",
+            network=_metadata(self._network, catalogue.NETWORK_KEY, path.stem),
+            digest=_metadata(self._network, catalogue.DIGEST_KEY, None) or _digest(path),
+        )
+        if self._info.network == "identity":
+            # It has no weights, so it has no digest either.
+            self._info = EngineInfo(self._info.backend, device_name, "fp32", "identity", "")
+
+    @property
+    def info(self) -> EngineInfo:
+        """What this engine is."""
+        return self._info
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        """Allocates a batch, and compiles the network for such frames if that is not done.
+
+        Args:
+            spec: What the frames are.
+            batch: Frames in the batch, at least 1.
+
+        Raises:
+            EngineError: If such frames can't be compiled for, or are too large for the memory.
+        """
+        if batch < 1:
+            raise EngineError(f"a batch has at least one frame, not {batch}")
+        self._request(spec, batch)
+        try:
+            return PlaneBatch.empty(spec, batch)
+        except MemoryError as error:
+            raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        """Deblurs ``batch`` into ``out``.
+
+        Args:
+            batch: The blurred frames; left as they are.
+            out: Overwritten; of the same spec and size as ``batch``, and other memory.
+
+        Raises:
+            EngineError: If the two don't match, or OpenVINO fails.
+        """
+        if batch.spec != out.spec or batch.size != out.size:
+            raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
+        if not all(plane.flags.c_contiguous for plane in (*batch.planes, *out.planes)):
+            raise EngineError("planes must be contiguous; make them with buffers()")
+        request = self._request(batch.spec, batch.size)
+        try:
+            for index, (source, target) in enumerate(zip(batch.planes, out.planes, strict=True)):
+                request.set_input_tensor(index, ov.Tensor(source, shared_memory=True))
+                request.set_output_tensor(index, ov.Tensor(target, shared_memory=True))
+            request.infer()
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO failed on a frame: {_reason(error)}") from error
+
+    def reset(self) -> None:
+        """Nothing to forget: every frame stands for itself."""
+
+    def _device_name(self) -> str:
+        try:
+            return str(self._core.get_property(self._options.device, "FULL_DEVICE_NAME")).strip()
+        except RuntimeError as error:
+            present = ", ".join(self._core.available_devices) or "none"
+            raise EngineError(f"OpenVINO finds no device {self._options.device!r}; there is: {present}") from error
+
+    def _request(self, spec: PlaneSpec, batch: int) -> Any:
+        key = (spec, batch)
+        if key not in self._compiled:
+            while len(self._compiled) >= KEPT:
+                self._compiled.popitem(last=False)
+            self._compiled[key] = self._compile(spec, batch)
+        self._compiled.move_to_end(key)
+        return self._compiled[key]
+
+    def _compile(self, spec: PlaneSpec, batch: int) -> Any:
+        properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        if self._options.device == "CPU":
+            # Decoding and encoding run beside the network: pinned to cores, its threads would wait for theirs.
+            properties["ENABLE_CPU_PINNING"] = False
+            if self._options.threads is not None:
+                properties["INFERENCE_NUM_THREADS"] = self._options.threads
+        try:
+            model = planar_model(self._core, self._network, spec, batch, self._options.strength)
+            return self._core.compile_model(model, self._options.device, properties).create_infer_request()
+        except (RuntimeError, MemoryError) as error:
+            raise EngineError(
+                f"OpenVINO can't compile {self._info.network} for {spec.width}x{spec.height} {spec.layout}: "
+                f"{_reason(error)}"
+            ) from error
+
+
+def planar_model(core: ov.Core, network: ov.Model, spec: PlaneSpec, batch: int, strength: float) -> ov.Model:
+    """Joins a network with the planar graphs of a layout: planes in, planes out.
+
+    Args:
+        core: Reads the planar graphs.
+        network: RGB to RGB; not changed.
+        spec: What the frames are.
+        batch: Frames in a batch.
+        strength: Scales what the network changes, 0 to 1.
+
+    Returns:
+        A model of static shapes whose inputs and outputs are the planes of ``spec`` in their integer type.
+    """
+    before, after = (core.read_model(path) for path in catalogue.planar_graph_files(spec.layout))
+    inner = network.clone()
+    numbers = coefficients(spec)
+    sources = {
+        "to_rgb": numbers.to_rgb,
+        "offset": numbers.offset,
+        "from_rgb": numbers.from_rgb * np.float32(strength),
+        "step": numbers.step,
+        "maximum": numbers.maximum,
+    }
+    into, back = _parameters(before), _parameters(after)
+    for name, value in sources.items():
+        _feed((into if name in into else back)[name], ops.constant(value).output(0))
+    _feed(inner.get_parameters()[0], before.get_results()[0].input_value(0))
+    _feed(back["before"], before.get_results()[0].input_value(0))
+    _feed(back["after"], inner.get_results()[0].input_value(0))
+    count = len(spec.plane_shapes)
+    planes = [into[f"plane{index}"] for index in range(count)]
+    for index, plane in enumerate(planes):
+        _feed(back[f"plane{index}"], plane.output(0))
+    joined = ov.Model(after.get_results(), planes, f"{network.get_friendly_name()} for {spec.layout}")
+    joined.reshape({index: [batch, *shape] for index, shape in enumerate(spec.plane_shapes)})
+    words = ov.Type(spec.dtype)
+    edges = ov.preprocess.PrePostProcessor(joined)
+    for index in range(count):
+        edges.input(index).tensor().set_element_type(words)
+        edges.output(index).tensor().set_element_type(words)
+    return edges.build()
+
+
+def _feed(parameter: Any, source: Any) -> None:
+    """Connects whatever reads ``parameter`` to ``source`` instead."""
+    for reader in parameter.output(0).get_target_inputs():
+        reader.replace_source_output(source)
+
+
+def _parameters(model: ov.Model) -> Mapping[str, Any]:
+    """The inputs of a model by name."""
+    return {parameter.output(0).get_any_name(): parameter for parameter in model.get_parameters()}
+
+
+def _read_network(core: ov.Core, path: Path) -> ov.Model:
+    if not path.is_file():
+        raise EngineError(f"{path} is not there; give an .onnx file that 'deblur export' wrote")
+    try:
+        model = core.read_model(path)
+    except RuntimeError as error:
+        raise EngineError(f"{path} is no network that OpenVINO can read: {_reason(error)}") from error
+    if (
+        len(model.inputs) != 1
+        or len(model.outputs) != 1
+        or not (_takes_rgb(model.input()) and _takes_rgb(model.output()))
+    ):
+        raise EngineError(
+            f"{path} does not map RGB (batch, 3, height, width) of any size to the same; "
+            "give an .onnx file that 'deblur export' wrote"
+        )
+    return model
+
+
+def _takes_rgb(port: Any) -> bool:
+    shape = port.get_partial_shape()
+    return (
+        port.get_element_type() == ov.Type.f32
+        and shape.rank.is_static
+        and len(shape) == 4
+        and shape[1] == ov.Dimension(3)
+        and all(shape[axis].is_dynamic for axis in (0, 2, 3))
+    )
+
+
+def _metadata(model: ov.Model, key: str, default: str | None) -> str | None:
+    """A metadata entry of an ONNX file, where OpenVINO keeps it."""
+    place = ["framework", key]
+    return str(model.get_rt_info(place).value) if model.has_rt_info(place) else default
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _reason(error: BaseException) -> str:
+    """The last line of OpenVINO's message that says something; the ones before name its source files."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
