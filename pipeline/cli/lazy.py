@@ -1,0 +1,88 @@
+"""A click group whose subcommands are imported only when they are used."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OWN_PACKAGES = ("pipeline", "network", "trt")
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """Where a subcommand is, and what the group says about it without importing it.
+
+    Attributes:
+        target: ``module:attribute`` of a :class:`click.Command`.
+        help: One line.
+        extra: Optional extra of the distribution that it needs; empty where it needs none.
+    """
+
+    target: str
+    help: str
+    extra: str = ""
+
+    def load(self) -> click.Command:
+        """Imports the command."""
+        module, _, attribute = self.target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{self.target} is no click command")
+        return command
+
+
+class LazyGroup(click.Group):
+    """A group of :class:`LazyCommand`, listed in their order.
+
+    Args:
+        entries: The subcommands by name.
+        options: Of :class:`click.Group`.
+    """
+
+    def __init__(self, *, entries: Mapping[str, LazyCommand], **options: Any) -> None:
+        super().__init__(**options)
+        self._entries = entries
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Names of the subcommands."""
+        return list(self._entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Imports a subcommand; None if there is none of this name."""
+        entry = self._entries.get(cmd_name)
+        if entry is None:
+            return None
+        try:
+            return entry.load()
+        except ModuleNotFoundError as error:
+            raise _missing(cmd_name, entry, error) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Lists the subcommands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in self._entries.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the subcommand; one that imports a library of an extra only as it runs is covered too."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            name = ctx.invoked_subcommand or ""
+            raise _missing(name, self._entries[name], error) from error
+
+
+def _missing(command: str, entry: LazyCommand, error: ModuleNotFoundError) -> Exception:
+    """What to raise where a module is missing; ``error`` itself where it is one of our own, which is a bug."""
+    module = (error.name or "").partition(".")[0]
+    if module in _OWN_PACKAGES:
+        return error
+    package = f"deblur-stream[{entry.extra}]" if entry.extra else "deblur-stream"
+    return UsageError(f'`deblur {command}` needs the Python module {module}: pip install "{package}"')

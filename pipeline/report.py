@@ -1,0 +1,145 @@
+"""What one run did, as JSON and in a few lines for people."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import DamagedInputError, OutputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from network.planes import PlaneSpec
+    from pipeline.engine import EngineInfo
+    from pipeline.runner import RunResult
+
+SCHEMA = 1
+"""Raised when a key changes its meaning or goes away; new keys do not raise it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What of the input could not be decoded.
+
+    Attributes:
+        packets: Corrupt packets.
+        frames: Frames that were decoded with errors, or not at all.
+        places: Where, a line each.
+    """
+
+    packets: int = 0
+    frames: int = 0
+    places: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """True if anything was damaged."""
+        return bool(self.packets or self.frames or self.places)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run did.
+
+    Attributes:
+        input: Name of the input.
+        output: Name of the output.
+        spec: What the frames are.
+        engine: What deblurred them.
+        batch: Frames that the engine got at a time.
+        result: Counts and times.
+        damage: What of the input could not be decoded.
+        notes: Conversions and surprises, a line each.
+    """
+
+    input: str
+    output: str
+    spec: PlaneSpec
+    engine: EngineInfo
+    batch: int
+    result: RunResult
+    damage: Damage
+    notes: tuple[str, ...]
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames written a second of wall time."""
+        return self.result.frames_out / self.result.wall
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values. Times are in seconds, latencies in milliseconds."""
+        result = self.result
+        return {
+            "schema": SCHEMA,
+            "input": self.input,
+            "output": self.output,
+            "video": asdict(self.spec),
+            "frames": {
+                "in": result.frames_in,
+                "out": result.frames_out,
+                "corrupt": self.damage.frames,
+                "corrupt_packets": self.damage.packets,
+            },
+            "damage": list(self.damage.places),
+            "packets_copied": result.packets,
+            "wall_s": result.wall,
+            "frames_per_second": self.frames_per_second,
+            "stages_s": {name: asdict(getattr(result, name)) for name in ("decode", "infer", "encode")},
+            "latency_ms": asdict(result.latency),
+            "batch": self.batch,
+            "engine": asdict(self.engine),
+            "versions": versions(),
+            "notes": list(self.notes),
+        }
+
+    def write(self, path: Path) -> None:
+        """Writes the report as JSON.
+
+        Raises:
+            OutputError: If the file can't be written.
+        """
+        try:
+            path.write_text(json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
+
+    def summary(self) -> str:
+        """Two lines for people."""
+        result = self.result
+        stages = ", ".join(
+            f"{name} {getattr(result, name).busy / result.wall:.0%}" for name in ("decode", "infer", "encode")
+        )
+        return (
+            f"{self.output}: {result.frames_out} frames in {result.wall:.1f} s, "
+            f"{self.frames_per_second:.1f} frames/s, latency p50 {result.latency.p50:.0f} ms, "
+            f"p99 {result.latency.p99:.0f} ms\n"
+            f"busy: {stages}; {self.engine.network} ({self.engine.precision}) "
+            f"by {self.engine.backend} on {self.engine.device}"
+        )
+
+    def raise_if_damaged(self) -> None:
+        """Raises where the input was damaged, for those who must not miss it.
+
+        Raises:
+            DamagedInputError: With the counts and the first place.
+        """
+        if not self.damage:
+            return
+        text = f"{self.input} is damaged: {self.damage.packets} corrupt packets, {self.damage.frames} corrupt frames"
+        if self.damage.places:
+            text += f" (first: {self.damage.places[0]})"
+        raise DamagedInputError(f"{text}; everything that could be decoded is in {self.output}")
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program, Python, the system, and the libraries that a run depends on, where installed."""
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for name in ("deblur-stream", "av", "numpy", "openvino", "torch"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

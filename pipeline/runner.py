@@ -1,0 +1,400 @@
+"""Runs a video through an engine: decode, infer and encode, each in a thread, with bounded queues between them.
+
+This is the only module that has a run's threads and queues. Its promises:
+
+- Events keep their order: a packet that is copied leaves between the same frames between which it came.
+- Memory is bounded: two batches each side of the engine (one at work, one of look-ahead), reused for the whole run.
+- The first error of any stage stops the others and is re-raised in the caller, after every thread has ended.
+- An interruption (Ctrl-C) does the same. Only a batch that the engine is working on is not waited for longer than
+  :data:`INTERRUPT_GRACE` seconds, because it may take minutes; its thread then ends by itself after that batch.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import av
+
+from pipeline.errors import InputError
+from pipeline.frames import read_planes, write_planes
+from pipeline.timing import Latency, LatencyHistogram, StageClock, StageTime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from av.stream import Stream
+
+    from network.planes import PlaneBatch, PlaneSpec
+    from pipeline.engine import Engine
+
+RING = 2
+"""Batches each side of the engine: one at work and one of look-ahead."""
+
+MAX_EVENTS = 256
+"""Events that travel together at most. A file that is badly interleaved brings its packets by the thousand."""
+
+POLL = 0.1
+"""Seconds after which a thread that waits looks whether the run was stopped."""
+
+INTERRUPT_GRACE = 2.0
+"""Seconds that an interruption waits for the engine."""
+
+_T = TypeVar("_T")
+
+
+class Source(Protocol):
+    """What is read: :class:`pipeline.source.VideoSource`, or whatever else has frames."""
+
+    @property
+    def spec(self) -> PlaneSpec:
+        """What every frame is."""
+
+    def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+        """The frames, and the packets to copy, in order."""
+
+
+class Sink(Protocol):
+    """What is written: :class:`pipeline.sink.VideoSink`, or whatever else takes frames."""
+
+    def write_frame(self, frame: av.VideoFrame) -> None:
+        """Encodes one frame."""
+
+    def write_packet(self, packet: av.Packet[Stream]) -> None:
+        """Copies one packet."""
+
+    def finish(self) -> None:
+        """Completes the output; called once, after the last event, and never after an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a run is.
+
+    Attributes:
+        frames: Frames handed to the encoder so far.
+        seconds: How much of the video that is, in seconds of its own time.
+    """
+
+    frames: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a complete run did.
+
+    Attributes:
+        frames_in: Frames decoded.
+        frames_out: Frames handed to the encoder.
+        packets: Packets copied.
+        wall: Seconds from start to end.
+        decode: Time of the first stage: decoding, and copying planes into the engine's memory.
+        infer: Time of the second stage: the engine.
+        encode: Time of the third stage: copying planes out, encoding, writing.
+        latency: From a frame's being decoded to the encoder's having taken the result.
+    """
+
+    frames_in: int
+    frames_out: int
+    packets: int
+    wall: float
+    decode: StageTime
+    infer: StageTime
+    encode: StageTime
+    latency: Latency
+
+
+def run(
+    source: Source,
+    engine: Engine,
+    sink: Sink,
+    *,
+    batch: int = 1,
+    on_progress: Callable[[RunProgress], None] | None = None,
+    on_stop: Callable[[], None] | None = None,
+) -> RunResult:
+    """Deblurs all frames of ``source`` into ``sink`` and finishes the sink.
+
+    Args:
+        source: Read to its end; not closed.
+        engine: Reset first; used by one thread.
+        sink: Finished where all went well; the caller abandons it where anything is raised.
+        batch: Frames that the engine gets at a time, at least 1. The last batch is padded.
+        on_progress: Called in the caller's thread about ten times a second, and once at the end.
+        on_stop: Called in the caller's thread when the run stops before its end. Has to unblock whatever ``source``
+            and ``sink`` may be waiting for, such as a pipe; the run's end waits for them.
+
+    Raises:
+        InputError: If the source has no frame.
+        KeyboardInterrupt: If the user interrupted and the output was not complete yet.
+        Exception: Whatever a stage or ``on_progress`` raised first.
+        ValueError: If ``batch`` is below 1.
+    """
+    if batch < 1:
+        raise ValueError(f"a batch has at least one frame, not {batch}")
+    started = time.perf_counter()
+    engine.reset()
+    flow = _Flow(source, engine, sink, batch)
+    try:
+        flow.start()
+        while flow.is_running(POLL):
+            if on_progress is not None:
+                on_progress(flow.progress)
+    except BaseException as error:
+        is_interruption = isinstance(error, KeyboardInterrupt)
+        flow.stop.set()
+        flow.join(on_stop, INTERRUPT_GRACE if is_interruption else None)
+        if not (is_interruption and flow.is_finished):
+            raise
+    flow.join(on_stop)
+    if flow.error is not None:
+        raise flow.error
+    if on_progress is not None:
+        on_progress(flow.progress)
+    return flow.result(time.perf_counter() - started)
+
+
+class _Stopped(Exception):  # noqa: N818 - it ends a stage quietly, and is no error
+    """The run was stopped while this stage waited."""
+
+
+class _Channel(Generic[_T]):
+    """A bounded queue whose both ends give up when the run is stopped."""
+
+    def __init__(self, size: int, stop: threading.Event) -> None:
+        self._queue: queue.Queue[_T] = queue.Queue(size)
+        self._stop = stop
+
+    def put(self, item: _T) -> None:
+        while not self._stop.is_set():
+            try:
+                return self._queue.put(item, timeout=POLL)
+            except queue.Full:
+                continue
+        raise _Stopped
+
+    def get(self) -> _T:
+        while not self._stop.is_set():
+            try:
+                return self._queue.get(timeout=POLL)
+            except queue.Empty:
+                continue
+        raise _Stopped
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """At most a batch of frames, with the packets around them.
+
+    Attributes:
+        planes: Before the engine its input, after it its output; None while there is no frame.
+        events: Frames and packets in order. The frames carry all that planes do not.
+        decoded: When each frame was decoded.
+    """
+
+    planes: PlaneBatch | None = None
+    events: list[av.VideoFrame | av.Packet[Stream]] = field(default_factory=list)
+    decoded: list[float] = field(default_factory=list)
+
+
+class _Stage:
+    """A thread and the event of its end.
+
+    The event is what is waited for: in CPython up to 3.12, an interrupted ``Thread.join`` takes a thread that still
+    runs for ended. The thread is a daemon for the one case where an interruption does not wait for the engine.
+    """
+
+    def __init__(
+        self, work: Callable[[], None], stop: threading.Event, on_error: Callable[[BaseException], None]
+    ) -> None:
+        self.thread = threading.Thread(target=self._run, name=f"deblur{work.__name__}", daemon=True)
+        self._work, self._stop, self._on_error = work, stop, on_error
+        self._ended = threading.Event()
+
+    def wait(self, timeout: float | None) -> bool:
+        """Waits for the end.
+
+        A thread that an interruption kept from being started has ended; one that was just then being started will
+        find that the run was stopped, and touch nothing.
+
+        Returns:
+            Whether it has ended.
+        """
+        return self.thread.ident is None or self._ended.wait(timeout)
+
+    def _run(self) -> None:
+        try:
+            if not self._stop.is_set():
+                self._work()
+        except _Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001 - re-raised in the caller's thread
+            self._on_error(error)
+        finally:
+            self._ended.set()
+
+
+class _Flow:
+    """The state of one run."""
+
+    def __init__(self, source: Source, engine: Engine, sink: Sink, batch: int) -> None:
+        self._source, self._engine, self._sink, self._batch = source, engine, sink, batch
+        self.stop = threading.Event()
+        self.error: BaseException | None = None
+        self.is_finished = False
+        self._error_lock = threading.Lock()
+        self._clocks = {name: StageClock() for name in ("decode", "infer", "encode")}
+        self._latency = LatencyHistogram()
+        self._frames_in = self._frames_out = self._packets = 0
+        self._first_time: float | None = None
+        self._last_time = 0.0
+        self._free_inputs = self._ring()
+        self._free_outputs = self._ring()
+        self._decoded: _Channel[_Chunk | None] = _Channel(RING, self.stop)  # None ends the stream
+        self._inferred: _Channel[_Chunk | None] = _Channel(RING, self.stop)
+        self._stages = [_Stage(work, self.stop, self._fail) for work in (self._decode, self._infer, self._encode)]
+
+    def _ring(self) -> _Channel[PlaneBatch]:
+        ring: _Channel[PlaneBatch] = _Channel(RING, self.stop)
+        for _ in range(RING):
+            ring.put(self._engine.buffers(self._source.spec, self._batch))
+        return ring
+
+    def start(self) -> None:
+        for stage in self._stages:
+            stage.thread.start()
+
+    def is_running(self, timeout: float) -> bool:
+        """Waits ``timeout`` seconds at most for the last stage to end or any stage to fail."""
+        return not self._stages[-1].wait(timeout) and not self.stop.is_set()
+
+    def join(self, on_stop: Callable[[], None] | None, engine_grace: float | None = None) -> None:
+        """Waits for every thread, for the engine's at most ``engine_grace`` seconds where that is given."""
+        if self.stop.is_set() and on_stop is not None:
+            on_stop()
+        decode, infer, encode = self._stages
+        for stage in (encode, decode):
+            has_ended = False
+            while not has_ended:
+                # A further Ctrl-C must not break in here: the caller closes what these two threads use.
+                try:
+                    has_ended = stage.wait(POLL)
+                except KeyboardInterrupt:
+                    engine_grace = 0.0
+        infer.wait(engine_grace)
+
+    @property
+    def progress(self) -> RunProgress:
+        seconds = 0.0 if self._first_time is None else self._last_time - self._first_time
+        return RunProgress(self._frames_out, seconds)
+
+    def result(self, wall: float) -> RunResult:
+        decode, infer, encode = (clock.total for clock in self._clocks.values())
+        return RunResult(
+            frames_in=self._frames_in,
+            frames_out=self._frames_out,
+            packets=self._packets,
+            wall=wall,
+            decode=decode,
+            infer=infer,
+            encode=encode,
+            latency=self._latency.summary,
+        )
+
+    def _fail(self, error: BaseException) -> None:
+        """Remembers the first error and stops all stages."""
+        with self._error_lock:
+            self.error = self.error or error
+        self.stop.set()
+
+    def _decode(self) -> None:
+        clock = self._clocks["decode"]
+        events = self._source.events()
+        chunk = _Chunk()
+        while True:
+            with clock.busy():
+                event = next(events, None)
+            if event is None:
+                break
+            if isinstance(event, av.VideoFrame):
+                chunk.decoded.append(time.perf_counter())
+                if chunk.planes is None:
+                    with clock.waiting():
+                        chunk.planes = self._free_inputs.get()
+                with clock.busy():
+                    read_planes(event, chunk.planes, len(chunk.decoded) - 1)
+                self._frames_in += 1
+            chunk.events.append(event)
+            if len(chunk.decoded) == self._batch or len(chunk.events) >= MAX_EVENTS:
+                with clock.waiting():
+                    self._decoded.put(chunk)
+                chunk = _Chunk()
+        with clock.waiting():
+            if chunk.events:
+                self._decoded.put(chunk)
+            self._decoded.put(None)
+
+    def _infer(self) -> None:
+        clock = self._clocks["infer"]
+        while True:
+            with clock.waiting():
+                chunk = self._decoded.get()
+            if chunk is not None and chunk.planes is not None:
+                blurred = chunk.planes
+                with clock.waiting():
+                    chunk.planes = self._free_outputs.get()
+                with clock.busy():
+                    _pad(blurred, len(chunk.decoded))
+                    self._engine.run(blurred, chunk.planes)
+                self._free_inputs.put(blurred)
+            with clock.waiting():
+                self._inferred.put(chunk)
+            if chunk is None:
+                return
+
+    def _encode(self) -> None:
+        clock = self._clocks["encode"]
+        while True:
+            with clock.waiting():
+                chunk = self._inferred.get()
+            if chunk is None:
+                break
+            with clock.busy():
+                self._write(chunk)
+            if chunk.planes is not None:
+                self._free_outputs.put(chunk.planes)
+        if self._frames_out == 0:
+            raise InputError("no frame of the input could be decoded; check that it is a whole video file")
+        with clock.busy():
+            self._sink.finish()
+        self.is_finished = True
+
+    def _write(self, chunk: _Chunk) -> None:
+        index = 0
+        for event in chunk.events:
+            if isinstance(event, av.Packet):
+                self._sink.write_packet(event)
+                self._packets += 1
+                continue
+            if chunk.planes is None:
+                raise AssertionError("a chunk with frames has planes")
+            self._sink.write_frame(write_planes(chunk.planes, index, event))
+            self._latency.add(time.perf_counter() - chunk.decoded[index])
+            index += 1
+            self._frames_out += 1
+            if event.time is not None:
+                self._first_time = event.time if self._first_time is None else self._first_time
+                self._last_time = event.time
+            if self.stop.is_set():
+                raise _Stopped
+
+
+def _pad(batch: PlaneBatch, frames: int) -> None:
+    """Repeats the last of ``frames`` frames to the end of the batch, so that the engine reads no old memory."""
+    if frames < batch.size:
+        for plane in batch.planes:
+            plane[frames:] = plane[frames - 1]

@@ -1,0 +1,101 @@
+"""Deblurs one video: opens source and sink, runs the engine between them, and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.errors import Interrupted
+from pipeline.pipes import PipeReader, PipeWriter
+from pipeline.progress import SilentDisplay
+from pipeline.report import Damage, Report
+from pipeline.runner import run
+from pipeline.sink import SinkOptions, VideoSink
+from pipeline.source import SourceOptions, VideoSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from pipeline.engine import Engine
+    from pipeline.progress import Display
+
+
+@dataclass(frozen=True, slots=True)
+class VideoJob:
+    """One video to deblur.
+
+    Attributes:
+        input: A file, or something to read from, such as a :class:`pipeline.pipes.PipeReader`.
+        output: A file, or something to write to, such as a :class:`pipeline.pipes.PipeWriter`.
+        source: How to read.
+        sink: How to write.
+        batch: Frames that the engine gets at a time, at least 1.
+    """
+
+    input: Path | BinaryIO
+    output: Path | BinaryIO
+    source: SourceOptions = field(default_factory=SourceOptions)
+    sink: SinkOptions = field(default_factory=SinkOptions)
+    batch: int = 1
+
+
+def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | None = None) -> Report:
+    """Deblurs one video. The output gets its name when it is complete; before that, nothing has it.
+
+    Args:
+        job: What to read and to write.
+        load: Makes the engine. Called after input and output were found to be good, because it can take seconds;
+            a caller with many videos returns the same engine each time.
+        display: Shows the progress; None shows nothing.
+
+    Returns:
+        What was done. A damaged input is no error here: everything that could be decoded is in the output, and
+        :meth:`Report.raise_if_damaged` tells.
+
+    Raises:
+        InputError: If the input can't be read.
+        OutputError: If the output can't be written.
+        UsageError: If the options make no sense.
+        EngineError: If the engine can't be loaded or fails.
+        Interrupted: If the user pressed Ctrl-C; nothing is left under the output's name.
+    """
+    display = display or SilentDisplay()
+    with VideoSource(job.input, job.source) as source:
+        sink = VideoSink(job.output, source, job.sink)
+        try:
+            engine = load()
+            display.begin(source.name, source.frame_estimate, [*source.notes, *sink.notes])
+            try:
+                result = run(
+                    source,
+                    engine,
+                    sink,
+                    batch=job.batch,
+                    on_progress=display.update,
+                    on_stop=lambda: _cancel(job),
+                )
+            finally:
+                display.end()
+        except KeyboardInterrupt as error:
+            raise Interrupted(f"interrupted; {sink.name} was not written") from error
+        finally:
+            sink.abandon()  # after a complete run there is nothing to abandon
+        return Report(
+            input=source.name,
+            output=sink.name,
+            spec=source.spec,
+            engine=engine.info,
+            batch=job.batch,
+            result=result,
+            damage=Damage(source.corrupt_packets, source.corrupt_frames, tuple(source.damage)),
+            notes=(*source.notes, *sink.notes),
+        )
+
+
+def _cancel(job: VideoJob) -> None:
+    """Unblocks the pipes of a run that stops early."""
+    for end in (job.input, job.output):
+        if isinstance(end, PipeReader | PipeWriter):
+            end.cancel()
