@@ -11,9 +11,7 @@ import copy
 import json
 import logging
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import onnx
 import torch
@@ -23,6 +21,10 @@ from network import catalogue, registry, weights
 from network.layers import fold_batch_normalisation
 from network.planar import PlanesToRGB, ResidualToPlanes
 from network.planes import Layout, PlaneSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 OPSET = 18
 """The exporter's own; a newer one would be reached by conversion, and no engine needs it."""

@@ -15,7 +15,7 @@ libraries run in channel-blocked layouts with a conversion before and after.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ from torch.nn import functional as F
 
 from network.colour import coefficients
 from network.planes import Layout, PlaneSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PlanesToRGB(nn.Module):

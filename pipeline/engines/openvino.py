@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from pipeline.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 KEPT = 4
 """Compiled graphs kept at a time: a stream needs one or two, and each holds the memory of a frame's features."""
@@ -60,16 +60,15 @@ class OpenVinoEngine:
         device_name = self._device_name()
         self._network = _read_network(self._core, path)
         self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()
+        name = _metadata(self._network, catalogue.NETWORK_KEY)
+        digest = _metadata(self._network, catalogue.DIGEST_KEY)
         self._info = EngineInfo(
             backend=f"OpenVINO {ov.get_version().split('-')[0]}",
             device=device_name,
             precision="fp32",
-            network=_metadata(self._network, catalogue.NETWORK_KEY, path.stem),
-            digest=_metadata(self._network, catalogue.DIGEST_KEY, None) or _digest(path),
+            network=path.stem if name is None else name,
+            digest=_digest(path) if digest is None else digest,
         )
-        if self._info.network == "identity":
-            # It has no weights, so it has no digest either.
-            self._info = EngineInfo(self._info.backend, device_name, "fp32", "identity", "")
 
     @property
     def info(self) -> EngineInfo:
@@ -237,10 +236,10 @@ def _takes_rgb(port: Any) -> bool:
     )
 
 
-def _metadata(model: ov.Model, key: str, default: str | None) -> str | None:
-    """A metadata entry of an ONNX file, where OpenVINO keeps it."""
+def _metadata(model: ov.Model, key: str) -> str | None:
+    """A metadata entry of an ONNX file, from where OpenVINO keeps it; None if there is none."""
     place = ["framework", key]
-    return str(model.get_rt_info(place).value) if model.has_rt_info(place) else default
+    return str(model.get_rt_info(place).value) if model.has_rt_info(place) else None
 
 
 def _digest(path: Path) -> str:

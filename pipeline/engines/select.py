@@ -1,0 +1,123 @@
+"""Which engine, network and weights a request means; each engine's library is imported only if it is chosen."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from network import catalogue
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.engine import Engine
+
+ENGINES = ("auto", "openvino", "tensorrt", "torch")
+"""What may be asked for."""
+
+ONNX = ".onnx"
+SAFETENSORS = ".safetensors"
+
+
+def load_engine(
+    engine: str = "auto",
+    network: str | None = None,
+    weights: Path | None = None,
+    strength: float = 1.0,
+    threads: int | None = None,
+) -> Engine:
+    """Loads a network into an engine.
+
+    Args:
+        engine: One of :data:`ENGINES`. ``auto`` is OpenVINO, except that a safetensors file goes to PyTorch.
+        network: A name of :data:`network.catalogue.NAMES`. With ``weights``, the file says what network it is; any
+            name but the default must then agree with it. None is the default.
+        weights: An ONNX file that ``deblur export`` wrote or a safetensors file that ``deblur train`` wrote; None
+            takes what comes with the package.
+        strength: How much of what the network changes is applied, 0 to 1.
+        threads: Threads to compute with on a processor; None leaves it to the engine.
+
+    Raises:
+        UsageError: If a name is unknown, a value out of range, a file or an installed package missing, or the network
+            comes without weights.
+        EngineError: If the engine can't load the network.
+        network.errors.WeightsError: If a safetensors file can't be read.
+    """
+    if engine not in ENGINES:
+        raise UsageError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
+    if network is not None and network not in catalogue.NAMES:
+        raise UsageError(f"there is no network {network!r}; choose one of {', '.join(catalogue.NAMES)}")
+    if not 0 <= strength <= 1:
+        raise UsageError(f"the strength must be from 0 to 1, not {strength}")
+    if threads is not None and threads < 1:
+        raise UsageError(f"the number of threads must be at least 1, not {threads}")
+    if engine == "tensorrt":
+        raise UsageError("this version has no TensorRT engine; choose --engine openvino or --engine torch")
+    if weights is not None:
+        _check_file(weights)
+    if engine == "auto":
+        engine = "torch" if weights is not None and weights.suffix.lower() == SAFETENSORS else "openvino"
+    if engine == "torch":
+        loaded = _torch(network or catalogue.DEFAULT, weights, strength, threads)
+    else:
+        loaded = _openvino(network or catalogue.DEFAULT, weights, strength, threads)
+    if weights is not None and network not in {None, catalogue.DEFAULT, loaded.info.network}:
+        raise UsageError(f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave --network out")
+    return loaded
+
+
+def _openvino(network: str, weights: Path | None, strength: float, threads: int | None) -> Engine:
+    from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
+
+    options = OpenVinoOptions(threads=threads, strength=strength)
+    if weights is None:
+        path = catalogue.onnx_file(network)
+        if path is None:
+            raise _without_weights(network)
+        return OpenVinoEngine(path, options)
+    if weights.suffix.lower() == ONNX:
+        return OpenVinoEngine(weights, options)
+    _require("OpenVINO reads ONNX, and to convert a safetensors file", "torch", "safetensors", "onnx", "onnxscript")
+    from network.export import export_weights
+
+    with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
+        path = Path(folder) / f"{weights.stem}{ONNX}"
+        export_weights(weights, path)
+        return OpenVinoEngine(path, options)
+
+
+def _torch(network: str, weights: Path | None, strength: float, threads: int | None) -> Engine:
+    if weights is not None and weights.suffix.lower() == ONNX:
+        raise UsageError(f"the torch engine reads safetensors files, and {weights} is ONNX; choose --engine openvino")
+    _require("the torch engine", "torch", "safetensors")
+    from network.registry import create
+    from pipeline.engines.torch import TorchEngine, TorchOptions
+
+    options = TorchOptions(threads=threads, strength=strength)
+    if weights is None and network == "identity":
+        return TorchEngine(create(network), name=network, options=options)
+    path = weights or catalogue.weights_file(network)
+    if path is None:
+        raise _without_weights(network)
+    return TorchEngine.from_weights(path, options)
+
+
+def _check_file(weights: Path) -> None:
+    if not weights.is_file():
+        raise UsageError(f"there is no weights file {weights}")
+    if weights.suffix.lower() not in {ONNX, SAFETENSORS}:
+        raise UsageError(f"weights are an {ONNX} or a {SAFETENSORS} file, which {weights} is not by its name")
+
+
+def _require(purpose: str, *modules: str) -> None:
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise UsageError(f'{purpose} needs {", ".join(missing)}: pip install "deblur-stream[train]"')
+
+
+def _without_weights(network: str) -> UsageError:
+    return UsageError(
+        f"network {network!r} comes without weights, and untrained it would deblur nothing: train it with "
+        f"`deblur train` and give the file by --weights, or choose --network {' or '.join(catalogue.shipped_names())}"
+    )

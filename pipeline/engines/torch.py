@@ -1,0 +1,158 @@
+"""The engine that runs networks with PyTorch as it is: for networks just trained, on CUDA or the processor."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from network import weights
+from network.layers import fold_batch_normalisation
+from network.planar import IntegerPlanes, PlanarNetwork
+from network.planes import PlaneBatch
+from pipeline.engine import EngineInfo
+from pipeline.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from network.planes import PlaneSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TorchOptions:
+    """How PyTorch runs a network.
+
+    Attributes:
+        device: PyTorch's name of the device; None takes CUDA where it is there, else the processor.
+        threads: Threads to compute with on the processor; None leaves it to PyTorch. It holds for the whole process.
+        strength: Scales what the network changes, 0 to 1.
+        half: Whether the network computes in 16-bit floating point; plane arithmetic stays in 32 bits.
+    """
+
+    device: str | None = None
+    threads: int | None = None
+    strength: float = 1.0
+    half: bool = False
+
+
+class TorchEngine:
+    """Deblurs with a network that PyTorch runs operation by operation.
+
+    Args:
+        network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32. It is taken over: moved to the
+            device, and its batch normalisation folded.
+        name: Its name, for :attr:`info`.
+        digest: Of its weights, for :attr:`info`; empty if it has none.
+        options: How to run it.
+
+    Raises:
+        EngineError: If the device is not there.
+    """
+
+    def __init__(
+        self, network: torch.nn.Module, *, name: str, digest: str = "", options: TorchOptions | None = None
+    ) -> None:
+        self._options = options or TorchOptions()
+        if self._options.threads is not None:
+            torch.set_num_threads(self._options.threads)
+        try:
+            self._device = torch.device(self._options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+            self._dtype = torch.float16 if self._options.half else torch.float32
+            self._network = fold_batch_normalisation(network).to(self._device, self._dtype)
+        except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was built with CUDA
+            raise EngineError(f"PyTorch can't use device {self._options.device!r}: {_reason(error)}") from error
+        self._planar: dict[PlaneSpec, IntegerPlanes] = {}
+        self._info = EngineInfo(
+            backend=f"PyTorch {torch.__version__}",
+            device=_device_name(self._device),
+            precision="fp16" if self._options.half else "fp32",
+            network=name,
+            digest=digest,
+        )
+
+    @classmethod
+    def from_weights(cls, path: Path, options: TorchOptions | None = None) -> TorchEngine:
+        """An engine for the network of a safetensors file.
+
+        Args:
+            path: A file that ``deblur train`` wrote.
+            options: How to run it.
+
+        Raises:
+            network.errors.WeightsError: If the file can't be read.
+            EngineError: If the device is not there.
+        """
+        network, header = weights.load(path)
+        return cls(network, name=header.network, digest=header.digest, options=options)
+
+    @property
+    def info(self) -> EngineInfo:
+        """What this engine is."""
+        return self._info
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        """Allocates a batch; for CUDA in pinned memory, which the device reads directly.
+
+        Args:
+            spec: What the frames are.
+            batch: Frames in the batch, at least 1.
+
+        Raises:
+            EngineError: If the memory does not suffice.
+        """
+        if batch < 1:
+            raise EngineError(f"a batch has at least one frame, not {batch}")
+        try:
+            if self._device.type != "cuda":
+                return PlaneBatch.empty(spec, batch)
+            dtype = torch.uint8 if spec.depth == 8 else torch.uint16
+            shapes = spec.plane_shapes
+            planes = tuple(torch.empty((batch, *shape), dtype=dtype, pin_memory=True).numpy() for shape in shapes)
+            return PlaneBatch(spec, planes)
+        except (MemoryError, RuntimeError) as error:
+            raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        """Deblurs ``batch`` into ``out``.
+
+        Args:
+            batch: The blurred frames; left as they are.
+            out: Overwritten; of the same spec and size as ``batch``, and other memory.
+
+        Raises:
+            EngineError: If the two don't match, or PyTorch fails, for want of memory for example.
+        """
+        if batch.spec != out.spec or batch.size != out.size:
+            raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
+        module = self._module(batch.spec)
+        try:
+            with torch.inference_mode():
+                results = module(*(self._to_device(plane) for plane in batch.planes))
+                for target, result in zip(out.planes, results, strict=True):
+                    torch.from_numpy(target).copy_(result)
+        except RuntimeError as error:
+            raise EngineError(f"PyTorch failed on a frame: {_reason(error)}") from error
+
+    def reset(self) -> None:
+        """Nothing to forget: every frame stands for itself."""
+
+    def _module(self, spec: PlaneSpec) -> IntegerPlanes:
+        if spec not in self._planar:
+            planar = PlanarNetwork(self._network, spec, self._options.strength, self._dtype)
+            self._planar[spec] = IntegerPlanes(planar).to(self._device).eval()
+        return self._planar[spec]
+
+    def _to_device(self, plane: Any) -> torch.Tensor:
+        return torch.from_numpy(plane).to(self._device, non_blocking=True)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
