@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
@@ -76,11 +76,6 @@ class FrameDecoder:
         self.damage: list[str] = []
         self.notes: list[str] = []
 
-        context = stream.codec_context
-        context.thread_type = "AUTO"  # type: ignore[assignment]
-        # Frames with faults are delivered, and counted here; the default would drop them in silence.
-        context.flags |= Flags.output_corrupt
-
     def decode(self, packet: av.Packet[av.VideoStream]) -> Iterator[av.VideoFrame]:
         """Yields the frames that a packet completes; an empty packet ends the stream.
 
@@ -141,7 +136,7 @@ class FrameDecoder:
             self.corrupt_packets += 1
             return
         original = self._stream.codec_context
-        decoder = av.CodecContext.create(original.codec.name, "r")
+        decoder: Any = av.CodecContext.create(original.codec.name, "r")
         decoder.extradata = original.extradata
         decoder.thread_type = "SLICE"
         decoder.flags |= Flags.output_corrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -41,7 +42,7 @@ _SPELLINGS = {"avc": "h264", "x264": "h264", "h265": "hevc", "x265": "hevc"}
 # that took as long again would double the wait for a few per cent of file size.
 _DEFAULTS: dict[str, dict[str, str]] = {
     "libx264": {"preset": "veryfast", "crf": "18"},
-    "libx265": {"preset": "veryfast", "crf": "20"},
+    "libx265": {"preset": "superfast", "crf": "20"},
     "libsvtav1": {"preset": "9", "crf": "24"},
     "libvpx-vp9": {"deadline": "good", "cpu-used": "5", "row-mt": "1", "crf": "24", "b": "0"},
     # VP8 has no constant quality without a rate: a rate that is never reached makes the quality constant.
@@ -53,6 +54,9 @@ _FIXED_QUANTISER = {"mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "h263", "h263p
 """Encoders without rate factor, at quantiser 2 by default (the finest that they hold without surprises)."""
 
 _QUANTISER_2 = {"flags": "+qscale", "global_quality": str(2 * 118)}
+
+_TRANSPORT_STREAM = {"h264", "hevc", "vvc", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "av1"}
+"""What an MPEG transport stream has names for; FFmpeg's muxer takes anything, and nobody could read it."""
 
 _FULL_RANGE_ONLY = {"mjpeg"}
 
@@ -132,8 +136,8 @@ def plan_encoder(
     """
     if bitrate is not None and crf is not None:
         raise UsageError("choose either --crf (constant quality) or --bitrate (constant size), not both")
-    notes: list[str] = []
     problem = ""
+    second_choice: EncoderPlan | None = None
     for name in _candidates(source, container, codec):
         encoder = _find(name)
         if encoder is None:
@@ -145,11 +149,18 @@ def plan_encoder(
             continue
         plan = _plan(source, container, encoder, crf, preset, bitrate)
         if plan is None:
-            problem = f"{encoder.name} does not take {source.spec.width}x{source.spec.height} with these settings"
+            size = f"{source.spec.width}x{source.spec.height}"
+            problem = f"{container.format.name} can't hold {encoder.canonical_name}, or {encoder.name} refuses {size}"
             continue
         if codec is None and plan.codec != source.codec:
-            notes.append(f"{source.codec} can't be written here; encoding as {plan.codec}")
-        return replace(plan, notes=(*notes, *plan.notes))
+            note = f"{source.codec} can't be written here as it is; encoding as {plan.codec}"
+            plan = replace(plan, notes=(note, *plan.notes))
+        if codec is None and _loses(source.pixel_format, plan.pixel_format):
+            second_choice = second_choice or plan
+            continue
+        return plan
+    if second_choice:
+        return second_choice
     hint = "choose another --codec, or another extension for the output" if codec else "choose a --codec"
     raise UsageError(f"{problem or 'no encoder fits'}; {hint}")
 
@@ -157,7 +168,8 @@ def plan_encoder(
 def _candidates(source: VideoSource, container: OutputContainer, codec: str | None) -> Iterable[str]:
     if codec:
         return (codec,)
-    return dict.fromkeys((source.codec, "h264", container.default_video_codec))
+    # The last ones are there for what H.264 and the container's own codec can't hold: 12 bits, a WebM of 10 bits.
+    return dict.fromkeys((source.codec, "h264", container.default_video_codec, "hevc", "av1"))
 
 
 def _find(name: str) -> av.Codec | None:
@@ -170,7 +182,15 @@ def _find(name: str) -> av.Codec | None:
 
 
 def _takes(container: OutputContainer, encoder: av.Codec) -> bool:
-    return encoder.name in container.supported_codecs or container.default_video_codec == encoder.canonical_name
+    if container.format.name == "mpegts":
+        return encoder.canonical_name in _TRANSPORT_STREAM
+    return True  # the header, written to try, tells
+
+
+def keeps_times(container: OutputContainer) -> bool:
+    """Whether the container keeps the time of each frame (else it has a constant frame rate)."""
+    flag: Any = av.format.Flags.variable_fps.value
+    return bool(container.format.flags & flag)
 
 
 def _plan(
@@ -214,13 +234,14 @@ def _plan(
         options=options,
         notes=tuple(notes),
     )
-    fixed_rate = not container.format.flags & av.format.Flags.variable_fps.value
+    fixed_rate = not keeps_times(container)
     for variant in _variants(plan, encoder, fixed_rate=fixed_rate):
-        if _opens(variant, source):
+        if _opens(variant, source, container.format.name):
             return variant
     if crf is not None or preset is not None or bitrate is not None:
         without, _ = _options(encoder, None, None, None)
-        if any(_opens(v, source) for v in _variants(replace(plan, options=without), encoder, fixed_rate=fixed_rate)):
+        plain = _variants(replace(plan, options=without), encoder, fixed_rate=fixed_rate)
+        if any(_opens(variant, source, container.format.name) for variant in plain):
             raise UsageError(f"{encoder.name} refuses these settings; check --preset, --crf and --bitrate")
     return None
 
@@ -232,7 +253,7 @@ def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iter
         rate = rate.limit_denominator(max(rate.denominator // 2, 1))
         if rate.denominator == 1:
             break
-    rates = [Fraction(int(r.num), int(r.den)) if hasattr(r, "num") else Fraction(r) for r in encoder.frame_rates or ()]
+    rates = [Fraction(known.numerator, known.denominator) for known in encoder.frame_rates or ()]
     if rates:
         rate = min(rates, key=lambda known: abs(known - plan.rate))
     counted = replace(plan, rate=rate, time_base=1 / rate, counts_frames=True)
@@ -245,11 +266,13 @@ def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iter
             yield replace(clock, width=width, height=height, notes=(*plan.notes, note))
 
 
-def _opens(plan: EncoderPlan, source: VideoSource) -> bool:
-    context: Any = av.CodecContext.create(plan.encoder, "w")
-    plan.configure(context, source)
+def _opens(plan: EncoderPlan, source: VideoSource, format_name: str) -> bool:
+    """Whether encoder and container both agree, found out by writing a header into memory."""
     try:
-        context.open()
+        with av.open(io.BytesIO(), "w", format=format_name) as scratch:
+            stream: Any = scratch.add_stream(plan.encoder, rate=plan.rate)
+            plan.configure(stream.codec_context, source)
+            scratch.start_encoding()
     except (av.error.FFmpegError, ValueError, OverflowError):
         return False
     return True
@@ -296,11 +319,16 @@ def _pixel_format(wanted: str, encoder: av.Codec) -> str:
         return wanted
     opaque = [name for name in names if not has_alpha(name)] or names
     plain = [name for name in opaque if not name.startswith("yuvj")] or opaque
-    worse = PixFmtLoss.RESOLUTION | PixFmtLoss.DEPTH | PixFmtLoss.COLORQUANT | PixFmtLoss.CHROMA
-    kept = [name for name in plain if not find_best_pix_fmt_of_list([name], wanted)[1] & worse]
+    kept = [name for name in plain if not _loses(wanted, name)]
     same = [name for name in kept if not find_best_pix_fmt_of_list([name], wanted)[1] & PixFmtLoss.COLORSPACE]
     best, _ = find_best_pix_fmt_of_list(same or kept or plain, wanted)
     return best.name if best else plain[0]
+
+
+def _loses(source: str, target: str) -> bool:
+    """Whether a conversion lowers depth or chroma resolution."""
+    worse = PixFmtLoss.RESOLUTION | PixFmtLoss.DEPTH | PixFmtLoss.COLORQUANT | PixFmtLoss.CHROMA
+    return bool(find_best_pix_fmt_of_list([target], source)[1] & worse)
 
 
 def _differs(source: str, target: str) -> bool:

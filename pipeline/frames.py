@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
 from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
 from av.video.format import VideoFormat
@@ -15,6 +14,7 @@ from av.video.reformatter import Interpolation
 from network.planes import Layout, Matrix, PlaneSpec
 
 if TYPE_CHECKING:
+    import av
     from av.video.reformatter import VideoReformatter
     from numpy.typing import NDArray
 

@@ -1,15 +1,18 @@
-"""HDR side data: from a decoded frame to the settings by which encoders write it into the stream."""
+"""Side data of a decoded frame: how it is turned, and its HDR facts as settings by which encoders write them."""
 
 from __future__ import annotations
 
 import struct
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from av.sidedata.sidedata import Type
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import av
+    from av.sidedata.sidedata import SideData
 
 _MASTERING = struct.Struct("=20i2i")
 """FFmpeg's ``AVMasteringDisplayMetadata``: ten rationals (primaries red, green, blue; white; luminance), two flags."""
@@ -61,15 +64,25 @@ def hdr_options(encoder: str, frame: av.VideoFrame) -> dict[str, str]:
 
 def lost_side_data(encoder: str, frame: av.VideoFrame) -> list[str]:
     """Names of what ``frame`` says about its picture and ``encoder`` can't write, in a user's words."""
-    present = {data.type for data in frame.side_data}
+    present = {data.type for data in _all_side_data(frame)}
     lost = [name for kind, name in _DYNAMIC.items() if kind in present]
     if encoder not in _WRITERS and present & _CARRIED:
         lost.append("the HDR mastering display and light level")
     return list(dict.fromkeys(lost))
 
 
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """How a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None for not at all."""
+    data = _side_data(frame, Type.DISPLAYMATRIX)
+    return struct.unpack_from("=9i", data) if data else None
+
+
+def _all_side_data(frame: av.VideoFrame) -> Iterator[SideData]:
+    return iter(cast("Iterable[SideData]", frame.side_data))  # typed as a mapping, but it iterates over values
+
+
 def _side_data(frame: av.VideoFrame, kind: Type) -> bytes:
-    return next((bytes(data) for data in frame.side_data if data.type is kind), b"")
+    return next((bytes(data) for data in _all_side_data(frame) if data.type is kind), b"")
 
 
 def _mastering_display(frame: av.VideoFrame, *, integers: bool) -> str:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import struct
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 import av
 import av.error
-from av.sidedata.sidedata import Type
+from av.codec.context import Flags
 from av.stream import Discard, Disposition
 
 from pipeline.decoder import FrameDecoder
 from pipeline.errors import InputError
+from pipeline.hdr import display_matrix
 from pipeline.window import TimeWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from types import TracebackType
 
     from av.container import Chapter, InputContainer
@@ -124,10 +124,7 @@ class VideoSource:
     @property
     def display_matrix(self) -> tuple[int, ...] | None:
         """How a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None for not at all."""
-        for data in self.first_frame.side_data:
-            if data.type is Type.DISPLAYMATRIX:
-                return struct.unpack_from("=9i", bytes(data))
-        return None
+        return display_matrix(self.first_frame)
 
     @property
     def is_shifted(self) -> bool:
@@ -166,8 +163,8 @@ class VideoSource:
 
         Damage is counted, located and passed over as long as there is anything to decode.
         """
-        backlog, self._backlog = self._backlog, []
-        yield from backlog
+        while self._backlog:
+            yield self._backlog.popleft()
         yield from self._events
         self._decoder.close_notes()
         self._note_truncation()
@@ -206,7 +203,7 @@ class VideoSource:
         self.average_rate = self.stream.average_rate or self.stream.guessed_rate or None
         self._notes: list[str] = []
         self._damage: list[str] = []
-        self._backlog: list[av.VideoFrame | av.Packet[Stream]] = []
+        self._backlog: deque[av.VideoFrame | av.Packet[Stream]] = deque()
         self.cover_packets: dict[int, av.Packet[Stream]] = {}
         self._read_to_end = False
         start = self._options.start
@@ -217,11 +214,12 @@ class VideoSource:
             self._decoder = FrameDecoder(self.stream, self.average_rate, deinterlace=self._options.deinterlace)
             self._window = TimeWindow(origin, start, self._options.duration)
             self._events = self._read()
-            self._backlog = []
+            self._backlog.clear()
             self._prime()
             # A seek may land behind the frame that was asked for; then one from farther ahead is due.
-            if lead is None or not self._window.first_was_first:
+            if lead is None or not self._window.may_be_late:
                 break
+            self._events.close()
         self._describe()
 
     def _choose_stream(self) -> av.VideoStream:
@@ -233,6 +231,9 @@ class VideoSource:
             stream = moving[0]
         if stream.codec_context is None:
             raise InputError(f"{self.name}: FFmpeg has no decoder for its video stream")
+        stream.codec_context.thread_type = "AUTO"
+        # Frames with faults are delivered, and counted; FFmpeg's default would drop them in silence.
+        stream.codec_context.flags |= Flags.output_corrupt
         return stream
 
     def _seek(self, start: float | None, lead: float | None, origin: Fraction) -> bool:
@@ -277,12 +278,10 @@ class VideoSource:
             frames = round(frames * part / total)
         self.frame_estimate = frames or None
 
-    def _read(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+    def _read(self) -> Generator[av.VideoFrame | av.Packet[Stream]]:
         video = self.stream.index
         copied = {stream.index for stream in self.copied}
-        for packet in chain(self._packets(), [None]):
-            if packet is None:
-                return
+        for packet in self._packets():
             if packet.stream.index == video:  # a flush packet has no index of its own
                 for frame in self._decoder.decode(packet):  # type: ignore[arg-type]
                     yield from self._window.frame(frame)
@@ -292,7 +291,11 @@ class VideoSource:
                 return
 
     def _timed(self) -> set[int]:
-        return {stream.index for stream in self.copied if stream.type in ("audio", "video")}
+        return {
+            stream.index
+            for stream in self.copied
+            if stream.type in ("audio", "video") and not stream.disposition & Disposition.attached_pic
+        }
 
     def _packets(self) -> Iterator[av.Packet[Stream]]:
         try:

@@ -1,7 +1,8 @@
-"""Which of the input's other streams, tags and chapters an output container can carry, found out by trying."""
+"""Which of the input's other streams an output container can carry, found out by trying."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,19 +12,13 @@ import av
 import av.error
 from av.stream import Disposition
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from pipeline.muxer import MOV_FAMILY
 
-    from av.container import Chapter, OutputContainer
+if TYPE_CHECKING:
+    from av.container import OutputContainer
     from av.stream import Stream
 
     from pipeline.source import VideoSource
-
-_MUXER_OWNED = {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"}
-"""Tags that describe the file itself; a muxer writes its own."""
-
-_STALE = {"encoder", "bps", "duration", "number_of_frames", "number_of_bytes"}
-"""Tags of a stream that describe the encoded bits, wrong after they are encoded anew."""
 
 _ATTACHING = {"matroska"}
 """Containers that keep cover art as an attached file, not as a stream."""
@@ -67,7 +62,8 @@ def plan_copies(source: VideoSource, format_name: str) -> CopyPlan:
             if tag is not None:
                 streams.append((stream, tag))
                 continue
-        notes.append(f"{format_name} can't carry {describe(stream)}; left out")
+        if not _written_by_muxer(format_name, stream, source):
+            notes.append(f"{format_name} can't carry {describe(stream)}; left out")
     return CopyPlan(tuple(streams), tuple(covers), tuple(notes))
 
 
@@ -105,67 +101,28 @@ def add_cover(output: OutputContainer, stream: Stream, picture: bytes) -> None:
     attachment.metadata.update({**stream.metadata, **attachment.metadata})
 
 
-def video_tags(stream: Stream) -> dict[str, str]:
-    """The tags of the video stream that stay true after it is encoded anew."""
-    return {
-        key: value
-        for key, value in stream.metadata.items()
-        if key.lower() not in _STALE and not key.upper().startswith("_STATISTICS")
-    }
-
-
-def container_tags(tags: dict[str, str]) -> dict[str, str]:
-    """The tags of a container that a muxer does not write by itself."""
-    return {key: value for key, value in tags.items() if key.lower() not in _MUXER_OWNED}
-
-
-def lost_tags(
-    format_name: str, codec: str, options: dict[str, str], tags: dict[str, str], chapters: Sequence[Chapter]
-) -> tuple[list[str], bool]:
-    """Which tags a container drops, and whether it drops the chapters, found out by writing and reading a header.
-
-    Args:
-        format_name: FFmpeg's name of the container.
-        codec: Of a video stream that it takes.
-        options: For the muxer.
-        tags: Of the container.
-        chapters: To be written.
-
-    Returns:
-        Keys of the tags that are lost, and True if there are chapters and they are lost. Where an empty file of
-        the format can't be read back, nothing counts as lost.
-    """
-    scratch = io.BytesIO()
-    try:
-        with av.open(scratch, "w", format=format_name, container_options=options) as output:
-            stream = output.add_mux_stream(codec, width=64, height=64)
-            stream.time_base = Fraction(1, 1000)
-            output.metadata.update(tags)
-            output.set_chapters(list(chapters))
-            output.start_encoding()
-        scratch.seek(0)
-        with av.open(scratch, "r", metadata_errors="replace") as read:
-            kept = {key.lower() for key in read.metadata}
-            lost_chapters = bool(chapters) and not read.chapters()
-    except (av.error.FFmpegError, ValueError, OSError):
-        return [], False
-    return [key for key in tags if key.lower() not in kept], lost_chapters
-
-
 def _codec_name(stream: Stream) -> str:
     if stream.codec_context is not None:
         return stream.codec_context.codec.canonical_name
-    return stream.name or ""
+    return getattr(stream, "name", None) or ""  # a stream of an unknown type has no name at all
+
+
+def _written_by_muxer(format_name: str, stream: Stream, source: VideoSource) -> bool:
+    """Whether the stream is a track of time code, which the muxer makes anew from the video's tag."""
+    return (
+        format_name in MOV_FAMILY
+        and stream.type == "data"
+        and "timecode" in stream.metadata
+        and "timecode" in source.stream.metadata
+    )
 
 
 def _accepted_tag(format_name: str, stream: Stream) -> str | None:
     """The codec tag with which a container takes the stream ("" for its own choice); None if it does not."""
     tags = [""]
     if stream.codec_context is not None:
-        try:
+        with contextlib.suppress(UnicodeDecodeError):  # a number, not four characters
             tags.insert(0, stream.codec_context.codec_tag.strip("\0"))
-        except UnicodeDecodeError:
-            pass  # a number, not four characters: only the old container knows it
     for tag in dict.fromkeys(tags):
         if len(tag) in (0, 4) and _takes(format_name, stream, tag):
             return tag

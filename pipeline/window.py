@@ -22,8 +22,8 @@ class TimeWindow:
     becomes time zero for all streams, so that sound and picture stay together.
 
     Attributes:
-        first_was_first: Whether the first frame that came in was already inside the window (so that frames before
-            it may be missing, after a seek).
+        may_be_late: Whether the first frame that came in was already behind the start (so that, after a seek,
+            frames between the two may be missing).
     """
 
     def __init__(self, origin: Fraction, start: float | None, duration: float | None) -> None:
@@ -43,7 +43,7 @@ class TimeWindow:
         self._video_over = False
         self._streams_over: set[int] = set()
         self._frames = 0
-        self.first_was_first = False
+        self.may_be_late = False
 
     def length(self, total: Fraction | None) -> Fraction | None:
         """Seconds inside the window, of an input of ``total`` seconds; None if unknown."""
@@ -62,7 +62,7 @@ class TimeWindow:
             return
         if self._first_time is None:
             self._first_time = time
-            self.first_was_first = self._frames == 1
+            self.may_be_late = self._frames == 1 and self._start is not None and time > self._start
             if self._zero is None:
                 self._zero = time
             waiting, self._waiting = self._waiting, []

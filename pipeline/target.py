@@ -1,0 +1,97 @@
+"""Where an output goes: under a temporary name until it is complete, so that a file in place is never half a file."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.errors import OutputError, UsageError
+
+
+class OutputTarget:
+    """A file in the making, or a file object that is written as it comes.
+
+    Attributes:
+        name: For messages.
+        opened: What to write to: the temporary file, or a file object.
+    """
+
+    def __init__(self, path: Path | BinaryIO, source: Path | None, *, overwrite: bool) -> None:
+        """Checks the place and reserves it.
+
+        Args:
+            path: A file, a device or named pipe, or a file object (which is not closed).
+            source: The input, which is never overwritten; None if it is no file.
+            overwrite: Replace a file that exists.
+
+        Raises:
+            UsageError: If the output is the input.
+            OutputError: If the place can't be written, or holds a file that is not to be replaced.
+        """
+        self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
+        self._overwrite = overwrite
+        self._final: Path | None = None
+        self._temporary: Path | None = None
+        self._device: BinaryIO | None = None
+        self.opened: Path | BinaryIO = path
+        if not isinstance(path, Path):
+            return
+        if source is not None and path.exists() and source.exists() and path.samefile(source):
+            raise UsageError(f"{path} is the input itself; choose another output")
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder; name a file in it")
+        if path.exists() and not path.is_file():
+            # A device or a named pipe can be neither replaced nor renamed to.
+            self._device = self._open(path)
+            self.opened = self._device
+            return
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path} exists; add --overwrite to replace it")
+        self._final = path.resolve()
+        folder = self._final.parent
+        if not folder.is_dir():
+            raise OutputError(f"the folder {folder} does not exist; create it first")
+        # The same extension: the container is chosen by it.
+        temporary = folder / f".{self._final.stem}.{secrets.token_hex(4)}.partial{self._final.suffix}"
+        self._open(temporary).close()
+        self._temporary = self.opened = temporary
+
+    @property
+    def seekable(self) -> bool:
+        """Whether a container may go back and fill in its header."""
+        return isinstance(self.opened, Path) or self.opened.seekable()
+
+    def commit(self) -> None:
+        """Gives the complete file its final name.
+
+        Raises:
+            OutputError: If it can't be renamed, or another file has taken the name meanwhile.
+        """
+        try:
+            if self._device is not None:
+                self._device.close()
+            elif not isinstance(self.opened, Path):
+                self.opened.flush()
+            elif self._temporary is not None and self._final is not None:
+                if self._final.exists() and not self._overwrite:
+                    raise OutputError(f"{self.name} came to exist in the meantime; it was left as it is")
+                self._temporary.replace(self._final)
+                self._temporary = None
+        except OSError as error:
+            raise OutputError(f"{self.name} can't be written: {error.strerror}") from error
+
+    def discard(self) -> None:
+        """Deletes what was written, except what went to a file object or device; safe at any time."""
+        with contextlib.suppress(OSError):
+            if self._device is not None:
+                self._device.close()
+            if self._temporary is not None:
+                self._temporary.unlink(missing_ok=True)
+
+    def _open(self, path: Path) -> BinaryIO:
+        try:
+            return path.open("wb")
+        except OSError as error:
+            raise OutputError(f"{self.name} can't be written: {error.strerror}") from error
