@@ -1,0 +1,52 @@
+"""`deblur export`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from network import registry, weights
+from pipeline.cli.export import export
+from pipeline.engines.select import load_engine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPTIONS = {"widths": [4, 4, 4], "depth": 1}
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.safetensors"
+    weights.save(path, registry.create("idc-rt", **OPTIONS), name="idc-rt", options=OPTIONS, card={})
+    return path
+
+
+def test_the_file_written_runs(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tiny.onnx"
+    result = CliRunner().invoke(export, ["--weights", str(trained), str(out)])
+    assert result.exit_code == 0, result.output
+    assert "wrote" in result.output
+    engine = load_engine(weights=out)
+    assert engine.info.backend.startswith("OpenVINO")
+    assert engine.info.digest == weights.load(trained)[1].digest
+
+
+def test_requests_that_make_no_sense_are_refused(trained: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there.onnx"
+    there.write_bytes(b"kept")
+    for arguments, message in (
+        ([], "give --weights FILE and OUT, or --shipped"),
+        ([str(tmp_path / "out.onnx")], "give --weights FILE and OUT"),
+        (["--shipped", str(tmp_path / "out.onnx")], "takes neither"),
+        (["--weights", str(trained), str(tmp_path / "out.bin")], "must end in .onnx"),
+        (["--weights", str(trained), str(tmp_path / "absent" / "out.onnx")], "no folder"),
+        (["--weights", str(tmp_path / "absent.safetensors"), str(tmp_path / "out.onnx")], "does not exist"),
+        (["--weights", str(trained), str(there)], "--overwrite"),
+    ):
+        result = CliRunner().invoke(export, arguments)
+        assert result.exit_code == 2
+        assert message in " ".join(result.output.split()), result.output
+    assert there.read_bytes() == b"kept"
