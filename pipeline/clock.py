@@ -34,18 +34,24 @@ class FrameClock:
         self._encoder_base = plan.time_base
         self._number = 0
         self._inside: dict[int, tuple[int, int]] = {}
+        self._first_dts: int | None = None
+        self._begin = 0
+        self._end = 0
 
     def enter(self, frame: av.VideoFrame) -> None:
         """Takes a frame on its way into the encoder; sets the time that the encoder sees."""
         if frame.pts is None:
             raise ValueError("a frame without a time stamp can't be written")
+        if not self._number:
+            self._begin = frame.pts
+        self._end = max(self._end, frame.pts + frame.duration)
         if self._counts:
             self._inside[self._number] = (frame.pts, frame.duration)
             frame.pts, frame.duration = self._number, 1
             frame.time_base = self._encoder_base
-            self._number += 1
         else:
             self._inside[frame.pts] = (frame.pts, frame.duration)
+        self._number += 1
 
     def leave(self, packet: av.Packet[Any]) -> None:
         """Takes a packet on its way out of the encoder; sets its final times."""
@@ -61,3 +67,16 @@ class FrameClock:
             packet.pts, packet.duration = time, duration
             packet.dts = time - round(delay * self._encoder_base / self._time_base)
             packet.time_base = self._time_base
+        if self._first_dts is None:
+            self._first_dts = packet.dts
+
+    def stretch(self, last: av.Packet[Any]) -> None:
+        """Gives the last packet the duration that makes the track as long as its frames are shown.
+
+        A container that knows only the time between packets in decoding order (MP4) adds the duration of the last
+        packet to them; where frames are reordered and irregular, the frame's own would end the track early.
+        """
+        if last.dts is None or self._first_dts is None or last.time_base != self._time_base:
+            return
+        shown = self._end - self._begin
+        last.duration = max(shown - (last.dts - self._first_dts), last.duration or 0, 0)

@@ -26,6 +26,9 @@ _DAMAGE_LINES = 20
 _REPLAY_PACKETS = 600
 """Packets since the last keyframe that are kept, so that the end of a damaged file can be decoded again."""
 
+_PICTURE_PER_PACKET = {"h264", "hevc", "mjpeg"}
+"""Decoders of codecs where each packet of a progressive video holds one visible picture."""
+
 
 class FrameDecoder:
     """Decodes one video stream.
@@ -67,6 +70,8 @@ class FrameDecoder:
         self._first_size = (0, 0)
         self._recent: list[av.Packet[av.VideoStream]] = []
         self._recent_faults = 0
+        self._durations: dict[int, int] = {}
+        self._without_picture = 0
         self._last_pts: int | None = None
         self.first: av.VideoFrame | None = None
         self.spec: PlaneSpec | None = None
@@ -86,8 +91,13 @@ class FrameDecoder:
             yield from self._drain(packet)
             return
         self.packets += 1
+        self._without_picture += not packet.is_discard
         if packet.is_corrupt:
             self._damaged("the container marks a packet as damaged", packet.pts, packet.dts)
+        if packet.pts is not None and packet.duration:
+            self._durations[packet.pts] = packet.duration
+            if len(self._durations) > _REPLAY_PACKETS:
+                del self._durations[next(iter(self._durations))]
         if packet.is_keyframe:
             self._recent.clear()
             self._recent_faults = 0
@@ -102,9 +112,11 @@ class FrameDecoder:
         for frame in frames:
             yield from self._finish(frame)
 
-    def close_notes(self) -> None:
-        """Adds the notes that only the whole stream can tell. Called once, after the last packet."""
+    def close(self) -> None:
+        """Adds the notes and the damage that only the whole stream can tell. Called once, after the last packet."""
         timeline = self._timeline
+        if self._without_picture > 0 and self._stream.codec_context.name in _PICTURE_PER_PACKET and not self.interlaced:
+            self.damage.append(f"{self._without_picture} packets gave no picture")
         if timeline.repaired:
             self.notes.append(f"{timeline.repaired} frames had no time stamp or one out of order; repaired")
         if timeline.jumps:
@@ -156,6 +168,7 @@ class FrameDecoder:
 
     def _fault(self, error: av.error.FFmpegError, packet: av.Packet[av.VideoStream]) -> None:
         self.corrupt_packets += 1
+        self._without_picture -= 1
         self._damaged(f"a packet could not be decoded ({_reason(error)})", packet.pts, packet.dts)
 
     def _to_native(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -168,7 +181,11 @@ class FrameDecoder:
         if frame.is_corrupt:
             self.corrupt_frames += 1
             self._damaged("a frame is damaged", frame.pts, frame.dts)
+        self._without_picture -= 1
         self._last_pts = frame.pts
+        if frame.pts is not None:
+            # Some decoders (VP9's) drop the duration.
+            frame.duration = frame.duration or self._durations.pop(frame.pts, 0)
         frame.pts = self._timeline.place(frame.pts, frame.dts, frame.duration)
         if self.spec is None:
             self._start(frame)

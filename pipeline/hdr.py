@@ -89,8 +89,8 @@ def _mastering_display(frame: av.VideoFrame, *, integers: bool) -> str:
     data = _side_data(frame, Type.MASTERING_DISPLAY_METADATA)
     if len(data) < _MASTERING.size:
         return ""
-    *numbers, has_primaries, has_luminance = _MASTERING.unpack_from(data)
-    if not (has_primaries and has_luminance):
+    *numbers, has_primaries, _ = _MASTERING.unpack_from(data)
+    if not has_primaries:
         return ""
     values = [Fraction(n, d) if d else Fraction(0) for n, d in zip(numbers[::2], numbers[1::2], strict=True)]
 

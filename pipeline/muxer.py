@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import av
 
 from pipeline.tags import container_tags, lost_tags
 
@@ -12,6 +15,14 @@ if TYPE_CHECKING:
 
 MOV_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v", "ismv"})
 """FFmpeg's names of the containers that its MOV muxer writes."""
+
+_SQUARE = {"matroska", "webm", "avi"}
+"""Containers into which the shape of pixels does not get, because PyAV can't hand it to their muxers."""
+
+_SELF_DESCRIBING = {"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "mjpeg"}
+"""Codecs that say the shape of their pixels themselves."""
+
+_FINEST_TIMESCALE = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +65,31 @@ def plan_muxer(source: VideoSource, format_name: str, codec: str, *, seekable: b
             options["movflags"] = "+".join(flags)
         if source.time_base.numerator == 1:
             options["video_track_timescale"] = str(source.time_base.denominator)
+        if not source.starts_at_zero:
+            options["movie_timescale"] = str(_movie_timescale(source))
     if format_name == "mpegts" and source.container.format.name == "mpegts" and not source.is_shifted:
         options["mpegts_copyts"] = "1"  # else the muxer moves all times by its own delay
     notes = []
+    negative: Any = av.format.Flags.ts_negative.value
+    if source.earliest < 0 and not av.ContainerFormat(format_name, "w").flags & negative:
+        milliseconds = -1000 * float(source.earliest)
+        notes.append(
+            f"sound begins {milliseconds:.0f} ms before zero, which {format_name} can't say; "
+            "all streams are moved later by that much"
+        )
+    aspect = source.stream.sample_aspect_ratio
+    if aspect and aspect != 1 and format_name in _SQUARE and codec not in _SELF_DESCRIBING:
+        shape = f"{aspect.numerator}:{aspect.denominator}"
+        notes.append(f"the shape of the pixels ({shape}) can't be written for {codec} in {format_name}")
     if lost:
         notes.append(f"{format_name} can't carry these tags: {', '.join(lost)}")
     if lost_chapters:
         notes.append(f"{format_name} can't carry chapters; left out")
     return MuxerPlan(options, tuple(notes))
+
+
+def _movie_timescale(source: VideoSource) -> int:
+    """Ticks a second in which the late start of every stream is a whole number, or nearly."""
+    denominators = [s.time_base.denominator for s in source.container.streams if s.time_base]
+    exact = math.lcm(1000, *denominators)
+    return exact if exact <= _FINEST_TIMESCALE else min(max(denominators), _FINEST_TIMESCALE)

@@ -98,6 +98,7 @@ class VideoSink:
         self.frames = 0
         self._done = False
         self._copies: dict[int, _Copy] = {}
+        self._waiting: av.Packet[Any] | None = None
         self._target = OutputTarget(path, source.path, overwrite=self._options.overwrite)
         self.name = self._target.name
         try:
@@ -161,7 +162,7 @@ class VideoSink:
             return
         try:
             with self._translated():
-                self._mux_video(self._video.encode(None))
+                self._flush_video()
                 self._container.close()
             self._target.commit()
         except BaseException:
@@ -187,7 +188,17 @@ class VideoSink:
         for packet in packets:
             self._clock.leave(packet)
             packet.stream = self._video
-            self._container.mux_one(packet)
+            # One packet waits, because the last one needs a duration of its own.
+            waiting, self._waiting = self._waiting, packet
+            if waiting is not None:
+                self._container.mux_one(waiting)
+
+    def _flush_video(self) -> None:
+        self._mux_video(self._video.encode(None))
+        if self._waiting is not None:
+            if self._container.format.name in MOV_FAMILY:
+                self._clock.stretch(self._waiting)
+            self._container.mux_one(self._waiting)
 
     def _create(self) -> OutputContainer:
         source, options = self._source, self._options

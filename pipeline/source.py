@@ -16,7 +16,7 @@ from av.stream import Discard, Disposition
 from pipeline.decoder import FrameDecoder
 from pipeline.errors import InputError
 from pipeline.hdr import display_matrix
-from pipeline.window import TimeWindow
+from pipeline.window import TimeWindow, exact
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -65,6 +65,7 @@ class VideoSource:
         duration: Of the part that is read, in seconds; None if unknown.
         frame_estimate: Frames to expect; None if unknown.
         interlaced: Whether the first frame was interlaced (and all are being deinterlaced).
+        earliest: Time of the first frame, or of a packet before it, in seconds; negative where sound needs a run-up.
         cover_packets: The pictures attached to the container (cover art), by the index of their stream.
     """
 
@@ -82,6 +83,7 @@ class VideoSource:
         self._options = options or SourceOptions()
         self.path = path if isinstance(path, Path) else None
         self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
+        self._seekable = path.is_file() if isinstance(path, Path) else path.seekable()
         self.container = self._open(path)
         try:
             self._prepare()
@@ -132,6 +134,11 @@ class VideoSource:
         return bool(self._options.start)
 
     @property
+    def starts_at_zero(self) -> bool:
+        """Whether all streams begin at time zero."""
+        return not self.is_shifted and not any(stream.start_time for stream in self.container.streams)
+
+    @property
     def chapters(self) -> list[Chapter]:
         """Of the part that is read, in its own time."""
         return [kept for chapter in self.container.chapters() if (kept := self._window.chapter(chapter))]
@@ -166,7 +173,7 @@ class VideoSource:
         while self._backlog:
             yield self._backlog.popleft()
         yield from self._events
-        self._decoder.close_notes()
+        self._decoder.close()
         self._note_truncation()
 
     def close(self) -> None:
@@ -196,9 +203,10 @@ class VideoSource:
         self.copied = tuple(
             stream
             for stream in self.container.streams
-            # The demuxer discards a track of chapter titles: what it says comes along as chapters.
-            if stream.index != self.stream.index and stream.discard is not Discard.all
+            if stream.index != self.stream.index and not self._is_chapter_track(stream)
         )
+        for stream in self.copied:
+            stream.discard = Discard.default  # else the demuxer leaves out some tracks of cameras' own data
         self.time_base = self.stream.time_base or Fraction(1, 90000)
         self.average_rate = self.stream.average_rate or self.stream.guessed_rate or None
         self._notes: list[str] = []
@@ -208,19 +216,26 @@ class VideoSource:
         self._read_to_end = False
         start = self._options.start
         origin = Fraction(self.container.start_time or 0, av.time_base)
-        for lead in (0, 10, None) if start else (None,):
+        for lead in (0, 10, None) if start and self._seekable else (None,):
             if not self._seek(start, lead, origin):
                 continue
             self._decoder = FrameDecoder(self.stream, self.average_rate, deinterlace=self._options.deinterlace)
             self._window = TimeWindow(origin, start, self._options.duration)
             self._events = self._read()
             self._backlog.clear()
-            self._prime()
+            found = self._prime()
             # A seek may land behind the frame that was asked for; then one from farther ahead is due.
-            if lead is None or not self._window.may_be_late:
+            if found and not self._window.may_be_late:
                 break
-            self._events.close()
+            if lead is not None:
+                self._events.close()
+            elif not found:
+                raise self._empty()
         self._describe()
+
+    def _is_chapter_track(self, stream: Stream) -> bool:
+        """Whether a track holds the titles of the chapters, which come along as such and not once more."""
+        return stream.discard is Discard.all and stream.type == "data" and bool(self.container.chapters())
 
     def _choose_stream(self) -> av.VideoStream:
         stream = self.container.streams.best("video")
@@ -237,26 +252,29 @@ class VideoSource:
         return stream
 
     def _seek(self, start: float | None, lead: float | None, origin: Fraction) -> bool:
-        """Goes to the keyframe before ``start`` minus ``lead`` seconds; False if the input can't be sought."""
-        if not start:
+        """Goes to the keyframe before ``start`` minus ``lead`` seconds; False if that fails."""
+        if not start or not self._seekable:
             return True
-        target = origin if lead is None else max(origin + Fraction(start) - Fraction(lead), origin)
+        target = origin if lead is None else max(origin + exact(start) - Fraction(lead), origin)
         try:
             self.container.seek(round(target / self.time_base), stream=self.stream)
         except (av.error.FFmpegError, OSError):
-            return lead is None  # a pipe: read from where it stands, and drop
+            return lead is None  # read from where it stands, and drop
         return True
 
-    def _prime(self) -> None:
-        """Reads up to the first frame, so that all that the output needs to know is known."""
+    def _prime(self) -> bool:
+        """Reads up to the first frame, so that all that the output needs to know is known; False if there is none."""
         for event in self._events:
             self._backlog.append(event)
             if isinstance(event, av.VideoFrame):
-                return
+                return True
+        return False
+
+    def _empty(self) -> InputError:
         if self._decoder.first is not None:
-            raise InputError(f"{self.name} has no frames in the part that was asked for")
+            return InputError(f"{self.name} has no frames in the part that was asked for")
         reason = f": {self._decoder.damage[0]}" if self._decoder.damage else ""
-        raise InputError(f"{self.name} has no frame that can be decoded{reason}")
+        return InputError(f"{self.name} has no frame that can be decoded{reason}")
 
     def _describe(self) -> None:
         first, spec = self._decoder.first, self._decoder.spec
@@ -265,6 +283,7 @@ class VideoSource:
         self.first_frame: av.VideoFrame = first
         self.spec: PlaneSpec = spec
         self.interlaced = self._decoder.interlaced
+        self.earliest = min(time for event in self._backlog if (time := _time_of(event)) is not None)
         for event in self._backlog:
             if isinstance(event, av.Packet) and event.stream.disposition & Disposition.attached_pic:
                 self.cover_packets.setdefault(event.stream_index, event)
@@ -311,5 +330,11 @@ class VideoSource:
 
     def _note_truncation(self) -> None:
         expected = len(self.stream.index_entries) if self.stream.frames else 0
-        if self._read_to_end and not self._options.start and self._decoder.packets < expected:
+        if self._read_to_end and not self.is_shifted and self._decoder.packets < expected:
             self._damage.append(f"the file ends early: {self._decoder.packets} of {expected} video packets are there")
+
+
+def _time_of(event: av.VideoFrame | av.Packet[Stream]) -> Fraction | None:
+    if event.pts is None or event.time_base is None:
+        return None
+    return event.pts * event.time_base

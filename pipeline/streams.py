@@ -156,6 +156,6 @@ def _comes_back(scratch: io.BytesIO, stream: Stream) -> bool:
     scratch.seek(0)
     try:
         with av.open(scratch, "r", metadata_errors="replace") as read:
-            return any(_codec_name(found) == _codec_name(stream) for found in read.streams)
+            return any((found.type, _codec_name(found)) == (stream.type, _codec_name(stream)) for found in read.streams)
     except (av.error.FFmpegError, ValueError, OSError):
         return True  # too little to read back: no reason to leave the stream out

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 
+def exact(seconds: float) -> Fraction:
+    """The number that was typed: 0.04 is one in twenty-five, not the nearest binary fraction, which is larger."""
+    return Fraction(str(seconds))
+
+
 class TimeWindow:
     """Cuts frames and packets to a span of time, exact to the time stamp of a frame.
 
@@ -34,8 +39,9 @@ class TimeWindow:
             start: Seconds after ``origin``; None or 0 for the beginning.
             duration: Seconds; None for all.
         """
-        self._start = origin + Fraction(start) if start else None
-        self._duration = None if duration is None else Fraction(duration)
+        # The float next to 0.4 is above 0.4 and would cut off the frame at 0.4: take the simple number it stands for.
+        self._start = origin + Fraction(start).limit_denominator(1_000_000) if start else None
+        self._duration = None if duration is None else exact(duration).limit_denominator(1_000_000)
         self._origin = origin
         self._zero: Fraction | None = None if start else Fraction(0)
         self._first_time: Fraction | None = None

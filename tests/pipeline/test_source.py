@@ -1,0 +1,206 @@
+"""Opening inputs, and what is said about those that are no good."""
+
+import io
+import random
+import threading
+from fractions import Fraction
+from typing import Any
+
+import av
+import pytest
+
+from network.planes import Layout, Matrix
+from pipeline.errors import InputError
+from pipeline.source import SourceOptions, VideoSource
+
+
+def count(source: VideoSource) -> tuple[int, int]:
+    frames = packets = 0
+    for event in source.events():
+        if isinstance(event, av.VideoFrame):
+            frames += 1
+        else:
+            packets += 1
+    return frames, packets
+
+
+def test_facts_of_an_input(tmp_path: Any, make_clip: Any) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=25, pix_fmt="yuv420p10le", size=(70, 50))
+    with VideoSource(path) as source:
+        assert (source.codec, source.pixel_format) == ("h264", "yuv420p10le")
+        assert (source.spec.width, source.spec.height) == (70, 50)
+        assert (source.spec.layout, source.spec.depth, source.spec.matrix) == (Layout.YUV420P, 10, Matrix.BT601)
+        assert source.average_rate == 25
+        assert source.duration == pytest.approx(1)
+        assert source.frame_estimate == 25
+        assert source.rotation == 0
+        assert not source.interlaced
+        assert [stream.type for stream in source.copied] == ["audio"]
+        frames, packets = count(source)
+    assert frames == 25
+    assert packets > 40
+    assert source.notes == source.damage == []
+
+
+def test_frames_come_in_order_with_their_times(tmp_path: Any, make_clip: Any) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=30, options={"bf": "3"})
+    with VideoSource(path) as source:
+        frames = [event for event in source.events() if isinstance(event, av.VideoFrame)]
+    assert [frame.pts * frame.time_base for frame in frames] == [Fraction(i, 25) for i in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: None, "does not exist"),
+        (lambda p: p.mkdir(), "is a folder"),
+        (lambda p: p.write_bytes(b""), "is not a video"),
+        (lambda p: p.write_text("To be, or not to be\n" * 200), "is not a video"),
+        (lambda p: p.write_bytes(bytes(5000)), "is not a video"),
+    ],
+)
+def test_what_is_no_video_is_refused(make: Any, message: str, tmp_path: Any) -> None:
+    path = tmp_path / "a.mp4"
+    make(path)
+    with pytest.raises(InputError, match=message):
+        VideoSource(path)
+
+
+def test_sound_alone_is_refused(tmp_path: Any, shared_clip: Any, make_clip: Any) -> None:
+    with pytest.raises(InputError, match="no video stream"):
+        VideoSource(shared_clip("dts_audio.mkv"))
+
+
+def test_a_video_without_frames_is_refused(shared_clip: Any) -> None:
+    with pytest.raises(InputError, match="no frame that can be decoded"):
+        VideoSource(shared_clip("invalid_bitstream.webm"))
+
+
+def test_interlaced_video_is_refused_with_the_way_out(shared_clip: Any) -> None:
+    with pytest.raises(InputError, match="interlaced.*--deinterlace"):
+        VideoSource(shared_clip("interlaced_1080.mts"))
+
+
+def test_an_unknown_format_is_refused(tmp_path: Any, make_clip: Any) -> None:
+    path = make_clip(tmp_path / "a.mp4")
+    with pytest.raises(InputError, match="can't be opened"):
+        VideoSource(path, SourceOptions(format="nonsense"))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_a_truncated_file_gives_what_is_there(share: float, tmp_path: Any, make_clip: Any) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=50, muxer={"movflags": "faststart"}, audio=None)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with VideoSource(path) as source:
+        frames, _ = count(source)
+        assert 0 < frames < 50
+        assert any("ends early" in line for line in source.damage)
+
+
+def test_a_file_without_its_index_is_refused(tmp_path: Any, make_clip: Any) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=50, audio=None)
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(InputError, match="its end is missing"):
+        VideoSource(path)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_flipped_bits_never_stop_it(seed: int, suffix: str, tmp_path: Any, make_clip: Any) -> None:
+    path = make_clip(tmp_path / f"a{suffix}", frames=50, muxer={"movflags": "faststart"} if suffix == ".mp4" else {})
+    data = bytearray(path.read_bytes())
+    rng = random.Random(seed)
+    for _ in range(12):
+        place = rng.randrange(len(data) // 4, len(data))
+        data[place] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
+    with VideoSource(path) as source:
+        frames, _ = count(source)
+        assert 10 <= frames <= 50
+        if frames < 50 and suffix == ".mp4":
+            assert source.corrupt_packets or source.corrupt_frames or source.damage
+
+
+@pytest.mark.parametrize(("name", "frames"), [("damaged.mp4", 49), ("invalid_nalu.mp4", 29)])
+def test_a_packet_that_is_no_good_costs_one_frame(name: str, frames: int, shared_clip: Any) -> None:
+    with VideoSource(shared_clip(name)) as source:
+        assert count(source)[0] == frames
+        assert source.corrupt_packets == 1
+        assert source.damage[0].startswith("at ")
+
+
+def test_faults_at_the_very_end_cost_only_their_frames(tmp_path: Any, make_clip: Any) -> None:
+    """A decoder with several threads would lose more; see FrameDecoder."""
+    path = make_clip(tmp_path / "a.mkv", frames=40, audio=None, options={"bf": "0"})
+    broken = tmp_path / "b.mkv"
+    with av.open(str(path)) as given, av.open(str(broken), "w") as out:
+        copy = out.add_stream_from_template(given.streams.video[0], opaque=True)
+        for number, packet in enumerate(p for p in given.demux() if p.size):
+            if number in (37, 38):
+                noise = av.Packet(bytes(packet)[:4] + bytes(random.Random(number).randbytes(packet.size - 4)))
+                noise.pts, noise.dts, noise.time_base = packet.pts, packet.dts, packet.time_base
+                packet = noise
+            packet.stream = copy
+            out.mux(packet)
+    with VideoSource(broken) as source:
+        frames, _ = count(source)
+        assert 38 <= frames < 40
+        assert source.corrupt_packets >= 1
+        assert len(source.damage) >= 40 - frames or "gave no picture" in source.damage[-1]
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_can_be_read(tmp_path: Any, make_clip: Any) -> None:
+    data = make_clip(tmp_path / "a.mkv", frames=30).read_bytes()
+
+    class Pipe(io.RawIOBase):
+        def __init__(self) -> None:
+            self.rest = io.BytesIO(data)
+
+        def readable(self) -> bool:
+            return True
+
+        def seekable(self) -> bool:
+            return False
+
+        def readinto(self, buffer: Any) -> int:
+            return self.rest.readinto(memoryview(buffer)[:1000])
+
+    with VideoSource(Pipe()) as source:  # type: ignore[arg-type]
+        assert count(source)[0] == 30
+    with VideoSource(Pipe(), SourceOptions(start=0.4, format="matroska")) as source:  # type: ignore[arg-type]
+        assert count(source)[0] == 20
+
+
+def test_a_source_can_be_read_in_another_thread(tmp_path: Any, make_clip: Any) -> None:
+    found = []
+    with VideoSource(make_clip(tmp_path / "a.mp4")) as source:
+        worker = threading.Thread(target=lambda: found.append(count(source)[0]))
+        worker.start()
+        worker.join(30)
+    assert found == [12]
+
+
+def test_frames_without_a_time_get_one(tmp_path: Any) -> None:
+    path = tmp_path / "a.h264"
+    encoder: Any = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"
+    encoder.time_base, encoder.framerate = Fraction(1, 25), Fraction(25)
+    with path.open("wb") as file:
+        for number in range(20):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            frame.pts = number
+            for packet in encoder.encode(frame):
+                file.write(bytes(packet))
+        for packet in encoder.encode(None):
+            file.write(bytes(packet))
+    with VideoSource(path) as source:
+        frames = [event for event in source.events() if isinstance(event, av.VideoFrame)]
+        assert len(frames) == 20
+        times = [frame.pts * frame.time_base for frame in frames]
+        assert all(a < b for a, b in zip(times, times[1:], strict=False))
+        assert times[-1] - times[0] == pytest.approx(19 / 25, abs=0.001)
+        assert any("repaired" in note for note in source.notes)
