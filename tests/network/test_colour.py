@@ -64,8 +64,8 @@ def test_p010_words_are_codes_in_the_high_bits() -> None:
     words = coefficients(PlaneSpec(2, 2, Layout.NV12, depth=10))
     codes = coefficients(PlaneSpec(2, 2, Layout.YUV420P, depth=10))
     assert np.allclose(words.to_rgb * 64, codes.to_rgb)
-    assert (words.step, words.maximum) == (64, 1023 * 64)
-    assert (codes.step, codes.maximum) == (1, 1023)
+    assert (float(words.step), float(words.maximum)) == (64, 1023 * 64)
+    assert (float(codes.step), float(codes.maximum)) == (1, 1023)
 
 
 @pytest.mark.parametrize("matrix", [Matrix.BT601, Matrix.BT709, Matrix.BT2020])

@@ -140,7 +140,9 @@ def test_the_shipped_planar_graphs_are_those_of_the_code(layout: Layout, tmp_pat
 def _substance(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """Operators in order and the constants of a graph, without the names that the exporter gave."""
     graph = onnx.load(path).graph
-    constants = [(f"constant {onnx.numpy_helper.to_array(entry).tolist()}", {}) for entry in graph.initializer]
+    constants: list[tuple[str, dict[str, Any]]] = [
+        (f"constant {onnx.numpy_helper.to_array(entry).tolist()}", {}) for entry in graph.initializer
+    ]
     operators = [
         (node.op_type, {entry.name: str(onnx.helper.get_attribute_value(entry)) for entry in node.attribute})
         for node in graph.node
