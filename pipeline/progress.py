@@ -65,10 +65,15 @@ class _Speed:
 
 
 class BarDisplay:
-    """A bar with frames, frames a second, speed against real time, and the remaining time."""
+    """A bar with frames, frames a second, speed against real time, and the remaining time.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream)
+    Args:
+        stream: A terminal.
+        width: Of the terminal in characters; None to find out.
+    """
+
+    def __init__(self, stream: TextIO, width: int | None = None) -> None:
+        self._console = Console(file=stream, width=width)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -128,7 +128,14 @@ class Report:
         """
         if not self.damage:
             return
-        text = f"{self.input} is damaged: {self.damage.packets} corrupt packets, {self.damage.frames} corrupt frames"
+        text = f"{self.input} is damaged"
+        counts = [
+            f"{count} corrupt {kind}{'s' * (count != 1)}"
+            for count, kind in ((self.damage.packets, "packet"), (self.damage.frames, "frame"))
+            if count
+        ]
+        if counts:
+            text += f": {', '.join(counts)}"
         if self.damage.places:
             text += f" (first: {self.damage.places[0]})"
         raise DamagedInputError(f"{text}; everything that could be decoded is in {self.output}")

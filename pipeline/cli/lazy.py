@@ -75,7 +75,9 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
-            name = ctx.invoked_subcommand or ""
+            name = ctx.invoked_subcommand
+            if name is None:  # the command itself could not be imported
+                raise
             raise _missing(name, self._entries[name], error) from error
 
 

@@ -15,6 +15,7 @@ from pipeline.errors import DeblurError, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import FrameType
 
 DEBUG_VARIABLE = "DEBLUR_DEBUG"
 """Set to anything but nothing, it does what ``--debug`` does."""
@@ -22,9 +23,11 @@ DEBUG_VARIABLE = "DEBLUR_DEBUG"
 COMMANDS = {
     "video": LazyCommand("pipeline.cli.video:video", "Deblur a video file."),
     "info": LazyCommand("pipeline.cli.info:info", "Show what a video file holds and what would be kept."),
-    "synth": LazyCommand("pipeline.cli.synth:synth", "Make training pairs from sharp photographs.", extra="train"),
-    "train": LazyCommand("pipeline.cli.train:train_command", "Train a network.", extra="train"),
-    "evaluate": LazyCommand("pipeline.cli.evaluate:evaluate_command", "Score weights on pairs.", extra="train"),
+    "synth": LazyCommand("pipeline.cli.synth:synth", "Make pairs for training from sharp photographs.", extra="train"),
+    "train": LazyCommand("pipeline.cli.train:train_command", "Train a network on pairs.", extra="train"),
+    "evaluate": LazyCommand(
+        "pipeline.cli.evaluate:evaluate_command", "Score weights on blurred and sharp pictures.", extra="train"
+    ),
     "export": LazyCommand("pipeline.cli.export:export", "Write a network as ONNX.", extra="train"),
 }
 
@@ -65,11 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: Without the program's name; those of the process where None.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    # `timeout`, `docker stop` and service managers end a program by SIGTERM: then clean up as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interruptions = _watch_signals()
     try:
         code = group.main(arguments, prog_name="deblur", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - nothing but one line may reach the user
+        if interruptions and not isinstance(error, Interrupted):
+            # Libraries in C turn an interruption into errors of their own, such as "initialization failed".
+            error = Interrupted("interrupted")
         code = _explain(error, wants_traceback="--debug" in arguments or bool(os.environ.get(DEBUG_VARIABLE)))
     if code == Interrupted.exit_code:
         # A batch that takes minutes may still be in the engine's thread; the interpreter's own end would wait
@@ -78,6 +83,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _watch_signals() -> list[int]:
+    """Makes SIGTERM do what Ctrl-C does: `timeout`, `docker stop` and service managers end a program by it.
+
+    Returns:
+        A list to which each such signal is appended as it comes.
+    """
+    seen: list[int] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as for a job in the background
+            signal.signal(number, interrupt)
+    return seen
 
 
 def _explain(error: BaseException, *, wants_traceback: bool) -> int:

@@ -1,0 +1,114 @@
+"""The group: cheap help, lazy subcommands, one line for every error."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from pipeline import errors
+from pipeline.cli.lazy import LazyCommand, LazyGroup
+from pipeline.cli.main import COMMANDS
+from pipeline.cli.video import EPILOG
+
+if TYPE_CHECKING:
+    from conftest import CommandLine  # type: ignore[import-not-found]
+
+pytestmark = pytest.mark.timeout(60)
+
+ROOT = Path(__file__).resolve().parents[3]
+HEAVY = {"numpy", "av", "openvino", "rich", "torch", "network", "onnx", "cv2"}
+SHOW_MODULES = "import atexit, sys, json; atexit.register(lambda: print(json.dumps(sorted(sys.modules))))"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
+def test_help_and_version_import_nothing_heavy(deblur: CommandLine, arguments: list[str]) -> None:
+    ended = deblur.run(*arguments, prelude=SHOW_MODULES)
+    modules = set(json.loads(ended.out.decode().splitlines()[-1]))
+    assert modules & HEAVY == set()
+    assert "click" in modules
+
+
+def test_help_lists_every_command(deblur: CommandLine) -> None:
+    ended = deblur.run("--help")
+    assert ended.code == 0
+    for name, command in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(command.help)}$", ended.out.decode(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_there(name: str) -> None:
+    command = COMMANDS[name].load()
+    assert isinstance(command, click.Command)
+    assert command.help
+
+
+def test_an_unknown_command_is_one_line_and_code_2(deblur: CommandLine) -> None:
+    ended = deblur.run("sharpen")
+    assert ended.code == 2
+    assert "'sharpen'" in ended.error
+    assert "deblur --help" in ended.error
+
+
+def test_an_unknown_option_is_one_line_and_code_2(deblur: CommandLine) -> None:
+    ended = deblur.run("video", "in.mp4", "out.mp4", "--sharpness", "3")
+    assert ended.code == 2
+    assert "--sharpness" in ended.error
+    assert "deblur video --help" in ended.error
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--strength", "1.5"),
+        ("--start", "-3"),
+        ("--start", "1:x"),
+        ("--duration", "nan"),
+        ("--bitrate", "fast"),
+        ("--threads", "0"),
+    ],
+)
+def test_a_value_out_of_range_is_code_2(deblur: CommandLine, option: str, value: str) -> None:
+    ended = deblur.run("video", "in.mp4", "out.mp4", option, value)
+    assert ended.code == 2
+    assert value in ended.error
+
+
+def test_a_missing_library_of_an_extra_says_what_to_install(tmp_path: Path, deblur: CommandLine) -> None:
+    hide = "import sys; sys.modules['torch'] = None"
+    ended = deblur.run("train", tmp_path, tmp_path, prelude=hide)
+    assert ended.code == 2
+    assert 'pip install "deblur-stream[train]"' in ended.error
+
+
+def test_a_missing_module_of_ours_is_not_taken_for_an_extra() -> None:
+    entries = {"broken": LazyCommand("pipeline.cli.nowhere:nothing", "Is not there.")}
+    group = LazyGroup(name="deblur", entries=entries)
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
+        group.main(["broken"], standalone_mode=False)
+
+
+def test_a_bug_is_one_line_and_code_1_and_debug_shows_the_traceback(deblur: CommandLine) -> None:
+    broken = (
+        "from pipeline.cli.main import COMMANDS\nfrom pipeline.cli.lazy import LazyCommand\n"
+        "COMMANDS['broken'] = LazyCommand('pipeline.errors:DeblurError', 'Is no command.')"
+    )
+    ended = deblur.run("broken", prelude=broken)
+    assert ended.code == 1
+    assert "this is a bug" in ended.error
+    debugged = deblur.run("--debug", "broken", prelude=broken)
+    assert debugged.code == 1
+    assert "Traceback" in debugged.err
+    assert debugged.err.splitlines()[-1] == ended.error
+
+
+def test_exit_codes_are_documented_in_both_places() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DeblurError)]
+    codes = {0, *(kind.exit_code for kind in kinds)}
+    assert {int(code) for code in re.findall(r"^  (\d+) ", EPILOG, re.MULTILINE)} == codes
+    table = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    assert {int(code) for code in re.findall(r"^\| (\d+) ", table, re.MULTILINE)} == codes

@@ -1,0 +1,166 @@
+"""`deblur video` from end to end, with the identity network."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import av
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import CommandLine  # type: ignore[import-not-found]
+
+pytestmark = pytest.mark.timeout(90)
+FAST = ("--network", "identity", "--threads", "1")
+
+
+def decoded(file: Any) -> list[tuple[int, bytes]]:
+    """Time since the first frame, in milliseconds, and picture of every frame."""
+    with av.open(file) as container:
+        frames = [(frame.time or 0.0, frame.to_ndarray().tobytes()) for frame in container.decode(video=0)]
+    return [(round(1000 * (time - frames[0][0])), picture) for time, picture in frames]
+
+
+def test_a_clip_comes_out_bit_exact_with_sound_and_report(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
+    output, report = tmp_path / "out.mkv", tmp_path / "report.json"
+    ended = deblur.run("video", clip, output, *FAST, "--codec", "ffv1", "--report", report)
+    assert ended.code == 0, ended.err
+    assert decoded(str(output)) == decoded(str(clip))
+    with av.open(str(output)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+    found = json.loads(report.read_text())
+    assert found["frames"] == {"in": 12, "out": 12, "corrupt": 0, "corrupt_packets": 0}
+    assert found["engine"]["network"] == "identity"
+    assert found["video"]["width"] == 64
+    assert found["packets_copied"] > 0
+    assert "12 frames" in ended.err
+
+
+def test_quiet_says_nothing(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
+    ended = deblur.run("video", clip, tmp_path / "out.mp4", *FAST, "--quiet")
+    assert (ended.code, ended.out, ended.err) == (0, b"", "")
+
+
+def test_start_and_duration_take_a_part(deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    clip, output = make_clip(tmp_path / "clip.mkv", frames=50, sound=False), tmp_path / "out.mkv"
+    ended = deblur.run("video", clip, output, *FAST, "--codec", "ffv1", "--start", "0:00.4", "--duration", "1")
+    assert ended.code == 0, ended.err
+    assert [picture for _, picture in decoded(str(output))] == [picture for _, picture in decoded(str(clip))][10:35]
+
+
+def test_pipes_in_and_out(deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mkv")
+    ended = deblur.run("video", "-", "-", *FAST, "--format", "matroska", "--codec", "ffv1", data=clip.read_bytes())
+    assert ended.code == 0, ended.err
+    assert decoded(io.BytesIO(ended.out)) == decoded(str(clip))
+
+
+def test_a_pipe_out_needs_a_format(deblur: CommandLine, clip: Path) -> None:
+    ended = deblur.run("video", clip, "-", *FAST)
+    assert (ended.code, ended.out) == (2, b"")
+    assert "--format" in ended.error
+
+
+def test_a_file_goes_in_as_standard_input(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    with clip.open("rb") as stdin:
+        ended = deblur.run("video", "-", output, *FAST, "--codec", "ffv1", stdin=stdin)
+    assert ended.code == 0, ended.err
+    assert decoded(str(output)) == decoded(str(clip))
+
+
+def test_no_connection_is_opened_and_nothing_is_left_in_the_home_folder(
+    deblur: CommandLine, clip: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    watch = f"""
+import atexit, os, sys
+os.environ["HOME"] = os.environ["USERPROFILE"] = os.environ["LOCALAPPDATA"] = {str(home)!r}
+seen = []
+forbidden = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen", "os.fork", "os.posix_spawn")
+sys.addaudithook(lambda event, arguments: seen.append(event) if event in forbidden else None)
+atexit.register(lambda: print(seen, "openvino" in sys.modules, "openvino_telemetry.main" in sys.modules))
+"""
+    ended = deblur.run("video", clip, tmp_path / "out.mp4", *FAST, prelude=watch)
+    assert ended.code == 0, ended.err
+    assert ended.out.decode().strip() == "[] True False"
+    assert list(home.rglob("*")) == []
+
+
+def test_a_reader_that_closes_the_pipe_is_an_output_error(
+    deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", frames=300, sound=False)
+    with deblur.start("video", clip, "-", *FAST, "--format", "matroska", "--codec", "rawvideo") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(1000)
+        process.stdout.close()
+        error = process.stderr.read().decode()
+        assert process.wait(30) == 4
+    assert error.splitlines()[-1].startswith("deblur: standard output")
+    assert "Traceback" not in error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent Ctrl-C alone")
+class TestInterruption:
+    def wait_for_partial(self, process: subprocess.Popen[bytes], folder: Path, size: int = 0) -> None:
+        while not any("partial" in path.name and path.stat().st_size >= size for path in folder.iterdir()):
+            assert process.poll() is None, process.communicate()
+            try:
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                continue
+
+    @pytest.mark.parametrize("size", [0, 100_000], ids=["at the start", "in the middle"])
+    @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+    def test_a_run_whose_input_has_fallen_silent_stops(
+        self,
+        deblur: CommandLine,
+        make_clip: Callable[..., Path],
+        tmp_path: Path,
+        assert_no_output: Callable[[Path], None],
+        name: str,
+        size: int,
+    ) -> None:
+        folder = tmp_path / "outputs"
+        folder.mkdir()
+        data = make_clip(tmp_path / "clip.mkv", frames=300, sound=False).read_bytes()
+        with deblur.start("video", "-", folder / "out.mkv", *FAST, "--codec", "rawvideo") as process:
+            assert process.stdin is not None
+            assert process.stderr is not None
+            process.stdin.write(data[: len(data) * 3 // 4])
+            process.stdin.flush()  # and no end of the file
+            self.wait_for_partial(process, folder, size)
+            process.send_signal(getattr(signal, name))
+            code = process.wait(20)
+            lines = process.stderr.read().decode().splitlines()
+        assert code == 130, lines
+        assert lines[-1].startswith("deblur: interrupted")
+        assert len([line for line in lines if "deblur:" in line]) == 1
+        assert_no_output(folder / "out.mkv")
+
+    def test_a_run_at_work_stops_and_leaves_what_was_there(
+        self, deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "outputs"
+        folder.mkdir()
+        (folder / "out.mkv").write_bytes(b"the result of yesterday")
+        clip = make_clip(tmp_path / "clip.mkv", frames=3000, codec="mpeg4", sound=False)
+        with deblur.start("video", clip, folder / "out.mkv", *FAST, "--overwrite", "--codec", "rawvideo") as process:
+            self.wait_for_partial(process, folder, 20_000)
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert error.decode().splitlines()[-1].startswith("deblur: interrupted")
+        assert [path.name for path in folder.iterdir()] == ["out.mkv"]
+        assert (folder / "out.mkv").read_bytes() == b"the result of yesterday"
