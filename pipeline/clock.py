@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from pipeline.encoder import EncoderPlan
 
+_DEEPEST_REORDERING = 64
+"""Frames by which a decoding time can run ahead; encoders stay far below."""
+
 
 class FrameClock:
     """Remembers the times of the frames that are inside the encoder.
@@ -37,13 +40,18 @@ class FrameClock:
         self._first_dts: int | None = None
         self._begin = 0
         self._end = 0
+        self._last_time = 0
+        self._longest = 1
+        self._last_dts: int | None = None
 
     def enter(self, frame: av.VideoFrame) -> None:
         """Takes a frame on its way into the encoder; sets the time that the encoder sees."""
         if frame.pts is None:
             raise ValueError("a frame without a time stamp can't be written")
         if not self._number:
-            self._begin = frame.pts
+            self._begin = self._last_time = frame.pts
+        self._longest = max(self._longest, frame.duration, frame.pts - self._last_time)
+        self._last_time = frame.pts
         self._end = max(self._end, frame.pts + frame.duration)
         if self._counts:
             self._inside[self._number] = (frame.pts, frame.duration)
@@ -61,12 +69,15 @@ class FrameClock:
         time, duration = self._inside.pop(number)
         if not self._counts:
             packet.duration = duration
+            if packet.dts is None or not self._plausible(packet.dts, time):
+                packet.dts = time if self._last_dts is None else min(self._last_dts + 1, time)
         elif self._restore:
             # Encoders that count frames put out as many packets as frames, a fixed number of frames late.
             delay = number - (packet.dts if packet.dts is not None else number)
             packet.pts, packet.duration = time, duration
             packet.dts = time - round(delay * self._encoder_base / self._time_base)
             packet.time_base = self._time_base
+        self._last_dts = packet.dts
         if self._first_dts is None:
             self._first_dts = packet.dts
 
@@ -80,3 +91,7 @@ class FrameClock:
             return
         shown = self._end - self._begin
         last.duration = max(shown - (last.dts - self._first_dts), last.duration or 0, 0)
+
+    def _plausible(self, dts: int, time: int) -> bool:
+        """Whether a decoding time can be right; x265 makes one up for a video of a single frame."""
+        return self._begin - _DEEPEST_REORDERING * self._longest <= dts <= time

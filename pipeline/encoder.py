@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
-from av.codec.codec import PixFmtLoss, UnknownCodecError, find_best_pix_fmt_of_list
+from av.codec.codec import UnknownCodecError
 
 from network.planes import Matrix
 from pipeline.errors import UsageError
-from pipeline.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, depth_of, has_alpha
+from pipeline.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709
 from pipeline.hdr import hdr_options
+from pipeline.pixel_formats import differs, encoder_format, loses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -155,7 +156,7 @@ def plan_encoder(
         if codec is None and plan.codec != source.codec:
             note = f"{source.codec} can't be written here as it is; encoding as {plan.codec}"
             plan = replace(plan, notes=(note, *plan.notes))
-        if codec is None and _loses(source.pixel_format, plan.pixel_format):
+        if codec is None and loses(source.pixel_format, plan.pixel_format):
             second_choice = second_choice or plan
             continue
         return plan
@@ -203,8 +204,8 @@ def _plan(
 ) -> EncoderPlan | None:
     spec, first = source.spec, source.first_frame
     notes: list[str] = []
-    pixel_format = _pixel_format(source.pixel_format, encoder)
-    if _differs(source.pixel_format, pixel_format):
+    pixel_format = encoder_format(source.pixel_format, encoder)
+    if differs(source.pixel_format, pixel_format):
         notes.append(f"{encoder.name} takes no {source.pixel_format}; encoding as {pixel_format}")
     full_range: bool | None = {RANGE_FULL: True, RANGE_LIMITED: False}.get(first.color_range)
     colorspace = int(first.colorspace)
@@ -311,32 +312,3 @@ def _merge_params(options: dict[str, str], extra: dict[str, str]) -> None:
 def _rate(rate: Fraction | None) -> Fraction:
     # A rate is a hint for the encoder; files whose tracks lie about it say hundreds of frames a second.
     return rate if rate and 1 <= rate <= 240 else Fraction(25 if not rate else 60)
-
-
-def _pixel_format(wanted: str, encoder: av.Codec) -> str:
-    names = [fmt.name for fmt in encoder.video_formats or ()]
-    if not names or wanted in names:
-        return wanted
-    opaque = [name for name in names if not has_alpha(name)] or names
-    plain = [name for name in opaque if not name.startswith("yuvj")] or opaque
-    kept = [name for name in plain if not _loses(wanted, name)]
-    same = [name for name in kept if not find_best_pix_fmt_of_list([name], wanted)[1] & PixFmtLoss.COLORSPACE]
-    best, _ = find_best_pix_fmt_of_list(same or kept or plain, wanted)
-    return best.name if best else plain[0]
-
-
-def _loses(source: str, target: str) -> bool:
-    """Whether a conversion lowers depth or chroma resolution."""
-    worse = PixFmtLoss.RESOLUTION | PixFmtLoss.DEPTH | PixFmtLoss.COLORQUANT | PixFmtLoss.CHROMA
-    return bool(find_best_pix_fmt_of_list([target], source)[1] & worse)
-
-
-def _differs(source: str, target: str) -> bool:
-    """Whether two formats hold different samples, not just in another order."""
-    a, b = av.VideoFormat(source, 16, 16), av.VideoFormat(target, 16, 16)
-    return (
-        depth_of(source) != depth_of(target)
-        or a.is_rgb != b.is_rgb
-        or (a.chroma_width(), a.chroma_height()) != (b.chroma_width(), b.chroma_height())
-        or len(a.components) != len([c for c in b.components if not c.is_alpha])
-    )

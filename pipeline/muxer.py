@@ -47,28 +47,40 @@ def plan_muxer(source: VideoSource, format_name: str, codec: str, *, seekable: b
         codec: Of the video, by FFmpeg's name.
         seekable: Whether the muxer may go back in the output.
     """
-    options: dict[str, str] = {}
     tags, chapters = container_tags(source.container.metadata), source.chapters
     lost, lost_chapters = lost_tags(format_name, codec, {}, tags, chapters)
+    options: dict[str, str] = {}
     if format_name in MOV_FAMILY:
-        flags = []
+        options = _mov_options(source, seekable=seekable)
         if lost:
             # The free form of tags keeps all keys; the usual one is what most players read.
             still_lost, _ = lost_tags(format_name, codec, {"movflags": "use_metadata_tags"}, tags, chapters)
             if len(still_lost) < len(lost):
-                flags.append("use_metadata_tags")
+                options["movflags"] = "+".join(filter(None, (options.get("movflags"), "use_metadata_tags")))
                 lost = still_lost
-        if not seekable:
-            # In fragments nothing has to be filled in later; the delay lets the first one carry an edit list.
-            flags += ["frag_keyframe", "delay_moov", "default_base_moof"]
-        if flags:
-            options["movflags"] = "+".join(flags)
-        if source.time_base.numerator == 1:
-            options["video_track_timescale"] = str(source.time_base.denominator)
-        if not source.starts_at_zero:
-            options["movie_timescale"] = str(_movie_timescale(source))
-    if format_name == "mpegts" and source.container.format.name == "mpegts" and not source.is_shifted:
+    elif format_name == "mpegts" and source.container.format.name == "mpegts" and not source.is_shifted:
         options["mpegts_copyts"] = "1"  # else the muxer moves all times by its own delay
+    notes = _time_and_shape_notes(source, format_name, codec)
+    if lost:
+        notes.append(f"{format_name} can't carry these tags: {', '.join(lost)}")
+    if lost_chapters:
+        notes.append(f"{format_name} can't carry chapters; left out")
+    return MuxerPlan(options, tuple(notes))
+
+
+def _mov_options(source: VideoSource, *, seekable: bool) -> dict[str, str]:
+    options: dict[str, str] = {}
+    if not seekable:
+        # In fragments nothing has to be filled in later; the delay lets the first one carry an edit list.
+        options["movflags"] = "frag_keyframe+delay_moov+default_base_moof"
+    if source.time_base.numerator == 1:
+        options["video_track_timescale"] = str(source.time_base.denominator)
+    if not source.starts_at_zero:
+        options["movie_timescale"] = str(_movie_timescale(source))
+    return options
+
+
+def _time_and_shape_notes(source: VideoSource, format_name: str, codec: str) -> list[str]:
     notes = []
     negative: Any = av.format.Flags.ts_negative.value
     if source.earliest < 0 and not av.ContainerFormat(format_name, "w").flags & negative:
@@ -81,11 +93,7 @@ def plan_muxer(source: VideoSource, format_name: str, codec: str, *, seekable: b
     if aspect and aspect != 1 and format_name in _SQUARE and codec not in _SELF_DESCRIBING:
         shape = f"{aspect.numerator}:{aspect.denominator}"
         notes.append(f"the shape of the pixels ({shape}) can't be written for {codec} in {format_name}")
-    if lost:
-        notes.append(f"{format_name} can't carry these tags: {', '.join(lost)}")
-    if lost_chapters:
-        notes.append(f"{format_name} can't carry chapters; left out")
-    return MuxerPlan(options, tuple(notes))
+    return notes
 
 
 def _movie_timescale(source: VideoSource) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -16,6 +15,9 @@ from network.planes import PlaneBatch
 from pipeline.frames import read_planes, write_planes
 from pipeline.sink import SinkOptions, VideoSink
 from pipeline.source import SourceOptions, VideoSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips"
 
@@ -127,7 +129,7 @@ def _read(path: Path, video: int | None = None) -> Contents:
         )
 
 
-def _make(
+def _make(  # noqa: C901 - one knob after another
     path: Path | Any,
     *,
     codec: str = "libx264",

@@ -137,7 +137,7 @@ def test_transport_streams_keep_their_clock(tmp_path: Any, make_clip: Any, conve
     assert [t for t, _ in after.packets[1]] == [t for t, _ in before.packets[1]]
 
 
-def test_a_constant_rate_container_is_named(tmp_path: Any, make_clip: Any, convert: Any, read_file: Any) -> None:
+def test_a_constant_rate_container_is_named(tmp_path: Any, make_clip: Any, convert: Any) -> None:
     source = make_clip(tmp_path / "in.mp4", audio="mp3")
     done = convert(source, tmp_path / "out.avi", None, SinkOptions(codec="mpeg4"))
     with av.open(str(done.path)) as container:

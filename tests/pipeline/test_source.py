@@ -52,7 +52,7 @@ def test_frames_come_in_order_with_their_times(tmp_path: Any, make_clip: Any) ->
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda p: None, "does not exist"),
+        (lambda p: p.parent, "does not exist"),
         (lambda p: p.mkdir(), "is a folder"),
         (lambda p: p.write_bytes(b""), "is not a video"),
         (lambda p: p.write_text("To be, or not to be\n" * 200), "is not a video"),
@@ -66,7 +66,7 @@ def test_what_is_no_video_is_refused(make: Any, message: str, tmp_path: Any) -> 
         VideoSource(path)
 
 
-def test_sound_alone_is_refused(tmp_path: Any, shared_clip: Any, make_clip: Any) -> None:
+def test_sound_alone_is_refused(shared_clip: Any) -> None:
     with pytest.raises(InputError, match="no video stream"):
         VideoSource(shared_clip("dts_audio.mkv"))
 
@@ -77,7 +77,7 @@ def test_a_video_without_frames_is_refused(shared_clip: Any) -> None:
 
 
 def test_interlaced_video_is_refused_with_the_way_out(shared_clip: Any) -> None:
-    with pytest.raises(InputError, match="interlaced.*--deinterlace"):
+    with pytest.raises(InputError, match=r"interlaced.*--deinterlace"):
         VideoSource(shared_clip("interlaced_1080.mts"))
 
 
@@ -112,7 +112,7 @@ def test_a_file_without_its_index_is_refused(tmp_path: Any, make_clip: Any) -> N
 def test_flipped_bits_never_stop_it(seed: int, suffix: str, tmp_path: Any, make_clip: Any) -> None:
     path = make_clip(tmp_path / f"a{suffix}", frames=50, muxer={"movflags": "faststart"} if suffix == ".mp4" else {})
     data = bytearray(path.read_bytes())
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
     for _ in range(12):
         place = rng.randrange(len(data) // 4, len(data))
         data[place] ^= 1 << rng.randrange(8)
@@ -140,7 +140,7 @@ def test_faults_at_the_very_end_cost_only_their_frames(tmp_path: Any, make_clip:
         copy = out.add_stream_from_template(given.streams.video[0], opaque=True)
         for number, packet in enumerate(p for p in given.demux() if p.size):
             if number in (37, 38):
-                noise = av.Packet(bytes(packet)[:4] + bytes(random.Random(number).randbytes(packet.size - 4)))
+                noise = av.Packet(bytes(packet)[:4] + bytes((7 * i * i + number) % 256 for i in range(packet.size - 4)))
                 noise.pts, noise.dts, noise.time_base = packet.pts, packet.dts, packet.time_base
                 packet = noise
             packet.stream = copy
@@ -201,6 +201,6 @@ def test_frames_without_a_time_get_one(tmp_path: Any) -> None:
         frames = [event for event in source.events() if isinstance(event, av.VideoFrame)]
         assert len(frames) == 20
         times = [frame.pts * frame.time_base for frame in frames]
-        assert all(a < b for a, b in zip(times, times[1:], strict=False))
+        assert times == sorted(set(times))
         assert times[-1] - times[0] == pytest.approx(19 / 25, abs=0.001)
         assert any("repaired" in note for note in source.notes)
