@@ -112,10 +112,20 @@ class FrameDecoder:
         for frame in frames:
             yield from self._finish(frame)
 
-    def close(self) -> None:
-        """Adds the notes and the damage that only the whole stream can tell. Called once, after the last packet."""
+    def close(self, *, is_whole: bool) -> None:
+        """Adds the notes and the damage that only the end can tell. Called once, after the last packet.
+
+        Args:
+            is_whole: Whether every packet of the stream was read and the decoder drained, so that a packet without a
+                picture is damage and not just one whose picture was not asked for.
+        """
         timeline = self._timeline
-        if self._without_picture > 0 and self._stream.codec_context.name in _PICTURE_PER_PACKET and not self.interlaced:
+        if (
+            is_whole
+            and self._without_picture > 0
+            and self._stream.codec_context.name in _PICTURE_PER_PACKET
+            and not self.interlaced
+        ):
             self.damage.append(f"{self._without_picture} packets gave no picture")
         if timeline.repaired:
             self.notes.append(f"{timeline.repaired} frames had no time stamp or one out of order; repaired")

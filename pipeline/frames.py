@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
+from av.codec.codec import find_best_pix_fmt_of_list
 from av.video.format import VideoFormat
 from av.video.frame import PictureType
 from av.video.reformatter import Interpolation
@@ -187,11 +187,6 @@ def convert_frame(
     converted.colorspace, converted.color_primaries, converted.color_trc = tags
     converted.color_range = color_range
     return converted
-
-
-def conversion_losses(source: str, target: str) -> PixFmtLoss:
-    """What a conversion between two pixel formats loses, as FFmpeg counts it."""
-    return find_best_pix_fmt_of_list([target], source, has_alpha=has_alpha(source))[1]
 
 
 def plane_rows(frame: av.VideoFrame, index: int) -> NDArray[Any]:

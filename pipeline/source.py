@@ -173,7 +173,7 @@ class VideoSource:
         while self._backlog:
             yield self._backlog.popleft()
         yield from self._events
-        self._decoder.close()
+        self._decoder.close(is_whole=self._read_to_end and not self._options.start)
         self._note_truncation()
 
     def close(self) -> None:
