@@ -75,7 +75,7 @@ def deblur() -> CommandLine:
 
 def write_clip(path: Path, frames: int = 12, codec: str = "libx264", sound: bool = True) -> Path:
     """A clip of 64x48 pixels with moving stripes and a second of silence."""
-    options = {"preset": "ultrafast", "g": "4"} if codec == "libx264" else {}
+    options = {"preset": "veryfast", "g": "4", "bf": "2"} if codec == "libx264" else {}
     container_options = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
     with av.open(str(path), "w", container_options=container_options) as output:
         video: Any = output.add_stream(codec, rate=25, options=options)

@@ -1,0 +1,82 @@
+"""What a command costs, and what machine it ran on. For the scripts beside this one."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.report import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process used.
+
+    Attributes:
+        wall: Seconds from start to end.
+        cpu: Seconds of processor time, of all its threads.
+        peak: Bytes of memory at its largest (resident set).
+    """
+
+    wall: float
+    cpu: float
+    peak: int
+
+
+def run_deblur(arguments: Sequence[object]) -> Cost:
+    """Runs ``deblur`` in a process of its own.
+
+    Raises:
+        SystemExit: If it fails, with its own message, or the system can't tell what a process used.
+    """
+    if not hasattr(os, "wait4"):
+        sys.exit("this benchmark needs os.wait4, which Windows does not have")
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
+            stderr=said,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        if process.returncode:
+            sys.exit(f"deblur {' '.join(map(str, arguments))} ended with {process.returncode}: {said.read().decode()}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Cost(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+
+
+def machine() -> dict[str, Any]:
+    """The processor, how many of its cores this process may use, and the versions that matter."""
+    name = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        models = [line for line in information.read_text().splitlines() if line.startswith("model name")]
+        name = models[0].partition(":")[2].strip() if models else name
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {"processor": name, "cores": cores, "load_at_start": load, "versions": versions()}
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equal length in columns: the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for first, *others in rows:
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *cells]))
+    return "\n".join(lines)

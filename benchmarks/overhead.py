@@ -1,0 +1,148 @@
+"""CPU time of `deblur video` against decoding, inference and encoding of the same frames, each measured apart.
+
+    python benchmarks/overhead.py CLIP
+    python benchmarks/overhead.py CLIP --network identity --seconds 4 --json overhead.json
+
+The parts are measured in this process one after the other, with PyAV and the engine alone: none of the pipeline's
+threads, queues, copies or sound. The whole is the command in a process of its own, its start included. Ends with 1 if
+the whole costs more than a tenth more than the parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+from measure import machine, run_deblur, table
+
+from pipeline.engines.select import load_engine
+from pipeline.frames import read_planes, write_planes
+from pipeline.sink import SinkOptions, VideoSink
+from pipeline.source import SourceOptions, VideoSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.engine import Engine
+
+LIMIT = 1.1
+
+
+def cpu_time(work: Callable[[], object]) -> float:
+    """Seconds of processor time, of all threads, that ``work`` takes."""
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def decode(clip: Path, frames: int) -> None:
+    """Decodes the first ``frames`` frames and drops them."""
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        for number, _ in enumerate(container.decode(stream), 1):
+            if number == frames:
+                return
+
+
+def infer_and_keep(engine: Engine, clip: Path, seconds: float | None, kept: list[av.VideoFrame]) -> float:
+    """Deblurs the frames, keeps the results in ``kept``, and counts the engine alone.
+
+    Returns:
+        Seconds of processor time.
+    """
+    total = 0.0
+    with VideoSource(clip, SourceOptions(duration=seconds)) as source:
+        blurred, sharp = engine.buffers(source.spec, 1), engine.buffers(source.spec, 1)
+        for event in source.events():
+            if isinstance(event, av.VideoFrame):
+                read_planes(event, blurred, 0)
+                total += cpu_time(lambda: engine.run(blurred, sharp))
+                kept.append(write_planes(sharp, 0, event))
+    return total
+
+
+def encode(frames: list[av.VideoFrame], sink: VideoSink, path: Path) -> None:
+    """Encodes the frames with the encoder and the settings that ``sink`` has planned."""
+    plan = sink.plan
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream(plan.encoder, rate=plan.rate, options=dict(plan.options))
+        stream.width, stream.height, stream.pix_fmt = plan.width, plan.height, plan.pixel_format
+        stream.codec_context.time_base = plan.time_base
+        for frame in frames:
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+
+
+def measure_parts(arguments: argparse.Namespace, folder: Path) -> tuple[int, dict[str, float]]:
+    """Measures each part alone.
+
+    Returns:
+        Number of frames, and seconds of processor time by part.
+    """
+    clip: Path = arguments.clip
+    engine = load_engine("auto", arguments.network, None, 1.0, arguments.threads)
+    frames: list[av.VideoFrame] = []
+    inference = infer_and_keep(engine, clip, arguments.seconds, frames)
+    with VideoSource(clip) as source:
+        sink = VideoSink(folder / f"plan{clip.suffix}", source, SinkOptions())
+        encoding = cpu_time(lambda: encode(frames, sink, folder / f"part{clip.suffix}"))
+        sink.abandon()
+    return len(frames), {"decode": cpu_time(lambda: decode(clip, len(frames))), "infer": inference, "encode": encoding}
+
+
+def main() -> int:
+    """Measures, prints, and writes JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--network", default="idc-rt")
+    parser.add_argument("--seconds", type=float, help="how much of the clip; all frames of it are kept in memory")
+    parser.add_argument("--threads", type=int, help="of the engine")
+    parser.add_argument("--json", type=Path, help="write the result here")
+    arguments = parser.parse_args()
+    clip: Path = arguments.clip
+    facts = machine()
+
+    command: list[object] = ["--quiet", "--overwrite", "--network", arguments.network]
+    if arguments.threads:
+        command += ["--threads", arguments.threads]
+    part = ["--duration", arguments.seconds] if arguments.seconds else []
+    with tempfile.TemporaryDirectory() as name:
+        result = Path(name) / f"out{clip.suffix}"
+        whole = run_deblur(["video", clip, result, *command, *part]).cpu
+        start = run_deblur(["video", clip, result, *command, "--duration", 0.001]).cpu
+        frames, parts = measure_parts(arguments, Path(name))
+    ratio = whole / sum(parts.values())
+    passed = ratio <= LIMIT
+
+    print(f"{arguments.network}, {frames} frames of {clip.name}, {facts['processor']}, {facts['cores']} cores")
+    rows = [("part", "CPU s", "CPU ms a frame")]
+    shown = {**parts, "parts together": sum(parts.values()), "deblur video": whole, "of it, one frame alone": start}
+    rows += [(label, f"{seconds:.2f}", f"{1000 * seconds / frames:.2f}") for label, seconds in shown.items()]
+    print(table(rows))
+    print(f"the whole is {ratio:.3f} times its parts (at most {LIMIT}): {'passed' if passed else 'FAILED'}")
+    if arguments.json:
+        found = {
+            "clip": clip.name,
+            "network": arguments.network,
+            "frames": frames,
+            "parts_cpu_s": parts,
+            "whole_cpu_s": whole,
+            "one_frame_cpu_s": start,
+            "ratio": ratio,
+            "limit": LIMIT,
+            "passed": passed,
+            "machine": facts,
+        }
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
