@@ -36,7 +36,7 @@ def check(name: str, tmp_path: Path, convert: Any, samples_of: Any, limit: int |
     for frame, expected in zip(frames, done.decoded, strict=True):
         for plane, wanted in zip(frame, expected, strict=True):
             np.testing.assert_array_equal(plane, wanted)
-    if not options.deinterlace:
+    if not options.deinterlace and not done.corrupt_packets:  # what conceals a fault depends on the threads
         compare_with_plain_decoding(path, frames, samples_of)
 
 

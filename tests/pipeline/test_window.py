@@ -40,6 +40,13 @@ def test_the_part_is_exact(start: float, duration: float | None, clip: Any, samp
         assert (samples_of(found)[0] == samples_of(wanted)[0]).all()
 
 
+@pytest.mark.parametrize("options", [{"start": 1.3}, {"duration": 0.9}, {"start": 0.5, "duration": 0.7}])
+def test_a_part_is_no_damage(options: dict[str, float], clip: Any) -> None:
+    with VideoSource(clip, SourceOptions(**options)) as source:
+        assert sum(isinstance(event, av.VideoFrame) for event in source.events()) > 10
+        assert source.damage == []
+
+
 def test_duration_alone_keeps_the_times(clip: Any) -> None:
     assert [f.pts for f in frames_of(clip, duration=1.0)] == [f.pts for f in frames_of(clip)[:25]]
 
