@@ -16,6 +16,7 @@ from network.planes import Matrix
 from pipeline.errors import UsageError
 from pipeline.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709
 from pipeline.hdr import hdr_options
+from pipeline.muxer import MOV_FAMILY
 from pipeline.pixel_formats import differs, encoder_format, loses
 
 if TYPE_CHECKING:
@@ -191,7 +192,8 @@ def _takes(container: OutputContainer, encoder: av.Codec) -> bool:
 def keeps_times(container: OutputContainer) -> bool:
     """Whether the container keeps the time of each frame (else it has a constant frame rate)."""
     flag: Any = av.format.Flags.variable_fps.value
-    return bool(container.format.flags & flag)
+    # FFmpeg sets the flag for some of the formats of one muxer and forgets the others.
+    return container.format.name in MOV_FAMILY or bool(container.format.flags & flag)
 
 
 def _plan(
