@@ -180,5 +180,10 @@ def _save(model: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> No
     onnx.helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
     partial = path.with_name(path.name + ".partial")
-    onnx.save_model(model, partial)
-    partial.replace(path)
+    try:
+        onnx.save_model(model, partial)
+        partial.replace(path)
+    except BaseException:
+        if partial.is_file():
+            partial.unlink()
+        raise

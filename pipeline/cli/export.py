@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.errors import OutputError
+
 
 @click.command()
 @click.argument("out", required=False, type=click.Path(path_type=Path, dir_okay=False))
@@ -36,9 +38,14 @@ def export(*, out: Path | None, weights: Path | None, shipped: bool, overwrite: 
     from network import catalogue  # PyTorch is imported only now that the request makes sense
     from network.export import export_shipped, export_weights
 
-    if out is not None and weights is not None:
-        export_weights(weights, out)
-        click.echo(f"wrote {out}")
-        return
-    for path in export_shipped(catalogue.folder()):
+    try:
+        if out is not None and weights is not None:
+            export_weights(weights, out)
+            written = [out]
+        else:
+            written = export_shipped(catalogue.folder())
+    except OSError as error:
+        place = out.parent if out is not None else catalogue.folder()
+        raise OutputError(f"can't write to {place}: {error.strerror or error}") from error
+    for path in written:
         click.echo(f"wrote {path}")

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from network import registry, weights
 from pipeline.cli.export import export
 from pipeline.engines.select import load_engine
+from pipeline.errors import OutputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,3 +51,14 @@ def test_requests_that_make_no_sense_are_refused(trained: Path, tmp_path: Path) 
         assert result.exit_code == 2
         assert message in " ".join(result.output.split()), result.output
     assert there.read_bytes() == b"kept"
+
+
+def test_a_file_that_can_not_be_written_is_said_in_one_line(trained: Path, tmp_path: Path) -> None:
+    # A folder where the partial file goes: refused on every system, for root too.
+    obstacle = tmp_path / "out.onnx.partial"
+    obstacle.mkdir()
+    result = CliRunner().invoke(export, ["--weights", str(trained), str(tmp_path / "out.onnx")])
+    assert isinstance(result.exception, OutputError)
+    assert str(tmp_path) in str(result.exception)
+    assert not (tmp_path / "out.onnx").exists()
+    obstacle.rmdir()
