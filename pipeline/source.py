@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
 
 
+_TOLERANCE = Fraction(1, 2)
+"""Seconds by which the end that a header declares may differ from that of the last packet."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """How an input is read.
@@ -214,6 +218,7 @@ class VideoSource:
         self._backlog: deque[av.VideoFrame | av.Packet[Stream]] = deque()
         self.cover_packets: dict[int, av.Packet[Stream]] = {}
         self._read_to_end = False
+        self._end = Fraction(0)
         start = self._options.start
         origin = Fraction(self.container.start_time or 0, av.time_base)
         for lead in (0, 10, None) if start and self._seekable else (None,):
@@ -301,6 +306,8 @@ class VideoSource:
         video = self.stream.index
         copied = {stream.index for stream in self.copied}
         for packet in self._packets():
+            if packet.pts is not None and packet.time_base is not None:
+                self._end = max(self._end, (packet.pts + (packet.duration or 0)) * packet.time_base)
             if packet.stream.index == video:  # a flush packet has no index of its own
                 for frame in self._decoder.decode(packet):  # type: ignore[arg-type]
                     yield from self._window.frame(frame)
@@ -332,6 +339,12 @@ class VideoSource:
         expected = len(self.stream.index_entries) if self.stream.frames else 0
         if self._read_to_end and not self.is_shifted and self._decoder.packets < expected:
             self._damage.append(f"the file ends early: {self._decoder.packets} of {expected} video packets are there")
+        # Matroska has no count of packets, but its header says the end of the last one of all streams. FFmpeg takes
+        # a file that was cut off for one that ended.
+        declared = Fraction(self.container.duration or 0, av.time_base)
+        missing = declared - self._end
+        if self._read_to_end and "matroska" in self.container.format.name and missing > max(_TOLERANCE, declared / 100):
+            self._damage.append(f"the file ends early: at {float(self._end):.3f} s of {float(declared):.3f} s")
 
 
 def _time_of(event: av.VideoFrame | av.Packet[Stream]) -> Fraction | None:

@@ -95,10 +95,11 @@ def test_a_codec_that_nobody_knows(
     assert_no_output(output)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_truncated_file_gives_what_is_there_and_code_6(
-    deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
+    deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path, suffix: str
 ) -> None:
-    clip, output, report = make_clip(tmp_path / "clip.mp4", frames=50), tmp_path / "out.mkv", tmp_path / "r.json"
+    clip, output, report = make_clip(tmp_path / f"clip{suffix}", frames=50), tmp_path / "out.mkv", tmp_path / "r.json"
     data = clip.read_bytes()
     clip.write_bytes(data[: len(data) * 2 // 3])
     ended = deblur.run("video", clip, output, *FAST, "--codec", "ffv1", "--report", report)
