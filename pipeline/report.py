@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneSpec
     from pipeline.engine import EngineInfo
-    from pipeline.runner import RunResult
+    from pipeline.timing import RunResult
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""

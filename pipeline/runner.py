@@ -15,20 +15,21 @@ import queue
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import av
 
 from pipeline.errors import InputError
 from pipeline.frames import read_planes, write_planes
-from pipeline.timing import Latency, LatencyHistogram, StageClock, StageTime
+from pipeline.timing import LatencyHistogram, RunProgress, RunResult, StageClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from av.stream import Stream
 
-    from network.planes import PlaneBatch, PlaneSpec
+    from network.planes import PlaneBatch
+    from pipeline.endpoints import Sink, Source
     from pipeline.engine import Engine
 
 RING = 2
@@ -44,68 +45,6 @@ INTERRUPT_GRACE = 2.0
 """Seconds that an interruption waits for the engine."""
 
 _T = TypeVar("_T")
-
-
-class Source(Protocol):
-    """What is read: :class:`pipeline.source.VideoSource`, or whatever else has frames."""
-
-    @property
-    def spec(self) -> PlaneSpec:
-        """What every frame is."""
-
-    def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """The frames, and the packets to copy, in order."""
-
-
-class Sink(Protocol):
-    """What is written: :class:`pipeline.sink.VideoSink`, or whatever else takes frames."""
-
-    def write_frame(self, frame: av.VideoFrame) -> None:
-        """Encodes one frame."""
-
-    def write_packet(self, packet: av.Packet[Stream]) -> None:
-        """Copies one packet."""
-
-    def finish(self) -> None:
-        """Completes the output; called once, after the last event, and never after an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunProgress:
-    """How far a run is.
-
-    Attributes:
-        frames: Frames handed to the encoder so far.
-        seconds: How much of the video that is, in seconds of its own time.
-    """
-
-    frames: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What a complete run did.
-
-    Attributes:
-        frames_in: Frames decoded.
-        frames_out: Frames handed to the encoder.
-        packets: Packets copied.
-        wall: Seconds from start to end.
-        decode: Time of the first stage: decoding, and copying planes into the engine's memory.
-        infer: Time of the second stage: the engine.
-        encode: Time of the third stage: copying planes out, encoding, writing.
-        latency: From a frame's being decoded to the encoder's having taken the result.
-    """
-
-    frames_in: int
-    frames_out: int
-    packets: int
-    wall: float
-    decode: StageTime
-    infer: StageTime
-    encode: StageTime
-    latency: Latency
 
 
 def run(

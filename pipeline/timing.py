@@ -35,6 +35,44 @@ class Latency:
     p99: float
 
 
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a run is.
+
+    Attributes:
+        frames: Frames handed to the encoder so far.
+        seconds: How much of the video that is, in seconds of its own time.
+    """
+
+    frames: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a complete run did.
+
+    Attributes:
+        frames_in: Frames decoded.
+        frames_out: Frames handed to the encoder.
+        packets: Packets copied.
+        wall: Seconds from start to end.
+        decode: Time of the first stage: decoding, and copying planes into the engine's memory.
+        infer: Time of the second stage: the engine.
+        encode: Time of the third stage: copying planes out, encoding, writing.
+        latency: From a frame's being decoded to the encoder's having taken the result.
+    """
+
+    frames_in: int
+    frames_out: int
+    packets: int
+    wall: float
+    decode: StageTime
+    infer: StageTime
+    encode: StageTime
+    latency: Latency
+
+
 class StageClock:
     """Adds up the time that one stage works and waits. For one thread."""
 

@@ -9,8 +9,7 @@ from network.planes import PlaneSpec
 from pipeline.engine import EngineInfo
 from pipeline.errors import DamagedInputError, OutputError
 from pipeline.report import Damage, Report
-from pipeline.runner import RunResult
-from pipeline.timing import Latency, StageTime
+from pipeline.timing import Latency, RunResult, StageTime
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,6 +16,7 @@ from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline import runner
 from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError, InputError, OutputError
+from pipeline.timing import RunProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,7 +213,7 @@ def test_an_error_in_finish_reaches_the_caller() -> None:
 
 
 def test_an_error_of_the_progress_display_stops_the_run() -> None:
-    def fail(_progress: runner.RunProgress) -> None:
+    def fail(_progress: RunProgress) -> None:
         raise ValueError("no terminal")
 
     slow = InvertingEngine(lambda _number: time.sleep(0.02))
@@ -299,11 +300,11 @@ def test_an_interruption_does_not_wait_for_a_batch_that_takes_minutes() -> None:
 
 
 def test_progress_reports_frames_and_their_own_time() -> None:
-    seen: list[runner.RunProgress] = []
+    seen: list[RunProgress] = []
     slow = InvertingEngine(lambda _number: time.sleep(0.01))
     runner.run(MemorySource(51), slow, MemorySink(), on_progress=seen.append)
     assert [progress.frames for progress in seen] == sorted(progress.frames for progress in seen)
-    assert seen[-1] == runner.RunProgress(51, pytest.approx(2.0))
+    assert seen[-1] == RunProgress(51, pytest.approx(2.0))
 
 
 def test_busy_and_waiting_time_go_to_the_right_stage() -> None:
