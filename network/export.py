@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from network import catalogue, registry, weights
-from network.layers import fold_batch_normalisation
+from network.layers import fold_for_inference
 from network.planar import PlanesToRGB, ResidualToPlanes
 from network.planes import Layout, PlaneSpec
 
@@ -51,7 +51,7 @@ def export_network(
         digest: Of its weights, as their file says; empty if it has none.
         card: The training card.
     """
-    folded = fold_batch_normalisation(copy.deepcopy(network).cpu())
+    folded = fold_for_inference(copy.deepcopy(network).cpu())
     example = torch.rand(SAMPLE_BATCH, 3, *SAMPLE_SIZE)
     model = _exported(folded, (example,), ({0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC},), ["rgb"], ["deblurred"])
     metadata = {

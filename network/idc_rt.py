@@ -6,6 +6,8 @@ What differs from the paper's network, and why:
 * Pixels are unshuffled by 4 at the entry: no information is lost (16 pixels of 3 colours become 48 channels), so the
   texture branch is still never downsampled, and every layer runs at 1/4 resolution or below, where convolutions are
   bound by arithmetic and not by memory.
+* The unshuffled pixels enter as scaled cosine coefficients (:class:`network.layers.PixelSpectrum`), which makes blur
+  visible to the first layers; the transform is folded into them for inference.
 * Most depth lies at 1/8 and 1/16, where a layer sees far and costs little.
 * The coarser scales are outputs of the decoder's lower levels, used in training only. Inference is one pass.
 * The network predicts what to add to its input, starting from nothing (a zero-initialised last layer).
@@ -19,10 +21,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from network.layers import ConvUnit, halved, with_padding
+from network.layers import ConvUnit, PixelSpectrum, halved, with_padding
 
 UNSHUFFLE = 4
 PIXELS = 3 * UNSHUFFLE**2
+CORRECTION = 0.05
+"""Scale of what the network adds to its input: about the deviation between blurred and sharp pictures. Without it, one
+step of the optimiser on the last layer changes the output by more than there is to correct."""
 
 
 class ResidualUnit(nn.Module):
@@ -88,6 +93,8 @@ class IDCRealTime(nn.Module):
             raise ValueError(f"idc-rt is supervised at 1 or 3 scales, not {scales}")
         high, middle, low = widths
         self.scales = scales
+        self.correction = CORRECTION
+        self.spectrum: nn.Module = PixelSpectrum(UNSHUFFLE)
         self.entry = ConvUnit(PIXELS, high)
         self.down_middle = nn.Sequential(ConvUnit(high, middle, stride=2), ResidualUnit(middle))
         self.down_low = ConvUnit(middle, low, stride=2)
@@ -134,8 +141,23 @@ class IDCRealTime(nn.Module):
             results.append(image + residual)
         return tuple(results)
 
+    def fold(self) -> None:
+        """Merges the cosine transform and the scale of the correction into the layers beside them.
+
+        The same function, for inference only.
+        """
+        for head in (self.exit, *self.coarse_exits):
+            head.weight.mul_(self.correction)
+            head.bias.mul_(self.correction)
+        self.correction = 1.0
+        if isinstance(self.spectrum, PixelSpectrum):
+            readers = [self.entry] if self.texture is None else [self.entry, self.texture[0]]
+            for unit in readers:
+                self.spectrum.fold_into(unit.convolution)
+            self.spectrum = nn.Identity()
+
     def _residuals(self, image: Tensor, *, coarse: bool = False) -> list[Tensor]:
-        pixels = F.pixel_unshuffle(image, UNSHUFFLE)
+        pixels = self.spectrum(F.pixel_unshuffle(image, UNSHUFFLE))
         entry = self.entry(pixels)
         middle = self.down_middle(entry)
         low = self.low(self.down_low(middle))
@@ -146,4 +168,4 @@ class IDCRealTime(nn.Module):
         outputs = [self.exit(self.fusion(features))]
         if coarse:
             outputs += [head(level) for head, level in zip(self.coarse_exits, (middle, low), strict=False)]
-        return [F.pixel_shuffle(output, UNSHUFFLE) for output in outputs]
+        return [F.pixel_shuffle(output, UNSHUFFLE) * self.correction for output in outputs]

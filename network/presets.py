@@ -37,7 +37,7 @@ class Preset:
     loss: str = "frequency"
     optimiser: Literal["adam", "adamw"] = "adamw"
     weight_decay: float = 1e-4
-    rate: float = 1e-3
+    rate: float = 5e-4
     final_rate: float = 1e-6
     warmup: int = 200
     schedule: Literal["exponential", "trapezoid"] = "trapezoid"
@@ -46,7 +46,7 @@ class Preset:
     batch: int = 8
     patch: int = 128
     noise: float = 0.0
-    clip: float = 1.0
+    clip: float = 5.0
     ema: float = 0.999
     seed: int = 0
 

@@ -8,7 +8,7 @@ import click
 
 from network import catalogue, weights
 from network.evaluate import Score, evaluate, markdown, write_scores
-from network.layers import fold_batch_normalisation
+from network.layers import fold_for_inference
 from network.pairs import find_pairs
 from pipeline.errors import UsageError
 
@@ -29,7 +29,7 @@ def evaluate_command(folder: Path, weights_file: Path | None, device: str, out: 
     if (chosen := weights_file or shipped) is None:
         raise UsageError("no weights come with this installation; give --weights FILE.safetensors")
     network, header = weights.load(chosen)
-    network = fold_batch_normalisation(network).to(device)
+    network = fold_for_inference(network).to(device)
     scores: list[Score] = []
     for score in evaluate(network, find_pairs(folder), device):
         scores.append(score)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from network import weights
-from network.layers import fold_batch_normalisation
+from network.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import PlaneBatch
 from pipeline.engine import EngineInfo
@@ -61,7 +61,7 @@ class TorchEngine:
         try:
             self._device = torch.device(self._options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
             self._dtype = torch.float16 if self._options.half else torch.float32
-            self._network = fold_batch_normalisation(network).to(self._device, self._dtype)
+            self._network = fold_for_inference(network).to(self._device, self._dtype)
         except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was built with CUDA
             raise EngineError(f"PyTorch can't use device {self._options.device!r}: {_reason(error)}") from error
         self._planar: dict[PlaneSpec, IntegerPlanes] = {}

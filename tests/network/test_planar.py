@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from network import registry
 from network.identity import Identity
-from network.layers import fold_batch_normalisation
+from network.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import Layout, Matrix, PlaneSpec
 
@@ -112,8 +112,8 @@ def test_the_real_time_network_agrees_with_the_reference() -> None:
     torch.manual_seed(5)
     network = registry.create("idc-rt", widths=(16, 16, 16), depth=1)
     torch.nn.init.normal_(network.exit.weight, std=0.2)  # type: ignore[union-attr, arg-type]
-    fold_batch_normalisation(network)
-    double = fold_batch_normalisation(registry.create("idc-rt", widths=(16, 16, 16), depth=1)).double()
+    fold_for_inference(network)
+    double = fold_for_inference(registry.create("idc-rt", widths=(16, 16, 16), depth=1)).double()
     double.load_state_dict(network.state_dict())
 
     def reference(image: NDArray[Any]) -> NDArray[Any]:
