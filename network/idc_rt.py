@@ -151,9 +151,9 @@ class IDCRealTime(nn.Module):
             head.bias.mul_(self.correction)
         self.correction = 1.0
         if isinstance(self.spectrum, PixelSpectrum):
-            readers = [self.entry] if self.texture is None else [self.entry, self.texture[0]]
-            for unit in readers:
-                self.spectrum.fold_into(unit.convolution)
+            self.spectrum.fold_into(self.entry)
+            if self.texture is not None:
+                self.spectrum.fold_into(self.texture[0])
             self.spectrum = nn.Identity()
 
     def _residuals(self, image: Tensor, *, coarse: bool = False) -> list[Tensor]:

@@ -96,8 +96,15 @@ class PixelSpectrum(nn.Module):
         """(N, 3 block^2, H, W) as :func:`torch.nn.functional.pixel_unshuffle` gives it, to the same shape."""
         return F.conv2d(pixels, self.matrix)
 
-    def fold_into(self, convolution: nn.Conv2d) -> None:
-        """Changes a convolution's weights so that it takes pixels where it took coefficients."""
+    def fold_into(self, reader: nn.Module) -> None:
+        """Changes the weights of a :class:`ConvUnit` so that it takes pixels where it took coefficients.
+
+        Raises:
+            TypeError: If ``reader`` is something else.
+        """
+        if not isinstance(reader, ConvUnit):
+            raise TypeError(f"a ConvUnit reads the spectrum, not {type(reader).__name__}")
+        convolution = reader.convolution
         convolution.weight.copy_(torch.einsum("ochw,ci->oihw", convolution.weight, self.matrix[..., 0, 0]))
 
 
@@ -114,6 +121,7 @@ def fold_for_inference(network: nn.Module) -> nn.Module:
         for module in list(network.modules()):
             if isinstance(module, ConvUnit):
                 module.fold()
-        if hasattr(network, "fold"):
-            network.fold()
+        fold = getattr(network, "fold", None)
+        if fold is not None:
+            fold()
     return network
