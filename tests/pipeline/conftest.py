@@ -19,6 +19,8 @@ from pipeline.source import SourceOptions, VideoSource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pipeline.engine import Engine
+
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips"
 
 
@@ -215,14 +217,16 @@ def _convert(
     limit: int | None = None,
     planes: bool = True,
     keep: bool = False,
+    engine: Engine | None = None,
 ) -> Converted:
-    """Takes a video through source, planes and sink without changing it."""
+    """Takes a video through source, planes, an engine if there is one, and sink."""
     with VideoSource(source_path, source_options) as source:
         sink = VideoSink(path, source, sink_options)
         decoded = []
         count = 0
         try:
-            batch = PlaneBatch.empty(source.spec, 1)
+            allocate = engine.buffers if engine else PlaneBatch.empty
+            batch, result = allocate(source.spec, 1), allocate(source.spec, 1)
             for event in source.events():
                 if isinstance(event, av.Packet):
                     sink.write_packet(event)
@@ -234,7 +238,9 @@ def _convert(
                     decoded.append(planes_of(event))
                 if planes:
                     read_planes(event, batch, 0)
-                    event = write_planes(batch, 0, event)
+                    if engine:
+                        engine.run(batch, result)
+                    event = write_planes(result if engine else batch, 0, event)
                 sink.write_frame(event)
             sink.finish()
         finally:
