@@ -20,10 +20,11 @@ import numpy as np
 from measure import machine
 
 from network import catalogue, weights
+from network.datasets import find_pairs
 from network.evaluate import CONVENTION, deblur_picture, evaluate
 from network.layers import fold_for_inference
 from network.metrics import psnr, ssim
-from network.pairs import find_pairs, pictures_in, read_picture
+from network.pairs import pictures_in, read_picture
 from network.synth.pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES
 

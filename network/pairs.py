@@ -1,4 +1,4 @@
-"""Folders of blurred and sharp pictures, as data sets lay them out."""
+"""Pictures on the disk, alone and in pairs of a blurred and a sharp side."""
 
 from __future__ import annotations
 
@@ -28,20 +28,25 @@ class Pair:
         name: Of the pair, relative to the folder that was searched.
         blurred: File of the blurred side.
         sharp: File of the sharp side.
+        sequence: Name of the ordered sequence that both are frames of, different from that of any other in the same
+            data set; empty where pictures have no order.
     """
 
     name: str
     blurred: Path
     sharp: Path
+    sequence: str = ""
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """Pictures in a folder and below, sorted by name.
+    """Pictures in a folder and below, sorted by name; hidden files are none.
 
     Raises:
         DataError: If there are none.
     """
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    found = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+    )
     if not found:
         raise DataError(f"no pictures in {folder}; expected files ending in {', '.join(sorted(PICTURE_SUFFIXES))}")
     return found
@@ -60,30 +65,6 @@ def read_picture(path: Path) -> Picture:
     if picture is None:
         raise DataError(f"{path} can't be read as a picture; remove it or replace it")
     return np.ascontiguousarray(picture[..., ::-1])
-
-
-def find_pairs(folder: Path) -> list[Pair]:
-    """Pairs of every ``blur`` and ``sharp`` folder side by side, at any depth.
-
-    Args:
-        folder: Holds ``blur/`` and ``sharp/``, or sequences that hold them.
-
-    Raises:
-        DataError: If there is no such folder, or a picture has no partner.
-    """
-    pairs: list[Pair] = []
-    for blur_folder in sorted(path for path in folder.rglob("blur") if path.is_dir()):
-        sharp_folder = blur_folder.with_name("sharp")
-        blurred = {path.relative_to(blur_folder).with_suffix(""): path for path in pictures_in(blur_folder)}
-        sharp = {path.relative_to(sharp_folder).with_suffix(""): path for path in pictures_in(sharp_folder)}
-        if lonely := sorted(blurred.keys() ^ sharp.keys()):
-            side = blur_folder if lonely[0] in blurred else sharp_folder
-            raise DataError(f"{side / lonely[0]} has no partner on the other side ({len(lonely)} such pictures)")
-        base = blur_folder.parent.relative_to(folder)
-        pairs += [Pair((base / name).as_posix(), blurred[name], sharp[name]) for name in sorted(blurred)]
-    if not pairs:
-        raise DataError(f"{folder} holds no folder 'blur' beside a folder 'sharp'")
-    return pairs
 
 
 def read_pair(pair: Pair) -> tuple[Picture, Picture]:

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from network import catalogue, weights
+from network.datasets import find_pairs
 from network.evaluate import Score, evaluate, markdown, write_scores
 from network.layers import fold_for_inference
-from network.pairs import find_pairs
 from pipeline.errors import UsageError
 
 

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from network.datasets import find_pairs
 from network.errors import DataError
 from network.evaluate import deblur_picture, evaluate, markdown, mean, write_scores
 from network.idc_rt import IDCRealTime
 from network.identity import Identity
 from network.metrics import psnr, ssim
-from network.pairs import find_pairs, read_pair
+from network.pairs import read_pair
 
 if TYPE_CHECKING:
     from pathlib import Path
