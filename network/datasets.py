@@ -303,6 +303,4 @@ def _recognised(tree: Tree) -> str:
             looked_for = "; ".join(f"{name}: {layout.expects}" for name, layout in LAYOUTS.items() if name != "plain")
             raise DataError(f"{tree.root} holds no folder 'blur' beside a folder 'sharp', nor any of {looked_for}")
         case names:
-            raise DataError(
-                f"{tree.root} holds {' and '.join(names)}; choose its layout, or give its own folder"
-            )
+            raise DataError(f"{tree.root} holds {' and '.join(names)}; choose its layout, or give its own folder")

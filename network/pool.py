@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,30 +25,40 @@ class Pool:
     """Shards of pairs, memory-mapped.
 
     Args:
-        folders: Each made by ``deblur synth``.
+        folders: Each made by ``deblur synth`` or ``deblur pack``.
 
     Raises:
-        DataError: If a folder has no shard, or a shard is damaged.
+        DataError: If a folder has no shard, is not complete, or a shard is damaged.
     """
 
     def __init__(self, folders: list[Path]) -> None:
         self.shards: list[NDArray[np.uint8]] = []
-        names = hashlib.sha256()
+        self._paths: list[Path] = []
         for folder in folders:
             paths = sorted(folder.glob("pairs_*.npy"))
+            if not _is_complete(folder):
+                raise DataError(f"{folder} was not packed to the end; run 'deblur pack' again to go on")
             if not paths:
-                raise DataError(f"{folder} holds no pool of pairs; make one with 'deblur synth'")
+                raise DataError(f"{folder} holds no pool of pairs; make one with 'deblur synth' or 'deblur pack'")
             for path in paths:
                 try:
                     shard = np.load(path, mmap_mode="r")
                 except (ValueError, OSError) as error:
-                    raise DataError(f"{path} is damaged ({error}); delete it and run 'deblur synth' again") from error
+                    raise DataError(f"{path} is damaged ({error}); delete it and make the pool again") from error
                 if shard.ndim != 5 or shard.shape[1] != 2 or shard.shape[4] != 3 or shard.dtype != np.uint8:
                     raise DataError(f"{path} holds {shard.dtype}{shard.shape}, not pairs; delete it")
-                names.update(f"{path.name} {shard.shape}".encode())
                 self.shards.append(shard)
-        self.digest = names.hexdigest()
+                self._paths.append(path)
         self._ends = np.cumsum([len(shard) for shard in self.shards])
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the SHA-256 of every shard file, in order: it names the very pixels, wherever they lie.
+
+        Reads every file once, on several cores; whoever does not ask does not pay.
+        """
+        with ThreadPoolExecutor() as executor:
+            return hashlib.sha256(b"".join(executor.map(_file_digest, self._paths))).hexdigest()
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -78,3 +91,19 @@ class Pool:
             pairs[slot] = crop[:, :, ::-1] if rng.integers(2) else crop
         images = torch.from_numpy(pairs).permute(1, 0, 4, 2, 3).float() / 255
         return images[0].contiguous(), images[1].contiguous()
+
+
+def _is_complete(folder: Path) -> bool:
+    """False where an interrupted ``deblur pack`` left its record."""
+    record = folder / "pool.json"
+    if not record.exists():
+        return True
+    try:
+        return json.loads(record.read_text(encoding="utf-8")).get("complete", True) is True
+    except (ValueError, AttributeError) as error:
+        raise DataError(f"{record} is damaged; make the pool again in another folder") from error
+
+
+def _file_digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -1,0 +1,49 @@
+"""`deblur pack`: a pool for training from pairs of blurred and sharp pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from network.datasets import AUTO, LAYOUTS, find_pairs
+from network.packed import PackOptions, pack
+from pipeline.errors import OutputError
+
+LINE_EVERY = 500
+"""Pairs between lines where there is no terminal."""
+
+
+@click.command(name="pack")
+@click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("pool", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--layout",
+    type=click.Choice([AUTO, *LAYOUTS]),
+    default=AUTO,
+    show_default=True,
+    help="How the data set lies on the disk.",
+)
+@click.option("--split", default="", metavar="NAME", help="Only the pairs of this split, such as train (default: all).")
+@click.option("--size", type=click.IntRange(32), help="Cut pairs into tiles of this height and width (default: whole).")
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Threads that decode pictures.")
+def pack_command(source: Path, pool: Path, *, layout: str, split: str, size: int | None, workers: int) -> None:
+    """Packs the pairs of the data set in SOURCE into the folder POOL, for `deblur train`.
+
+    Run it again to go on where it stopped.
+    """
+    pairs = find_pairs(source, layout, split=split)
+    columns = (TextColumn("pairs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("pack", total=len(pairs))
+        try:
+            for done in pack(pairs, pool, PackOptions(size or 0, workers)):
+                bar.update(task, completed=done)
+                if not console.is_terminal and done and done % LINE_EVERY == 0:
+                    console.print(f"{done} of {len(pairs)} pairs")
+        except OSError as error:
+            raise OutputError(f"{pool} can't be written: {error.strerror or error}; run it again to go on") from error
+    click.echo(f"pool: {pool}, {len(pairs)} pairs")

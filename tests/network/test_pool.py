@@ -1,0 +1,68 @@
+"""Pools: what their digest covers, and which are refused."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from network.errors import DataError
+from network.pool import Pool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _pool(folder: Path, seed: int = 0) -> Path:
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    for name in ("pairs_0000000.npy", "pairs_0000003.npy"):
+        np.save(folder / name, rng.integers(0, 256, (3, 2, 8, 8, 3), dtype=np.uint8))
+    return folder
+
+
+def test_the_digest_covers_every_pixel_and_not_the_place(tmp_path: Path) -> None:
+    one, same, other = (_pool(tmp_path / name, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    digest = Pool([one]).digest
+    assert Pool([same]).digest == digest
+    assert Pool([other]).digest != digest
+    last = same / "pairs_0000003.npy"
+    content = bytearray(last.read_bytes())
+    content[-1] ^= 1
+    last.write_bytes(content)
+    assert Pool([same]).digest != digest
+    parts = [hashlib.sha256((one / name).read_bytes()).digest() for name in ("pairs_0000000.npy", "pairs_0000003.npy")]
+    assert digest == hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def test_the_digest_is_computed_once_and_only_when_asked_for(tmp_path: Path) -> None:
+    pool = Pool([_pool(tmp_path / "pool")])
+    assert "digest" not in vars(pool)
+    assert pool.digest is pool.digest
+
+
+def test_pools_are_read_as_one(tmp_path: Path) -> None:
+    one, other = _pool(tmp_path / "a"), _pool(tmp_path / "b", 1)
+    both = Pool([one, other])
+    assert len(both) == 12
+    assert both.digest != Pool([other, one]).digest != Pool([one]).digest
+
+
+@pytest.mark.parametrize("record", ["{", "[]"])
+def test_a_damaged_record_is_named(record: str, tmp_path: Path) -> None:
+    folder = _pool(tmp_path / "pool")
+    (folder / "pool.json").write_text(record, encoding="utf-8")
+    with pytest.raises(DataError, match=r"pool\.json is damaged"):
+        Pool([folder])
+
+
+def test_a_shard_of_something_else_is_named(tmp_path: Path) -> None:
+    folder = _pool(tmp_path / "pool")
+    np.save(folder / "pairs_0000006.npy", np.zeros((3, 2, 8, 8, 3), np.float32))
+    with pytest.raises(DataError, match=r"pairs_0000006\.npy holds float32\(3, 2, 8, 8, 3\), not pairs"):
+        Pool([folder])
+    (folder / "pairs_0000006.npy").write_bytes((folder / "pairs_0000000.npy").read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"pairs_0000006\.npy is damaged"):
+        Pool([folder])
