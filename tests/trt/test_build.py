@@ -1,0 +1,176 @@
+"""Every network becomes one engine, whole, in the precision asked for: by the real converter and builder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from torch import nn
+
+from network import registry, weights
+from network.catalogue import weights_file
+from network.planes import Layout, Matrix, PlaneSpec
+from trt.build import binding_names, build, convolutions, export, load, serialize, unconvertible
+from trt.errors import ConversionError, MissingError
+from trt.settings import EngineSettings, Precision
+
+if TYPE_CHECKING:
+    from conftest import Definitions
+
+SMALL = PlaneSpec(96, 64)
+HALF, FLOAT = "HALF", "FLOAT"
+
+
+class Unconvertible(nn.Module):
+    """Has an operator that TensorRT has no equivalent of."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        largest: torch.Tensor = torch.linalg.svdvals(image.float()).to(image.dtype)[..., :1, None]
+        return image * largest
+
+
+class SilentFloat(nn.Module):
+    """Computes in FP32 whatever its weights are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        weight, bias = self.convolution.weight, self.convolution.bias
+        assert bias is not None
+        return nn.functional.conv2d(image.float(), weight.float(), bias.float(), padding=1).to(image.dtype)
+
+
+def shipped() -> nn.Module:
+    path = weights_file("idc-rt")
+    assert path is not None
+    network, _ = weights.load(path)
+    return network
+
+
+def small() -> nn.Module:
+    """Every kind of layer of ``idc-rt``, few of each, for what does not depend on the size."""
+    return registry.create("idc-rt", widths=[8, 8, 8], depth=1)
+
+
+def networks() -> dict[str, nn.Module]:
+    return {"idc-rt": shipped(), "idc": registry.create("idc")}
+
+
+def assert_whole(definitions: Definitions, spec: PlaneSpec, network: nn.Module, settings: EngineSettings) -> int:
+    """Builds; one network definition with every convolution in it, in the precision asked for. Returns the size."""
+    before = len(definitions)
+    engine = serialize(spec, 1, network, settings)
+    assert len(definitions) == before + 1, "more than one segment"
+    layers = definitions[-1]
+    expected = HALF if settings.precision is Precision.FP16 else FLOAT
+    found = [types for kind, types in layers if kind in {"CONVOLUTION", "DECONVOLUTION"}]
+    assert len(found) == len(convolutions(export(spec, 1, network, settings))) > 0
+    assert all(types == [expected] for types in found), found
+    assert not [kind for kind, _ in layers if kind.startswith("PLUGIN")]
+    assert len(engine) > 10_000
+    return len(engine)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", [8, 10])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+@pytest.mark.parametrize("name", ["idc-rt", "idc"])
+def test_every_network_is_one_engine_in_fp16(
+    builder: Definitions, name: str, width: int, height: int, depth: int
+) -> None:
+    spec = PlaneSpec(width, height, Layout.YUV420P, depth)
+    size = assert_whole(builder, spec, networks()[name], EngineSettings())
+    print(f"{name} {width}x{height} {depth} bits: {size / 1e6:.1f} MB")
+
+
+@pytest.mark.parametrize("layout", list(Layout))
+def test_every_layout_is_one_engine(builder: Definitions, layout: Layout) -> None:
+    assert_whole(builder, PlaneSpec(94, 62, layout, 10), small(), EngineSettings())
+
+
+def test_rgb_planes_are_one_engine(builder: Definitions) -> None:
+    spec = PlaneSpec(96, 64, Layout.YUV444P, 8, Matrix.RGB, full_range=True)
+    assert_whole(builder, spec, small(), EngineSettings())
+
+
+def test_odd_sizes_are_one_engine(builder: Definitions) -> None:
+    assert_whole(builder, PlaneSpec(95, 63), small(), EngineSettings())
+
+
+def test_fp32_is_built_in_fp32(builder: Definitions) -> None:
+    assert_whole(builder, SMALL, small(), EngineSettings(precision=Precision.FP32))
+
+
+def test_settings_reach_the_builder(builder: Definitions) -> None:
+    settings = EngineSettings(optimization_level=0, workspace_bytes=1 << 28, strength=0.5)
+    assert_whole(builder, SMALL, small(), settings)
+
+
+def test_an_operator_left_to_pytorch_is_named(builder: Definitions) -> None:
+    before = len(builder)
+    with pytest.raises(ConversionError, match="svd"):
+        serialize(SMALL, 1, Unconvertible(), EngineSettings())
+    assert len(builder) == before, "an engine was built all the same"
+
+
+def test_the_converter_does_not_change_the_network(builder: Definitions) -> None:
+    network = small()
+    before = weights.digest_of(network.state_dict())
+    assert_whole(builder, SMALL, network, EngineSettings())
+    assert weights.digest_of(network.state_dict()) == before
+
+
+def test_convolutions_are_found_in_an_export() -> None:
+    program = export(SMALL, 1, registry.create("idc"), EngineSettings())
+    kinds = {str(node.target) for node in convolutions(program)}
+    assert len(kinds) == 2, "convolutions and transposed ones"
+
+
+def test_silent_fp32_is_refused() -> None:
+    with pytest.raises(ConversionError, match=r"float32, not torch\.float16"):
+        export(SMALL, 1, SilentFloat(), EngineSettings())
+    assert export(SMALL, 1, SilentFloat(), EngineSettings(precision=Precision.FP32)) is not None
+
+
+def test_a_batch_of_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one frame"):
+        export(SMALL, 0, shipped(), EngineSettings())
+
+
+def test_the_exported_graph_computes_what_the_network_computes() -> None:
+    from trt.compiled import PlanarGraph
+
+    spec = PlaneSpec(94, 62, Layout.NV12, 10)
+    settings = EngineSettings(precision=Precision.FP32)
+    program = export(spec, 2, shipped(), settings)
+    planes = [torch.randint(0, 1024, (2, *shape)).float() * 64 for shape in spec.plane_shapes]
+    for exported, expected in zip(
+        program.module()(*planes), PlanarGraph(shipped(), spec, settings)(*planes), strict=True
+    ):
+        # One code at most, where a value lies on the edge between two.
+        assert (exported - expected).abs().max() <= 64
+        assert (exported != expected).float().mean() < 1e-3
+
+
+def test_operators_are_read_from_the_converters_warning() -> None:
+    text = "Interpretation will fail due to missing operations \ncall_function torch.ops.aten._linalg_svd.default\n"
+    assert unconvertible(["other", text + "call_function _operator.getitem"]) == ["aten._linalg_svd.default"]
+    assert unconvertible(["other"]) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_gpu_both_ways_to_an_engine_say_so() -> None:
+    with pytest.raises(MissingError, match=r"no CUDA device.*--portable"):
+        build(SMALL, 1, shipped(), EngineSettings())
+    with pytest.raises(MissingError, match="no CUDA device"):
+        load(b"", SMALL, 1)
+    with pytest.raises(MissingError, match="not on cpu"):
+        load(b"", SMALL, 1, "cpu")
+
+
+def test_bindings_follow_the_planes() -> None:
+    assert binding_names(SMALL) == (("plane0", "plane1", "plane2"), ("new_plane0", "new_plane1", "new_plane2"))
+    assert binding_names(PlaneSpec(8, 8, Layout.GRAY)) == (("plane0",), ("new_plane0",))

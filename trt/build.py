@@ -1,0 +1,215 @@
+"""From a network to a TensorRT engine: one graph, whole, in the precision that was asked for.
+
+The planar graph around the network is exported with the shapes of one batch and converted by Torch-TensorRT. TensorRT
+types networks strongly: what the graph computes in FP16 or FP32, the engine does too, so precision is decided by the
+graph alone, and checked in it. The casts between integer planes and floating point stay outside, one kernel of
+PyTorch on either side (:class:`trt.execution.EngineCompiled`).
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+
+from trt.compiled import PlanarGraph
+from trt.errors import BuildError, ConversionError, TensorRTError
+from trt.library import errors_logged, reason, require_cuda, torch_tensorrt
+from trt.settings import EngineSettings, Precision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import nn
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+    from network.planes import PlaneSpec
+    from trt.compiled import Compiled
+
+
+def build(
+    spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineSettings, device: torch.device | str = "cuda"
+) -> Compiled:
+    """Builds an engine and loads it, without a cache.
+
+    Args:
+        spec: What the planes are.
+        batch: Frames that every call takes, at least 1.
+        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
+        settings: How to build.
+        device: The CUDA device that the engine is for.
+
+    Raises:
+        MissingError: If Torch-TensorRT or the device is not there.
+        ConversionError: If an operator can't be part of the engine.
+        BuildError: If TensorRT fails.
+        torch.OutOfMemoryError: If the device's memory does not suffice.
+    """
+    device = require_cuda(device)
+    with torch.cuda.device(device):
+        return load(serialize(spec, batch, network, settings), spec, batch, device)
+
+
+def load(engine: bytes, spec: PlaneSpec, batch: int, device: torch.device | str = "cuda") -> Compiled:
+    """Loads an engine that :func:`serialize` made.
+
+    Args:
+        engine: What was serialized, on a machine with the same GPU, driver and libraries.
+        spec: What it was built for.
+        batch: What it was built for.
+        device: The CUDA device to run on.
+
+    Raises:
+        MissingError: If Torch-TensorRT or the device is not there.
+        BuildError: If TensorRT does not take the engine.
+        torch.OutOfMemoryError: If the device's memory does not suffice.
+    """
+    from trt.execution import EngineCompiled
+
+    return EngineCompiled(engine, spec, batch, require_cuda(device))
+
+
+def serialize(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineSettings) -> bytes:
+    """Builds an engine for the current CUDA device.
+
+    Args:
+        spec: As for :func:`build`.
+        batch: As for :func:`build`.
+        network: As for :func:`build`.
+        settings: As for :func:`build`.
+
+    Returns:
+        TensorRT's serialized engine, with bindings as :func:`binding_names` says.
+
+    Raises:
+        MissingError: If Torch-TensorRT is not there.
+        ConversionError: If an operator can't be part of the engine.
+        BuildError: If TensorRT fails.
+        torch.OutOfMemoryError: If the device's memory does not suffice.
+    """
+    module = torch_tensorrt()
+    program = export(spec, batch, network, settings)
+    inputs, outputs = binding_names(spec)
+    options = {} if settings.optimization_level is None else {"optimization_level": settings.optimization_level}
+    missing: list[str] = []
+    logged: list[str] = []
+    try:
+        with errors_logged() as logged, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                engine = module.dynamo.convert_exported_program_to_serialized_trt_engine(
+                    program,
+                    arg_inputs=[_input_like(node) for node in _placeholders(program)],
+                    arg_input_binding_names=inputs,
+                    output_binding_names=outputs,
+                    require_full_compilation=True,
+                    workspace_size=settings.workspace_bytes,
+                    # Rounding FP32 to TF32 would change what the plane arithmetic and an FP32 network compute.
+                    disable_tf32=True,
+                    **options,
+                )
+            finally:
+                missing = unconvertible(str(warning.message) for warning in caught)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # the converter wraps everything in RuntimeError
+        if missing:
+            raise _left_to_pytorch(missing) from error
+        why = next((line for line in logged if "Error Code" in line), "") or reason(error)
+        if re.search(r"out ?of ?memory|insufficient memory", f"{why} {error}", re.IGNORECASE):  # said in words alone
+            raise torch.OutOfMemoryError(why) from error
+        raise BuildError(
+            f"TensorRT can't build the engine for {describe(spec, batch)}: {why.strip()}; choose another engine, or "
+            "smaller frames or batches"
+        ) from error
+    if missing:  # whatever the converter made of them, it is not one engine
+        raise _left_to_pytorch(missing)
+    return bytes(engine)
+
+
+def export(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineSettings) -> ExportedProgram:
+    """The graph that is converted: float32 planes of a static shape in and out.
+
+    Args:
+        spec: As for :func:`build`.
+        batch: As for :func:`build`.
+        network: As for :func:`build`.
+        settings: As for :func:`build`.
+
+    Raises:
+        ConversionError: If a convolution is not of the precision asked for, or the network can't be exported.
+        ValueError: If ``batch`` is less than 1.
+    """
+    if batch < 1:
+        raise ValueError(f"a batch has at least one frame, not {batch}")
+    graph = PlanarGraph(network, spec, settings)
+    planes = tuple(torch.zeros(batch, *shape) for shape in spec.plane_shapes)
+    try:
+        with torch.no_grad():
+            program = torch.export.export(graph, planes)
+    except (RuntimeError, TypeError, ValueError, TensorRTError) as error:
+        raise ConversionError(
+            f"the network can't be traced for {describe(spec, batch)}: {reason(error)}; it needs a forward without "
+            "branches on values"
+        ) from error
+    expected = torch.float16 if settings.precision is Precision.FP16 else torch.float32
+    wrong = [node for node in convolutions(program) if node.meta["val"].dtype is not expected]
+    if wrong:
+        raise ConversionError(
+            f"convolution {wrong[0].name} computes in {wrong[0].meta['val'].dtype}, not {expected}; the network must "
+            "not choose types itself"
+        )
+    return program
+
+
+def convolutions(program: ExportedProgram) -> list[Node]:
+    """The convolutions of an exported graph, transposed ones included."""
+    return [
+        node
+        for node in program.graph.nodes
+        if re.match(r"aten\.(_?convolution|conv\dd|conv_transpose\dd)\b", str(node.target))
+    ]
+
+
+def binding_names(spec: PlaneSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of an engine's inputs and outputs, in the order of the planes."""
+    count = len(spec.plane_shapes)
+    return tuple(f"plane{index}" for index in range(count)), tuple(f"new_plane{index}" for index in range(count))
+
+
+def unconvertible(messages: Iterable[str]) -> list[str]:
+    """The operators that the converter names in its warning that it will fail; empty if there is no such warning."""
+    return [
+        line.partition(" ")[2].removeprefix("torch.ops.")
+        for message in messages
+        if message.startswith("Interpretation will fail due to missing operations")
+        for line in sorted(message.splitlines()[1:])
+        # Taking one of several results is no operator of its own, it fails with the one that gave them.
+        if operator.getitem.__name__ not in line.rpartition(".")[2]
+    ]
+
+
+def describe(spec: PlaneSpec, batch: int) -> str:
+    """Such as ``1280x720 yuv420p, 10 bits, batch 2``."""
+    return f"{spec.width}x{spec.height} {spec.layout}, {spec.depth} bits, batch {batch}"
+
+
+def _left_to_pytorch(operators: list[str]) -> ConversionError:
+    return ConversionError(
+        f"TensorRT has no equivalent of {', '.join(operators)}, so the network would fall apart into several engines; "
+        "replace that operator in the network, or choose another engine"
+    )
+
+
+def _placeholders(program: ExportedProgram) -> list[Node]:
+    names = set(program.graph_signature.user_inputs)
+    return [node for node in program.graph.nodes if node.op == "placeholder" and node.name in names]
+
+
+def _input_like(node: Node) -> torch.Tensor:
+    value = node.meta["val"]
+    return torch.zeros(value.shape, dtype=value.dtype)
