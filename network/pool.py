@@ -28,7 +28,7 @@ class Pool:
         folders: Each made by ``deblur synth`` or ``deblur pack``.
 
     Raises:
-        DataError: If a folder has no shard, is not complete, or a shard is damaged.
+        DataError: If a folder has no shard, is not complete, or a shard is damaged or can't be opened.
     """
 
     def __init__(self, folders: list[Path]) -> None:
@@ -43,8 +43,10 @@ class Pool:
             for path in paths:
                 try:
                     shard = np.load(path, mmap_mode="r")
-                except (ValueError, OSError) as error:
+                except (ValueError, EOFError) as error:
                     raise DataError(f"{path} is damaged ({error}); delete it and make the pool again") from error
+                except OSError as error:  # a whole shard, perhaps one more than the process may have open
+                    raise DataError(f"{path} can't be opened: {error.strerror or error}") from error
                 if shard.ndim != 5 or shard.shape[1] != 2 or shard.shape[4] != 3 or shard.dtype != np.uint8:
                     raise DataError(f"{path} holds {shard.dtype}{shard.shape}, not pairs; delete it")
                 self.shards.append(shard)

@@ -66,3 +66,14 @@ def test_a_shard_of_something_else_is_named(tmp_path: Path) -> None:
     (folder / "pairs_0000006.npy").write_bytes((folder / "pairs_0000000.npy").read_bytes()[:-1])
     with pytest.raises(DataError, match=r"pairs_0000006\.npy is damaged"):
         Pool([folder])
+
+
+def test_only_a_damaged_shard_is_to_be_deleted(tmp_path: Path) -> None:
+    folder = _pool(tmp_path / "pool")
+    (folder / "pairs_0000006.npy").write_bytes(b"")
+    with pytest.raises(DataError, match=r"pairs_0000006\.npy is damaged .* delete it"):
+        Pool([folder])
+    (folder / "pairs_0000006.npy").unlink()
+    (folder / "pairs_0000006.npy").mkdir()
+    with pytest.raises(DataError, match=r"pairs_0000006\.npy can't be opened"):
+        Pool([folder])
