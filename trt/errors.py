@@ -26,5 +26,9 @@ class ParityError(TensorRTError):
     """An engine does not compute what the PyTorch network computes, and must not be used."""
 
 
+class CacheError(TensorRTError):
+    """The cache folder can't be used."""
+
+
 class PortableError(TensorRTError):
     """A portable engine file is damaged, or made by another version or for another network."""

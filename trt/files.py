@@ -1,0 +1,75 @@
+"""Files that only their user can have written, whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from trt.errors import CacheError
+
+PARTIAL_SUFFIX = ".partial"
+"""Of files that are being written; an interrupted process may leave one."""
+
+
+def make_private(folder: Path, variable: str) -> None:
+    """Creates a folder that only the user can enter, or makes one so that is the user's.
+
+    Args:
+        folder: Where.
+        variable: The environment variable by which the user can name another folder, for messages.
+
+    Raises:
+        CacheError: If that can't be had; the folder is another user's, for example.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+        if not _is_own(status):
+            raise CacheError(f"{folder} belongs to another user; name a folder of your own in {variable}")
+        if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise CacheError(
+            f"{folder} can't be used as the cache of engines ({error.strerror or error}); name another folder in "
+            f"{variable}"
+        ) from error
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Whether a file is the user's own; where the system knows no such thing, the folder's place vouches for it."""
+    return os.name != "posix" or status.st_uid == os.getuid()
+
+
+def read_own(path: Path) -> bytes:
+    """The content of a regular file of the user that nobody else may write.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        OSError: If it is something else, or can't be read.
+    """
+    # Opened first and asked then, so that what was asked about is what is read.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or not _is_own(status):
+            raise PermissionError("it is no file of this user")
+        if os.name == "posix" and status.st_mode & 0o022:
+            raise PermissionError("other users may write to it")
+        return file.read()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all; it survives a power cut once this returns."""
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.stem[:12]}-", suffix=PARTIAL_SUFFIX, dir=path.parent)
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
