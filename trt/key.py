@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 WORDS = {
     "network": "the network",
-    "network_digest": "the weights",
-    "architecture_digest": "the network's code",
+    "network_digest": "the weights' digest",
+    "architecture_digest": "the digest of the network's code",
     "gpu_name": "the GPU",
     "compute_capability": "the GPU's compute capability",
     "driver": "the driver",
@@ -26,7 +26,7 @@ WORDS = {
     "width": "the width",
     "height": "the height",
     "batch": "the batch",
-    "settings": "the settings",
+    "settings": "the set of other settings",
 }
 """What messages call each field of :class:`EngineKey`."""
 
