@@ -1,28 +1,30 @@
-"""Scores a network on pairs by the field's conventions."""
+"""Runs networks over pairs of pictures and scores what they make of them, by the field's conventions."""
 
 from __future__ import annotations
 
-import csv
-import json
 import time
-from dataclasses import asdict, dataclass, fields
-from statistics import fmean
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
-from network.metrics import psnr, ssim
+from network.errors import DataError
+from network.metrics import WINDOW, psnr, ssim
 from network.pairs import read_pair
+from network.tiles import in_tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
     from network.pairs import Pair
+    from network.tiles import Tiling
+
+    Picture = NDArray[np.uint8]
 
 CONVENTION = (
     "PSNR over RGB of the 8-bit rounded result, SSIM with gaussian weights (sigma 1.5, 11x11, sample covariance off), "
@@ -31,11 +33,58 @@ CONVENTION = (
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """One picture's figures.
+class Candidate:
+    """A network to score.
+
+    Attributes:
+        name: In tables and files; different from every other's.
+        network: From RGB in [0, 1], float (N, 3, H, W), to the same; in evaluation mode, on the device it runs on.
+    """
+
+    name: str
+    network: nn.Module
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A pair of pictures in memory.
 
     Attributes:
         name: Of the pair.
+        blurred: RGB, uint8 (H, W, 3).
+        sharp: Ground truth of the same shape.
+        sequence: As in :class:`network.pairs.Pair`.
+    """
+
+    name: str
+    blurred: Picture
+    sharp: Picture
+    sequence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deblurred:
+    """What every candidate made of a sample.
+
+    Attributes:
+        sample: The pictures.
+        outputs: One a candidate, RGB, uint8 (H, W, 3).
+        seconds: Time of each network alone.
+    """
+
+    sample: Sample
+    outputs: tuple[Picture, ...]
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One candidate's figures on one sample.
+
+    Attributes:
+        name: Of the pair.
+        sequence: That it is a frame of; empty if it is none's.
+        candidate: Name of the network.
         blurred_psnr: Of the input against the ground truth, in dB.
         psnr: Of the result, in dB.
         blurred_ssim: Of the input.
@@ -44,6 +93,8 @@ class Score:
     """
 
     name: str
+    sequence: str
+    candidate: str
     blurred_psnr: float
     psnr: float
     blurred_ssim: float
@@ -52,83 +103,105 @@ class Score:
 
     @property
     def gain(self) -> float:
-        """PSNR won by the network, in dB."""
-        return self.psnr - self.blurred_psnr
+        """PSNR won by the network, in dB; 0 where nothing was to be won and nothing was lost."""
+        return 0.0 if self.psnr == self.blurred_psnr else self.psnr - self.blurred_psnr
 
 
-def deblur_picture(network: nn.Module, picture: NDArray[np.uint8], device: str = "cpu") -> NDArray[np.uint8]:
+def deblur_picture(network: nn.Module, picture: Picture, device: str = "cpu", tiling: Tiling | None = None) -> Picture:
     """One picture through a network, rounded to 8 bits.
 
     Args:
         network: In evaluation mode, on ``device``.
         picture: RGB, uint8 (H, W, 3).
         device: A torch device.
+        tiling: How to cut the picture; None gives the network all of it at once.
 
     Returns:
         RGB, uint8 (H, W, 3).
-    """
-    image = torch.from_numpy(picture).to(device).permute(2, 0, 1)[None].float() / 255
-    with torch.inference_mode():
-        result = network(image)[0].permute(1, 2, 0)
-    codes: NDArray[np.uint8] = (result * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-    return codes
-
-
-def evaluate(network: nn.Module, pairs: Iterable[Pair], device: str = "cpu") -> Iterator[Score]:
-    """Scores a network picture by picture.
-
-    Args:
-        network: In evaluation mode, on ``device``.
-        pairs: What to score it on.
-        device: A torch device.
-
-    Yields:
-        One score a pair.
 
     Raises:
-        DataError: If a pair can't be read.
+        NetworkError: If the tiles are too small for the network.
+    """
+    return _timed(network, picture, device, tiling)[0]
+
+
+def read_samples(pairs: Iterable[Pair]) -> Iterator[Sample]:
+    """Reads pairs, one at a time.
+
+    Raises:
+        DataError: If a pair can't be read, its sides differ in size, or it is too small for SSIM's window.
     """
     for pair in pairs:
         blurred, sharp = read_pair(pair)
-        begun = time.perf_counter()
-        result = deblur_picture(network, blurred, device)
-        seconds = time.perf_counter() - begun
-        yield Score(
-            pair.name,
-            psnr(blurred, sharp),
-            psnr(result, sharp),
-            ssim(blurred, sharp),
-            ssim(result, sharp),
+        if min(sharp.shape[:2]) < WINDOW:
+            raise DataError(
+                f"pair {pair.name} is {sharp.shape[1]}x{sharp.shape[0]}; SSIM needs at least {WINDOW}x{WINDOW} pixels"
+            )
+        yield Sample(pair.name, blurred, sharp, pair.sequence)
+
+
+def deblur_samples(
+    candidates: Sequence[Candidate], samples: Iterable[Sample], device: str = "cpu", tiling: Tiling | None = None
+) -> Iterator[Deblurred]:
+    """Runs every candidate on every sample, sample by sample, so that one is in memory at a time.
+
+    Args:
+        candidates: The networks, on ``device``.
+        samples: What to run them on.
+        device: A torch device.
+        tiling: As for :func:`deblur_picture`.
+
+    Yields:
+        One result a sample.
+
+    Raises:
+        NetworkError: If the tiles are too small for a network.
+    """
+    for sample in samples:
+        runs = [_timed(candidate.network, sample.blurred, device, tiling) for candidate in candidates]
+        yield Deblurred(sample, tuple(output for output, _ in runs), tuple(seconds for _, seconds in runs))
+
+
+def score(result: Deblurred, candidates: Sequence[Candidate]) -> list[Score]:
+    """The figures of every candidate on a sample; those of the blurred side are computed once.
+
+    Args:
+        result: Pictures of at least 11x11 pixels.
+        candidates: That made it, in the same order.
+    """
+    sample = result.sample
+    blurred_psnr, blurred_ssim = psnr(sample.blurred, sample.sharp), ssim(sample.blurred, sample.sharp)
+    return [
+        Score(
+            sample.name,
+            sample.sequence,
+            candidate.name,
+            blurred_psnr,
+            psnr(output, sample.sharp),
+            blurred_ssim,
+            ssim(output, sample.sharp),
             seconds,
         )
+        for candidate, output, seconds in zip(candidates, result.outputs, result.seconds, strict=True)
+    ]
 
 
-def mean(scores: Sequence[Score]) -> Score:
-    """The mean of every figure, named ``mean``."""
-    columns = [field.name for field in fields(Score) if field.name != "name"]
-    return Score("mean", *(fmean(getattr(score, column) for score in scores) for column in columns))
+def _timed(network: nn.Module, picture: Picture, device: str, tiling: Tiling | None) -> tuple[Picture, float]:
+    """The picture through the network, and the seconds of the network alone, without transfers and rounding."""
+    image = torch.from_numpy(picture).to(device).permute(2, 0, 1)[None].float() / 255
+    process: Callable[[Tensor], Tensor] = network
+    if tiling is not None:
+        process = partial(in_tiles, network, tiling=tiling, multiple=int(getattr(network, "multiple", 1)))
+    with torch.inference_mode():
+        begun = _clock(image)
+        result = process(image)
+        seconds = _clock(result) - begun
+    codes = (result[0].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8)
+    return codes.cpu().numpy(), seconds
 
 
-def markdown(scores: Sequence[Score], title: str) -> str:
-    """One row of a table like the paper's Table 2, with its heading and the convention below."""
-    total = mean(scores)
-    worst = min(score.gain for score in scores)
-    return (
-        "| set | images | blurred PSNR | PSNR | gain | worst gain | blurred SSIM | SSIM | s/image |\n"
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|\n"
-        f"| {title} | {len(scores)} | {total.blurred_psnr:.2f} | {total.psnr:.2f} | {total.gain:+.2f} | {worst:+.2f} "
-        f"| {total.blurred_ssim:.4f} | {total.ssim:.4f} | {total.seconds:.3f} |\n\n{CONVENTION}.\n"
-    )
-
-
-def write_scores(scores: Sequence[Score], out: Path) -> None:
-    """Writes ``scores.csv`` (a row a picture) and ``scores.json`` (with the mean) into a folder."""
-    out.mkdir(parents=True, exist_ok=True)
-    rows = [asdict(score) | {"gain": score.gain} for score in scores]
-    with (out / "scores.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
-    total = mean(scores)
-    summary = {"convention": CONVENTION, "mean": asdict(total) | {"gain": total.gain}, "images": rows}
-    (out / "scores.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
+def _clock(tensor: Tensor) -> float:
+    """Seconds of a clock, read when the tensor's device has done what it was given to do."""
+    if tensor.device.type != "cpu":
+        torch.accelerator.synchronize(tensor.device)
+    return time.perf_counter()

@@ -2,41 +2,129 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
+import torch
 
 from network import catalogue, weights
-from network.datasets import find_pairs
-from network.evaluate import Score, evaluate, markdown, write_scores
+from network.datasets import AUTO, LAYOUTS, find_pairs
+from network.evaluate import Candidate, deblur_samples, read_samples
 from network.layers import fold_for_inference
+from network.scoreboard import Scoreboard, markdown, write_scores
+from network.tiles import Tiling
 from pipeline.errors import UsageError
+
+NAME_DIGITS = 12
 
 
 @click.command(name="evaluate")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--weights",
-    "weights_file",
+    "files",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="A .safetensors file (default: shipped).",
+    help="A .safetensors file; may be given several times (default: shipped).",
 )
-@click.option("--device", default="cpu", show_default=True, help="A torch device.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for scores.csv and scores.json.")
-def evaluate_command(folder: Path, weights_file: Path | None, device: str, out: Path | None) -> None:
-    """Scores a network on FOLDER, which holds blur/ and sharp/ at any depth."""
-    shipped = catalogue.weights_file(catalogue.DEFAULT)
-    if (chosen := weights_file or shipped) is None:
-        raise UsageError("no weights come with this installation; give --weights FILE.safetensors")
-    network, header = weights.load(chosen)
-    network = fold_for_inference(network).to(device)
-    scores: list[Score] = []
-    for score in evaluate(network, find_pairs(folder), device):
-        scores.append(score)
-        click.echo(
-            f"{score.name}: {score.blurred_psnr:.2f} -> {score.psnr:.2f} dB ({score.gain:+.2f}), "
-            f"SSIM {score.blurred_ssim:.4f} -> {score.ssim:.4f}"
-        )
-    click.echo(f"\n{header.network}, weights {header.digest[:12]}\n\n{markdown(scores, folder.name)}")
+@click.option(
+    "--layout",
+    type=click.Choice([AUTO, *LAYOUTS]),
+    default=AUTO,
+    show_default=True,
+    help="How FOLDER is laid out.",
+)
+@click.option("--split", default="", metavar="NAME", help="Only pairs below a folder of this name, such as test.")
+@click.option("--video", is_flag=True, help="Also measure how steady sequences are: the flow-warping error.")
+@click.option("--tile", type=click.IntRange(min=1), metavar="PIXELS", help="Give the network squares of this side.")
+@click.option(
+    "--tile-margin",
+    type=click.IntRange(min=0),
+    default=64,
+    show_default=True,
+    metavar="PIXELS",
+    help="What a tile sees beyond its own part; from 203 on, tiles change nothing for idc-rt.",
+)
+@click.option("--device", default="cpu", show_default=True, help="A torch device, such as cuda.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for scores.csv, scores.json and scores.md.")
+def evaluate_command(
+    folder: Path,
+    *,
+    files: tuple[Path, ...],
+    layout: str,
+    split: str,
+    video: bool,
+    tile: int | None,
+    tile_margin: int,
+    device: str,
+    out: Path | None,
+) -> None:
+    """Scores networks on FOLDER: pairs of blurred and sharp pictures, as data sets lay them out.
+
+    Prints a line an image, and a table. Times are those of the network alone.
+    """
+    _check_device(device)
+    tiling = None if tile is None else Tiling(tile, tile_margin)
+    pairs = find_pairs(folder, layout, split=split)
+    if video and not any(pair.sequence for pair in pairs):
+        raise UsageError(f"--video measures sequences, and {folder} holds none; leave it out")
+    candidates, origins = _load(files, device)
+    board = Scoreboard(candidates, video=video)
+    for result in deblur_samples(candidates, read_samples(pairs), device, tiling):
+        for score in board.add(result):
+            click.echo(
+                f"{score.name}: {score.blurred_psnr:.2f} -> {score.psnr:.2f} dB ({score.gain:+.2f}), "
+                f"SSIM {score.blurred_ssim:.4f} -> {score.ssim:.4f}"
+                + (f", {score.candidate}" if len(candidates) > 1 else "")
+            )
+    if video and not board.warping:
+        raise UsageError(f"--video needs frames that follow each other, and {folder} holds none; leave it out")
+    caption = f"{folder.resolve().name}: {board.images} images, {device}"
+    if tiling is not None:
+        caption += f", tiles of {tiling.size} with margins of {tiling.margin}"
+    table = markdown(board.rows(), caption)
+    click.echo("\n" + table)
+    for origin in origins:
+        click.echo(f"{origin['name']}: {origin['file']}, options {origin['options']}")
     if out is not None:
-        write_scores(scores, out)
+        facts = {
+            "folder": folder.resolve().name,
+            "device": device,
+            "tiling": None if tiling is None else asdict(tiling),
+            "networks": origins,
+        }
+        write_scores(board, out, facts)
+        (out / "scores.md").write_text(table, encoding="utf-8")
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # a name that torch knows, without the device or its support
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"torch can't use the device {device!r} here ({reason}); give --device cpu") from error
+
+
+def _load(files: tuple[Path, ...], device: str) -> tuple[list[Candidate], list[dict[str, object]]]:
+    """The networks, and for each what it is and where it comes from."""
+    shipped = catalogue.weights_file(catalogue.DEFAULT)
+    if not files and shipped is None:
+        raise UsageError("no weights come with this installation; give --weights FILE.safetensors")
+    candidates: list[Candidate] = []
+    origins: list[dict[str, object]] = []
+    for file in files or (shipped,):
+        assert file is not None  # noqa: S101 - said above
+        network, header = weights.load(file)
+        name = f"{header.network} {header.digest[:NAME_DIGITS]}"
+        if name in {candidate.name for candidate in candidates}:
+            raise UsageError(f"{file} holds the same weights as another file that was given; give each once")
+        candidates.append(Candidate(name, fold_for_inference(network).to(device)))
+        origin: dict[str, object] = {
+            "name": name,
+            "file": file.name,
+            "network": header.network,
+            "options": header.options,
+        }
+        origins.append(origin | {"digest": header.digest})
+    return candidates, origins

@@ -1,26 +1,36 @@
-"""Scores: conventions, files, and refusals."""
+"""What networks make of pairs, and its scores."""
 
 from __future__ import annotations
 
-import csv
-import json
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+import torch
+from torch import Tensor, nn
 
 from network.datasets import find_pairs
 from network.errors import DataError
-from network.evaluate import deblur_picture, evaluate, markdown, mean, write_scores
+from network.evaluate import Candidate, Sample, deblur_picture, deblur_samples, read_samples, score
 from network.idc_rt import IDCRealTime
 from network.identity import Identity
 from network.metrics import psnr, ssim
-from network.pairs import read_pair
+from network.pairs import read_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class Darker(nn.Module):
+    """Takes three codes off, as far as the deviation asks for."""
+
+    def __init__(self, codes: float = 3.0) -> None:
+        super().__init__()
+        self.codes = codes
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image - self.codes / 255
 
 
 @pytest.fixture
@@ -36,57 +46,75 @@ def data_set(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_psnr_and_ssim_agree_with_scikit_image() -> None:
-    rng = np.random.default_rng(1)
-    first = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    second = np.clip(first + rng.normal(0, 20, first.shape), 0, 255).astype(np.uint8)
-    assert psnr(first, second) == pytest.approx(peak_signal_noise_ratio(first, second), abs=1e-4)
-    expected = structural_similarity(
-        first, second, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, win_size=11
-    )
-    assert ssim(first, second) == pytest.approx(expected, abs=1e-4)
-    assert psnr(first, first) == float("inf")
-
-
-def test_a_network_that_does_nothing_gains_nothing(data_set: Path, tmp_path: Path) -> None:
-    scores = list(evaluate(Identity(), find_pairs(data_set)))
-    assert [score.name for score in scores] == [
-        "000/0000", "000/0001", "001/0000", "001/0001",
+def test_pairs_are_read_with_their_sequences(data_set: Path) -> None:
+    samples = list(read_samples(find_pairs(data_set)))
+    assert [(sample.name, sample.sequence) for sample in samples] == [
+        ("000/0000", "000"), ("000/0001", "000"), ("001/0000", "001"), ("001/0001", "001"),
     ]  # fmt: skip
-    assert all(score.gain == 0 and score.psnr == score.blurred_psnr for score in scores)
-    total = mean(scores)
-    assert total.psnr == pytest.approx(np.mean([score.psnr for score in scores]))
-    assert f"| {total.blurred_psnr:.2f} | {total.psnr:.2f} | +0.00 | +0.00 |" in markdown(scores, "set")
-    out = tmp_path / "scores"
-    write_scores(scores, out)
-    with (out / "scores.csv").open(encoding="utf-8", newline="") as file:
-        assert [float(row["psnr"]) for row in csv.DictReader(file)] == [score.psnr for score in scores]
-    assert json.loads((out / "scores.json").read_text(encoding="utf-8"))["mean"]["psnr"] == pytest.approx(total.psnr)
+    assert np.array_equal(samples[3].sharp, read_picture(data_set / "001" / "sharp" / "0001.png"))
+    assert np.array_equal(samples[3].blurred, read_picture(data_set / "001" / "blur" / "0001.png"))
+
+
+def test_every_candidate_is_scored_on_every_pair(data_set: Path) -> None:
+    candidates = [Candidate("nothing", Identity()), Candidate("darker", Darker())]
+    results = list(deblur_samples(candidates, read_samples(find_pairs(data_set))))
+    assert len(results) == 4
+    for result in results:
+        nothing, darker = score(result, candidates)
+        sample = result.sample
+        assert (nothing.candidate, darker.candidate) == ("nothing", "darker")
+        assert nothing.gain == 0
+        assert nothing.psnr == nothing.blurred_psnr == darker.blurred_psnr == psnr(sample.blurred, sample.sharp)
+        assert nothing.ssim == nothing.blurred_ssim == darker.blurred_ssim == ssim(sample.blurred, sample.sharp)
+        expected = np.clip(sample.blurred.astype(int) - 3, 0, 255).astype(np.uint8)
+        assert np.array_equal(result.outputs[1], expected)
+        assert darker.psnr == psnr(expected, sample.sharp)
+        assert darker.ssim == ssim(expected, sample.sharp)
+        assert darker.gain == darker.psnr - darker.blurred_psnr
+        assert min(result.seconds) > 0
+        assert (nothing.seconds, darker.seconds) == result.seconds
 
 
 def test_a_picture_is_rounded_not_truncated() -> None:
     picture = np.random.default_rng(2).integers(0, 256, (17, 19, 3), dtype=np.uint8)
     assert np.array_equal(deblur_picture(IDCRealTime().eval(), picture), picture)
+    assert np.array_equal(deblur_picture(Darker(0.4), picture), picture)
+    assert np.array_equal(deblur_picture(Darker(0.6), picture), np.maximum(picture, 1) - 1)
 
 
-def test_a_picture_without_partner_is_named(data_set: Path) -> None:
-    (data_set / "001" / "sharp" / "0001.png").unlink()
-    with pytest.raises(DataError, match=r"001.blur.0001 has no partner"):
-        find_pairs(data_set)
+def test_what_is_out_of_range_is_clamped() -> None:
+    picture = np.array([0, 128, 255], np.uint8).reshape(1, 1, 3).repeat(12, 0)
+    assert deblur_picture(Darker(200), picture)[0, 0].tolist() == [0, 0, 55]
+    assert deblur_picture(Darker(-200), picture)[0, 0].tolist() == [200, 255, 255]
 
 
-def test_sides_of_different_size_are_named(data_set: Path) -> None:
-    cv2.imwrite(str(data_set / "000" / "blur" / "0000.png"), np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(DataError, match=r"000/0000: the blurred side is 8x8, the sharp side 40x32"):
-        read_pair(find_pairs(data_set)[0])
+def test_a_sharp_input_that_stays_sharp_gains_nothing_rather_than_nonsense() -> None:
+    picture = np.random.default_rng(2).integers(3, 256, (17, 19, 3), dtype=np.uint8)
+    candidates = [Candidate("nothing", Identity()), Candidate("darker", Darker())]
+    (result,) = deblur_samples(candidates, [Sample("sharp", picture, picture)])
+    nothing, darker = score(result, candidates)
+    assert nothing.psnr == float("inf")
+    assert nothing.gain == 0
+    assert darker.gain == -float("inf")
 
 
-def test_an_unreadable_picture_is_named(data_set: Path) -> None:
-    (data_set / "000" / "blur" / "0000.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"0000\.png can't be read"):
-        read_pair(find_pairs(data_set)[0])
+def test_a_pair_too_small_for_ssim_is_named(tmp_path: Path) -> None:
+    for side in ("blur", "sharp"):
+        (tmp_path / side).mkdir()
+        cv2.imwrite(str(tmp_path / side / "a.png"), np.zeros((10, 40, 3), np.uint8))
+    with pytest.raises(DataError, match="pair a is 40x10; SSIM needs at least 11x11"):
+        list(read_samples(find_pairs(tmp_path)))
 
 
-def test_a_folder_without_pairs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no folder 'blur'"):
-        find_pairs(tmp_path)
+@pytest.mark.gpu
+def test_a_cuda_device_gives_what_the_processor_gives() -> None:
+    torch.manual_seed(0)
+    network = IDCRealTime(widths=(8, 8, 8), depth=1).eval()
+    with torch.no_grad():
+        nn.init.normal_(network.exit.weight, 0, 0.1)
+    picture = np.random.default_rng(2).integers(0, 256, (45, 70, 3), dtype=np.uint8)
+    expected = deblur_picture(network, picture).astype(int)
+    network.to("cuda")
+    (result,) = deblur_samples([Candidate("idc-rt", network)], [Sample("a", picture, picture)], "cuda")
+    assert np.abs(result.outputs[0] - expected).max() <= 1
+    assert result.seconds[0] > 0

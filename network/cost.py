@@ -1,0 +1,31 @@
+"""What a network costs, whatever it runs on."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers training sets."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def multiply_adds(network: nn.Module, height: int, width: int) -> int:
+    """Multiply-adds of convolutions and matrix products for one picture, padding included; nothing is computed.
+
+    Args:
+        network: From RGB (N, 3, H, W) to the same shape.
+        height: Of the picture, in pixels.
+        width: Likewise.
+    """
+    shadow = copy.deepcopy(network).to("meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        shadow(torch.empty(1, 3, height, width, device="meta"))
+    return int(counter.get_total_flops()) // 2  # the counter takes a multiplication and an addition for two

@@ -1,0 +1,128 @@
+"""`deblur evaluate` on a small data set."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from network import registry, weights
+from network.errors import DataError, NetworkError
+from pipeline.cli.evaluate import evaluate_command
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPTIONS = {"widths": [8, 8, 8], "depth": 1}
+
+
+@pytest.fixture
+def data_set(tmp_path: Path) -> Path:
+    """Two sequences, as GoPro lays out its test split, and another split."""
+    coarse = np.random.default_rng(0).integers(0, 256, (24, 36, 3), dtype=np.uint8)
+    wide = cv2.resize(coarse, (300, 200), interpolation=cv2.INTER_CUBIC)
+    for sequence in ("test/GOPR0384_11_00", "test/GOPR0384_11_05", "train/GOPR0372_07_00"):
+        for frame in range(2):
+            sharp = wide[:, 3 * frame : 3 * frame + 240]
+            for side, picture in (("sharp", sharp), ("blur", cv2.GaussianBlur(sharp, (0, 0), 2))):
+                folder = tmp_path / "set" / sequence / side
+                folder.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(folder / f"{frame:06d}.png"), picture)
+    return tmp_path / "set"
+
+
+def weights_file(folder: Path, seed: int) -> Path:
+    """Weights that change the picture."""
+    torch.manual_seed(seed)
+    network = registry.create("idc-rt", **OPTIONS)
+    with torch.no_grad():
+        torch.nn.init.normal_(network.get_parameter("exit.weight"), 0, 0.02)
+    path = folder / f"weights_{seed}.safetensors"
+    weights.save(path, network, name="idc-rt", options=OPTIONS, card={})
+    return path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(evaluate_command, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def test_several_weights_share_a_table(data_set: Path, tmp_path: Path) -> None:
+    files = [weights_file(tmp_path, seed) for seed in (1, 2)]
+    out = tmp_path / "scores"
+    ended = run(data_set, "--split", "test", "--weights", files[0], "--weights", files[1], "--video", "--out", out)
+    names = [f"idc-rt {weights.load(file)[1].digest[:12]}" for file in files]
+    methods = [line.split("|")[1].strip() for line in ended.output.splitlines() if line.startswith("|")]
+    assert methods == ["method", "---", "blurred input", *names, "ground truth"]
+    assert "set: 4 images, cpu" in ended.output
+    with (out / "scores.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8
+    assert {row["candidate"] for row in rows} == set(names)
+    assert {row["name"].split("/")[0] for row in rows} == {"test"}
+    summary = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert [origin["file"] for origin in summary["networks"]] == [file.name for file in files]
+    assert [row["method"] for row in summary["rows"]] == ["blurred input", *names, "ground truth"]
+    assert len(summary["warping_error_of_sequences"]) == 2
+    assert summary["rows"][1]["psnr"] != summary["rows"][2]["psnr"]
+    assert (out / "scores.md").read_text(encoding="utf-8") in ended.output
+
+
+def test_tiles_that_see_enough_give_the_same_scores(data_set: Path, tmp_path: Path) -> None:
+    file = weights_file(tmp_path, 1)
+    common = (data_set, "--split", "train", "--weights", file)
+    run(*common, "--out", tmp_path / "whole")
+    tiled = run(*common, "--out", tmp_path / "tiled", "--tile", "192", "--tile-margin", "80")
+    assert "tiles of 192 with margins of 80" in tiled.output
+    whole, pieces = (
+        json.loads((tmp_path / name / "scores.json").read_text(encoding="utf-8")) for name in ("whole", "tiled")
+    )
+    assert pieces["tiling"] == {"size": 192, "margin": 80}
+    assert whole["tiling"] is None
+    assert pieces["rows"][1]["psnr"] == pytest.approx(whole["rows"][1]["psnr"], abs=1e-3)
+    assert pieces["rows"][1]["gain"] != 0
+
+
+def test_the_shipped_weights_are_the_default(data_set: Path) -> None:
+    ended = run(data_set, "--layout", "gopro", "--split", "train")
+    assert ended.exit_code == 0
+    assert "idc-rt.safetensors" in ended.output
+    assert "warping error" not in ended.output
+
+
+def test_a_request_that_makes_no_sense_is_refused_before_work_begins(data_set: Path, tmp_path: Path) -> None:
+    file = weights_file(tmp_path, 1)
+    with pytest.raises(UsageError, match="holds the same weights as another file"):
+        run(data_set, "--weights", file, "--weights", file)
+    with pytest.raises(UsageError, match="torch can't use the device 'banana' here"):
+        run(data_set, "--weights", file, "--device", "banana")
+    with pytest.raises(NetworkError, match="tiles of 32 pixels leave nothing"):
+        run(data_set, "--weights", file, "--tile", "32")
+    with pytest.raises(DataError, match="bsd"):
+        run(data_set, "--weights", file, "--layout", "bsd")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_cuda_device_is_named(data_set: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="torch can't use the device 'cuda' here"):
+        run(data_set, "--weights", weights_file(tmp_path, 1), "--device", "cuda")
+
+
+def test_video_needs_sequences(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    loose, single = tmp_path / "loose", tmp_path / "single"
+    for folder in (loose, single / "sequence"):
+        for side in ("blur", "sharp"):
+            (folder / side).mkdir(parents=True)
+            cv2.imwrite(str(folder / side / "0.png"), picture)
+    file = weights_file(tmp_path, 1)
+    with pytest.raises(UsageError, match="--video measures sequences"):
+        run(loose, "--weights", file, "--video")
+    with pytest.raises(UsageError, match="--video needs frames that follow each other"):
+        run(single, "--weights", file, "--video")
