@@ -6,6 +6,8 @@ safetensors, like all weights: nothing is ever unpickled.
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
@@ -17,64 +19,125 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor, nn
+    from torch.amp import GradScaler
     from torch.optim import Optimizer
 
 
-def save_checkpoint(path: Path, step: int, network: nn.Module, average: nn.Module, optimiser: Optimizer) -> None:
-    """Writes the state atomically.
+@dataclass(slots=True)
+class TrainingState:
+    """All that a run changes as it goes.
+
+    Attributes:
+        network: Being trained.
+        average: Moving average of its weights.
+        optimisers: Over ``network``'s parameters, with their moments.
+        scaler: Of gradients; disabled but for fp16.
+        step: Steps done, over all starts of the run.
+        seconds: Spent on them.
+        inherited_steps: Steps behind the weights that the run began with.
+        inherited_hours: Hours behind them.
+    """
+
+    network: nn.Module
+    average: nn.Module
+    optimisers: list[Optimizer]
+    scaler: GradScaler
+    step: int = 0
+    seconds: float = 0.0
+    inherited_steps: int = 0
+    inherited_hours: float = 0.0
+
+
+def save_checkpoint(path: Path, state: TrainingState) -> None:
+    """Writes the state atomically: whoever reads, and whatever ends this process, the file is whole.
 
     Args:
         path: File to write; replaced if it is there.
-        step: Steps done.
-        network: Being trained.
-        average: Moving average of its weights.
-        optimiser: With its moments.
+        state: What to write.
     """
     tensors: dict[str, Tensor] = {}
-    for prefix, module in (("network", network), ("average", average)):
+    for prefix, module in (("network", state.network), ("average", state.average)):
         tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in state.items()}
+    for number, optimiser in enumerate(state.optimisers):
+        for index, values in optimiser.state_dict()["state"].items():
+            tensors |= {f"optimisers.{number}.{index}.{name}": tensor for name, tensor in values.items()}
+    header = {
+        "step": state.step,
+        "seconds": state.seconds,
+        "inherited_steps": state.inherited_steps,
+        "inherited_hours": state.inherited_hours,
+        "optimisers": _names(state.optimisers),
+        "scaler": state.scaler.state_dict(),
+    }
     partial = path.with_name(path.name + ".partial")
     save_file(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
         partial,
-        {"step": json.dumps(step)},
+        {name: json.dumps(value) for name, value in header.items()},
     )
+    with partial.open("r+b") as file:  # a power cut after the renaming must not find an empty file
+        os.fsync(file.fileno())
     partial.replace(path)
 
 
-def load_checkpoint(path: Path, network: nn.Module, average: nn.Module, optimiser: Optimizer) -> int:
-    """Restores what :func:`save_checkpoint` wrote.
+def load_checkpoint(path: Path, state: TrainingState) -> None:
+    """Restores what :func:`save_checkpoint` wrote, or what its first version did, which knew one optimiser only.
 
     Args:
         path: The checkpoint.
-        network: Of the same architecture.
-        average: Likewise.
-        optimiser: Over ``network``'s parameters; its learning rate is left as it is.
-
-    Returns:
-        Steps done.
+        state: Of the same architecture and optimisers; changed in place. Learning rates are left as they are.
 
     Raises:
-        TrainingError: If the file is damaged or is of another architecture.
+        TrainingError: If the file is damaged, or is of another architecture or other optimisers.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            step = int((file.metadata() or {})["step"])
+            header = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        for prefix, module in (("network.", network), ("average.", average)):
+        step = int(header["step"])
+        for prefix, module in (("network.", state.network), ("average.", state.average)):
             module.load_state_dict(_below(tensors, prefix))
+        _restore_optimisers(tensors, header, state.optimisers)
+        # fp16's scale is of no use to other arithmetic, and a run may go on in fp16 that began without.
+        if state.scaler.is_enabled() and header.get("scaler"):
+            state.scaler.load_state_dict(header["scaler"])
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         raise TrainingError(
             f"{path} can't be resumed ({str(error).splitlines()[0]}); start in another folder"
         ) from error
-    states: dict[int, dict[str, Any]] = {}
-    for name, tensor in _below(tensors, "optimiser.").items():
-        index, key = name.split(".", 1)
-        states.setdefault(int(index), {})[key] = tensor
-    optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
-    return step
+    state.step = step
+    state.seconds = float(header.get("seconds", 0.0))
+    state.inherited_steps = int(header.get("inherited_steps", state.inherited_steps))
+    state.inherited_hours = float(header.get("inherited_hours", state.inherited_hours))
+
+
+def step_of(path: Path) -> int:
+    """Steps done in a checkpoint; 0 where there is none that can be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return int((file.metadata() or {}).get("step", 0))
+    except (SafetensorError, OSError):
+        return 0
+
+
+def _restore_optimisers(tensors: dict[str, Tensor], header: dict[str, Any], optimisers: list[Optimizer]) -> None:
+    names = _names(optimisers)
+    # The first version did not write whose moments it holds: Adam's or AdamW's, which are alike.
+    before = header.get("optimisers", names[:1])
+    if before != names:
+        raise ValueError(f"it was trained by {' and '.join(before)}, not by {' and '.join(names)}")
+    moments = {f"0.{name}": tensor for name, tensor in _below(tensors, "optimiser.").items()}
+    moments |= _below(tensors, "optimisers.")
+    states: list[dict[int, dict[str, Any]]] = [{} for _ in optimisers]
+    for name, tensor in moments.items():
+        number, index, key = name.split(".", 2)
+        states[int(number)].setdefault(int(index), {})[key] = tensor
+    for optimiser, state in zip(optimisers, states, strict=True):
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _names(optimisers: list[Optimizer]) -> list[str]:
+    return [type(optimiser).__name__ for optimiser in optimisers]
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

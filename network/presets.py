@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from network.errors import TrainingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +16,11 @@ class Preset:
         network: Name in the registry.
         options: Of the network's constructor.
         loss: Name in :data:`network.loss.LOSSES`.
-        optimiser: ``adam`` or ``adamw``.
-        weight_decay: Of ``adamw``.
+        optimiser: ``adam``, ``adamw``, or ``muon``: Muon for the hidden convolutions, AdamW for the rest.
+        weight_decay: Of ``adamw`` and ``muon``.
         rate: Learning rate after the warm-up.
         final_rate: Learning rate at the last step.
+        muon_factor: Muon's learning rate over the learning rate.
         warmup: Steps over which the rate rises from zero.
         schedule: ``exponential`` falls from ``rate`` to ``final_rate`` over the whole run; ``trapezoid`` holds
             ``rate`` and falls linearly over the last ``decay`` steps, so that a run can be prolonged.
@@ -28,17 +31,24 @@ class Preset:
         noise: Standard deviation, in codes of 255, of the normal distribution from which the standard deviation of
             the noise on a blurred patch is drawn.
         clip: Largest norm of the gradient.
+        precision: Of the network's arithmetic in training: ``fp32``, ``bf16``, ``fp16`` (with scaled gradients) or
+            ``auto``, which is bf16 on a CUDA device that has it, fp16 on any other CUDA device, and fp32 elsewhere.
+            Weights, averages and the loss are fp32 in every case.
         ema: Decay of the exponential moving average of the weights.
         seed: Of initial weights, sampling and augmentation.
+
+    Raises:
+        TrainingError: If a field that names a choice names none of them.
     """
 
     network: str = "idc-rt"
     options: dict[str, Any] = field(default_factory=dict)
     loss: str = "frequency"
-    optimiser: Literal["adam", "adamw"] = "adamw"
+    optimiser: Literal["adam", "adamw", "muon"] = "adamw"
     weight_decay: float = 1e-4
     rate: float = 5e-4
     final_rate: float = 1e-6
+    muon_factor: float = 6.0
     warmup: int = 200
     schedule: Literal["exponential", "trapezoid"] = "trapezoid"
     decay: int = 3000
@@ -47,8 +57,15 @@ class Preset:
     patch: int = 128
     noise: float = 0.0
     clip: float = 5.0
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = "auto"
     ema: float = 0.999
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            choices, value = get_args(kind), getattr(self, name)
+            if get_origin(kind) is Literal and value not in choices:
+                raise TrainingError(f"{name} is one of {', '.join(choices)}, not {value!r}")
 
 
 GOPRO_TRAINING_PAIRS = 2103

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import math
-import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from network import registry, weights
-from network.checkpoint import load_checkpoint, save_checkpoint
-from network.errors import TrainingError
-from network.loss import LOSSES, multi_scale_loss
+from network import weights
+from network.begin import begin, usable_device
+from network.checkpoint import TrainingState, save_checkpoint
+from network.errors import NetworkError, TrainingError
+from network.interrupts import DeferredInterrupts
+from network.optimise import arithmetic
+from network.parallel import ALONE, Processes
+from network.record import RunRecord, describe, differences
+from network.step import NotFiniteError, take_step
+from network.watch import Watch, WatchOptions, make_watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from network.pool import Pool
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
+OFFENDING_BATCH = "not_a_number.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Progress:
         rate: Learning rate of the step.
         waited: Seconds since the start that the loop waited for data.
         elapsed: Seconds since the start.
+        gradient_norm: Before clipping; infinite or NaN in a step that fp16 skipped.
+        gain: PSNR of the step's results over the blurred patches, mean in dB; NaN where all are sharp.
     """
 
     step: int
@@ -49,16 +53,8 @@ class Progress:
     rate: float
     waited: float
     elapsed: float
-
-
-def rate_at(preset: Preset, step: int) -> float:
-    """The learning rate of a step, counted from 0."""
-    if step < preset.warmup:
-        return preset.rate * (step + 1) / preset.warmup
-    if preset.schedule == "exponential":
-        return float(preset.rate * (preset.final_rate / preset.rate) ** (step / preset.steps))
-    fall = min(1.0, max(0.0, (step - (preset.steps - preset.decay)) / preset.decay))
-    return preset.rate + (preset.final_rate - preset.rate) * fall
+    gradient_norm: float
+    gain: float
 
 
 def train(
@@ -69,12 +65,16 @@ def train(
     start_from: Path | None = None,
     device: str = "cpu",
     checkpoint_every: float = 600.0,
+    processes: Processes = ALONE,
+    watch: WatchOptions | None = None,
+    tell: Callable[[str], object] = lambda _line: None,
 ) -> Iterator[Progress]:
     """Trains, or goes on with, the network of a run folder.
 
-    A checkpoint and the averaged weights are written every ``checkpoint_every`` seconds, at the end, and when the
-    iteration is closed (Ctrl-C in the caller). Sampling depends on seed and step alone, so a resumed run sees what an
-    uninterrupted one would have seen.
+    A checkpoint and the averaged weights are written every ``checkpoint_every`` seconds, at the end, when the
+    iteration is closed, and on Ctrl-C or SIGTERM: while the iteration is under way, the first of these waits for the
+    end of the step, and is then handed to whoever handled it before. Sampling depends on seed and step alone, so a
+    resumed run sees what an uninterrupted one would have seen.
 
     Args:
         preset: The recipe.
@@ -83,64 +83,158 @@ def train(
         start_from: Weights of the same architecture to begin a new run with; None for a random start.
         device: A torch device.
         checkpoint_every: Seconds between checkpoints.
+        processes: Those that train together, each by its own call; the first alone writes files.
+        watch: What TensorBoard shall show; None for nothing.
+        tell: Is given lines for the user: what differs from the last start, and what is missing.
 
     Yields:
         Progress after each step.
 
     Raises:
-        TrainingError: If the loss is not a number (the batch is saved in the run folder), or the checkpoint or the
-            starting weights don't fit.
+        TrainingError: If the loss or its gradient is not finite (the batch is saved in the run folder), if the
+            checkpoint, the starting weights or an earlier start of the run don't fit, or if the recipe can't be run
+            on the device or by so many processes.
+        WeightsError: If the starting weights can't be read.
+        KeyboardInterrupt: After an interruption, if nobody else handled it.
     """
-    torch.manual_seed(preset.seed)
-    network = registry.create(preset.network, **preset.options)
-    if start_from is not None:
-        loaded, header = weights.load(start_from)
-        if (header.network, header.options) != (preset.network, preset.options):
-            raise TrainingError(
-                f"{start_from} is {header.network} {header.options}, not {preset.network} {preset.options}"
-            )
-        network.load_state_dict(loaded.state_dict())
-    # Channels last trains about a seventh faster on the CPU and is what tensor cores want.
-    network = convert_conv2d_weight_memory_format(network.to(device), torch.channels_last).train()
-    average = copy.deepcopy(network)
-    kind = torch.optim.AdamW if preset.optimiser == "adamw" else torch.optim.Adam
-    optimiser = kind(network.parameters(), preset.rate, weight_decay=preset.weight_decay)
-    run.mkdir(parents=True, exist_ok=True)
-    checkpoint = run / CHECKPOINT
-    step = load_checkpoint(checkpoint, network, average, optimiser) if checkpoint.exists() else 0
-    _record(run, preset, pool, start_from, step)
-    begun = saved = time.monotonic()
-    waited = 0.0
+    if preset.batch % processes.count:
+        raise TrainingError(f"a batch of {preset.batch} can't be shared evenly by {processes.count} processes")
+    place = usable_device(device)
+    kind = arithmetic(preset.precision, place)
+    record = RunRecord(run)
+    start_weights = weights.load(start_from) if start_from is not None else None
+    state = begin(preset, place, kind, run / CHECKPOINT, last=record.last, start_weights=start_weights)
+    if processes.mean(state.step)[0] != state.step:
+        raise TrainingError(f"the processes don't see the same {run}; give a folder that all of them share")
+    files = None
+    if processes.leads:
+        start = describe(
+            preset,
+            pool,
+            step=state.step,
+            kind=kind,
+            device=place,
+            processes=processes.count,
+            start_from=(start_from, start_weights[1]) if start_from and start_weights else None,
+        )
+        for line in differences(record.last, start) if record.last else []:
+            tell(line)
+        observer = make_watch(watch, pool, run, preset, place, state.step, tell)
+        files = _Files(run, preset, state, record, start, observer, checkpoint_every)
+    with DeferredInterrupts(patient=processes.count > 1) as signals:
+        stopped = yield from _steps(preset, pool, run, state, place, kind, processes, files, signals)
+    if stopped:
+        signals.deliver()
+        raise KeyboardInterrupt
+
+
+def _steps(
+    preset: Preset,
+    pool: Pool,
+    run: Path,
+    state: TrainingState,
+    place: torch.device,
+    kind: torch.dtype,
+    processes: Processes,
+    files: _Files | None,
+    signals: DeferredInterrupts,
+) -> Generator[Progress, None, bool]:
+    """The loop.
+
+    Returns:
+        Whether it ended by an interruption.
+    """
+    model = processes.wrap(state.network, place)
+    begun = time.monotonic()
+    waited, whole, stopped = 0.0, True, False
     with ThreadPoolExecutor(1) as loader:
-        upcoming = loader.submit(_batch, pool, preset, step)
+        upcoming = loader.submit(_batch, pool, preset, state.step)
         try:
-            while step < preset.steps:
+            while state.step < preset.steps and not stopped:
                 asked = time.monotonic()
-                blurred, sharp = upcoming.result()
+                batch = upcoming.result()
                 waited += time.monotonic() - asked
-                upcoming = loader.submit(_batch, pool, preset, step + 1)
-                rate = rate_at(preset, step)
-                loss = _step(network, optimiser, preset, rate, _placed(blurred, device), _placed(sharp, device))
-                if not math.isfinite(loss):
-                    batch = run / "not_a_number.npz"
-                    np.savez(batch, blurred=blurred.numpy(), sharp=sharp.numpy())
-                    raise TrainingError(f"the loss of step {step} is {loss}; the batch is in {batch}")
-                _average(average, network, min(preset.ema, (1 + step) / (10 + step)))
-                step += 1
-                yield Progress(step, loss, rate, waited, time.monotonic() - begun)
-                if time.monotonic() - saved > checkpoint_every:
-                    _save(run, preset, step, network, average, optimiser)
-                    saved = time.monotonic()
-        except TrainingError:
-            raise  # the last good checkpoint stays
-        except BaseException:
-            _save(run, preset, step, network, average, optimiser)
+                upcoming = loader.submit(_batch, pool, preset, state.step + 1)
+                blurred, sharp = (
+                    processes.share(images).to(place, memory_format=torch.channels_last) for images in batch
+                )
+                whole = False
+                try:
+                    result = take_step(
+                        state, model, preset, kind, processes, blurred, sharp, interrupted=signals.received
+                    )
+                except NotFiniteError as error:
+                    raise _with_batch(error, run, state.step, batch, processes) from error
+                _average(state.average, state.network, min(preset.ema, (1 + state.step) / (10 + state.step)))
+                state.step += 1
+                whole = True
+                elapsed = time.monotonic() - begun
+                progress = Progress(
+                    state.step, result.loss, result.rate, waited, elapsed, result.gradient_norm, result.gain
+                )
+                if files is not None:
+                    files.observe(progress)
+                yield progress
+                # Processes must stop at the same step, so they go by what all of them knew before it.
+                stopped = result.interrupted if processes.count > 1 else signals.received
+        except NetworkError:
+            whole = False  # the last good checkpoint stays
             raise
-    _save(run, preset, step, network, average, optimiser)
+        finally:
+            # Not whole: a second interruption came within the step, and the last checkpoint stays.
+            if files is not None:
+                files.close(save=whole)
+    return stopped
 
 
-def _placed(images: Tensor, device: str) -> Tensor:
-    return images.to(device, memory_format=torch.channels_last)
+class _Files:
+    """What the process that leads writes into the run folder."""
+
+    def __init__(
+        self,
+        run: Path,
+        preset: Preset,
+        state: TrainingState,
+        record: RunRecord,
+        start: dict[str, Any],
+        watch: Watch | None,
+        every: float,
+    ) -> None:
+        self._run, self._preset, self._state = run, preset, state
+        self._record, self._start, self._watch = record, start, watch
+        self._every = every
+        self._earlier_steps, self._earlier_seconds = state.step, state.seconds
+        self._begun = self._saved = time.monotonic()
+        run.mkdir(parents=True, exist_ok=True)
+        record.begin(start)
+
+    def observe(self, progress: Progress) -> None:
+        if self._watch is not None:
+            self._watch.observe(progress, self._state.average)
+        if time.monotonic() - self._saved > self._every:
+            self._save()
+            self._saved = time.monotonic()
+
+    def close(self, *, save: bool) -> None:
+        if self._watch is not None:
+            self._watch.close()
+        if save:
+            self._save()
+
+    def _save(self) -> None:
+        state = self._state
+        elapsed = time.monotonic() - self._begun
+        state.seconds = self._earlier_seconds + elapsed
+        save_checkpoint(self._run / CHECKPOINT, state)
+        card = {
+            "steps": state.inherited_steps + state.step,
+            "hours": round(state.inherited_hours + state.seconds / 3600, 4),
+            "recipe": asdict(self._preset),
+            **{name: self._start[name] for name in ("start_from", "pool", "versions", "git", "machine")},
+        }
+        network, options = self._preset.network, self._preset.options
+        weights.save(self._run / WEIGHTS, state.average, name=network, options=options, card=card)
+        self._record.spent(state.step - self._earlier_steps, elapsed)
 
 
 def _batch(pool: Pool, preset: Preset, step: int) -> tuple[Tensor, Tensor]:
@@ -153,28 +247,6 @@ def _batch(pool: Pool, preset: Preset, step: int) -> tuple[Tensor, Tensor]:
     return blurred, sharp
 
 
-def _step(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    preset: Preset,
-    rate: float,
-    blurred: Tensor,
-    sharp: Tensor,
-) -> float:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    results = network.forward_scales(blurred)  # type: ignore[operator]
-    loss = multi_scale_loss(results, sharp, LOSSES[preset.loss])
-    value = loss.item()
-    if not math.isfinite(value):
-        return value
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), preset.clip)
-    optimiser.step()
-    return value
-
-
 @torch.no_grad()
 def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Moves the average towards the network; counters of batch normalisation are copied."""
@@ -185,30 +257,10 @@ def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
             mean.copy_(value)
 
 
-def _save(
-    run: Path,
-    preset: Preset,
-    step: int,
-    network: nn.Module,
-    average: nn.Module,
-    optimiser: torch.optim.Optimizer,
-) -> None:
-    save_checkpoint(run / CHECKPOINT, step, network, average, optimiser)
-    card = {"steps": step, "recipe": asdict(preset)}
-    weights.save(run / WEIGHTS, average, name=preset.network, options=preset.options, card=card)
-
-
-def _record(run: Path, preset: Preset, pool: Pool, start_from: Path | None, step: int) -> None:
-    """Appends what this start of the run was made with."""
-    entry = {
-        "step": step,
-        "recipe": asdict(preset),
-        "pool": {"pairs": len(pool), "digest": pool.digest},
-        "start_from": str(start_from) if start_from else None,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
-    with (run / "starts.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
+def _with_batch(
+    error: NotFiniteError, run: Path, step: int, batch: tuple[Tensor, Tensor], processes: Processes
+) -> TrainingError:
+    path = run / OFFENDING_BATCH
+    if processes.leads:
+        np.savez(path, blurred=batch[0].numpy(), sharp=batch[1].numpy())
+    return TrainingError(f"{error} at step {step}; the batch is in {path}")

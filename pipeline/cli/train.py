@@ -5,15 +5,24 @@ from __future__ import annotations
 import ast
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from network.checkpoint import step_of
+from network.errors import TrainingError
+from network.parallel import Processes, joined
 from network.pool import Pool
 from network.presets import PRESETS, Preset
-from network.train import WEIGHTS, train
+from network.train import CHECKPOINT, WEIGHTS, train
+from network.train import Progress as TrainingProgress
+from network.watch import WatchOptions
+from pipeline.errors import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SMOOTHING = 0.98
 
@@ -37,7 +46,10 @@ def _changed(preset: Preset, assignments: tuple[str, ...]) -> Preset:
         if not isinstance(value, kinds[name]):
             raise click.BadParameter(f"{name} is a {kinds[name].__name__}, not {text!r}", param_hint="--set")
         changes[name] = value
-    return replace(preset, **changes)
+    try:
+        return replace(preset, **changes)
+    except TrainingError as error:
+        raise click.BadParameter(str(error), param_hint="--set") from error
 
 
 @click.command(name="train")
@@ -47,6 +59,18 @@ def _changed(preset: Preset, assignments: tuple[str, ...]) -> Preset:
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Change a field of the recipe.")
 @click.option("--from", "start_from", type=click.Path(path_type=Path), help="Weights to start from.")
 @click.option("--device", default="cpu", show_default=True, help="A torch device.")
+@click.option(
+    "--checkpoint-minutes", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Time between states."
+)
+@click.option("--tensorboard/--no-tensorboard", default=True, show_default=True, help="Write curves and pictures.")
+@click.option(
+    "--validation",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A pool whose pairs TensorBoard shows (default: of POOLS).",
+)
+@click.option(
+    "--image-minutes", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Time between pictures."
+)
 def train_command(
     pools: tuple[Path, ...],
     run: Path,
@@ -55,27 +79,91 @@ def train_command(
     assignments: tuple[str, ...],
     start_from: Path | None,
     device: str,
+    checkpoint_minutes: float,
+    tensorboard: bool,
+    validation: Path | None,
+    image_minutes: float,
 ) -> None:
-    """Trains on POOLS (made by `deblur synth`) in the folder RUN; run it again to go on where it stopped."""
+    """Trains on POOLS (made by `deblur synth` or `deblur pack`) in the folder RUN.
+
+    Run it again to go on where it stopped: at its end, by Ctrl-C, or by a power cut. `torchrun --nproc-per-node N -m
+    pipeline.cli train ...` spreads each batch over N processes.
+    """
     recipe = _changed(PRESETS[preset], assignments)
+    watch = None
+    if tensorboard:
+        watch = WatchOptions(Pool([validation]) if validation else None, image_minutes=image_minutes)
+    console = Console(stderr=True)
+    with joined(device) as (processes, own_device):
+        console.quiet = not processes.leads
+        steps = train(
+            recipe,
+            Pool(list(pools)),
+            run,
+            start_from=start_from,
+            device=own_device,
+            checkpoint_every=60 * checkpoint_minutes,
+            processes=processes,
+            watch=watch,
+            tell=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+        )
+        try:
+            last = _show(steps, recipe, console)
+        except KeyboardInterrupt as error:
+            if not processes.leads:
+                return
+            raise Interrupted(_way_on(run, recipe)) from error
+    if processes.leads:
+        _summarise(last, run, processes)
+
+
+def _way_on(run: Path, recipe: Preset) -> str:
+    if not (run / CHECKPOINT).exists():
+        return "interrupted before the first step; run the same command again"
+    step = step_of(run / CHECKPOINT)
+    return (
+        f"interrupted; {run} holds the state after step {step} of {recipe.steps}: run the same command again to go on"
+    )
+
+
+def _show(steps: Iterator[TrainingProgress], recipe: Preset, console: Console) -> TrainingProgress | None:
+    """Trains to the end with a progress bar, or with a line every hundred steps where there is no terminal.
+
+    Returns:
+        The last step's progress; None if there was nothing left to do.
+    """
     columns = (
         TextColumn("step {task.completed} of {task.total}"),
         BarColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}  {task.fields[rate]:.0f} images/s  data wait {task.fields[wait]:.1%}"),
+        TextColumn(
+            "loss {task.fields[loss]:.4f}  {task.fields[rate]:.0f} images/s  data wait {task.fields[wait]:.1%}  left"
+        ),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
+    state: TrainingProgress | None = None
     loss, first = 0.0, None
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=not console.is_terminal or console.quiet) as bar:
         task = bar.add_task("train", total=recipe.steps, loss=0.0, rate=0.0, wait=0.0)
-        for state in train(recipe, Pool(list(pools)), run, start_from=start_from, device=device):
-            first = state.step - 1 if first is None else first
+        for state in steps:
+            if first is None:
+                first = state.step - 1
+                bar.reset(task, completed=first)  # so that the speed is not that of earlier starts
             loss = state.loss if loss == 0 else SMOOTHING * loss + (1 - SMOOTHING) * state.loss
             rate = (state.step - first) * recipe.batch / state.elapsed
             wait = state.waited / state.elapsed
             bar.update(task, completed=state.step, loss=loss, rate=rate, wait=wait)
             if not console.is_terminal and state.step % 100 == 0:
                 console.print(
-                    f"step {state.step} of {recipe.steps}: loss {loss:.4f}, {rate:.0f} images/s, data wait {wait:.1%}"
+                    f"step {state.step} of {recipe.steps}: loss {loss:.4f}, {rate:.0f} images/s, data wait {wait:.1%}",
+                    soft_wrap=True,
                 )
+    return state
+
+
+def _summarise(last: TrainingProgress | None, run: Path, processes: Processes) -> None:
+    if last is not None:
+        by = f" by {processes.count} processes" if processes.count > 1 else ""
+        click.echo(
+            f"{last.step} steps done{by}; {last.waited / last.elapsed:.1%} of the time went into waiting for data"
+        )
     click.echo(f"weights: {run / WEIGHTS}")
