@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def parameters(network: nn.Module) -> int:
-    """How many numbers training sets."""
+    """How many numbers training sets, those that only training uses included."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 

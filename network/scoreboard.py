@@ -45,7 +45,7 @@ class Row:
         made_worse: Images whose PSNR fell.
         seconds_median: An image, see the module's description.
         seconds_mean: Likewise.
-        parameters: Of the network.
+        parameters: Of the network, those that only training uses included.
         gmac: Thousand million multiply-adds an image, of the network given the whole image at once.
         warping_error: Mean over sequences, colours in [0, 1].
         warping_excess: That less the ground truth's.

@@ -1,0 +1,35 @@
+"""Bar charts: every bar where its value says."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+import pytest
+from bars import Bar, Panel, bar_chart
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_bars_grow_from_zero_to_their_mean_and_lines_show_the_spread() -> None:
+    bars = (Bar("up & away", (1.0, 3.0)), Bar("down", (-1.0,)), Bar("none", (0.0,)))
+    root = ET.fromstring(bar_chart([Panel("a < b", "{:+.1f}", bars)]))  # noqa: S314 - our own text
+    boxes = list(root.iter(f"{SVG}rect"))[1:]  # the first is the background
+    spread, axis = root.iter(f"{SVG}line")
+    zero = float(axis.attrib["x1"])
+    up, down, none = ((float(box.attrib["x"]), float(box.attrib["width"])) for box in boxes)
+    assert up[0] == pytest.approx(zero, abs=0.1)
+    assert down[0] + down[1] == pytest.approx(zero, abs=0.2)
+    assert up[1] == pytest.approx(2 * down[1], abs=0.2)
+    assert none[1] == 0
+    unit = down[1]
+    ends = [(float(spread.attrib[key]) - zero) / unit for key in ("x1", "x2")]
+    assert ends == pytest.approx([1, 3], abs=0.01)
+    assert [text.text for text in root.iter(f"{SVG}text")] == [
+        "a < b", "up & away", "+2.0", "down", "-1.0", "none", "+0.0",
+    ]  # fmt: skip
+    width = float(root.attrib["width"])
+    assert all(0 <= float(box.attrib["x"]) <= width for box in boxes)
+
+
+def test_bars_that_are_all_zero_can_be_drawn() -> None:
+    assert "nan" not in bar_chart([Panel("nothing", "{:.1f}", (Bar("a", (0.0,)),))])
