@@ -73,8 +73,7 @@ class Processes:
             network = convert(network)
         else:
             _share_normalisation(network, self.count)
-        # What batch normalisation keeps is equal everywhere, so it need not be sent.
-        return DistributedDataParallel(_Scales(network), broadcast_buffers=False)
+        return DistributedDataParallel(_Scales(network))
 
 
 ALONE = Processes()
