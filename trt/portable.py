@@ -1,0 +1,353 @@
+"""Portable engines: built by TensorRT-RTX from an ONNX file on any x86-64 machine, for any machine with an RTX GPU.
+
+One engine takes a range of sizes and batches. TensorRT-RTX finishes the choice of kernels on the GPU it first runs on,
+so neither GPU nor driver matter at build time; its own version does. Building needs ``tensorrt_rtx`` and ``onnx``, and
+neither PyTorch nor a GPU.
+
+The file is a ZIP archive of two members: a header in JSON that says what the engine is for, and the engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from network.planes import Layout, Matrix, PlaneSpec
+from trt.errors import BuildError, MissingError, PortableError
+from trt.files import write_whole
+from trt.settings import EngineSettings, Precision
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+    from trt.compiled import Compiled
+
+FORMAT = "deblur-stream portable engine 1"
+HEADER_NAME = "header.json"
+ENGINE_NAME = "engine.plan"
+LARGEST_HEADER = 1 << 20
+LARGEST_ENGINE = 4 << 30
+STRIDE = 16
+"""The networks pad height and width to a multiple of this. TensorRT refuses a range whose ends are no multiples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The shapes that a portable engine takes.
+
+    Attributes:
+        smallest: Height and width in pixels; rounded down to multiples of :data:`STRIDE`.
+        usual: Height and width to optimise for; rounded up likewise.
+        largest: Height and width; rounded up likewise.
+        batch: Most frames of a call; the engine is optimised for one.
+
+    Raises:
+        ValueError: If the sizes are not in order, or a value is less than 1.
+    """
+
+    smallest: tuple[int, int] = (STRIDE, STRIDE)
+    usual: tuple[int, int] = (1080, 1920)
+    largest: tuple[int, int] = (2160, 3840)
+    batch: int = 4
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"a batch has at least one frame, not {self.batch}")
+        for axis in range(2):
+            if not 1 <= self.smallest[axis] <= self.usual[axis] <= self.largest[axis]:
+                raise ValueError(f"sizes must be in order: {self.smallest}, {self.usual}, {self.largest}")
+
+    @property
+    def ends(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """Smallest, usual and largest height and width, rounded to multiples of :data:`STRIDE`."""
+        smallest, usual, largest = (
+            tuple(max(STRIDE, (length + extra) // STRIDE * STRIDE) for length in size)
+            for size, extra in ((self.smallest, 0), (self.usual, STRIDE - 1), (self.largest, STRIDE - 1))
+        )
+        return (smallest[0], smallest[1]), (usual[0], usual[1]), (largest[0], largest[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a portable engine is.
+
+    Attributes:
+        network: Name of the network.
+        network_digest: SHA-256 of its weights, as its file says.
+        onnx_sha256: Of the ONNX file that it was built from.
+        tensorrt: Version of TensorRT-RTX; it must be the same where the engine runs.
+        precision: Of the network.
+        layout: Of the planes.
+        depth: Bits of a code.
+        matrix: Between RGB and the planes.
+        full_range: Of the codes.
+        strength: Scales what the network changes.
+        smallest: Height and width in pixels.
+        largest: Height and width in pixels.
+        batch: Most frames of a call.
+        size: Of the engine in bytes.
+        sha256: Of the engine.
+    """
+
+    network: str
+    network_digest: str
+    onnx_sha256: str
+    tensorrt: str
+    precision: str
+    layout: str
+    depth: int
+    matrix: str
+    full_range: bool
+    strength: float
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    batch: int
+    size: int
+    sha256: str
+
+    @property
+    def spec(self) -> PlaneSpec:
+        """The planes that it takes, at the largest size."""
+        height, width = self.largest
+        return PlaneSpec(width, height, Layout(self.layout), self.depth, Matrix(self.matrix), self.full_range)
+
+
+def build_portable(
+    source: Path, path: Path, spec: PlaneSpec, settings: EngineSettings, shapes: Range | None = None
+) -> Header:
+    """Builds a portable engine and writes it.
+
+    Args:
+        source: The network as ONNX, as ``deblur export`` writes it.
+        path: File to write; replaced if it is there.
+        spec: What the planes are; width and height are not read.
+        settings: How to build.
+        shapes: The sizes and batches that it takes; None takes those of :class:`Range`.
+
+    Returns:
+        What was written.
+
+    Raises:
+        MissingError: If TensorRT-RTX is not installed.
+        ConversionError: If ``source`` is no network of this project.
+        BuildError: If TensorRT fails.
+        OSError: If ``path`` can't be written.
+    """
+    from trt.onnx_graph import network_facts, planar_model
+
+    shapes = shapes or Range()
+    name, digest = network_facts(source)
+    engine = serialize_portable(planar_model(source, spec, settings).SerializeToString(), spec, settings, shapes)
+    smallest, _, largest = shapes.ends
+    header = Header(
+        network=name,
+        network_digest=digest,
+        onnx_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+        tensorrt=installed_version(),
+        precision=settings.precision.value,
+        layout=spec.layout.value,
+        depth=spec.depth,
+        matrix=spec.matrix.value,
+        full_range=spec.full_range,
+        strength=settings.strength,
+        smallest=smallest,
+        largest=largest,
+        batch=shapes.batch,
+        size=len(engine),
+        sha256=hashlib.sha256(engine).hexdigest(),
+    )
+    _write(path, header, engine)
+    return header
+
+
+def serialize_portable(model: bytes, spec: PlaneSpec, settings: EngineSettings, shapes: Range) -> bytes:
+    """Builds an engine from a planar model.
+
+    Args:
+        model: ONNX, as :func:`trt.onnx_graph.planar_model` makes it.
+        spec: What the planes are; width and height are not read.
+        settings: How to build.
+        shapes: The sizes and batches that it takes.
+
+    Raises:
+        MissingError: If TensorRT-RTX is not installed.
+        BuildError: If TensorRT fails.
+    """
+    trt, logger = _library()
+    builder = trt.Builder(logger)
+    network = builder.create_network(0)  # TensorRT-RTX types every network strongly
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse(model):
+        reasons = [parser.get_error(index).desc() for index in range(parser.num_errors)]
+        raise BuildError(f"TensorRT-RTX can't read the network: {'; '.join(reasons) or logger.last}")
+    config = builder.create_builder_config()
+    if settings.workspace_bytes:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, settings.workspace_bytes)
+    if settings.optimization_level is not None:
+        config.builder_optimization_level = settings.optimization_level
+    profile = builder.create_optimization_profile()
+    ends = [_plane_shapes(spec, size, 1 if end < 2 else shapes.batch) for end, size in enumerate(shapes.ends)]
+    for index, three in enumerate(zip(*ends, strict=True)):
+        profile.set_shape(f"plane{index}", *three)
+    config.add_optimization_profile(profile)
+    engine = builder.build_serialized_network(network, config)
+    if engine is None:
+        raise BuildError(f"TensorRT-RTX can't build the engine: {logger.last or 'it gives no reason'}")
+    return bytes(engine)
+
+
+def read_portable(path: Path) -> tuple[Header, bytes]:
+    """Reads a portable engine.
+
+    Raises:
+        PortableError: If the file is not there, damaged, or no portable engine of this version.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(HEADER_NAME).file_size > LARGEST_HEADER:
+                raise PortableError(f"{path} is no portable engine; build one with `deblur engine build --portable`")
+            header = _parse(path, archive.read(HEADER_NAME))
+            if not archive.getinfo(ENGINE_NAME).file_size == header.size <= LARGEST_ENGINE:
+                raise PortableError(f"{path} is damaged: its engine is not of the size it says; copy it again")
+            engine = archive.read(ENGINE_NAME)
+    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise PortableError(f"{path} can't be read as a portable engine ({error}); copy or build it again") from error
+    if hashlib.sha256(engine).hexdigest() != header.sha256:
+        raise PortableError(f"{path} is damaged: the checksum of its engine does not match; copy it again")
+    return header, engine
+
+
+def check_portable(header: Header, spec: PlaneSpec, batch: int, settings: EngineSettings, network_digest: str) -> None:
+    """Refuses an engine for something else.
+
+    Args:
+        header: Of the engine.
+        spec: What the planes are.
+        batch: Frames of a call.
+        settings: Precision and strength that are wanted.
+        network_digest: Of the weights that are wanted.
+
+    Raises:
+        MissingError: If TensorRT-RTX is not installed.
+        PortableError: If anything differs.
+    """
+    wanted = (spec.layout, spec.depth, spec.matrix, spec.full_range)
+    made_for = (header.spec.layout, header.spec.depth, header.spec.matrix, header.spec.full_range)
+    low, high = header.smallest, header.largest
+    problems = {
+        f"it is for TensorRT-RTX {header.tensorrt}, and {installed_version()} is installed": (
+            header.tensorrt == installed_version()
+        ),
+        f"it holds other weights ({header.network_digest[:12] or 'none'}) than asked for ({network_digest[:12]})": (
+            header.network_digest == network_digest
+        ),
+        f"it is for planes {made_for}, not {wanted}": made_for == wanted,
+        f"it computes in {header.precision}, not {settings.precision}": header.precision == settings.precision,
+        f"its strength is {header.strength}, not {settings.strength}": header.strength == settings.strength,
+        f"it takes {low[1]}x{low[0]} to {high[1]}x{high[0]}, not {spec.width}x{spec.height}": (
+            low[0] <= spec.height <= high[0] and low[1] <= spec.width <= high[1]
+        ),
+        f"it takes batches up to {header.batch}, not {batch}": 1 <= batch <= header.batch,
+    }
+    for problem, holds in problems.items():
+        if not holds:
+            raise PortableError(f"the portable engine does not fit: {problem}; build it again with these values")
+
+
+def load_portable(
+    path: Path,
+    spec: PlaneSpec,
+    batch: int,
+    settings: EngineSettings,
+    network_digest: str,
+    device: torch.device | str = "cuda",
+) -> Compiled:
+    """Loads a portable engine for frames of one size.
+
+    Args:
+        path: What :func:`build_portable` wrote.
+        spec: What the planes are.
+        batch: Frames that every call takes.
+        settings: Precision and strength that are wanted.
+        network_digest: SHA-256 of the weights that are wanted.
+        device: The CUDA device to run on.
+
+    Raises:
+        PortableError: If the file is damaged, or made for something else.
+        MissingError: If the device, Torch-TensorRT or TensorRT-RTX is not there.
+        BuildError: If TensorRT does not take the engine.
+    """
+    header, engine = read_portable(path)
+    check_portable(header, spec, batch, settings, network_digest)
+    from trt.build import load
+    from trt.library import torch_tensorrt
+
+    compiled = load(engine, spec, batch, device)
+    package = torch_tensorrt().tensorrt_package_name
+    if package != "tensorrt_rtx":
+        raise MissingError(f'portable engines run on TensorRT-RTX, not on {package}: pip install "deblur-stream[rtx]"')
+    return compiled
+
+
+def installed_version() -> str:
+    """Version of TensorRT-RTX.
+
+    Raises:
+        MissingError: If it is not installed.
+    """
+    return str(_library()[0].__version__)
+
+
+def _library() -> tuple[Any, Any]:
+    """TensorRT-RTX, and a logger that keeps the last error and prints nothing."""
+    try:
+        import tensorrt_rtx as trt
+    except ImportError as error:
+        raise MissingError(
+            'portable engines need TensorRT-RTX: pip install "deblur-stream[rtx]" (on Linux or Windows, x86-64)'
+        ) from error
+
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.last = ""
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in {trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR}:
+                self.last = " ".join(message.split())
+
+    return trt, Logger()
+
+
+def _plane_shapes(spec: PlaneSpec, size: tuple[int, int], batch: int) -> list[tuple[int, ...]]:
+    sized = PlaneSpec(size[1], size[0], spec.layout, spec.depth, spec.matrix, spec.full_range)
+    return [(batch, *shape) for shape in sized.plane_shapes]
+
+
+def _write(path: Path, header: Header, engine: bytes) -> None:
+    import io
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(HEADER_NAME, json.dumps({"format": FORMAT, **asdict(header)}, indent=1))
+        archive.writestr(ENGINE_NAME, engine)
+    write_whole(path, buffer.getvalue())
+
+
+def _parse(path: Path, content: bytes) -> Header:
+    try:
+        values = json.loads(content)
+        if values.pop("format") != FORMAT:
+            raise PortableError(f"{path} was written by another version of deblur; build it again")
+        values["smallest"], values["largest"] = tuple(values["smallest"]), tuple(values["largest"])
+        header = Header(**values)
+        Precision(header.precision)
+        header.spec  # noqa: B018 - refuses what is no layout
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PortableError(f"{path} has a damaged header; copy or build it again") from error
+    return header
