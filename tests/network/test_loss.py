@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from pytorch_msssim import ssim
 from skimage.metrics import structural_similarity
+from torch.nn import functional as F
 
 from network.loss import LOSSES, frequency_loss, gradient_loss, mixed_loss, multi_scale_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
 
 
 def test_gradient_term_by_hand() -> None:
@@ -16,6 +24,15 @@ def test_gradient_term_by_hand() -> None:
     sharp = torch.tensor([[[[0.0, 0.5, 0.5], [0.0, 0.5, 1.0]]]])
     # Across: |0.5|, 0, |0.5|, |0.5| over 4 differences; down: 0, 0, |0.5| over 3.
     assert gradient_loss(result, sharp).item() == pytest.approx(1.5 / 4 + 0.5 / 3)
+
+
+def test_mixed_loss_by_hand() -> None:
+    # Two constant pictures: their squared difference; similarity by its formula, (2ab + c) / (a² + b² + c) where the
+    # windows' variances are zero; no gradient.
+    result, sharp = torch.full((1, 3, 16, 16), 0.6), torch.full((1, 3, 16, 16), 0.2)
+    c = 0.01**2
+    similarity = (2 * 0.6 * 0.2 + c) / (0.6**2 + 0.2**2 + c)
+    assert mixed_loss(result, sharp).item() == pytest.approx(0.4**2 + 0.1 * (1 - similarity), abs=1e-6)
 
 
 def test_mixed_loss_is_the_sum_of_its_three_terms() -> None:
@@ -44,21 +61,30 @@ def test_a_perfect_result_costs_nothing(name: str) -> None:
     assert LOSSES[name](image, image).item() == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    **LOSSES,
+    "squares": F.mse_loss,
+    "similarity": lambda result, sharp: 1 - ssim(result, sharp, data_range=1.0),
+    "gradient": gradient_loss,
+}
+
+
+@pytest.mark.parametrize("name", TERMS)
 def test_gradient_agrees_with_differences(name: str) -> None:
     generator = torch.Generator().manual_seed(5)
     sharp = torch.rand(1, 1, 12, 12, dtype=torch.float64, generator=generator)
     result = torch.rand(1, 1, 12, 12, dtype=torch.float64, generator=generator)
     value = result.clone().requires_grad_()
-    LOSSES[name](value, sharp).backward()
+    TERMS[name](value, sharp).backward()  # type: ignore[no-untyped-call]
     assert value.grad is not None
-    direction = torch.randn(result.shape, dtype=torch.float64, generator=generator)
-    step = 1e-4
-    ahead, behind = (
-        LOSSES[name](result + step * direction, sharp),
-        LOSSES[name](result - step * direction, sharp),
-    )
-    assert (value.grad * direction).sum().item() == pytest.approx(((ahead - behind) / (2 * step)).item(), rel=2e-2)
+    for _ in range(3):
+        direction = torch.randn(result.shape, dtype=torch.float64, generator=generator)
+        step = 1e-4
+        ahead, behind = (TERMS[name](result + sign * step * direction, sharp) for sign in (1, -1))
+        expected = ((ahead - behind) / (2 * step)).item()
+        # An absolute value has a kink at zero, where a difference is no slope.
+        tolerance = 1e-5 if name in {"squares", "similarity"} else 2e-2
+        assert (value.grad * direction).sum().item() == pytest.approx(expected, rel=tolerance, abs=1e-6)
 
 
 def test_scales_add_up_against_the_ground_truth_halved() -> None:
