@@ -124,12 +124,11 @@ def mean(figures: Sequence[Figures]) -> Figures:
 
 def differences(found: dict[str, dict[int, Figures]], figure: str, *, by: str) -> list[float]:
     """What ``scales`` or ``texture`` adds to a figure: one number a seed and state of the other."""
-    less = {"scales": 1, "texture": False}[by]
     changes = []
     for variant in VARIANTS:
-        if getattr(variant, by) == less:
+        without = replace(variant, scales=1) if by == "scales" else replace(variant, texture=False)
+        if without == variant:
             continue
-        without = replace(variant, **{by: less})
         for seed, figures in found[variant.name].items():
             changes.append(getattr(figures, figure) - getattr(found[without.name][seed], figure))
     return changes
@@ -188,7 +187,7 @@ def main(words: Sequence[str] | None = None) -> None:
         variant.name: {seed: scored[variant.run(arguments.runs, seed).name] for seed in arguments.seeds}
         for variant in VARIANTS
     }
-    claims = {
+    claims: dict[str, dict[str, Any]] = {
         claim: {"changes": changes, "mean": fmean(changes), "verdict": verdict(changes, better=better)}
         for claim, changes, better in (
             ("three scales add PSNR (dB)", differences(by_seed, "psnr", by="scales"), 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -67,8 +68,8 @@ def evaluate_command(
     _check_device(device)
     tiling = None if tile is None else Tiling(tile, tile_margin)
     pairs = find_pairs(folder, layout, split=split)
-    if video and not any(pair.sequence for pair in pairs):
-        raise UsageError(f"--video measures sequences, and {folder} holds none; leave it out")
+    if video and not any(pair.sequence and pair.sequence == later.sequence for pair, later in pairwise(pairs)):
+        raise UsageError(f"--video needs frames that follow each other, and {folder} holds none; leave it out")
     candidates, origins = _load(files, device)
     board = Scoreboard(candidates, video=video)
     for result in deblur_samples(candidates, read_samples(pairs), device, tiling):
@@ -78,8 +79,6 @@ def evaluate_command(
                 f"SSIM {score.blurred_ssim:.4f} -> {score.ssim:.4f}"
                 + (f", {score.candidate}" if len(candidates) > 1 else "")
             )
-    if video and not board.warping:
-        raise UsageError(f"--video needs frames that follow each other, and {folder} holds none; leave it out")
     caption = f"{folder.resolve().name}: {board.images} images, {device}"
     if tiling is not None:
         caption += f", tiles of {tiling.size} with margins of {tiling.margin}"

@@ -23,17 +23,17 @@ RUNS = {
 
 def test_four_variants_are_trained_equally_long_scored_and_resumed(pairs: Path, pool: Path, tmp_path: Path) -> None:
     runs, found, plot = tmp_path / "runs", tmp_path / "found.json", tmp_path / "plot.svg"
-    options = '{"widths": [16, 16, 16], "depth": 1}'
-    recipe = ["--patch", "48", "--batch", "4", "--rate", "5e-3", "--options", options]
+    options = '{"widths": [8, 8, 8], "depth": 1}'
+    recipe = ["--patch", "48", "--batch", "4", "--rate", "1e-2", "--options", options]
     arguments = [str(pool), str(pairs), str(runs), *recipe]
-    ablation.main([*arguments, "--steps", "20"])
-    ablation.main([*arguments, "--steps", "60", "--json", str(found), "--plot", str(plot)])
+    ablation.main([*arguments, "--steps", "10"])
+    ablation.main([*arguments, "--steps", "30", "--json", str(found), "--plot", str(plot)])
     for name, chosen in RUNS.items():
         header = weights.load(runs / name / "weights.safetensors")[1]
-        assert header.card["steps"] == 60
+        assert header.card["steps"] == 30
         assert {key: header.options[key] for key in chosen} == chosen
         starts = (runs / name / "starts.jsonl").read_text(encoding="utf-8").splitlines()
-        assert [json.loads(start)["step"] for start in starts] == [0, 20]
+        assert [json.loads(start)["step"] for start in starts] == [0, 10]
 
     report = json.loads(found.read_text(encoding="utf-8"))
     assert report["images"] == 4

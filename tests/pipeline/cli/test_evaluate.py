@@ -122,7 +122,7 @@ def test_video_needs_sequences(tmp_path: Path) -> None:
             (folder / side).mkdir(parents=True)
             cv2.imwrite(str(folder / side / "0.png"), picture)
     file = weights_file(tmp_path, 1)
-    with pytest.raises(UsageError, match="--video measures sequences"):
+    with pytest.raises(UsageError, match="--video needs frames that follow each other"):
         run(loose, "--weights", file, "--video")
     with pytest.raises(UsageError, match="--video needs frames that follow each other"):
         run(single, "--weights", file, "--video")
