@@ -123,6 +123,7 @@ def test_a_process_that_nobody_started_with_others_is_alone() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent Ctrl-C alone")
 def test_torchrun_trains_and_is_interrupted(pool: Pool, tmp_path: Path) -> None:
     assert len(pool) == 8
@@ -135,7 +136,7 @@ def test_torchrun_trains_and_is_interrupted(pool: Pool, tmp_path: Path) -> None:
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     whole = subprocess.run(  # noqa: S603
-        [*command, "--set", "steps=4"], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [*command, "--set", "steps=4"], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert whole.returncode == 0, whole.stderr
     assert whole.stdout.splitlines()[0].startswith("4 steps done by 2 processes")
@@ -153,7 +154,7 @@ def test_torchrun_trains_and_is_interrupted(pool: Pool, tmp_path: Path) -> None:
         while step_of(run / CHECKPOINT) < 8:
             assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
-        errors = process.communicate(timeout=120)[1]
+        errors = process.communicate(timeout=300)[1]
     finally:
         process.kill()
     assert process.returncode != 0
