@@ -15,15 +15,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from measure import machine
 
 from network import catalogue, weights
 from network.datasets import find_pairs
-from network.evaluate import CONVENTION, Candidate, Sample, deblur_picture, deblur_samples, read_samples
+from network.evaluate import CONVENTION, Candidate, deblur_picture, deblur_samples, pool_samples, read_samples
 from network.layers import fold_for_inference
 from network.metrics import psnr
 from network.pairs import pictures_in, read_picture
+from network.pool import Pool
 from network.scoreboard import WARPING, Scoreboard, as_json
 from network.synth.pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from torch import nn
+
+    from network.evaluate import Sample
 
 HEADINGS = {
     "images": "{}",
@@ -51,9 +53,7 @@ def synthesised(photos: Path) -> Iterator[Sample]:
     with tempfile.TemporaryDirectory() as name:
         for _ in make_pool(pictures_in(photos), Path(name), profile, PoolOptions(pairs=64, size=160, seed=1)):
             pass
-        pairs = np.load(Path(name) / "pairs_0000000.npy")
-    for index, (blurred, sharp) in enumerate(pairs):
-        yield Sample(str(index), blurred, sharp)
+        yield from pool_samples(Pool([Path(name)]))
 
 
 def measured(candidate: Candidate, samples: Iterable[Sample], *, video: bool = False) -> dict[str, Any]:

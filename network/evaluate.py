@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from network.pairs import Pair
+    from network.pool import Pool
     from network.tiles import Tiling
 
     Picture = NDArray[np.uint8]
@@ -132,12 +133,18 @@ def read_samples(pairs: Iterable[Pair]) -> Iterator[Sample]:
         DataError: If a pair can't be read, its sides differ in size, or it is too small for SSIM's window.
     """
     for pair in pairs:
-        blurred, sharp = read_pair(pair)
-        if min(sharp.shape[:2]) < WINDOW:
-            raise DataError(
-                f"pair {pair.name} is {sharp.shape[1]}x{sharp.shape[0]}; SSIM needs at least {WINDOW}x{WINDOW} pixels"
-            )
-        yield Sample(pair.name, blurred, sharp, pair.sequence)
+        yield _large_enough(Sample(pair.name, *read_pair(pair), pair.sequence))
+
+
+def pool_samples(pool: Pool) -> Iterator[Sample]:
+    """The pairs of a pool, such as one synthesised from photographs that were kept out of training.
+
+    Raises:
+        DataError: If the pairs are too small for SSIM's window.
+    """
+    for index in range(len(pool)):
+        blurred, sharp = pool.pair(index).copy()  # PyTorch warns of memory that can't be written
+        yield _large_enough(Sample(f"{index:07d}", blurred, sharp))
 
 
 def deblur_samples(
@@ -184,6 +191,13 @@ def score(result: Deblurred, candidates: Sequence[Candidate]) -> list[Score]:
         )
         for candidate, output, seconds in zip(candidates, result.outputs, result.seconds, strict=True)
     ]
+
+
+def _large_enough(sample: Sample) -> Sample:
+    height, width = sample.sharp.shape[:2]
+    if min(height, width) < WINDOW:
+        raise DataError(f"pair {sample.name} is {width}x{height}; SSIM needs at least {WINDOW}x{WINDOW} pixels")
+    return sample
 
 
 def _timed(network: nn.Module, picture: Picture, device: str, tiling: Tiling | None) -> tuple[Picture, float]:

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+SHARDS = "pairs_*.npy"
+
+
+def holds_pool(folder: Path) -> bool:
+    """Whether a folder looks like what ``deblur synth`` and ``deblur pack`` write."""
+    return any(folder.glob(SHARDS))
+
 
 class Pool:
     """Shards of pairs, memory-mapped.
@@ -35,7 +42,7 @@ class Pool:
         self.shards: list[NDArray[np.uint8]] = []
         self._paths: list[Path] = []
         for folder in folders:
-            paths = sorted(folder.glob("pairs_*.npy"))
+            paths = sorted(folder.glob(SHARDS))
             if not _is_complete(folder):
                 raise DataError(f"{folder} was not packed to the end; run 'deblur pack' again to go on")
             if not paths:
@@ -65,6 +72,18 @@ class Pool:
     def __len__(self) -> int:
         return int(self._ends[-1])
 
+    def pair(self, index: int) -> NDArray[np.uint8]:
+        """One pair, not copied from the disk: uint8 RGB (2, H, W, 3), the blurred side first.
+
+        Raises:
+            IndexError: If there is no such pair.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"there is no pair {index} among {len(self)}")
+        shard = int(np.searchsorted(self._ends, index, side="right"))
+        pair: NDArray[np.uint8] = self.shards[shard][index - int(self._ends[shard])]
+        return pair
+
     def batch(self, rng: Generator, count: int, patch: int) -> tuple[Tensor, Tensor]:
         """Random patches, flipped and turned at random.
 
@@ -81,9 +100,7 @@ class Pool:
         """
         pairs = np.empty((count, 2, patch, patch, 3), np.uint8)
         for slot in range(count):
-            index = int(rng.integers(len(self)))
-            shard = int(np.searchsorted(self._ends, index, side="right"))
-            pair = self.shards[shard][index - int(self._ends[shard])]
+            pair = self.pair(int(rng.integers(len(self))))
             height, width = pair.shape[1:3]
             if height < patch or width < patch:
                 raise DataError(f"pairs of {width}x{height} are too small for patches of {patch}; set a smaller patch")

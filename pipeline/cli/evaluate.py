@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import torch
 
 from network import catalogue, weights
 from network.datasets import AUTO, LAYOUTS, find_pairs
-from network.evaluate import Candidate, deblur_samples, read_samples
+from network.evaluate import Candidate, Sample, deblur_samples, pool_samples, read_samples
 from network.layers import fold_for_inference
+from network.pool import Pool, holds_pool
 from network.scoreboard import Scoreboard, markdown, write_scores
 from network.tiles import Tiling
 from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAME_DIGITS = 12
 
@@ -61,18 +66,16 @@ def evaluate_command(
     device: str,
     out: Path | None,
 ) -> None:
-    """Scores networks on FOLDER: pairs of blurred and sharp pictures, as data sets lay them out.
+    """Scores networks on FOLDER: pairs of blurred and sharp pictures, as data sets lay them out, or a pool of pairs.
 
     Prints a line an image, and a table. Times are those of the network alone.
     """
     _check_device(device)
     tiling = None if tile is None else Tiling(tile, tile_margin)
-    pairs = find_pairs(folder, layout, split=split)
-    if video and not any(pair.sequence and pair.sequence == later.sequence for pair, later in pairwise(pairs)):
-        raise UsageError(f"--video needs frames that follow each other, and {folder} holds none; leave it out")
+    samples = _samples(folder, layout, split, video=video)
     candidates, origins = _load(files, device)
     board = Scoreboard(candidates, video=video)
-    for result in deblur_samples(candidates, read_samples(pairs), device, tiling):
+    for result in deblur_samples(candidates, samples, device, tiling):
         for score in board.add(result):
             click.echo(
                 f"{score.name}: {score.blurred_psnr:.2f} -> {score.psnr:.2f} dB ({score.gain:+.2f}), "
@@ -95,6 +98,17 @@ def evaluate_command(
         }
         write_scores(board, out, facts)
         (out / "scores.md").write_text(table, encoding="utf-8")
+
+
+def _samples(folder: Path, layout: str, split: str, *, video: bool) -> Iterator[Sample]:
+    if layout == AUTO and holds_pool(folder):
+        if video or split:
+            raise UsageError(f"{folder} is a pool of pairs, without sequences or splits; leave out --video and --split")
+        return pool_samples(Pool([folder]))
+    pairs = find_pairs(folder, layout, split=split)
+    if video and not any(pair.sequence and pair.sequence == later.sequence for pair, later in pairwise(pairs)):
+        raise UsageError(f"--video needs frames that follow each other, and {folder} holds none; leave it out")
+    return read_samples(pairs)
 
 
 def _check_device(device: str) -> None:

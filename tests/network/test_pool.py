@@ -37,6 +37,16 @@ def test_the_digest_covers_every_pixel_and_not_the_place(tmp_path: Path) -> None
     assert digest == hashlib.sha256(b"".join(parts)).hexdigest()
 
 
+def test_pairs_are_found_across_shards(tmp_path: Path) -> None:
+    folder = _pool(tmp_path / "a")
+    shards = [np.load(path) for path in sorted(folder.glob("*.npy"))]
+    pool = Pool([folder])
+    for index, expected in enumerate(np.concatenate(shards)):
+        assert np.array_equal(pool.pair(index), expected)
+    with pytest.raises(IndexError, match="no pair 6"):
+        pool.pair(6)
+
+
 def test_the_digest_is_computed_once_and_only_when_asked_for(tmp_path: Path) -> None:
     pool = Pool([_pool(tmp_path / "pool")])
     assert "digest" not in vars(pool)

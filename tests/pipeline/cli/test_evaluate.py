@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from network import registry, weights
 from network.errors import DataError, NetworkError
+from network.metrics import psnr
 from pipeline.cli.evaluate import evaluate_command
 from pipeline.errors import UsageError
 
@@ -126,3 +127,19 @@ def test_video_needs_sequences(tmp_path: Path) -> None:
         run(loose, "--weights", file, "--video")
     with pytest.raises(UsageError, match="--video needs frames that follow each other"):
         run(single, "--weights", file, "--video")
+
+
+def test_a_pool_is_scored_pair_by_pair(tmp_path: Path) -> None:
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    pairs = np.random.default_rng(0).integers(0, 256, (3, 2, 32, 32, 3), np.uint8)
+    np.save(pool / "pairs_0000000.npy", pairs)
+
+    result = run(pool)
+
+    assert result.exit_code == 0, result.output
+    for index in range(3):
+        expected = psnr(pairs[index, 0], pairs[index, 1])
+        assert f"{index:07d}: {expected:.2f} -> " in result.output
+    with pytest.raises(UsageError, match="without sequences"):
+        run(pool, "--video")
