@@ -30,6 +30,7 @@ COMMANDS = {
         "pipeline.cli.evaluate:evaluate_command", "Score weights on blurred and sharp pictures.", extra="train"
     ),
     "export": LazyCommand("pipeline.cli.export:export", "Write a network as ONNX.", extra="train"),
+    "engine": LazyCommand("pipeline.cli.engine:engine", "Build and manage TensorRT engines.", extra="trt"),
 }
 
 
