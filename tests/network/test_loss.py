@@ -11,7 +11,7 @@ from pytorch_msssim import ssim
 from skimage.metrics import structural_similarity
 from torch.nn import functional as F
 
-from network.loss import LOSSES, frequency_loss, gradient_loss, mixed_loss, multi_scale_loss
+from network.loss import LOSSES, deviation_loss, frequency_loss, gradient_loss, mixed_loss, multi_scale_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,15 @@ def test_frequency_loss_by_hand() -> None:
     assert frequency_loss(result, sharp).item() == pytest.approx(0.5 + 0.5 * math.sqrt(16) / (4 * 3 * 2))
 
 
+def test_deviation_loss_by_hand() -> None:
+    # One picture off by 0.3 everywhere, one by 0.4 in half its pixels.
+    result, sharp = torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4)
+    sharp[0] = 0.3
+    sharp[1, :, :2] = 0.4
+    expected = (0.3 + math.sqrt(0.4**2 / 2)) / 2
+    assert deviation_loss(result, sharp).item() == pytest.approx(expected, abs=1.1e-3)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_perfect_result_costs_nothing(name: str) -> None:
     image = torch.rand(2, 3, 16, 16)
@@ -83,7 +92,7 @@ def test_gradient_agrees_with_differences(name: str) -> None:
         ahead, behind = (TERMS[name](result + sign * step * direction, sharp) for sign in (1, -1))
         expected = ((ahead - behind) / (2 * step)).item()
         # An absolute value has a kink at zero, where a difference is no slope.
-        tolerance = 1e-5 if name in {"squares", "similarity"} else 2e-2
+        tolerance = 1e-5 if name in {"squares", "similarity", "deviation"} else 2e-2
         assert (value.grad * direction).sum().item() == pytest.approx(expected, rel=tolerance, abs=1e-6)
 
 
