@@ -78,6 +78,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finally:
         for process in processes:
             process.kill()
+            process.wait()
     assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)
     return out
 
@@ -157,6 +158,7 @@ def test_torchrun_trains_and_is_interrupted(pool: Pool, tmp_path: Path) -> None:
         errors = process.communicate(timeout=300)[1]
     finally:
         process.kill()
+        process.wait()
     assert process.returncode != 0
     done = step_of(run / CHECKPOINT)
     assert f"holds the state after step {done} of 100000" in " ".join(errors.split())

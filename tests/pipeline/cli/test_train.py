@@ -115,6 +115,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_goes_on(
         errors = process.communicate(timeout=60)[1].decode()
     finally:
         process.kill()
+        process.wait()
     assert process.returncode == 130
     done = step_of(run / CHECKPOINT)
     line = (
