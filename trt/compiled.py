@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor, nn
 
+from network.idc_rt import IDCRealTime
 from network.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
+from trt.half import feature_factor
 from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
@@ -63,7 +65,12 @@ class PlanarGraph(PlanarNetwork):
 
     def __init__(self, network: nn.Module, spec: PlaneSpec, settings: EngineSettings) -> None:
         dtype = torch.float16 if settings.precision is Precision.FP16 else torch.float32
-        folded = fold_for_inference(copy.deepcopy(network)).to(dtype)
+        folded = fold_for_inference(copy.deepcopy(network))
+        if dtype is torch.float16 and isinstance(folded, IDCRealTime):
+            with torch.no_grad():
+                for name, tensor in folded.named_parameters():
+                    tensor.mul_(feature_factor(name))
+        folded = folded.to(dtype)
         super().__init__(folded, spec, settings.strength, dtype)
         self.eval().requires_grad_(requires_grad=False)
 
@@ -113,6 +120,11 @@ class TorchCompiled:
     def layout(self) -> PlaneSpec:
         """What the planes are."""
         return self._spec
+
+    @property
+    def module(self) -> nn.Module:
+        """The graph itself, float32 planes to float32 planes."""
+        return self._module.planar
 
     def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Deblurs, see :meth:`Compiled.__call__`.
