@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from trt.compiled import Compiled
     from trt.library import Environment
 
-OWN_MODULES = ("network.planes", "network.colour", "network.planar", "network.layers", "trt.compiled", "trt.build")
+OWN_MODULES = (
+    "network.planes",
+    "network.colour",
+    "network.planar",
+    "network.layers",
+    "trt.compiled",
+    "trt.half",
+    "trt.build",
+)
 """Modules whose source decides what an engine computes, beside those of the network itself."""
 
 
