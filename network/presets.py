@@ -43,8 +43,8 @@ class Preset:
 
     network: str = "idc-rt"
     options: dict[str, Any] = field(default_factory=dict)
-    loss: str = "frequency"
-    optimiser: Literal["adam", "adamw", "muon"] = "adamw"
+    loss: str = "deviation"
+    optimiser: Literal["adam", "adamw", "muon"] = "muon"
     weight_decay: float = 1e-4
     rate: float = 5e-4
     final_rate: float = 1e-6
