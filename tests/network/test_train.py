@@ -169,7 +169,7 @@ def test_what_differs_from_the_last_start_is_told(tiny: Preset, pool: Pool, tmp_
     [
         ({"options": {"widths": [16, 8, 8], "depth": 1}}, "give another folder, or the same network and options"),
         ({"network": "idc", "options": {}}, "trains idc-rt"),
-        ({"optimiser": "muon"}, "it was trained by AdamW, not by Muon and AdamW"),
+        ({"optimiser": "adamw"}, "it was trained by Muon and AdamW, not by AdamW"),
     ],
 )
 def test_a_run_of_something_else_is_refused(
