@@ -1,0 +1,108 @@
+"""The compiled graph that PyTorch runs: what it takes, what it gives, and what it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from network import registry, weights
+from network.catalogue import weights_file
+from network.identity import Identity
+from network.planes import Layout, PlaneSpec
+from trt.compiled import PlanarGraph, TorchCompiled, check_planes, plane_dtype
+from trt.half import feature_factor
+from trt.settings import EngineSettings, Precision
+
+
+def codes(spec: PlaneSpec, batch: int) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(1)
+    return tuple(
+        (torch.randint(0, 1 << spec.depth, (batch, *shape), generator=generator) << spec.code_shift).to(
+            plane_dtype(spec)
+        )
+        for shape in spec.plane_shapes
+    )
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+@pytest.mark.parametrize("depth", [8, 10, 16])
+@pytest.mark.parametrize("layout", list(Layout))
+def test_a_network_that_changes_nothing_gives_every_code_back(layout: Layout, depth: int, precision: Precision) -> None:
+    spec = PlaneSpec(23, 17, layout, depth)
+    compiled = TorchCompiled(spec, 2, Identity(), EngineSettings(precision))
+    assert (compiled.shape, compiled.batch, compiled.layout) == ((17, 23), 2, spec)
+    planes = codes(spec, 2)
+    results = compiled(planes)
+    assert [result.dtype for result in results] == [plane_dtype(spec)] * len(planes)
+    assert all(torch.equal(result, plane) for result, plane in zip(results, planes, strict=True))
+
+
+def test_results_belong_to_the_caller() -> None:
+    spec = PlaneSpec(16, 16)
+    compiled = TorchCompiled(spec, 1, registry.create("idc-rt", widths=[8, 8, 8], depth=1))
+    first = compiled(codes(spec, 1))
+    kept = [plane.clone() for plane in first]
+    compiled(tuple(255 - plane for plane in codes(spec, 1)))
+    assert all(torch.equal(plane, before) for plane, before in zip(first, kept, strict=True))
+    first[0].zero_()
+
+
+@pytest.mark.parametrize("harm", ["batch", "type", "shape", "number"])
+def test_planes_of_another_kind_are_refused(harm: str) -> None:
+    spec = PlaneSpec(16, 16)
+    compiled, planes = TorchCompiled(spec, 2, Identity()), codes(spec, 2)
+    wrong = {
+        "batch": tuple(plane[:1] for plane in planes),
+        "type": tuple(plane.int() for plane in planes),
+        "shape": (planes[0][:, :-1], *planes[1:]),
+        "number": planes[:2],
+    }[harm]
+    with pytest.raises(ValueError, match="the engine takes"):
+        compiled(wrong)
+    check_planes(compiled, planes)
+
+
+def test_a_batch_of_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one frame"):
+        TorchCompiled(PlaneSpec(16, 16), 0, Identity())
+
+
+def test_the_network_is_left_as_it_is() -> None:
+    network = registry.create("idc-rt", widths=[8, 8, 8], depth=1)
+    before = weights.digest_of(network.state_dict())
+    PlanarGraph(network, PlaneSpec(16, 16), EngineSettings())
+    assert network.training
+    assert weights.digest_of(network.state_dict()) == before
+
+
+def test_room_for_fp16_does_not_change_the_function() -> None:
+    path = weights_file("idc-rt")
+    assert path is not None
+    network, _ = weights.load(path)
+    plain = PlanarGraph(network, PlaneSpec(40, 24), EngineSettings(Precision.FP32)).network
+    scaled = PlanarGraph(network, PlaneSpec(40, 24), EngineSettings(Precision.FP32)).network
+    with torch.no_grad():
+        for name, tensor in scaled.named_parameters():
+            tensor.mul_(feature_factor(name))
+        picture = torch.rand(1, 3, 24, 40)
+        features, smaller = plain.entry(plain_pixels(picture)), scaled.entry(plain_pixels(picture))  # type: ignore[operator]
+        torch.testing.assert_close(scaled(picture), plain(picture), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(smaller * 16, features, rtol=1e-5, atol=1e-5)
+
+
+def plain_pixels(picture: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.pixel_unshuffle(picture, 4)[..., :6, :10]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"strength": 1.5}, "strength"),
+        ({"strength": -0.1}, "strength"),
+        ({"optimization_level": 6}, "optimization level"),
+        ({"workspace_bytes": -1}, "workspace"),
+    ],
+)
+def test_settings_out_of_range_are_refused(values: dict[str, float], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        EngineSettings(**values)  # type: ignore[arg-type]
