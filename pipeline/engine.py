@@ -19,6 +19,7 @@ class EngineInfo:
         precision: The arithmetic of the network: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         network: The network's name, such as ``idc-rt``.
         digest: SHA-256 of the weights, hexadecimal; empty for a network without weights.
+        batch: Frames at a time with which it is fastest.
     """
 
     backend: str
@@ -26,6 +27,7 @@ class EngineInfo:
     precision: str
     network: str
     digest: str
+    batch: int = 1
 
 
 class Engine(Protocol):

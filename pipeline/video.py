@@ -31,14 +31,14 @@ class VideoJob:
         output: A file, or something to write to, such as a :class:`pipeline.pipes.PipeWriter`.
         source: How to read.
         sink: How to write.
-        batch: Frames that the engine gets at a time, at least 1.
+        batch: Frames that the engine gets at a time, at least 1; None for what the engine is fastest with.
     """
 
     input: Path | BinaryIO
     output: Path | BinaryIO
     source: SourceOptions = field(default_factory=SourceOptions)
     sink: SinkOptions = field(default_factory=SinkOptions)
-    batch: int = 1
+    batch: int | None = None
 
 
 def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | None = None) -> Report:
@@ -66,13 +66,14 @@ def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | N
         sink = VideoSink(job.output, source, job.sink)
         try:
             engine = load()
+            batch = engine.info.batch if job.batch is None else job.batch
             display.begin(source.name, source.frame_estimate, [*source.notes, *sink.notes])
             try:
                 result = run(
                     source,
                     engine,
                     sink,
-                    batch=job.batch,
+                    batch=batch,
                     on_progress=display.update,
                     on_stop=lambda: _cancel(job),
                 )
@@ -87,7 +88,7 @@ def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | N
             output=sink.name,
             spec=source.spec,
             engine=engine.info,
-            batch=job.batch,
+            batch=batch,
             result=result,
             damage=Damage(source.corrupt_packets, source.corrupt_frames, tuple(source.damage)),
             notes=(*source.notes, *sink.notes),

@@ -129,7 +129,7 @@ def video(
     def load() -> Engine:
         from pipeline.engines.select import load_engine  # input and output are checked before it is imported
 
-        return load_engine(engine, network, weights, strength, threads)
+        return load_engine(engine, network, weights, strength, threads, None if quiet else _tell)
 
     # An input pipe says by its content what it is; an output pipe can't.
     of_input = input_ == "-" and output != "-"
@@ -154,6 +154,11 @@ def video(
     if not quiet:
         click.echo(done.summary(), err=True)
     done.raise_if_damaged()
+
+
+def _tell(line: str) -> None:
+    """Shows a line while something takes long, and beside the progress."""
+    click.echo(f"note: {line}", err=True)
 
 
 def _check_report(path: Path | None, *, overwrite: bool) -> None:

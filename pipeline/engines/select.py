@@ -11,6 +11,8 @@ from network import catalogue
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.engine import Engine
 
 ENGINES = ("auto", "openvino", "tensorrt", "torch")
@@ -26,17 +28,21 @@ def load_engine(
     weights: Path | None = None,
     strength: float = 1.0,
     threads: int | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Engine:
     """Loads a network into an engine.
 
     Args:
-        engine: One of :data:`ENGINES`. ``auto`` is OpenVINO, except that a safetensors file goes to PyTorch.
+        engine: One of :data:`ENGINES`. ``auto`` is TensorRT where that and a CUDA device are there, unless the weights
+            are ONNX; else OpenVINO, except that a safetensors file goes to PyTorch.
         network: A name of :data:`network.catalogue.NAMES`. With ``weights``, the file says what network it is; any
             name but the default must then agree with it. None is the default.
         weights: An ONNX file that ``deblur export`` wrote or a safetensors file that ``deblur train`` wrote; None
             takes what comes with the package.
         strength: How much of what the network changes is applied, 0 to 1.
         threads: Threads to compute with on a processor; None leaves it to the engine.
+        tell: Takes a line about what the user should know or what takes long, now and while the engine is used; None
+            tells nobody.
 
     Raises:
         UsageError: If a name is unknown, a value out of range, a file or an installed package missing, or the network
@@ -44,6 +50,36 @@ def load_engine(
         EngineError: If the engine can't load the network.
         network.errors.WeightsError: If a safetensors file can't be read.
     """
+    _check_request(engine, network, strength, threads)
+    if weights is not None:
+        _check_file(weights)
+    loaded = _load(engine, network or catalogue.DEFAULT, weights, strength, threads, tell or (lambda _line: None))
+    if weights is not None and network not in {None, catalogue.DEFAULT, loaded.info.network}:
+        raise UsageError(f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave --network out")
+    return loaded
+
+
+def _load(
+    engine: str,
+    network: str,
+    weights: Path | None,
+    strength: float,
+    threads: int | None,
+    tell: Callable[[str], None],
+) -> Engine:
+    if engine == "tensorrt":
+        return _tensorrt(network, weights, strength, tell)
+    if engine == "auto":
+        is_safetensors = weights is not None and weights.suffix.lower() == SAFETENSORS
+        engine = "torch" if is_safetensors else "openvino"
+        if (weights is None or is_safetensors) and _can_run_tensorrt(tell, otherwise=engine):
+            return _tensorrt(network, weights, strength, tell)
+    if engine == "torch":
+        return _torch(network, weights, strength, threads)
+    return _openvino(network, weights, strength, threads)
+
+
+def _check_request(engine: str, network: str | None, strength: float, threads: int | None) -> None:
     if engine not in ENGINES:
         raise UsageError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
     if network is not None and network not in catalogue.NAMES:
@@ -52,19 +88,48 @@ def load_engine(
         raise UsageError(f"the strength must be from 0 to 1, not {strength}")
     if threads is not None and threads < 1:
         raise UsageError(f"the number of threads must be at least 1, not {threads}")
-    if engine == "tensorrt":
-        raise UsageError("this version has no TensorRT engine; choose --engine openvino or --engine torch")
-    if weights is not None:
-        _check_file(weights)
-    if engine == "auto":
-        engine = "torch" if weights is not None and weights.suffix.lower() == SAFETENSORS else "openvino"
-    if engine == "torch":
-        loaded = _torch(network or catalogue.DEFAULT, weights, strength, threads)
-    else:
-        loaded = _openvino(network or catalogue.DEFAULT, weights, strength, threads)
-    if weights is not None and network not in {None, catalogue.DEFAULT, loaded.info.network}:
-        raise UsageError(f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave --network out")
-    return loaded
+
+
+def _can_run_tensorrt(tell: Callable[[str], None], *, otherwise: str) -> bool:
+    """Whether TensorRT and a CUDA device are there; tells why not where TensorRT is installed."""
+    if find_spec("torch_tensorrt") is None or find_spec("torch") is None:
+        return False
+    from trt import library
+    from trt.errors import TensorRTError
+
+    try:
+        library.require_cuda()
+        library.torch_tensorrt()
+    except TensorRTError as error:
+        tell(f"TensorRT is installed, but the engine is {otherwise}: {error}")
+        return False
+    return True
+
+
+def _tensorrt(network: str, weights: Path | None, strength: float, tell: Callable[[str], None]) -> Engine:
+    if weights is not None and weights.suffix.lower() == ONNX:
+        raise UsageError(
+            f"the TensorRT engine reads safetensors files, and {weights} is ONNX; choose --engine openvino"
+        )
+    _require("the TensorRT engine", "torch", "safetensors", extra="trt")
+    from trt.compiler import TensorRTCompiler
+    from trt.errors import TensorRTError
+
+    path = weights or catalogue.weights_file(network)
+    if path is None and network != "identity":
+        raise _without_weights(network)
+    try:
+        compiler = TensorRTCompiler()
+    except TensorRTError as error:
+        raise UsageError(f"{error}; or choose --engine openvino or --engine torch") from error
+    from network.registry import create
+    from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
+    from trt.settings import EngineSettings
+
+    options = TensorRTOptions(settings=EngineSettings(strength=strength))
+    if path is None:
+        return TensorRTEngine(create(network), name=network, compiler=compiler, options=options, tell=tell)
+    return TensorRTEngine.from_weights(path, compiler, options, tell)
 
 
 def _openvino(network: str, weights: Path | None, strength: float, threads: int | None) -> Engine:
@@ -110,10 +175,10 @@ def _check_file(weights: Path) -> None:
         raise UsageError(f"weights are an {ONNX} or a {SAFETENSORS} file, which {weights} is not by its name")
 
 
-def _require(purpose: str, *modules: str) -> None:
+def _require(purpose: str, *modules: str, extra: str = "train") -> None:
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
-        raise UsageError(f'{purpose} needs {", ".join(missing)}: pip install "deblur-stream[train]"')
+        raise UsageError(f'{purpose} needs {", ".join(missing)}: pip install "deblur-stream[{extra}]"')
 
 
 def _without_weights(network: str) -> UsageError:

@@ -16,13 +16,19 @@ from network.export import export_network
 from network.identity import Identity
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
+from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
 from pipeline.errors import EngineError
+from trt.compiled import TorchCompiled
+from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.engine import Engine
+    from trt.compiled import Compiled
+    from trt.obtain import Request
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -47,7 +53,29 @@ def residual_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-BACKENDS = ["openvino", "torch"]
+BACKENDS = ["openvino", "torch", "streams", pytest.param("tensorrt", marks=pytest.mark.gpu)]
+"""``streams`` is the TensorRT engine with PyTorch in place of TensorRT, on the processor."""
+
+
+class PyTorchCompiler:
+    """Compiles for the TensorRT engine, with PyTorch."""
+
+    name = f"PyTorch {torch.__version__}"
+
+    def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:  # noqa: ARG002
+        return TorchCompiled(request.spec, request.batch, request.network, request.settings, device)
+
+
+def _on_streams(network: nn.Module, name: str, digest: str = "", strength: float = 1.0) -> Engine:
+    options = TensorRTOptions(devices=("cpu",), settings=EngineSettings(Precision.FP32, strength))
+    return TensorRTEngine(network, name=name, compiler=PyTorchCompiler(), digest=digest, options=options)
+
+
+def _in_tensorrt(network: nn.Module, name: str, digest: str = "", strength: float = 1.0) -> Engine:
+    from trt.compiler import TensorRTCompiler
+
+    options = TensorRTOptions(devices=("cuda:0",), settings=EngineSettings(Precision.FP32, strength, 0))
+    return TensorRTEngine(network, name=name, compiler=TensorRTCompiler(), digest=digest, options=options)
 
 
 class Engines:
@@ -60,6 +88,8 @@ class Engines:
     def identity(self) -> Engine:
         if self._backend == "torch":
             return TorchEngine(Identity(), name="identity", options=TorchOptions(device="cpu"))
+        if self._backend in {"streams", "tensorrt"}:
+            return (_on_streams if self._backend == "streams" else _in_tensorrt)(Identity(), "identity")
         path = catalogue.onnx_file("identity")
         assert path is not None
         return OpenVinoEngine(path)
@@ -68,6 +98,9 @@ class Engines:
         if self._backend == "torch":
             options = TorchOptions(device="cpu", strength=strength)
             return TorchEngine(Residual(), name="residual", digest=DIGEST, options=options)
+        if self._backend in {"streams", "tensorrt"}:
+            make = _on_streams if self._backend == "streams" else _in_tensorrt
+            return make(Residual(), "residual", DIGEST, strength)
         return OpenVinoEngine(self._residual_onnx, OpenVinoOptions(strength=strength))
 
 
@@ -259,7 +292,7 @@ def test_strength_scales_what_is_changed(engines: Engines) -> None:
 
 def test_info_says_what_the_engine_is(engines: Engines) -> None:
     info = engines.residual().info
-    assert info.backend.startswith(("OpenVINO 20", "PyTorch 2"))
+    assert info.backend.startswith(("OpenVINO 20", "PyTorch 2", "TensorRT"))
     assert info.device
     assert (info.precision, info.network, info.digest) == ("fp32", "residual", DIGEST)
     assert (engines.identity().info.network, engines.identity().info.digest) == ("identity", "")

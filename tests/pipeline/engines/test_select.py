@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,7 +75,6 @@ def test_a_network_that_was_never_trained_is_not_loaded(engine: str) -> None:
     ("request_", "message"),
     [
         ({"engine": "vulkan"}, "no engine 'vulkan'.*openvino"),
-        ({"engine": "tensorrt"}, "no TensorRT engine.*--engine openvino"),
         ({"network": "unet"}, "no network 'unet'.*idc-rt"),
         ({"network": "identity", "strength": 1.5}, "from 0 to 1"),
         ({"network": "identity", "strength": float("nan")}, "from 0 to 1"),
@@ -85,6 +85,28 @@ def test_a_network_that_was_never_trained_is_not_loaded(engine: str) -> None:
 def test_requests_that_make_no_sense_are_refused(request_: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_engine(**request_)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_tensorrt_without_a_gpu_is_refused_and_names_what_works() -> None:
+    with pytest.raises(
+        UsageError, match=r"there is no CUDA device.*choose --engine openvino or --engine torch"
+    ) as caught:
+        load_engine("tensorrt")
+    assert caught.value.exit_code == 2
+    with pytest.raises(UsageError, match="'idc' comes without weights"):
+        load_engine("tensorrt", "idc")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_auto_says_why_it_does_not_take_tensorrt_where_that_is_installed() -> None:
+    told: list[str] = []
+    assert isinstance(load_engine("auto", "identity", tell=told.append), OpenVinoEngine)
+    if find_spec("torch_tensorrt") is None:
+        assert told == []
+    else:
+        assert len(told) == 1
+        assert told[0].startswith("TensorRT is installed, but the engine is openvino: there is no CUDA device")
 
 
 def test_files_that_can_not_be_weights_are_refused(tmp_path: Path, trained: Path) -> None:
@@ -102,8 +124,9 @@ def test_files_that_can_not_be_weights_are_refused(tmp_path: Path, trained: Path
     broken.write_bytes(trained.read_bytes()[:-10])
     with pytest.raises(WeightsError):
         load_engine(weights=broken)
-    with pytest.raises(UsageError, match="choose --engine openvino"):
-        load_engine("torch", weights=rubbish)
+    for engine in ("torch", "tensorrt"):
+        with pytest.raises(UsageError, match="is ONNX; choose --engine openvino"):
+            load_engine(engine, weights=rubbish)
 
 
 def test_weights_of_another_network_than_the_one_named_are_refused(trained: Path) -> None:

@@ -1,0 +1,268 @@
+"""The engine that runs networks with TensorRT on NVIDIA GPUs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from network import weights
+from network.planes import PlaneBatch
+from pipeline.engine import EngineInfo
+from pipeline.errors import EngineError
+from trt.compiled import TorchCompiled, plane_dtype
+from trt.engine import Execution, Lane
+from trt.errors import TensorRTError
+from trt.memory import Plan, estimate_bytes, free_memory, plans, start_with
+from trt.obtain import Request
+from trt.settings import EngineSettings, Precision
+from trt.tiling import TiledCompiled, tile_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from network.planes import PlaneSpec
+    from trt.compiled import Compiled
+    from trt.compiler import Compiler
+
+CHUNKS = 4
+"""Parts of a batch for each device: while one is computed, the next goes up and the one before comes down."""
+
+KEPT = 2
+"""Kinds of frames for which engines are kept on the device at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRTOptions:
+    """How TensorRT runs a network.
+
+    Attributes:
+        devices: PyTorch's names of the devices, such as ``cuda:0``, each of which gets an engine; empty for all.
+        frames: Frames at a time with which the engine is fastest.
+        settings: How engines are built.
+    """
+
+    devices: tuple[str, ...] = ()
+    frames: int = 8
+    settings: EngineSettings = field(default_factory=EngineSettings)
+
+
+class TensorRTEngine:
+    """Deblurs with a network that a compiler, TensorRT, made for the frames' kind and size.
+
+    Compiling happens in :meth:`buffers`, before the first frame. Where the compiler fails, or what it made computes
+    something else than PyTorch, PyTorch runs the network instead. Where memory does not suffice, fewer frames are
+    computed at a time, and then parts of frames. All of that is told.
+
+    Args:
+        network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32, on the CPU.
+        name: Its name, for :attr:`info`.
+        compiler: What compiles it.
+        digest: Of its weights, for :attr:`info`; empty if it has none.
+        options: How to run it.
+        tell: Takes a line about each thing that the user should know or that takes long; None tells nobody.
+
+    Raises:
+        EngineError: If there is no device.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        *,
+        name: str,
+        compiler: Compiler,
+        digest: str = "",
+        options: TensorRTOptions | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        self._options = options or TensorRTOptions()
+        self._network = network
+        self._name, self._digest = name, digest
+        self._compiler: Compiler | None = compiler  # None once it has failed
+        self._tell = tell or (lambda _line: None)
+        names = self._options.devices or tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+        self._devices = [torch.device(name) for name in names]
+        if not self._devices:
+            raise EngineError("there is no CUDA device; choose --engine openvino or --engine torch")
+        self._ready: OrderedDict[tuple[PlaneSpec, int], _Ready] = OrderedDict()
+
+    @classmethod
+    def from_weights(
+        cls,
+        path: Path,
+        compiler: Compiler,
+        options: TensorRTOptions | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> TensorRTEngine:
+        """An engine for the network of a safetensors file; see the class.
+
+        Raises:
+            network.errors.WeightsError: If the file can't be read.
+            EngineError: If there is no device.
+        """
+        network, header = weights.load(path)
+        return cls(network, name=header.network, compiler=compiler, digest=header.digest, options=options, tell=tell)
+
+    @property
+    def info(self) -> EngineInfo:
+        """What this engine is, by now."""
+        is_compiled = self._compiler is not None
+        names = [torch.cuda.get_device_name(d) if d.type == "cuda" else str(d) for d in self._devices]
+        return EngineInfo(
+            backend=self._compiler.name if self._compiler else f"PyTorch {torch.__version__}",
+            device=", ".join(names),
+            precision=self._options.settings.precision.value if is_compiled else Precision.FP32.value,
+            network=self._name,
+            digest=self._digest,
+            batch=self._options.frames,
+        )
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        """Allocates a batch in memory that devices copy from and to by themselves, and gets the engine for it ready.
+
+        Args:
+            spec: What the frames are.
+            batch: Frames in the batch, at least 1.
+
+        Raises:
+            EngineError: If the memory does not suffice, however few frames or parts of them are computed at a time.
+        """
+        if batch < 1:
+            raise EngineError(f"a batch has at least one frame, not {batch}")
+        is_pinned = any(device.type != "cpu" for device in self._devices)
+        try:
+            planes = tuple(
+                torch.empty((batch, *shape), dtype=plane_dtype(spec), pin_memory=is_pinned).numpy()
+                for shape in spec.plane_shapes
+            )
+        except (MemoryError, RuntimeError) as error:
+            raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
+        self._for(spec, batch)
+        return PlaneBatch(spec, planes)
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        """Deblurs ``batch`` into ``out``.
+
+        Args:
+            batch: The blurred frames; left as they are.
+            out: Overwritten; of the same spec and size as ``batch``, and other memory.
+
+        Raises:
+            EngineError: If the two don't match, or the device fails.
+        """
+        if batch.spec != out.spec or batch.size != out.size:
+            raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
+        planes = tuple(torch.from_numpy(plane) for plane in batch.planes)
+        targets = tuple(torch.from_numpy(plane) for plane in out.planes)
+        while True:
+            ready = self._for(batch.spec, batch.size)
+            try:
+                return ready.execution.run(planes, targets)
+            except torch.OutOfMemoryError as error:
+                self._make_room(batch.spec, batch.size, ready, error)
+            except RuntimeError as error:
+                raise EngineError(f"the device failed on a frame: {_reason(error)}") from error
+
+    def reset(self) -> None:
+        """Nothing to forget: every frame stands for itself."""
+
+    def _for(self, spec: PlaneSpec, batch: int) -> _Ready:
+        """What runs such batches; made where it is not there."""
+        key = spec, batch
+        if key in self._ready:
+            self._ready.move_to_end(key)
+            return self._ready[key]
+        while len(self._ready) >= KEPT:
+            self._ready.popitem(last=False)[1].execution.close()
+        frames = max(1, batch // (CHUNKS * len(self._devices)))
+        steps = start_with(
+            plans(spec, frames, self._network), lambda plan: self._needed(spec, plan), self._free(), self._tell
+        )
+        self._ready[key] = self._next(spec, steps, None)
+        return self._ready[key]
+
+    def _make_room(self, spec: PlaneSpec, batch: int, ready: _Ready, error: torch.OutOfMemoryError) -> None:
+        """After a run that had too little memory: other kinds of frames go first, then a smaller plan is made."""
+        key = spec, batch
+        others = [self._ready.pop(other) for other in list(self._ready) if other != key]
+        for other in others:
+            other.execution.close()
+        if not others:
+            del self._ready[key]
+            ready.execution.close()
+            self._ready[key] = self._next(spec, ready.rest, ready.plan, error)
+        _empty_cache(self._devices)
+
+    def _next(
+        self, spec: PlaneSpec, rest: Iterator[Plan], last: Plan | None, error: torch.OutOfMemoryError | None = None
+    ) -> _Ready:
+        """The first of some plans for which memory suffices."""
+        for plan in rest:
+            if last is not None:
+                self._tell(f"the device's memory does not suffice for {last}; now {plan}")
+            try:
+                return _Ready(plan, rest, Execution([self._lane(spec, plan, device) for device in self._devices]))
+            except torch.OutOfMemoryError as short:
+                last, error = plan, short
+            _empty_cache(self._devices)
+        raise EngineError(
+            f"the GPU's memory does not suffice for frames of {spec.width}x{spec.height}; close other programs that "
+            "use it, or choose --engine openvino"
+        ) from error
+
+    def _lane(self, spec: PlaneSpec, plan: Plan, device: torch.device) -> Lane:
+        if plan.cut is None:
+            return Lane(self._compiled(spec, plan.batch, device), device)
+        tile = self._compiled(tile_spec(spec, plan.cut), plan.batch, device)
+        return Lane(TiledCompiled(tile, spec, plan.cut), device)
+
+    def _compiled(self, spec: PlaneSpec, batch: int, device: torch.device) -> Compiled:
+        settings = self._options.settings
+        if self._compiler is not None:
+            request = Request(self._network, self._name, spec, batch, settings)
+            try:
+                return self._compiler(request, device, self._tell)
+            except TensorRTError as error:
+                self._tell(f"{self._compiler.name} is not used: {error}; PyTorch runs the network in FP32 instead")
+                self._compiler = None
+        exact = EngineSettings(Precision.FP32, settings.strength)
+        return TorchCompiled(spec, batch, self._network, exact, device)
+
+    def _needed(self, spec: PlaneSpec, plan: Plan) -> int:
+        shown = spec if plan.cut is None else tile_spec(spec, plan.cut)
+        return estimate_bytes(self._network, shown, plan.batch, self._options.settings)
+
+    def _free(self) -> int | None:
+        """Of the device with the least; None where nobody knows."""
+        known = [free for device in self._devices if (free := free_memory(device)) is not None]
+        return min(known, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What runs frames of one kind.
+
+    Attributes:
+        plan: How.
+        rest: What is tried if that needs too much memory.
+        execution: That.
+    """
+
+    plan: Plan
+    rest: Iterator[Plan]
+    execution: Execution
+
+
+def _empty_cache(devices: list[torch.device]) -> None:
+    """Gives memory that PyTorch holds in reserve to TensorRT, which has an allocator of its own."""
+    if any(device.type != "cpu" for device in devices):
+        torch.accelerator.empty_cache()
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

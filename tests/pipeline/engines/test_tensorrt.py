@@ -1,0 +1,291 @@
+"""The TensorRT engine around compilers that PyTorch stands behind: fallback, memory, and what is told."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from network import registry
+from network.planes import Layout, PlaneBatch, PlaneSpec
+from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
+from pipeline.engines.torch import TorchEngine, TorchOptions
+from pipeline.errors import EngineError
+from trt import parity
+from trt.cache import EngineCache
+from trt.compiled import TorchCompiled
+from trt.errors import BuildError
+from trt.library import Environment
+from trt.obtain import obtain
+from trt.settings import EngineSettings, Precision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from trt.compiled import Compiled
+    from trt.obtain import Request
+
+FP32 = EngineSettings(Precision.FP32)
+SPEC = PlaneSpec(96, 64)
+
+
+def network(seed: int = 0) -> nn.Module:
+    """A small ``idc-rt`` that changes its input visibly."""
+    torch.manual_seed(seed)
+    made = registry.create("idc-rt", widths=[8, 8, 8], depth=1)
+    with torch.no_grad():
+        for tensor in made.parameters():
+            tensor.copy_(torch.randn_like(tensor) / max(1, tensor[0].numel()) ** 0.5)
+    return made.eval()
+
+
+class Limited:
+    """A compiled network on a device that holds so many pixels of features at a time."""
+
+    def __init__(self, inner: TorchCompiled, compiler: TorchCompiler) -> None:
+        self.shape, self.batch, self.layout = inner.shape, inner.batch, inner.layout
+        self._inner, self._compiler = inner, compiler
+
+    def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        self._compiler.check(self.batch * self.shape[0] * self.shape[1])
+        return self._inner(planes)
+
+
+@dataclass
+class TorchCompiler:
+    """A compiler whose results PyTorch runs.
+
+    Attributes:
+        instead: A network that it compiles in place of the right one, if any.
+        error: What it raises, if anything.
+        pixels: The device's memory, in pixels of a batch; builds and runs beyond it fail as on a GPU.
+        build_needs: How much of that memory a build takes, against a run.
+        requests: What it was asked for.
+    """
+
+    name: str = "TensorRT 11.1"
+    instead: nn.Module | None = None
+    error: Exception | None = None
+    pixels: int = 1 << 40
+    build_needs: float = 0.0
+    requests: list[Request] = field(default_factory=list)
+
+    def check(self, pixels: float) -> None:
+        if pixels > self.pixels:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:  # noqa: ARG002
+        self.requests.append(request)
+        if self.error is not None:
+            raise self.error
+        self.check(self.build_needs * request.batch * request.spec.width * request.spec.height)
+        inner = TorchCompiled(request.spec, request.batch, self.instead or request.network, request.settings, device)
+        parity.verify(inner, request.network, request.settings, device)
+        return Limited(inner, self)
+
+
+def engine(compiler: TorchCompiler, told: list[str] | None = None, devices: int = 1) -> TensorRTEngine:
+    options = TensorRTOptions(devices=("cpu",) * devices, settings=FP32)
+    lines = [] if told is None else told
+    return TensorRTEngine(
+        network(), name="idc-rt", compiler=compiler, digest="ab" * 32, options=options, tell=lines.append
+    )
+
+
+def deblurred(by: TensorRTEngine | TorchEngine, spec: PlaneSpec, batch: int) -> tuple[PlaneBatch, PlaneBatch]:
+    frames, out = by.buffers(spec, batch), by.buffers(spec, batch)
+    random = np.random.default_rng(4)
+    for plane in frames.planes:
+        plane[...] = random.integers(0, 1 << spec.depth, plane.shape) << spec.code_shift
+    by.run(frames, out)
+    return frames, out
+
+
+def assert_right(by: TensorRTEngine, spec: PlaneSpec = SPEC, batch: int = 8) -> None:
+    frames, out = deblurred(by, spec, batch)
+    reference = TorchEngine(network(), name="idc-rt", options=TorchOptions(device="cpu"))
+    _same, expected = deblurred(reference, spec, batch)
+    for one, other, before in zip(out.planes, expected.planes, frames.planes, strict=True):
+        assert np.abs(one.astype(int) - other.astype(int)).max() <= 1 << spec.code_shift
+        assert (one != before).any()
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8, 11])
+@pytest.mark.parametrize("devices", [1, 2])
+def test_any_number_of_frames_on_any_number_of_devices(batch: int, devices: int) -> None:
+    compiler = TorchCompiler()
+    assert_right(engine(compiler, devices=devices), batch=batch)
+    assert {request.batch for request in compiler.requests} == {max(1, batch // (4 * devices))}
+    assert len(compiler.requests) == devices
+
+
+@pytest.mark.parametrize("layout", list(Layout))
+def test_every_layout(layout: Layout) -> None:
+    assert_right(engine(TorchCompiler()), PlaneSpec(75, 51, layout, 10), 2)
+
+
+def test_info_says_tensorrt_and_how_many_frames() -> None:
+    info = engine(TorchCompiler()).info
+    assert (info.backend, info.precision, info.network, info.batch) == ("TensorRT 11.1", "fp32", "idc-rt", 8)
+    assert info.digest == "ab" * 32
+
+
+def test_a_compiler_compiles_once_for_a_kind_of_frames_and_before_the_first() -> None:
+    compiler = TorchCompiler()
+    made = engine(compiler)
+    made.buffers(SPEC, 8)
+    assert len(compiler.requests) == 1
+    for _ in range(3):
+        assert_right(made)
+    assert len(compiler.requests) == 1
+
+
+def test_kinds_of_frames_that_were_not_used_for_long_make_room() -> None:
+    compiler = TorchCompiler()
+    made = engine(compiler)
+    threads = threading.active_count()
+    for width in (32, 48, 64, 80):
+        assert_right(made, PlaneSpec(width, 32), 1)
+    assert threading.active_count() - threads <= 2 * 3
+    assert_right(made, PlaneSpec(80, 32), 1)
+    assert len(compiler.requests) == 4
+    assert_right(made, PlaneSpec(32, 32), 1)
+    assert len(compiler.requests) == 5
+
+
+@pytest.mark.parametrize(
+    ("compiler", "reason"),
+    [
+        (TorchCompiler(instead=network(seed=9)), r"dB from PyTorch's FP32"),
+        (TorchCompiler(error=BuildError("TensorRT can't build it")), "TensorRT can't build it"),
+    ],
+    ids=["parity", "build"],
+)
+def test_an_engine_that_is_wrong_or_not_there_is_replaced_by_pytorch_with_one_line(
+    compiler: TorchCompiler, reason: str
+) -> None:
+    told: list[str] = []
+    made = engine(compiler, told)
+    assert_right(made)
+    assert_right(made, PlaneSpec(48, 32))
+    assert len(told) == 1
+    assert told[0].startswith("TensorRT 11.1 is not used: ")
+    assert told[0].endswith("; PyTorch runs the network in FP32 instead")
+    assert reason.split()[0] in told[0]
+    assert len(compiler.requests) == 1
+    assert made.info.backend.startswith("PyTorch ")
+    assert made.info.precision == "fp32"
+
+
+LARGE = PlaneSpec(640, 64)
+
+
+@pytest.mark.parametrize("build_needs", [0.0, 1.0], ids=["run", "build"])
+@pytest.mark.timeout(120)
+def test_short_memory_halves_the_batch_and_then_cuts_the_frame(build_needs: float) -> None:
+    told: list[str] = []
+    compiler = TorchCompiler(pixels=500 * 64, build_needs=build_needs)
+    assert_right(engine(compiler, told), LARGE, 16)
+    assert told[:2] == [
+        "the device's memory does not suffice for 4 frames at a time; now 2 frames at a time",
+        "the device's memory does not suffice for 2 frames at a time; now 1 frame at a time",
+    ]
+    assert told[-1].endswith("x64")
+    assert "for 1 frame at a time; now 1 frame at a time in 2 tiles of" in told[2]
+    sizes = [request.batch * request.spec.width for request in compiler.requests]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] <= 500
+
+
+@pytest.mark.timeout(120)
+def test_memory_that_runs_short_in_the_middle_costs_no_frame() -> None:
+    told: list[str] = []
+    compiler = TorchCompiler()
+    made = engine(compiler, told)
+    assert_right(made, LARGE, 8)
+    assert not told
+    compiler.pixels = 640 * 64  # another program takes memory
+    assert_right(made, LARGE, 8)
+    assert told == ["the device's memory does not suffice for 2 frames at a time; now 1 frame at a time"]
+
+
+def test_other_kinds_of_frames_are_let_go_before_the_batch_shrinks() -> None:
+    told: list[str] = []
+    made = engine(compiler := TorchCompiler(), told)
+    made.buffers(SPEC, 8)
+    frames, out = made.buffers(LARGE, 8), made.buffers(LARGE, 8)
+    compiler.pixels = 1
+    made.buffers(SPEC, 8)
+    with pytest.raises(EngineError, match="memory does not suffice"):
+        made.run(frames, out)
+    assert told[0].startswith("the device's memory does not suffice for 2 frames")
+
+
+@pytest.mark.timeout(120)
+def test_a_device_without_any_memory_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(EngineError, match=r"does not suffice for frames of 640x64; close other programs.*openvino"):
+        engine(TorchCompiler(pixels=1, build_needs=1.0)).buffers(LARGE, 8)
+
+
+def test_a_device_that_fails_is_an_error_in_one_line() -> None:
+    class Failing(nn.Module):
+        broken = False
+
+        def forward(self, image: Tensor) -> Tensor:
+            if Failing.broken:
+                raise RuntimeError("CUDA error: an illegal memory access\nmore")
+            return image
+
+    class Compiler(TorchCompiler):
+        def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:  # noqa: ARG002
+            return TorchCompiled(request.spec, request.batch, Failing(), request.settings, device)
+
+    made = engine(Compiler())
+    frames, out = made.buffers(SPEC, 4), made.buffers(SPEC, 4)
+    made.run(frames, out)
+    Failing.broken = True
+    with pytest.raises(EngineError, match=r"the device failed on a frame: CUDA error: an illegal memory access$"):
+        made.run(frames, out)
+
+
+class PyTorchToolchain:
+    """Builds nothing; what it loads, PyTorch runs."""
+
+    built = 0
+
+    def environment(self) -> Environment:
+        return Environment("GPU", "8.9", "580.1", "13.0", "tensorrt 11.1", "2.14.0", "2.14.1")
+
+    def serialize(self, request: Request) -> bytes:  # noqa: ARG002
+        self.built += 1
+        return b"engine"
+
+    def load(self, engine: bytes, request: Request) -> Compiled:
+        assert engine == b"engine"
+        return TorchCompiled(request.spec, request.batch, request.network, request.settings)
+
+
+def test_the_second_run_starts_from_the_cache(tmp_path: Path) -> None:
+    chain = PyTorchToolchain()
+
+    @dataclass
+    class Compiler:
+        name: str = "TensorRT 11.1"
+
+        def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:
+            cache = EngineCache(tmp_path / "engines")
+            return obtain(request, chain, cache, lambda m: parity.verify(m, request.network, FP32, device), tell)
+
+    for lines in (4, 0):
+        told: list[str] = []
+        options = TensorRTOptions(devices=("cpu",), settings=FP32)
+        made = TensorRTEngine(network(), name="idc-rt", compiler=Compiler(), options=options, tell=told.append)
+        assert_right(made)
+        assert chain.built == 1
+        assert len(told) == lines, told
