@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ONNX = ".onnx"
 SAFETENSORS = ".safetensors"
+FRAMES = 2
+"""Frames of a call in :class:`pipeline.engines.tensorrt.TensorRTEngine` on one GPU: a batch over its chunks. That
+module can't be asked without importing PyTorch; a test holds the two together."""
 
 
 class _Size(click.ParamType[Any]):
@@ -67,7 +70,13 @@ def engine() -> None:
     "--matrix", type=click.Choice([each.value for each in Matrix]), help="As for untagged video if not given."
 )
 @click.option("--full-range", is_flag=True, help="Codes from 0 to the highest, not the limited range of video.")
-@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Frames at a time.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=FRAMES,
+    show_default=True,
+    help="Frames at a time; the default is what `deblur video` takes on one GPU.",
+)
 @click.option(
     "--precision",
     type=click.Choice([each.value for each in Precision]),

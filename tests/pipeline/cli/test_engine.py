@@ -19,7 +19,7 @@ from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
 pytest.importorskip("filelock", reason="the extra trt is not installed")
 pytest.importorskip("platformdirs", reason="the extra trt is not installed")
 
-from pipeline.cli.engine import engine, plane_spec
+from pipeline.cli.engine import FRAMES, engine, plane_spec
 from trt.cache import FOLDER_VARIABLE, EngineCache
 from trt.key import EngineKey
 
@@ -149,6 +149,11 @@ def test_a_portable_engine_is_built_and_verified(tmp_path: Path) -> None:
     content[len(content) // 2] ^= 1
     out.write_bytes(content)
     assert "idc-rt.engine" in refused(EngineError, "verify", str(out))
+
+
+def test_the_default_batch_is_that_of_the_engine() -> None:
+    module = pytest.importorskip("pipeline.engines.tensorrt", reason="PyTorch is not installed")
+    assert module.TensorRTOptions().frames // module.CHUNKS == FRAMES
 
 
 def test_planes_are_those_of_untagged_video() -> None:
