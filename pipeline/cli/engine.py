@@ -164,7 +164,7 @@ def verify(*, portable: Path | None) -> None:
 
             header, _ = read_portable(portable)
             click.echo(
-                f"intact: {header.network} {header.layout} {header.depth} bits {header.precision}, {header.tensorrt}"
+                f"intact: {header.network} {header.layout} {header.depth} bits {header.precision}, TensorRT-RTX {header.tensorrt}"
             )
             return
         damaged = _verify_all(_cache())
