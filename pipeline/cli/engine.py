@@ -164,7 +164,8 @@ def verify(*, portable: Path | None) -> None:
 
             header, _ = read_portable(portable)
             click.echo(
-                f"intact: {header.network} {header.layout} {header.depth} bits {header.precision}, TensorRT-RTX {header.tensorrt}"
+                f"intact: {header.network} {header.layout} {header.depth} bits {header.precision}, "
+                f"TensorRT-RTX {header.tensorrt}"
             )
             return
         damaged = _verify_all(_cache())
