@@ -52,6 +52,13 @@ _DEFAULTS: dict[str, dict[str, str]] = {
     "ffv1": {"level": "3", "slicecrc": "1"},
 }
 
+# Constant quality within a variable rate that nothing limits; p5 is the last preset that keeps up with networks.
+_NVENC = {"preset": "p5", "tune": "hq", "rc": "vbr", "cq": "19", "b": "0"}
+_DEFAULTS |= {f"{codec}_nvenc": dict(_NVENC) for codec in ("h264", "hevc", "av1")}
+
+_GPU_SUFFIX = "_nvenc"
+"""Of encoders that need an NVIDIA GPU; before it stands the codec."""
+
 _FIXED_QUANTISER = {"mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "h263", "h263p", "flv", "msmpeg4", "wmv1", "wmv2"}
 """Encoders without rate factor, at quantiser 2 by default (the finest that they hold without surprises)."""
 
@@ -128,7 +135,8 @@ def plan_encoder(
         source: Whose frames are encoded.
         container: Of the output; nothing is added to it.
         codec: A codec (``hevc``) or an encoder (``libx265``) by FFmpeg's name; None for the input's codec where it
-            can be encoded and the container takes it, else H.264, else the container's own default.
+            can be encoded and the container takes it, else H.264, else the container's own default. An encoder of
+            NVIDIA's GPUs (``hevc_nvenc``) that can't be had here is replaced by that of the processor.
         crf: Constant rate factor: the lower the better the picture; None for the encoder's default here.
         preset: The encoder's trade of speed against size; None for the default here.
         bitrate: Bits a second instead of a rate factor.
@@ -138,6 +146,27 @@ def plan_encoder(
     """
     if bitrate is not None and crf is not None:
         raise UsageError("choose either --crf (constant quality) or --bitrate (constant size), not both")
+    chosen = _choose(source, container, codec, crf, preset, bitrate)
+    if isinstance(chosen, EncoderPlan):
+        return chosen
+    if codec and codec.lower().endswith(_GPU_SUFFIX):
+        software = codec.lower().removesuffix(_GPU_SUFFIX)
+        plan = plan_encoder(source, container, software, crf, preset, bitrate)
+        note = f"{codec.lower()} can't be had here (no NVIDIA GPU, or it has no such encoder); {plan.encoder} encodes"
+        return replace(plan, notes=(note, *plan.notes))
+    hint = "choose another --codec, or another extension for the output" if codec else "choose a --codec"
+    raise UsageError(f"{chosen or 'no encoder fits'}; {hint}")
+
+
+def _choose(
+    source: VideoSource,
+    container: OutputContainer,
+    codec: str | None,
+    crf: float | None,
+    preset: str | None,
+    bitrate: int | None,
+) -> EncoderPlan | str:
+    """The plan, or why there is none."""
     problem = ""
     second_choice: EncoderPlan | None = None
     for name in _candidates(source, container, codec):
@@ -161,10 +190,7 @@ def plan_encoder(
             second_choice = second_choice or plan
             continue
         return plan
-    if second_choice:
-        return second_choice
-    hint = "choose another --codec, or another extension for the output" if codec else "choose a --codec"
-    raise UsageError(f"{problem or 'no encoder fits'}; {hint}")
+    return second_choice or problem
 
 
 def _candidates(source: VideoSource, container: OutputContainer, codec: str | None) -> Iterable[str]:
@@ -294,11 +320,12 @@ def _options(
             raise UsageError(f"{encoder.name} has no presets; leave out --preset")
         options["preset"] = preset
     if crf is not None:
-        if "crf" not in known:
+        name = next((name for name in ("crf", "cq") if name in known), None)
+        if name is None:
             raise UsageError(f"{encoder.name} has no rate factor; leave out --crf, or use --bitrate")
-        options["crf"] = f"{crf:g}"
+        options[name] = f"{crf:g}"
     if bitrate is not None:
-        for name in ("crf", "flags", "global_quality"):
+        for name in ("crf", "cq", "flags", "global_quality"):
             options.pop(name, None)
         options["b"] = str(bitrate)
         if encoder.lossless and not encoder.lossy:

@@ -15,6 +15,7 @@ from av.stream import Discard, Disposition
 
 from pipeline.decoder import FrameDecoder
 from pipeline.errors import InputError
+from pipeline.hardware import Acceleration, accelerator, fallback_note
 from pipeline.hdr import display_matrix
 from pipeline.window import TimeWindow, exact
 
@@ -41,12 +42,14 @@ class SourceOptions:
         start: Seconds from the beginning of the input to begin at; None for the beginning.
         duration: Seconds of it to read; None for all.
         deinterlace: Turn interlaced frames into progressive ones, one for each; else interlaced input is refused.
+        acceleration: What decodes.
     """
 
     format: str | None = None
     start: float | None = None
     duration: float | None = None
     deinterlace: bool = False
+    acceleration: Acceleration = Acceleration.NONE
 
 
 class VideoSource:
@@ -88,6 +91,7 @@ class VideoSource:
         self.path = path if isinstance(path, Path) else None
         self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
         self._seekable = path.is_file() if isinstance(path, Path) else path.seekable()
+        self._accelerator, self._acceleration_note = accelerator(self._options.acceleration)
         self.container = self._open(path)
         try:
             self._prepare()
@@ -193,6 +197,7 @@ class VideoSource:
                 "r",
                 format=self._options.format,
                 metadata_errors="replace",
+                hwaccel=self._accelerator,
             )
         except (FileNotFoundError, PermissionError) as error:
             reason = "does not exist" if isinstance(error, FileNotFoundError) else "may not be read"
@@ -213,7 +218,7 @@ class VideoSource:
             stream.discard = Discard.default  # else the demuxer leaves out some tracks of cameras' own data
         self.time_base = self.stream.time_base or Fraction(1, 90000)
         self.average_rate = self.stream.average_rate or self.stream.guessed_rate or None
-        self._notes: list[str] = []
+        self._notes: list[str] = [self._acceleration_note] if self._acceleration_note else []
         self._damage: list[str] = []
         self._backlog: deque[av.VideoFrame | av.Packet[Stream]] = deque()
         self.cover_packets: dict[int, av.Packet[Stream]] = {}
@@ -286,6 +291,8 @@ class VideoSource:
         assert first is not None  # noqa: S101 - for the type checker: _prime raises otherwise
         assert spec is not None  # noqa: S101
         self.first_frame: av.VideoFrame = first
+        if note := fallback_note(self.stream.codec_context, first):
+            self._notes.append(note)
         self.spec: PlaneSpec = spec
         self.interlaced = self._decoder.interlaced
         self.earliest = min(time for event in self._backlog if (time := _time_of(event)) is not None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.errors import UsageError
+from pipeline.hardware import Acceleration
 from pipeline.pipes import standard_input, standard_output
 from pipeline.progress import display_for
 from pipeline.sink import SinkOptions
@@ -86,7 +87,16 @@ class _Bitrate(click.ParamType[Any]):
     show_default=True,
     help="How much of the correction is applied.",
 )
-@click.option("--codec", help="Video codec of OUT; that of IN where it can be encoded, else h264.")
+@click.option(
+    "--hwaccel",
+    type=click.Choice(["auto", "none", "cuda"]),
+    default="none",
+    show_default=True,
+    help="Decode on the GPU; auto where there is one.",
+)
+@click.option(
+    "--codec", help="Video codec of OUT, or an encoder such as hevc_nvenc; that of IN where possible, else h264."
+)
 @click.option("--crf", type=float, help="Quality at which the codec aims; lower is better and larger.")
 @click.option("--preset", help="The encoder's trade of speed for size.")
 @click.option("--bitrate", type=_Bitrate(), help="Bits a second, such as 8M, in place of --crf.")
@@ -106,6 +116,7 @@ def video(
     network: str,
     weights: Path | None,
     strength: float,
+    hwaccel: str,
     codec: str | None,
     crf: float | None,
     preset: str | None,
@@ -137,7 +148,11 @@ def video(
         input=standard_input() if input_ == "-" else Path(input_),
         output=standard_output() if output == "-" else Path(output),
         source=SourceOptions(
-            format=format_ if of_input else None, start=start, duration=duration, deinterlace=deinterlace
+            format=format_ if of_input else None,
+            start=start,
+            duration=duration,
+            deinterlace=deinterlace,
+            acceleration=Acceleration(hwaccel),
         ),
         sink=SinkOptions(
             format=None if of_input else format_,

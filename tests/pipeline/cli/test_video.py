@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
+from pipeline.hardware import cuda_problem
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -164,3 +166,13 @@ class TestInterruption:
         assert error.decode().splitlines()[-1].startswith("deblur: interrupted")
         assert [path.name for path in folder.iterdir()] == ["out.mkv"]
         assert (folder / "out.mkv").read_bytes() == b"the result of yesterday"
+
+
+@pytest.mark.skipif(not cuda_problem(), reason="there is an NVIDIA GPU")
+def test_a_gpu_that_is_not_there_costs_two_lines_and_no_frame(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    ended = deblur.run("video", clip, output, *FAST, "--hwaccel", "cuda", "--codec", "h264_nvenc")
+    assert ended.code == 0, ended.err
+    assert ended.err.count("note: no decoding on the GPU: ") == 1
+    assert ended.err.count("note: h264_nvenc can't be had here") == 1
+    assert len(decoded(str(output))) == 12

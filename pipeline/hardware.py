@@ -1,0 +1,78 @@
+"""Decoding by the GPU: whether it can be had, and what is said where it can't."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+from av.codec.hwaccel import HWAccel, hwdevices_available
+
+if TYPE_CHECKING:
+    from av.codec.context import CodecContext
+
+CUDA = "cuda"
+
+
+class Acceleration(StrEnum):
+    """What decodes video."""
+
+    NONE = "none"
+    """The processor."""
+    CUDA = "cuda"
+    """NVIDIA's decoder; where it can't be had, the processor, with a line that says why."""
+    AUTO = "auto"
+    """NVIDIA's decoder where there is a GPU, else the processor without a word."""
+
+
+def accelerator(wanted: Acceleration) -> tuple[HWAccel | None, str]:
+    """What PyAV needs to decode as wanted.
+
+    Frames are copied to the host as they come, as NV12 or P010. Streams that the GPU does not know are decoded by the
+    processor all the same.
+
+    Args:
+        wanted: By whom to decode.
+
+    Returns:
+        The accelerator, None for the processor; and a line for the user, empty if there is nothing to say.
+    """
+    if wanted is Acceleration.NONE:
+        return None, ""
+    problem = cuda_problem()
+    if not problem:
+        return HWAccel(CUDA, allow_software_fallback=True), ""
+    note = f"no decoding on the GPU: {problem}; the processor decodes"
+    return None, note if wanted is Acceleration.CUDA else ""
+
+
+def cuda_problem() -> str:
+    """Why FFmpeg can't use an NVIDIA GPU; empty if it can."""
+    if CUDA not in hwdevices_available():
+        return "this FFmpeg is built without CUDA"
+    try:
+        HWAccel(CUDA).create(av.Codec("h264", "r"))
+    except (av.error.FFmpegError, NotImplementedError, OSError):
+        return "FFmpeg finds no NVIDIA GPU, or no driver"
+    return ""
+
+
+def fallback_note(context: CodecContext, first: av.VideoFrame) -> str:
+    """What to say where a GPU was to decode and the processor did.
+
+    Args:
+        context: The decoder.
+        first: The first frame that it gave.
+
+    Returns:
+        A line for the user; empty if the GPU decoded, or was not to.
+    """
+    if not context.is_hwaccel:
+        return ""
+    # The GPU's frames interleave chroma, or have as much of it as of luma; the processor's decoders give neither
+    # but for 4:4:4, where the two look alike.
+    name = first.format.name
+    if name.startswith(("nv", "p0", "p2", "yuv444p")):
+        return ""
+    return f"the GPU does not decode {context.name} of this kind ({name}); the processor does"
