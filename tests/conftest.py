@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -20,3 +21,16 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips tests marked ``gpu`` where there is no CUDA device; with REQUIRE_GPU=1, they fail there."""
+    if item.get_closest_marker("gpu") is None:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        reason = "there is no CUDA device"
+        if os.environ.get("REQUIRE_GPU") == "1":
+            pytest.fail(f"{reason}, and REQUIRE_GPU=1 asks for one")
+        pytest.skip(reason)

@@ -1,0 +1,66 @@
+"""`deblur video` with decoder, network and encoder on a real GPU. Run with ``pytest -m gpu``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.frames import convert_frame, spec_of
+from pipeline.hardware import Acceleration, cuda_problem
+from pipeline.source import SourceOptions, VideoSource
+
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1200)]
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = ROOT / "examples" / "clip.mp4"
+
+
+def as_yuv420p(frame: av.VideoFrame) -> np.ndarray[Any, Any]:
+    spec, _ = spec_of(frame)
+    return convert_frame(frame, spec, "yuv420p", av.video.reformatter.VideoReformatter()).to_ndarray()
+
+
+def test_nvdec_decodes_what_the_processor_decodes() -> None:
+    """H.264 and HEVC are decoded exactly, whoever does it; NV12 and yuv420p hold the same samples."""
+    assert cuda_problem() == ""
+    with VideoSource(CLIP) as source:
+        expected = [as_yuv420p(event) for event in source.events() if isinstance(event, av.VideoFrame)]
+        times = source.frame_estimate
+    with VideoSource(CLIP, SourceOptions(acceleration=Acceleration.CUDA)) as source:
+        if any("the processor" in note for note in source.notes):
+            pytest.skip(f"this GPU does not decode {source.codec}: {source.notes}")
+        assert source.pixel_format == "nv12"
+        frames = [as_yuv420p(event) for event in source.events() if isinstance(event, av.VideoFrame)]
+    assert len(frames) == len(expected)
+    assert times is None or len(frames) == times
+    for one, other in zip(frames, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("codec", ["h264_nvenc", "hevc_nvenc", "h264"])
+def test_a_video_goes_through_the_gpu(codec: str, tmp_path: Path) -> None:
+    output, report = tmp_path / "out.mp4", tmp_path / "report.json"
+    command = [sys.executable, "-m", "pipeline.cli", "video", str(CLIP), str(output), "--engine", "tensorrt"]
+    command += ["--hwaccel", "cuda", "--codec", codec, "--report", str(report)]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=900, check=False)  # noqa: S603
+    print(ended.stderr)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(report.read_text())
+    assert found["engine"]["backend"].startswith("TensorRT")
+    assert found["engine"]["precision"] == "fp16"
+    assert found["batch"] == 8
+    with av.open(str(CLIP)) as before, av.open(str(output)) as after:
+        original = [frame.to_ndarray(format="yuv420p") for frame in before.decode(video=0)]
+        result = [frame.to_ndarray(format="yuv420p") for frame in after.decode(video=0)]
+    assert len(result) == len(original) == found["frames"]["out"]
+    error = np.mean([(one.astype(float) - other) ** 2 for one, other in zip(original, result, strict=True)])
+    assert 0 < error < 200, "it is the same scene, and it was changed"
+    if codec.endswith("nvenc") and any("can't be had" in note for note in found["notes"]):
+        pytest.skip(f"this GPU has no {codec}; the processor encoded")
