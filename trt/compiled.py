@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor, nn
 
-from network.idc_rt import IDCRealTime
 from network.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
-from trt.half import feature_factor
 from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
@@ -65,12 +63,7 @@ class PlanarGraph(PlanarNetwork):
 
     def __init__(self, network: nn.Module, spec: PlaneSpec, settings: EngineSettings) -> None:
         dtype = torch.float16 if settings.precision is Precision.FP16 else torch.float32
-        folded = fold_for_inference(copy.deepcopy(network))
-        if dtype is torch.float16 and isinstance(folded, IDCRealTime):
-            with torch.no_grad():
-                for name, tensor in folded.named_parameters():
-                    tensor.mul_(feature_factor(name))
-        folded = folded.to(dtype)
+        folded = fold_for_inference(copy.deepcopy(network)).to(dtype)
         super().__init__(folded, spec, settings.strength, dtype)
         self.eval().requires_grad_(requires_grad=False)
 

@@ -36,7 +36,6 @@ OWN_MODULES = (
     "network.planar",
     "network.layers",
     "trt.compiled",
-    "trt.half",
     "trt.build",
 )
 """Modules whose source decides what an engine computes, beside those of the network itself."""

@@ -13,7 +13,6 @@ from onnx import TensorProto, compose, helper, numpy_helper
 
 from network import catalogue
 from network.colour import coefficients
-from trt import half
 from trt.errors import ConversionError
 from trt.settings import EngineSettings, Precision
 
@@ -48,8 +47,6 @@ def planar_model(path: Path, spec: PlaneSpec, settings: EngineSettings) -> onnx.
         raise ConversionError(f"{path} is no network from one picture to one; write one with `deblur export`")
     _replace_doublings(network)
     if settings.precision is Precision.FP16:
-        if half.NETWORK in (entry.value for entry in network.metadata_props if entry.key == catalogue.NETWORK_KEY):
-            _scale_features(network)
         _make_half(network)
     before, after = (onnx.load(file) for file in catalogue.planar_graph_files(spec.layout))
     numbers = coefficients(spec)
@@ -144,20 +141,6 @@ def _replace_doublings(model: onnx.ModelProto) -> None:
 def _text(node: onnx.NodeProto, name: str) -> str:
     """A text attribute; empty if it is not there."""
     return next((entry.s.decode() for entry in node.attribute if entry.name == name), "")
-
-
-def _scale_features(model: onnx.ModelProto) -> None:
-    """Gives the features of ``idc-rt`` room in FP16, see :mod:`trt.half`, in place.
-
-    Raises:
-        ConversionError: If the tensors do not have the names that the exporter gives them.
-    """
-    tensors = {tensor.name: tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT}
-    if not {f"{half.READERS[0]}weight", f"{half.LAST}weight"} <= set(tensors):
-        raise ConversionError("the network's layers do not have their names; write the file again with `deblur export`")
-    for name, tensor in tensors.items():
-        scaled = numpy_helper.to_array(tensor) * np.float32(half.feature_factor(name))
-        tensor.CopyFrom(numpy_helper.from_array(scaled, name))
 
 
 def _make_half(model: onnx.ModelProto) -> None:

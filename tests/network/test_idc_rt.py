@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from network.idc_rt import IDCRealTime
+from network.idc_rt import FEATURE_SCALE, IDCRealTime
 from network.layers import fold_for_inference
 
 
@@ -66,6 +66,17 @@ def test_folding_keeps_the_function() -> None:
         folded = fold_for_inference(copy.deepcopy(network))(image)
     assert (expected - image).abs().max() > 0.01
     torch.testing.assert_close(folded, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_folding_makes_features_smaller_to_give_them_room_in_fp16() -> None:
+    network = _trained_alike().eval()
+    folded = fold_for_inference(copy.deepcopy(network))
+    seen: list[torch.Tensor] = []
+    for module in (network, folded):
+        module.exit.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+        with torch.no_grad():
+            module(torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    torch.testing.assert_close(seen[1], seen[0] * FEATURE_SCALE, atol=1e-6, rtol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (15, 17), (16, 32), (97, 131)])

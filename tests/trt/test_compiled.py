@@ -6,11 +6,9 @@ import pytest
 import torch
 
 from network import registry, weights
-from network.catalogue import weights_file
 from network.identity import Identity
 from network.planes import Layout, PlaneSpec
 from trt.compiled import PlanarGraph, TorchCompiled, check_planes, plane_dtype
-from trt.half import feature_factor
 from trt.settings import EngineSettings, Precision
 
 
@@ -73,25 +71,6 @@ def test_the_network_is_left_as_it_is() -> None:
     PlanarGraph(network, PlaneSpec(16, 16), EngineSettings())
     assert network.training
     assert weights.digest_of(network.state_dict()) == before
-
-
-def test_room_for_fp16_does_not_change_the_function() -> None:
-    path = weights_file("idc-rt")
-    assert path is not None
-    network, _ = weights.load(path)
-    plain = PlanarGraph(network, PlaneSpec(40, 24), EngineSettings(Precision.FP32)).network
-    scaled = PlanarGraph(network, PlaneSpec(40, 24), EngineSettings(Precision.FP32)).network
-    with torch.no_grad():
-        for name, tensor in scaled.named_parameters():
-            tensor.mul_(feature_factor(name))
-        picture = torch.rand(1, 3, 24, 40)
-        features, smaller = plain.entry(plain_pixels(picture)), scaled.entry(plain_pixels(picture))  # type: ignore[operator]
-        torch.testing.assert_close(scaled(picture), plain(picture), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(smaller * 16, features, rtol=1e-5, atol=1e-5)
-
-
-def plain_pixels(picture: torch.Tensor) -> torch.Tensor:
-    return torch.nn.functional.pixel_unshuffle(picture, 4)[..., :6, :10]
 
 
 @pytest.mark.parametrize(
