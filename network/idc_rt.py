@@ -155,10 +155,8 @@ class IDCRealTime(nn.Module):
         """
         if not isinstance(self.spectrum, PixelSpectrum):
             return
-        readers = [self.entry] if self.texture is None else [self.entry, self.texture[0]]
-        for reader in readers:
-            self.spectrum.fold_into(reader)
-            reader.convolution.weight.mul_(FEATURE_SCALE)
+        for reader in (self.entry, *([] if self.texture is None else [self.texture[0]])):
+            self.spectrum.fold_into(reader).weight.mul_(FEATURE_SCALE)
         self.spectrum = nn.Identity()
         for unit in self.modules():
             if isinstance(unit, ConvUnit) and unit.convolution.bias is not None:

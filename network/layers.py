@@ -96,8 +96,11 @@ class PixelSpectrum(nn.Module):
         """(N, 3 block^2, H, W) as :func:`torch.nn.functional.pixel_unshuffle` gives it, to the same shape."""
         return F.conv2d(pixels, self.matrix)
 
-    def fold_into(self, reader: nn.Module) -> None:
+    def fold_into(self, reader: nn.Module) -> nn.Conv2d:
         """Changes the weights of a :class:`ConvUnit` so that it takes pixels where it took coefficients.
+
+        Returns:
+            The convolution that was changed.
 
         Raises:
             TypeError: If ``reader`` is something else.
@@ -106,6 +109,7 @@ class PixelSpectrum(nn.Module):
             raise TypeError(f"a ConvUnit reads the spectrum, not {type(reader).__name__}")
         convolution = reader.convolution
         convolution.weight.copy_(torch.einsum("ochw,ci->oihw", convolution.weight, self.matrix[..., 0, 0]))
+        return convolution
 
 
 def fold_for_inference(network: nn.Module) -> nn.Module:
