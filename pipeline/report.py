@@ -83,6 +83,7 @@ class Report:
                 "corrupt": self.damage.frames,
                 "corrupt_packets": self.damage.packets,
             },
+            "without_network": {"duplicates": result.duplicates, "sharp": result.sharp},
             "damage": list(self.damage.places),
             "packets_copied": result.packets,
             "wall_s": result.wall,
@@ -107,8 +108,16 @@ class Report:
             raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
 
     def summary(self) -> str:
-        """Two lines for people."""
+        """Two lines for people, and a third one where frames passed the network by."""
         result = self.result
+        passed = [
+            text
+            for count, text in (
+                (result.duplicates, f"{result.duplicates} repeated the frame before"),
+                (result.sharp, f"{result.sharp} were sharp and passed untouched"),
+            )
+            if count
+        ]
         stages = ", ".join(
             f"{name} {getattr(result, name).busy / result.wall:.0%}" for name in ("decode", "infer", "encode")
         )
@@ -118,6 +127,7 @@ class Report:
             f"p99 {result.latency.p99:.0f} ms\n"
             f"busy: {stages}; {self.engine.network} ({self.engine.precision}) "
             f"by {self.engine.backend} on {self.engine.device}"
+            + (f"\nframes without the network: {', '.join(passed)}" if passed else "")
         )
 
     def raise_if_damaged(self) -> None:

@@ -4,6 +4,7 @@ This is the only module that has a run's threads and queues. Its promises:
 
 - Events keep their order: a packet that is copied leaves between the same frames between which it came.
 - Memory is bounded: two batches each side of the engine (one at work, one of look-ahead), reused for the whole run.
+- A frame that the gate lets pass takes no place in a batch: the engine runs only for frames that need it.
 - The first error of any stage stops the others and is re-raised in the caller, after every thread has ended.
 - An interruption (Ctrl-C) does the same. Only a batch that the engine is working on is not waited for longer than
   :data:`INTERRUPT_GRACE` seconds, because it may take minutes; its thread then ends by itself after that batch.
@@ -21,6 +22,7 @@ import av
 
 from pipeline.errors import InputError
 from pipeline.frames import read_planes, write_planes
+from pipeline.gate import Fate
 from pipeline.timing import LatencyHistogram, RunProgress, RunResult, StageClock
 
 if TYPE_CHECKING:
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
     from network.planes import PlaneBatch
     from pipeline.endpoints import Sink, Source
     from pipeline.engine import Engine
+    from pipeline.gate import FrameGate
 
 RING = 2
-"""Batches each side of the engine: one at work and one of look-ahead."""
+"""Batches each side of the engine: one at work and one of look-ahead. They are used in turn, so that the planes of the
+last frame are still there when the next one is compared with them; for that, there must be at least two."""
 
 MAX_EVENTS = 256
 """Events that travel together at most. A file that is badly interleaved brings its packets by the thousand."""
@@ -53,6 +57,7 @@ def run(
     sink: Sink,
     *,
     batch: int = 1,
+    gate: FrameGate | None = None,
     on_progress: Callable[[RunProgress], None] | None = None,
     on_stop: Callable[[], None] | None = None,
 ) -> RunResult:
@@ -62,7 +67,8 @@ def run(
         source: Read to its end; not closed.
         engine: Reset first; used by one thread.
         sink: Finished where all went well; the caller abandons it where anything is raised.
-        batch: Frames that the engine gets at a time, at least 1. The last batch is padded.
+        batch: Frames that the engine gets at a time, at least 1. A batch that is not full is padded.
+        gate: Decides which frames the engine gets, asked by one thread; None for all.
         on_progress: Called in the caller's thread about ten times a second, and once at the end.
         on_stop: Called in the caller's thread when the run stops before its end. Has to unblock whatever ``source``
             and ``sink`` may be waiting for, such as a pipe; the run's end waits for them.
@@ -77,7 +83,7 @@ def run(
         raise ValueError(f"a batch has at least one frame, not {batch}")
     started = time.perf_counter()
     engine.reset()
-    flow = _Flow(source, engine, sink, batch)
+    flow = _Flow(source, engine, sink, batch, gate)
     try:
         flow.start()
         while flow.is_running(POLL):
@@ -127,17 +133,21 @@ class _Channel(Generic[_T]):
 
 @dataclass(slots=True)
 class _Chunk:
-    """At most a batch of frames, with the packets around them.
+    """At most a batch of frames for the engine, with the frames that pass it by and the packets around them.
 
     Attributes:
-        planes: Before the engine its input, after it its output; None while there is no frame.
+        planes: Before the engine its input, after it its output; None while there is no frame for it.
+        filled: Frames in ``planes``.
         events: Frames and packets in order. The frames carry all that planes do not.
         decoded: When each frame was decoded.
+        fates: What becomes of each frame.
     """
 
     planes: PlaneBatch | None = None
+    filled: int = 0
     events: list[av.VideoFrame | av.Packet[Stream]] = field(default_factory=list)
     decoded: list[float] = field(default_factory=list)
+    fates: list[Fate] = field(default_factory=list)
 
 
 class _Stage:
@@ -180,8 +190,9 @@ class _Stage:
 class _Flow:
     """The state of one run."""
 
-    def __init__(self, source: Source, engine: Engine, sink: Sink, batch: int) -> None:
-        self._source, self._engine, self._sink, self._batch = source, engine, sink, batch
+    def __init__(self, source: Source, engine: Engine, sink: Sink, batch: int, gate: FrameGate | None) -> None:
+        self._source, self._engine, self._sink, self._batch, self._gate = source, engine, sink, batch, gate
+        self._last_result: tuple[PlaneBatch, int] | None = None
         self.stop = threading.Event()
         self.error: BaseException | None = None
         self.is_finished = False
@@ -242,6 +253,8 @@ class _Flow:
             infer=infer,
             encode=encode,
             latency=self._latency.summary,
+            duplicates=self._gate.duplicates if self._gate else 0,
+            sharp=self._gate.sharp if self._gate else 0,
         )
 
     def _fail(self, error: BaseException) -> None:
@@ -253,7 +266,9 @@ class _Flow:
     def _decode(self) -> None:
         clock = self._clocks["decode"]
         events = self._source.events()
-        chunk = _Chunk()
+        # Frames that pass the engine by are no reason to wait for more than about a batch of those that do not.
+        most_frames = 2 * self._batch - 1
+        chunk, planes = _Chunk(), None
         while True:
             with clock.busy():
                 event = next(events, None)
@@ -261,16 +276,22 @@ class _Flow:
                 break
             if isinstance(event, av.VideoFrame):
                 chunk.decoded.append(time.perf_counter())
-                if chunk.planes is None:
+                if planes is None:
                     with clock.waiting():
-                        chunk.planes = self._free_inputs.get()
+                        planes = self._free_inputs.get()
                 with clock.busy():
-                    read_planes(event, chunk.planes, len(chunk.decoded) - 1)
+                    read_planes(event, planes, chunk.filled)
+                    fate = self._gate.decide(planes, chunk.filled) if self._gate else Fate.DEBLUR
+                chunk.fates.append(fate)
+                if fate is Fate.DEBLUR:
+                    chunk.planes = planes
+                    chunk.filled += 1
                 self._frames_in += 1
             chunk.events.append(event)
-            if len(chunk.decoded) == self._batch or len(chunk.events) >= MAX_EVENTS:
+            if chunk.filled == self._batch or len(chunk.fates) == most_frames or len(chunk.events) >= MAX_EVENTS:
                 with clock.waiting():
                     self._decoded.put(chunk)
+                planes = None if chunk.planes is not None else planes
                 chunk = _Chunk()
         with clock.waiting():
             if chunk.events:
@@ -287,7 +308,7 @@ class _Flow:
                 with clock.waiting():
                     chunk.planes = self._free_outputs.get()
                 with clock.busy():
-                    _pad(blurred, len(chunk.decoded))
+                    _pad(blurred, chunk.filled)
                     self._engine.run(blurred, chunk.planes)
                 self._free_inputs.put(blurred)
             with clock.waiting():
@@ -304,8 +325,6 @@ class _Flow:
                 break
             with clock.busy():
                 self._write(chunk)
-            if chunk.planes is not None:
-                self._free_outputs.put(chunk.planes)
         if self._frames_out == 0:
             raise InputError("no frame of the input could be decoded; check that it is a whole video file")
         with clock.busy():
@@ -313,15 +332,21 @@ class _Flow:
         self.is_finished = True
 
     def _write(self, chunk: _Chunk) -> None:
-        index = 0
+        index = used = 0
         for event in chunk.events:
             if isinstance(event, av.Packet):
                 self._sink.write_packet(event)
                 self._packets += 1
                 continue
-            if chunk.planes is None:
-                raise AssertionError("a chunk with frames has planes")
-            self._sink.write_frame(write_planes(chunk.planes, index, event))
+            fate = chunk.fates[index]
+            if fate is Fate.DEBLUR:
+                self._keep_result(chunk.planes, used)
+                used += 1
+            if fate is not Fate.KEEP:
+                if self._last_result is None:
+                    raise AssertionError("a frame repeats one that the engine saw")
+                event = write_planes(*self._last_result, event)
+            self._sink.write_frame(event)
             self._latency.add(time.perf_counter() - chunk.decoded[index])
             index += 1
             self._frames_out += 1
@@ -330,6 +355,14 @@ class _Flow:
                 self._last_time = event.time
             if self.stop.is_set():
                 raise _Stopped
+
+    def _keep_result(self, planes: PlaneBatch | None, index: int) -> None:
+        """Makes a result the last one, which frames to come may repeat; the batch of the one before is free then."""
+        if planes is None:
+            raise AssertionError("a chunk with frames for the engine has planes")
+        if self._last_result is not None and self._last_result[0] is not planes:
+            self._free_outputs.put(self._last_result[0])
+        self._last_result = planes, index
 
 
 def _pad(batch: PlaneBatch, frames: int) -> None:

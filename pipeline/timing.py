@@ -61,6 +61,8 @@ class RunResult:
         infer: Time of the second stage: the engine.
         encode: Time of the third stage: copying planes out, encoding, writing.
         latency: From a frame's being decoded to the encoder's having taken the result.
+        duplicates: Frames that took over the result of the frame before because they equal it.
+        sharp: Frames that were left as they are because they are sharp.
     """
 
     frames_in: int
@@ -71,6 +73,8 @@ class RunResult:
     infer: StageTime
     encode: StageTime
     latency: Latency
+    duplicates: int = 0
+    sharp: int = 0
 
 
 class StageClock:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Interrupted
+from pipeline.gate import FrameGate, GateOptions
 from pipeline.pipes import PipeReader, PipeWriter
 from pipeline.progress import SilentDisplay
 from pipeline.report import Damage, Report
@@ -32,6 +33,7 @@ class VideoJob:
         source: How to read.
         sink: How to write.
         batch: Frames that the engine gets at a time, at least 1; None for what the engine is fastest with.
+        gate: Which frames pass the network by.
     """
 
     input: Path | BinaryIO
@@ -39,6 +41,7 @@ class VideoJob:
     source: SourceOptions = field(default_factory=SourceOptions)
     sink: SinkOptions = field(default_factory=SinkOptions)
     batch: int | None = None
+    gate: GateOptions = field(default_factory=GateOptions)
 
 
 def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | None = None) -> Report:
@@ -74,6 +77,7 @@ def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | N
                     engine,
                     sink,
                     batch=batch,
+                    gate=FrameGate(source.spec, job.gate),
                     on_progress=display.update,
                     on_stop=lambda: _cancel(job),
                 )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.gate import SkipSharp
 from pipeline.errors import UsageError
+from pipeline.gate import GateOptions
 from pipeline.hardware import Acceleration
 from pipeline.pipes import standard_input, standard_output
 from pipeline.progress import display_for
@@ -105,6 +107,14 @@ class _Bitrate(click.ParamType[Any]):
 @click.option("--deinterlace", is_flag=True, help="Deinterlace interlaced video, which is refused otherwise.")
 @click.option("--format", "format_", help="Container, such as matroska: of IN if that alone is a pipe, else of OUT.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
+@click.option(
+    "--skip-sharp",
+    type=SkipSharp(),
+    default="off",
+    show_default=True,
+    help="Pass frames untouched whose blur, from 0 to 1, is at most this.",
+)
+@click.option("--every-frame", is_flag=True, help="Run the network even for a frame that equals the one before.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JSON.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine; all cores if not given.")
 @click.option("--quiet", "-q", is_flag=True, help="Show errors only.")
@@ -126,6 +136,8 @@ def video(
     deinterlace: bool,
     format_: str | None,
     overwrite: bool,
+    skip_sharp: float | None,
+    every_frame: bool,
     report: Path | None,
     threads: int | None,
     quiet: bool,
@@ -162,6 +174,7 @@ def video(
             bitrate=bitrate,
             overwrite=overwrite,
         ),
+        gate=GateOptions(duplicates=not every_frame, sharp=skip_sharp),
     )
     done = deblur_video(job, load, display_for(quiet=quiet))
     if report is not None:

@@ -31,6 +31,8 @@ def report(damage: Damage | None = None) -> Report:
             infer=StageTime(3.6, 0.4),
             encode=StageTime(2.0, 2.0),
             latency=Latency(80.0, 90.0, 95.0),
+            duplicates=3,
+            sharp=4,
         ),
         damage=damage or Damage(),
         notes=("the data stream is left out",),
@@ -51,7 +53,9 @@ def test_the_json_holds_everything(tmp_path: Path) -> None:
         "precision": "fp32",
         "network": "idc-rt",
         "digest": "ab" * 32,
+        "batch": 1,
     }
+    assert found["without_network"] == {"duplicates": 3, "sharp": 4}
     assert found["video"]["layout"] == "yuv420p"
     assert found["notes"] == ["the data stream is left out"]
     assert found["damage"] == ["at 3 s"]
@@ -62,6 +66,7 @@ def test_the_summary_says_speed_engine_and_load() -> None:
     lines = report().summary().splitlines()
     assert lines[0] == "out.mp4: 50 frames in 4.0 s, 12.5 frames/s, latency p50 80 ms, p99 95 ms"
     assert lines[1] == "busy: decode 25%, infer 90%, encode 50%; idc-rt (fp32) by OpenVINO 2026.4.1 on a processor"
+    assert lines[2:] == ["frames without the network: 3 repeated the frame before, 4 were sharp and passed untouched"]
 
 
 def test_a_report_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
