@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -162,10 +163,10 @@ class TensorRTEngine:
             ready = self._for(batch.spec, batch.size)
             try:
                 return ready.execution.run(planes, targets)
-            except torch.OutOfMemoryError as error:
-                self._make_room(batch.spec, batch.size, ready, error)
             except RuntimeError as error:
-                raise EngineError(f"the device failed on a frame: {_reason(error)}") from error
+                if not _is_short_memory(error):
+                    raise EngineError(f"the device failed on a frame: {_reason(error)}") from error
+                self._make_room(batch.spec, batch.size, ready, error)
 
     def reset(self) -> None:
         """Nothing to forget: every frame stands for itself."""
@@ -185,7 +186,7 @@ class TensorRTEngine:
         self._ready[key] = self._next(spec, steps, None)
         return self._ready[key]
 
-    def _make_room(self, spec: PlaneSpec, batch: int, ready: _Ready, error: torch.OutOfMemoryError) -> None:
+    def _make_room(self, spec: PlaneSpec, batch: int, ready: _Ready, error: RuntimeError) -> None:
         """After a run that had too little memory: other kinds of frames go first, then a smaller plan is made."""
         key = spec, batch
         others = [self._ready.pop(other) for other in list(self._ready) if other != key]
@@ -198,7 +199,7 @@ class TensorRTEngine:
         _empty_cache(self._devices)
 
     def _next(
-        self, spec: PlaneSpec, rest: Iterator[Plan], last: Plan | None, error: torch.OutOfMemoryError | None = None
+        self, spec: PlaneSpec, rest: Iterator[Plan], last: Plan | None, error: RuntimeError | None = None
     ) -> _Ready:
         """The first of some plans for which memory suffices."""
         for plan in rest:
@@ -227,6 +228,8 @@ class TensorRTEngine:
             try:
                 return self._compiler(request, device, self._tell)
             except TensorRTError as error:
+                if _is_short_memory(error):
+                    raise torch.OutOfMemoryError(str(error)) from error
                 self._tell(f"{self._compiler.name} is not used: {error}; PyTorch runs the network in FP32 instead")
                 self._compiler = None
         exact = EngineSettings(Precision.FP32, settings.strength)
@@ -261,6 +264,11 @@ def _empty_cache(devices: list[torch.device]) -> None:
     """Gives memory that PyTorch holds in reserve to TensorRT, which has an allocator of its own."""
     if any(device.type != "cpu" for device in devices):
         torch.accelerator.empty_cache()
+
+
+def _is_short_memory(error: BaseException) -> bool:
+    """Whether memory did not suffice: PyTorch has a type for its own allocator's failures; CUDA and TensorRT say it."""
+    return isinstance(error, torch.OutOfMemoryError) or bool(re.search("out ?of ?memory", str(error), re.IGNORECASE))
 
 
 def _reason(error: BaseException) -> str:

@@ -66,6 +66,7 @@ class TorchCompiler:
         error: What it raises, if anything.
         pixels: The device's memory, in pixels of a batch; builds and runs beyond it fail as on a GPU.
         build_needs: How much of that memory a build takes, against a run.
+        shortage: What is raised where memory does not suffice.
         requests: What it was asked for.
     """
 
@@ -74,11 +75,12 @@ class TorchCompiler:
     error: Exception | None = None
     pixels: int = 1 << 40
     build_needs: float = 0.0
+    shortage: Exception = field(default_factory=lambda: torch.OutOfMemoryError("CUDA out of memory."))
     requests: list[Request] = field(default_factory=list)
 
     def check(self, pixels: float) -> None:
         if pixels > self.pixels:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
+            raise self.shortage
 
     def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:  # noqa: ARG002
         self.requests.append(request)
@@ -213,6 +215,23 @@ def test_memory_that_runs_short_in_the_middle_costs_no_frame() -> None:
     compiler.pixels = 640 * 64  # another program takes memory
     assert_right(made, LARGE, 8)
     assert told == ["the device's memory does not suffice for 2 frames at a time; now 1 frame at a time"]
+
+
+@pytest.mark.parametrize(
+    ("build_needs", "shortage"),
+    [
+        (0.0, RuntimeError("CUDA error: out of memory\nCompile with TORCH_USE_CUDA_DSA")),
+        (1.0, BuildError("TensorRT can't load the engine: Error Code 2: OutOfMemory (Requested size was 8 bytes.)")),
+    ],
+    ids=["run", "build"],
+)
+def test_short_memory_is_known_by_what_it_says_too(build_needs: float, shortage: Exception) -> None:
+    told: list[str] = []
+    compiler = TorchCompiler(pixels=640 * 64, build_needs=build_needs, shortage=shortage)
+    made = engine(compiler, told)
+    assert_right(made, LARGE, 8)
+    assert told == ["the device's memory does not suffice for 2 frames at a time; now 1 frame at a time"]
+    assert made.info.backend == "TensorRT 11.1"
 
 
 def test_other_kinds_of_frames_are_let_go_before_the_batch_shrinks() -> None:
