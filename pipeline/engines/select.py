@@ -94,11 +94,15 @@ def _can_run_tensorrt(tell: Callable[[str], None], *, otherwise: str) -> bool:
     """Whether TensorRT and a CUDA device are there; tells why not where TensorRT is installed."""
     if find_spec("torch_tensorrt") is None or find_spec("torch") is None:
         return False
+    import torch
+
+    if not torch.cuda.is_available():
+        tell(f"TensorRT is installed, but there is no CUDA device; the engine is {otherwise}")
+        return False
     from trt import library
     from trt.errors import TensorRTError
 
     try:
-        library.require_cuda()
         library.torch_tensorrt()
     except TensorRTError as error:
         tell(f"TensorRT is installed, but the engine is {otherwise}: {error}")
