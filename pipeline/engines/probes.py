@@ -1,0 +1,96 @@
+"""Which engines this machine can run, and which one ``auto`` takes."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from network import catalogue
+from pipeline.doctor import Finding
+from pipeline.engines.select import load_engine
+from pipeline.errors import DeblurError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+
+def find_openvino() -> Iterator[Finding]:
+    """Devices of OpenVINO, with what each computes in."""
+    import openvino as ov
+
+    core = ov.Core()
+    for device in core.available_devices:
+        name = str(core.get_property(device, "FULL_DEVICE_NAME")).strip()
+        computes = [str(item) for item in core.get_property(device, "OPTIMIZATION_CAPABILITIES")]
+        kinds = [item for item in computes if item in {"FP32", "FP16", "BF16", "INT8"}]
+        version = ov.get_version().split("-")[0]
+        yield Finding("engines", f"openvino on {device}", True, f"{version}, {name}; {', '.join(kinds)}")
+    if not core.available_devices:
+        yield Finding("engines", "openvino", False, "it finds no device")
+
+
+def find_torch() -> Iterator[Finding]:
+    """PyTorch and its CUDA devices."""
+    if find_spec("torch") is None:
+        yield Finding("engines", "torch", False, "not installed")
+        return
+    import torch
+
+    yield Finding("engines", "torch", True, torch.__version__)
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+    yield Finding("engines", "torch on CUDA", bool(names), ", ".join(names) or f"no device; {built}")
+
+
+def find_tensorrt() -> Iterator[Finding]:
+    """Torch-TensorRT, whether it loads and whether there is a device for it."""
+    if find_spec("torch_tensorrt") is None:
+        yield Finding("engines", "tensorrt", False, "Torch-TensorRT is not installed")
+        return
+    from trt import library
+    from trt.errors import TensorRTError
+
+    try:
+        library.require_cuda()
+        library.torch_tensorrt()
+    except TensorRTError as error:
+        yield Finding("engines", "tensorrt", False, str(error))
+    else:
+        yield Finding("engines", "tensorrt", True, library.environment().tensorrt)
+
+
+def find_onnxruntime() -> Iterator[Finding]:
+    """ONNX Runtime, which only `deblur bench` uses."""
+    if find_spec("onnxruntime") is None:
+        yield Finding("engines", "onnxruntime", False, "not installed; only deblur bench uses it")
+    else:
+        yield Finding("engines", "onnxruntime", True, f"{metadata.version('onnxruntime')}; only deblur bench uses it")
+
+
+def find_choice() -> Iterator[Finding]:
+    """Networks that can be run, and the engine that ``auto`` takes, found out by having it choose."""
+    names = ", ".join(catalogue.shipped_names())
+    yield Finding("networks", "shipped", None, names or "none; give --weights")
+    told: list[str] = []
+    network = catalogue.DEFAULT if catalogue.onnx_file(catalogue.DEFAULT) else "identity"
+    try:
+        info = load_engine("auto", network, tell=told.append).info
+    except DeblurError as error:
+        yield Finding("engines", "auto", False, str(error))
+        return
+    if not told:
+        is_tensorrt = info.backend.startswith("TensorRT")
+        told = ["TensorRT and a CUDA device are there" if is_tensorrt else "TensorRT is not installed"]
+    chosen = f"{info.backend}, {info.precision}, on {info.device}, {info.batch} at a time"
+    yield Finding("engines", "auto", True, f"{chosen}: {'; '.join(told)}")
+
+
+ENGINE_PROBES: dict[str, Callable[[], Iterable[Finding]]] = {
+    "openvino": find_openvino,
+    "torch": find_torch,
+    "tensorrt": find_tensorrt,
+    "onnxruntime": find_onnxruntime,
+    "auto": find_choice,
+}
+"""The probes that load engines' libraries, each its own."""

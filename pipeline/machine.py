@@ -1,0 +1,93 @@
+"""What machine this is: processor, cores, instruction sets, memory. Each fact is None where the system won't tell."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pipeline.report import versions
+
+_CPUINFO = Path("/proc/cpuinfo")
+
+FEATURES = {
+    "AVX2": ({"avx2"}, "AVX2"),
+    "AVX-512": ({"avx512f"}, "AVX512F"),
+    "VNNI": ({"avx512_vnni", "avx_vnni"}, "AVX512VNNI"),
+    "AMX": ({"amx_tile"}, ""),
+}
+"""Instruction sets that decide how fast a network runs: Linux's names of each, and numpy's (empty: it has none)."""
+
+
+def processor() -> str:
+    """The processor's name, as the system gives it."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Logical processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory() -> int | None:
+    """Bytes of memory of the machine."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def peak_memory() -> int | None:
+    """Bytes of memory of this process at its largest so far (resident set)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def cpu_features() -> dict[str, bool | None]:
+    """Which of :data:`FEATURES` the processor has; None where nobody knows."""
+    flags = set(_cpuinfo("flags").split())
+    if flags:
+        return {name: bool(names & flags) for name, (names, _) in FEATURES.items()}
+    known = _numpy_features()
+    return {name: known.get(numpy_name) for name, (_, numpy_name) in FEATURES.items()}
+
+
+def describe() -> dict[str, Any]:
+    """The machine as reports state it; ``load_at_start`` tells whether it was busy with something else."""
+    return {
+        "processor": processor(),
+        "cores": cores(),
+        "features": cpu_features(),
+        "memory_bytes": memory(),
+        "load_at_start": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "versions": versions(),
+    }
+
+
+def _cpuinfo(key: str) -> str:
+    """The first entry of that name in Linux's description of the processor; empty elsewhere."""
+    if not _CPUINFO.is_file():
+        return ""
+    for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return ""
+
+
+def _numpy_features() -> dict[str, bool]:
+    """What numpy found as it chose its own code; it has no public function that returns it."""
+    try:
+        inside = import_module("numpy._core._multiarray_umath")
+    except ImportError:
+        return {}
+    return dict(getattr(inside, "__cpu_features__", {}))
