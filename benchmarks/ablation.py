@@ -18,7 +18,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from bars import Bar, Panel, bar_chart
 from measure import machine
 
 from network import weights
@@ -31,6 +30,7 @@ from network.pool import Pool
 from network.presets import PRESETS, Preset
 from network.scoreboard import as_json
 from network.train import WEIGHTS, train
+from pipeline.plot import Bar, Panel, chart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -246,7 +246,7 @@ def plot(by_seed: dict[str, dict[int, Figures]], blurred: Figures) -> str:
             for name, figures in by_seed.items()
         )
 
-    return bar_chart(
+    return chart(
         [
             Panel("Gain in PSNR over the blurred input (dB)", "{:+.3f}", bars("gain", 1, 0.0)),
             Panel(
