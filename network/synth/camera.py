@@ -21,12 +21,21 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 
-def raise_highlights(rng: Generator, scene: FloatArray) -> FloatArray:
-    """Scales light above a threshold by 2 to 8, so that lamps and skies saturate as they do before a real sensor."""
-    threshold = np.float32(rng.uniform(0.6, 0.95))
-    gain = np.float32(rng.uniform(2, 8))
-    raised = scene + np.maximum(scene - threshold, 0) * (gain - 1) / (1 - threshold)
-    return np.asarray(raised, np.float32)
+def highlight_gain(rng: Generator) -> tuple[np.float32, np.float32]:
+    """Draws from which light on highlights are raised (0.6 to 0.95), and how much (2 to 8 times)."""
+    return np.float32(rng.uniform(0.6, 0.95)), np.float32(rng.uniform(2, 8))
+
+
+def raised(threshold: np.float32, gain: np.float32, scene: FloatArray) -> FloatArray:
+    """Scales light above a threshold, so that lamps and skies saturate as they do before a real sensor.
+
+    Args:
+        threshold: Linear light from which on, below 1.
+        gain: What white becomes.
+        scene: Linear light, (H, W, 3).
+    """
+    above = scene + np.maximum(scene - threshold, 0) * (gain - 1) / (1 - threshold)
+    return np.asarray(above, np.float32)
 
 
 def defocus(rng: Generator, linear: FloatArray) -> FloatArray:

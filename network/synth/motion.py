@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from network.synth.driving import passing_field
+
 if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
@@ -27,12 +29,17 @@ class Motion:
         warp: (sub-frames, 4): roll, zoom, tilt in x, tilt in y, each in pixels at the picture's corner.
         depth: (height, width) factors of the shift, mean 1 (parallax), or None where the scene is flat.
         vanishing: x and y about which roll and zoom act, in pixels.
+        passing: (height, width, 2) directions in which points pass a moving car, with speeds of mean 1; None for no
+            such motion.
+        advance: (sub-frames,) path along ``passing`` in pixels.
     """
 
     shift: FloatArray
     warp: FloatArray
     depth: FloatArray | None
     vanishing: tuple[float, float]
+    passing: FloatArray | None = None
+    advance: FloatArray | None = None
 
     def maps(self, index: int, height: int, width: int) -> tuple[FloatArray, FloatArray]:
         """Coordinates to read from at one sub-frame, as cv2.remap takes them.
@@ -56,6 +63,9 @@ class Motion:
             tilt = tilt_x * u + tilt_y * v
             map_x += zoom * u - roll * v + tilt * u
             map_y += zoom * v + roll * u + tilt * v
+        if self.passing is not None and self.advance is not None:
+            map_x += self.advance[index] * self.passing[..., 0]
+            map_y += self.advance[index] * self.passing[..., 1]
         return map_x.astype(np.float32, copy=False), map_y.astype(np.float32, copy=False)
 
 
@@ -101,6 +111,8 @@ def camera_motion(rng: Generator, profile: BlurProfile, length: float, frames: i
         height: Of the picture.
         width: Of the picture.
     """
+    if profile.forward:
+        return _driving_motion(rng, profile, length, frames, height, width)
     times = np.linspace(-0.5, 0.5, frames)
     shift = smooth_path(rng, times, profile.vibration) * profile.shift * rng.uniform(0.3, 1)
     # Most footage has one dominant kind of warp; squaring uniform numbers makes the others small.
@@ -113,6 +125,37 @@ def camera_motion(rng: Generator, profile: BlurProfile, length: float, frames: i
     depth = _random_depth(rng, profile.parallax, height, width) if profile.parallax else None
     vanishing = (width * rng.uniform(0.2, 0.8), height * rng.uniform(0.2, 0.8))
     return Motion((shift * scale).astype(np.float32), (warp * scale).astype(np.float32), depth, vanishing)
+
+
+def _driving_motion(
+    rng: Generator, profile: BlurProfile, length: float, frames: int, height: int, width: int
+) -> Motion:
+    """Driving forwards at constant speed, while the car shakes and turns.
+
+    Turning and shaking move near and far alike, so depth acts on the drive alone.
+    """
+    times = np.linspace(-0.5, 0.5, frames)
+    shift = smooth_path(rng, times, profile.vibration) * profile.shift * rng.uniform(0, 1)
+    roll = smooth_path(rng, times, profile.vibration)[:, 0] * profile.roll * rng.uniform(-1, 1)
+    advance = times * profile.forward
+    path = np.linalg.norm(np.diff(shift, axis=0), axis=1).sum() + 2 / 3 * np.abs(np.diff(roll)).sum() + profile.forward
+    scale = length / max(path, 1e-9)
+    depth = _random_depth(rng, profile.parallax, height, width) if profile.parallax else None
+    passing = passing_field(rng, height, width, depth, length, profile.longest)
+    warp = np.zeros((frames, 4), np.float32)
+    warp[:, 0] = roll * scale
+    # The camera rolls about its own axis, near the vanishing point; far outside the crop that is translation again,
+    # so roll is counted about the crop's middle and translation is left to `shift`.
+    middle = (width / 2, height / 2)
+    return Motion(
+        (shift * scale).astype(np.float32),
+        warp,
+        None,
+        middle,
+        passing,
+        # Where a point is read from lies behind it: content moves away from the vanishing point.
+        (-advance * scale).astype(np.float32),
+    )
 
 
 def object_motion(rng: Generator, profile: BlurProfile, length: float, frames: int) -> Motion:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from network.synth.camera import photograph, raise_highlights
+from network.synth.camera import highlight_gain, photograph, raised
+from network.synth.driving import light_lamps
 from network.synth.motion import camera_motion, object_motion, sub_frames
 from network.synth.render import MovingObject, expose, to_linear
 
@@ -38,13 +39,15 @@ def blur_pair(
     if rng.random() < profile.untouched:
         return scene, scene
     height, width = scene.shape[:2]
-    length = profile.shortest + (profile.longest - profile.shortest) * rng.uniform() ** profile.skew
+    length = blur_length(rng, profile)
     with_objects = other is not None and rng.random() < profile.objects
     object_lengths = [length * rng.uniform(0, 1.5) for _ in range(int(rng.integers(1, 4)))] if with_objects else []
     frames = sub_frames(max([length, *object_lengths]))
     linear = to_linear(scene)
     if rng.random() < profile.highlights:
-        linear = raise_highlights(rng, linear)
+        linear = raised(*highlight_gain(rng), linear)
+    if profile.lamps and rng.random() < profile.lamps:
+        linear = light_lamps(rng, linear)
     camera = camera_motion(rng, profile, length, frames, height, width)
     objects = []
     if other is not None:
@@ -54,6 +57,11 @@ def blur_pair(
             objects.append(MovingObject(picture, mask, object_motion(rng, profile, path, frames)))
     blurred, sharp = expose(linear, camera, objects)
     return photograph(rng, blurred, sharp, profile)
+
+
+def blur_length(rng: Generator, profile: BlurProfile) -> float:
+    """Draws the mean path of a pixel, in pixels."""
+    return float(profile.shortest + (profile.longest - profile.shortest) * rng.uniform() ** profile.skew)
 
 
 def margin(profile: BlurProfile) -> int:

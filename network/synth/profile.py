@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from network.errors import DataError
+
+_SHARES = frozenset({"untouched", "objects", "defocus", "highlights", "lamps", "compression"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +22,20 @@ class BlurProfile:
         roll: Of rotation about the line of sight.
         zoom: Of motion towards a vanishing point.
         tilt: Of perspective change.
+        forward: Of driving forwards: motion away from a vanishing point near the upper middle of a whole frame of
+            which the pair is a crop, the faster the nearer the thing; see :mod:`network.synth.driving`.
         vibration: Amplitude of a fast oscillation, relative to the path.
         parallax: How much depth scales translation: 0 for a flat scene, 1 for a foreground twice as fast as the mean.
         objects: Share of pairs with objects (up to three) that move on their own.
         defocus: Share of pairs with a mild defocus on top.
         highlights: Share of pairs whose brightest pixels are raised beyond white before blurring.
+        lamps: Share of pairs that are darkened to night and get bright lamps, which leave trails.
         noise: Largest standard deviation of sensor noise at mid grey, of the full scale.
         compression: Share of pairs whose blurred side went through JPEG or H.264.
+
+    Raises:
+        DataError: If a share is not within [0, 1], a strength is negative or no number, or ``longest`` is less than
+            ``shortest``.
     """
 
     shortest: float = 1.0
@@ -35,18 +46,41 @@ class BlurProfile:
     roll: float = 0.35
     zoom: float = 0.25
     tilt: float = 0.15
+    forward: float = 0.0
     vibration: float = 0.12
     parallax: float = 0.6
     objects: float = 0.4
     defocus: float = 0.25
     highlights: float = 0.3
+    lamps: float = 0.0
     noise: float = 0.012
     compression: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuses what makes no sense."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            most = 1.0 if field.name in _SHARES else float("inf")
+            if not 0 <= value <= most or value == float("inf"):
+                allowed = "from 0 to 1" if field.name in _SHARES else "0 or more"
+                raise DataError(f"{field.name} must be {allowed}, not {value:g}")
+        if self.longest < self.shortest:
+            raise DataError(f"longest must be at least shortest, {self.shortest:g}, not {self.longest:g}")
 
 
 PROFILES: dict[str, BlurProfile] = {
     "handheld": BlurProfile(),
-    # A forward-driving camera: zoom about a vanishing point, vibration, night highlights.
-    "dashcam": BlurProfile(shift=0.4, roll=0.15, zoom=1.0, vibration=0.35, parallax=0.8, highlights=0.5),
+    # A forward-driving camera: the road rushes past, the car shakes and turns, lamps shine at night.
+    "dashcam": BlurProfile(
+        shift=0.25,
+        roll=0.1,
+        zoom=0.0,
+        tilt=0.0,
+        forward=1.0,
+        vibration=0.35,
+        parallax=0.5,
+        highlights=0.5,
+        lamps=0.25,
+    ),
 }
 """Profiles by name."""

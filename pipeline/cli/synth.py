@@ -1,4 +1,4 @@
-"""`deblur synth`: pairs for training from sharp photographs."""
+"""`deblur synth`: pairs for training from sharp photographs and videos."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from pathlib import Path
 
 import click
 
-from network.pairs import pictures_in
+from network.errors import DataError
+from network.synth.pair import margin
 from network.synth.pool import PoolOptions, make_pool
-from network.synth.profile import PROFILES
+from network.synth.profile import PROFILES, BlurProfile
+from network.synth.sources import find_sources, fit_sources
+from pipeline.cli.assignments import changed
+from pipeline.errors import OutputError
+
+_NAMES_SHOWN = 10
 
 
 @click.command(name="synth")
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--profile",
     type=click.Choice(sorted(PROFILES)),
@@ -24,9 +30,24 @@ from network.synth.profile import PROFILES
 )
 @click.option("--shortest", type=click.FloatRange(0), help="Shortest blur in pixels (default: the profile's).")
 @click.option("--longest", type=click.FloatRange(0), help="Longest blur in pixels (default: the profile's).")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Change a field of the profile, such as noise=0 for clean pairs; an unknown name lists them.",
+)
 @click.option("--pairs", type=click.IntRange(1), default=4096, show_default=True, help="Number of pairs.")
 @click.option("--size", type=click.IntRange(32), default=160, show_default=True, help="Height and width of a pair.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same pairs.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same pairs.")
+@click.option(
+    "--video-share",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Share of the pairs made from video, where SOURCES hold both.",
+)
+@click.option("--keep-blurred", is_flag=True, help="Use sources that are themselves blurred or upscaled, too.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
 def synth(
     sources: tuple[Path, ...],
@@ -35,23 +56,62 @@ def synth(
     profile: str,
     shortest: float | None,
     longest: float | None,
+    assignments: tuple[str, ...],
     pairs: int,
     size: int,
     seed: int,
+    video_share: float,
+    keep_blurred: bool,
     workers: int,
 ) -> None:
-    """Blurs the sharp photographs in SOURCES and writes a pool of pairs to OUT."""
-    photos = [photo for folder in sources for photo in pictures_in(folder)]
-    blur = PROFILES[profile]
-    blur = replace(
-        blur,
-        shortest=blur.shortest if shortest is None else shortest,
-        longest=blur.longest if longest is None else longest,
-    )
+    """Blurs the sharp photographs and videos in SOURCES and writes a pool of pairs to OUT.
+
+    SOURCES are folders or files. Photographs are moved along random paths; of video, consecutive frames are averaged.
+    """
+    blur = changed(_with_lengths(PROFILES[profile], shortest, longest), assignments)
     if size % 2:
         raise click.BadParameter("must be even", param_hint="--size")
-    if blur.longest < blur.shortest:
-        raise click.BadParameter(f"must be at least {blur.shortest:g}", param_hint="--longest")
-    click.echo(f"{len(photos)} photographs, profile {profile}, blur {blur.shortest:g} to {blur.longest:g} pixels")
-    for done in make_pool(photos, out, blur, PoolOptions(pairs, size, seed, workers)):
-        click.echo(f"{done} of {pairs} pairs")
+    photos, videos = find_sources(sources)
+    side = size + 2 * margin(blur)
+    fit = fit_sources(photos, videos, side, keep_blurred=keep_blurred, workers=workers)
+    _tell_left_out(fit.left_out, len(photos) + len(videos), keep_blurred=keep_blurred)
+    for name, fault in fit.notes:
+        click.echo(f"{name} {fault}; what there is of it is used", err=True)
+    if not fit.photos and not fit.videos:
+        raise DataError("none of the sources is fit to make pairs of; see the reasons above, and add sharp ones")
+    counts = [f"{len(fit.photos)} photographs"] if fit.photos else []
+    counts += [f"{len(fit.videos)} videos"] if fit.videos else []
+    click.echo(
+        f"{' and '.join(counts)}, profile {profile}, blur {blur.shortest:g} to {blur.longest:g} pixels",
+    )
+    options = PoolOptions(pairs, size, seed, workers, detailed=not keep_blurred, video_share=video_share)
+    try:
+        for done in make_pool(fit.photos, out, blur, options, fit.videos, lambda line: click.echo(line, err=True)):
+            click.echo(f"{done} of {pairs} pairs")
+    except OSError as error:
+        raise OutputError(f"{out} can't be written: {error.strerror or error}; run it again to go on") from error
+
+
+def _with_lengths(profile: BlurProfile, shortest: float | None, longest: float | None) -> BlurProfile:
+    try:
+        return replace(
+            profile,
+            shortest=profile.shortest if shortest is None else shortest,
+            longest=profile.longest if longest is None else longest,
+        )
+    except DataError as error:
+        raise click.BadParameter(str(error), param_hint="--shortest and --longest") from error
+
+
+def _tell_left_out(left_out: list[tuple[str, str]], count: int, *, keep_blurred: bool) -> None:
+    """Names what is not used, by reason: a few names of those that share one, as there may be hundreds."""
+    names: dict[str, list[str]] = {}
+    for name, reason in left_out:
+        names.setdefault(reason, []).append(name)
+    for reason, those in names.items():
+        shown = ", ".join(those[:_NAMES_SHOWN]) + (
+            f" and {len(those) - _NAMES_SHOWN} more" * (len(those) > _NAMES_SHOWN)
+        )
+        click.echo(f"left out {len(those)} of {count} sources: {shown} ({reason})", err=True)
+    if any("blurred" in reason or "sharp" in reason for reason in names) and not keep_blurred:
+        click.echo("--keep-blurred uses blurred and upscaled sources too", err=True)

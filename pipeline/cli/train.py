@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-import ast
-from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from network.checkpoint import step_of
-from network.errors import TrainingError
 from network.parallel import Processes, joined
 from network.pool import Pool
 from network.presets import PRESETS, Preset
 from network.train import CHECKPOINT, WEIGHTS, train
 from network.train import Progress as TrainingProgress
 from network.watch import WatchOptions
+from pipeline.cli.assignments import changed
 from pipeline.errors import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SMOOTHING = 0.98
-
-
-def _changed(preset: Preset, assignments: tuple[str, ...]) -> Preset:
-    """The preset with ``name=value`` changes; values are Python literals, or plain words."""
-    kinds = {field.name: type(getattr(preset, field.name)) for field in fields(preset)}
-    changes: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals or name not in kinds:
-            raise click.BadParameter(
-                f"{assignment!r} is not NAME=VALUE with a NAME of {', '.join(kinds)}", param_hint="--set"
-            )
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            value = text
-        if kinds[name] is float and isinstance(value, int):
-            value = float(value)
-        if not isinstance(value, kinds[name]):
-            raise click.BadParameter(f"{name} is a {kinds[name].__name__}, not {text!r}", param_hint="--set")
-        changes[name] = value
-    try:
-        return replace(preset, **changes)
-    except TrainingError as error:
-        raise click.BadParameter(str(error), param_hint="--set") from error
 
 
 @click.command(name="train")
@@ -89,7 +62,7 @@ def train_command(
     Run it again to go on where it stopped: at its end, by Ctrl-C, or by a power cut. `torchrun --nproc-per-node N -m
     pipeline.cli train ...` spreads each batch over N processes.
     """
-    recipe = _changed(PRESETS[preset], assignments)
+    recipe = changed(PRESETS[preset], assignments)
     watch = None
     if tensorboard:
         watch = WatchOptions(Pool([validation]) if validation else None, image_minutes=image_minutes)
