@@ -23,6 +23,7 @@ DEBUG_VARIABLE = "DEBLUR_DEBUG"
 COMMANDS = {
     "video": LazyCommand("pipeline.cli.video:video", "Deblur a video file."),
     "info": LazyCommand("pipeline.cli.info:info", "Show what a video file holds and what would be kept."),
+    "bench": LazyCommand("pipeline.cli.bench:bench", "Measure how fast this machine is, stage by stage."),
     "doctor": LazyCommand("pipeline.cli.doctor:doctor", "Show what this machine offers, and what auto takes."),
     "synth": LazyCommand("pipeline.cli.synth:synth", "Make pairs for training from sharp photographs.", extra="train"),
     "pack": LazyCommand("pipeline.cli.pack:pack_command", "Make a pool for training from a data set.", extra="train"),

@@ -1,0 +1,1 @@
+"""How fast this machine deblurs: each stage alone and all of them together."""

@@ -1,0 +1,115 @@
+"""ONNX Runtime as an engine: an opponent that `deblur bench` measures ours against, and nothing that runs videos.
+
+It computes the same as the default engine from the same files, the plane arithmetic included, as a user of
+ONNX Runtime would write it: three sessions one after the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime
+
+from network import catalogue
+from network.colour import coefficients
+from network.planes import PlaneBatch, PlaneSpec
+from pipeline.engine import EngineInfo
+from pipeline.errors import EngineError
+from pipeline.machine import processor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ERRORS_ONLY = 3
+
+
+class OnnxRuntimeEngine:
+    """Deblurs with a network in an ONNX file, on the processor.
+
+    Args:
+        path: The network: RGB (N, 3, H, W) float32 to the same, as ``deblur export`` writes it.
+        threads: Threads to compute with; None leaves it to ONNX Runtime.
+
+    Raises:
+        EngineError: If ONNX Runtime can't load the file.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        self._options = onnxruntime.SessionOptions()
+        self._options.log_severity_level = _ERRORS_ONLY
+        if threads is not None:
+            self._options.intra_op_num_threads = threads
+        self._network = self._session(path)
+        self._graphs: dict[PlaneSpec, tuple[Any, Any]] = {}
+        metadata = self._network.get_modelmeta().custom_metadata_map
+        self._info = EngineInfo(
+            backend=f"ONNX Runtime {onnxruntime.__version__}",
+            device=processor(),
+            precision="fp32",
+            network=metadata.get(catalogue.NETWORK_KEY, path.stem),
+            digest=metadata.get(catalogue.DIGEST_KEY, ""),
+        )
+
+    @property
+    def info(self) -> EngineInfo:
+        """What this engine is."""
+        return self._info
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        """Allocates a batch, and loads the graphs of its layout.
+
+        Args:
+            spec: What the frames are.
+            batch: Frames in the batch, at least 1.
+
+        Raises:
+            EngineError: If ``batch`` is below 1, or the memory does not suffice.
+        """
+        if batch < 1:
+            raise EngineError(f"a batch has at least one frame, not {batch}")
+        self._planar(spec)
+        try:
+            return PlaneBatch.empty(spec, batch)
+        except MemoryError as error:
+            raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        """Deblurs ``batch`` into ``out``.
+
+        Args:
+            batch: The blurred frames; left as they are.
+            out: Overwritten; of the same spec and size as ``batch``, and other memory.
+
+        Raises:
+            EngineError: If the two don't match, or ONNX Runtime fails.
+        """
+        if batch.spec != out.spec or batch.size != out.size:
+            raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
+        before, after = self._planar(batch.spec)
+        numbers = coefficients(batch.spec)
+        planes = {f"plane{index}": plane.astype(np.float32) for index, plane in enumerate(batch.planes)}
+        try:
+            (rgb,) = before.run(None, planes | {"to_rgb": numbers.to_rgb, "offset": numbers.offset})
+            (result,) = self._network.run(None, {self._network.get_inputs()[0].name: rgb})
+            named = {"from_rgb": numbers.from_rgb, "step": numbers.step, "maximum": numbers.maximum}
+            words = after.run(None, planes | named | {"before": rgb, "after": result})
+        except Exception as error:  # its own classes share no base but this
+            raise EngineError(f"ONNX Runtime failed on a frame: {error}") from error
+        for target, plane in zip(out.planes, words, strict=True):
+            np.copyto(target, plane, casting="unsafe")  # the graph has rounded and clamped
+
+    def reset(self) -> None:
+        """Nothing to forget: every frame stands for itself."""
+
+    def _planar(self, spec: PlaneSpec) -> tuple[Any, Any]:
+        if spec not in self._graphs:
+            before, after = (self._session(path) for path in catalogue.planar_graph_files(spec.layout))
+            self._graphs[spec] = before, after
+        return self._graphs[spec]
+
+    def _session(self, path: Path) -> Any:
+        try:
+            return onnxruntime.InferenceSession(path, self._options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its own classes share no base but this
+            raise EngineError(f"ONNX Runtime can't load {path}: {error}") from error
