@@ -1,0 +1,246 @@
+"""Calibrates `deblur video --skip-sharp`: quality against the share of frames that pass the network by.
+
+    python benchmarks/skip_sharp.py EVAL --json docs/skip_sharp.json --plot docs/skip_sharp.svg
+
+EVAL is laid out as for ``quality.py``: ``reds/SEQUENCE/blur`` and ``sharp``, and ``photos``, sharp pictures. From
+these, pairs with blur of 3 to 15 pixels are synthesised with seed 1. Every picture is judged for itself: the hysteresis
+of the command lets fewer frames pass than this. The recommended threshold is the highest at which no set of blurred
+pictures loses more than ``--loss``; it belongs into ``pipeline/gate.py`` as ``AUTO_THRESHOLD``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from measure import machine, table
+
+from network.colour import LUMA_WEIGHTS
+from network.datasets import find_pairs
+from network.evaluate import CONVENTION, pool_samples, read_samples
+from network.metrics import psnr
+from network.pairs import pictures_in, read_picture
+from network.planes import Layout, Matrix, PlaneSpec
+from network.pool import Pool
+from network.scoreboard import as_json
+from network.synth.pool import PoolOptions, make_pool
+from network.synth.profile import PROFILES
+from pipeline.bench.rounds import rate_of
+from pipeline.engines.select import load_engine
+from pipeline.gate import AUTO_THRESHOLD
+from pipeline.plot import Curve, Curves, chart
+from pipeline.sharpness import blur_estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.engine import Engine
+
+    Picture = NDArray[np.uint8]
+
+THRESHOLDS = tuple(step / 100 for step in range(101))
+COST_LIMIT = 0.03
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One picture.
+
+    Attributes:
+        estimate: Of its blur.
+        before: PSNR of the picture against the truth, in dB; infinite for a picture that is the truth.
+        after: PSNR of the network's result.
+    """
+
+    estimate: float
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """A set at a threshold.
+
+    Attributes:
+        threshold: Pictures whose estimate is at most this pass.
+        share: Of the pictures, those that pass.
+        psnr: Mean over all, in dB; infinite where an untouched picture is the truth.
+        loss: By how much that is below the mean with no picture passing, in dB; negative where it is above.
+    """
+
+    threshold: float
+    share: float
+    psnr: float
+    loss: float
+
+
+def luma_of(picture: Picture) -> Picture:
+    """The Y plane of RGB (H, W, 3) by BT.709, in full range."""
+    red, blue = LUMA_WEIGHTS[Matrix.BT709]
+    weights = np.array([red, 1 - red - blue, blue])
+    luma: Picture = np.rint(picture @ weights).astype(np.uint8)
+    return luma
+
+
+def deblur(engine: Engine, picture: Picture) -> Picture:
+    """An RGB picture through an engine."""
+    spec = PlaneSpec(picture.shape[1], picture.shape[0], Layout.YUV444P, 8, Matrix.RGB, full_range=True)
+    blurred, sharp = engine.buffers(spec, 1), engine.buffers(spec, 1)
+    for plane, channel in zip(blurred.planes, (1, 2, 0), strict=True):
+        plane[0] = picture[..., channel]
+    engine.run(blurred, sharp)
+    green, blue, red = (plane[0] for plane in sharp.planes)
+    result: Picture = np.stack((red, green, blue), axis=-1)
+    return result
+
+
+def judge(engine: Engine, samples: Iterable[tuple[Picture, Picture]]) -> list[Judged]:
+    """Judges pictures, each given with the truth."""
+    return [
+        Judged(blur_estimate(luma_of(picture)), psnr(picture, truth), psnr(deblur(engine, picture), truth))
+        for picture, truth in samples
+    ]
+
+
+def curve_of(judged: Sequence[Judged]) -> list[Point]:
+    """What the thresholds make of a set."""
+    everything = statistics.fmean(each.after for each in judged)
+    points = []
+    for threshold in THRESHOLDS:
+        passes = [each.estimate <= threshold for each in judged]
+        kept = [each.before if passed else each.after for each, passed in zip(judged, passes, strict=True)]
+        mean = statistics.fmean(kept)
+        points.append(Point(threshold, statistics.fmean(passes), mean, everything - mean))
+    return points
+
+
+def recommend(curves: Iterable[Sequence[Point]], loss: float) -> float:
+    """The highest threshold up to which no curve loses more than ``loss``, in dB; 0 if there is none."""
+    found = 1.0
+    for points in curves:
+        allowed = 0.0
+        for point in points:
+            if point.loss > loss:
+                break
+            allowed = point.threshold
+        found = min(found, allowed)
+    return found
+
+
+def synthesised(photos: Path, size: int, pairs: int) -> Iterator[tuple[Picture, Picture]]:
+    """Pairs made from sharp pictures."""
+    profile = replace(PROFILES["handheld"], shortest=3.0, longest=15.0, untouched=0.0)
+    with tempfile.TemporaryDirectory() as name:
+        for _ in make_pool(pictures_in(photos), Path(name), profile, PoolOptions(pairs=pairs, size=size, seed=1)):
+            pass
+        for sample in pool_samples(Pool([Path(name)])):
+            yield sample.blurred, sample.sharp
+
+
+def median_seconds(work: Callable[[], object], seconds: float) -> float:
+    """Of one call, after one that does not count; calls for that many seconds."""
+
+    def step() -> int:
+        work()
+        return 1
+
+    return statistics.median(rate_of(step, seconds)[1])
+
+
+def cost_of(engine: Engine, width: int, height: int, seconds: float) -> dict[str, float]:
+    """Seconds that the estimate and the network take for a frame, each measured for ``seconds``."""
+    spec = PlaneSpec(width, height)
+    blurred, sharp = engine.buffers(spec, 1), engine.buffers(spec, 1)
+    random = np.random.default_rng(0)
+    for plane in blurred.planes:
+        plane[...] = random.integers(16, 236, plane.shape)
+    estimate = median_seconds(lambda: blur_estimate(blurred.planes[0][0]), seconds)
+    network = median_seconds(lambda: engine.run(blurred, sharp), seconds)
+    return {"width": width, "height": height, "estimate_s": estimate, "network_s": network, "share": estimate / network}
+
+
+def plot(curves: dict[str, list[Point]], blurred: Iterable[str]) -> str:
+    """Loss against the share that passes, and that share against the threshold."""
+
+    def thinned(points: Sequence[Point]) -> list[Point]:
+        return [point for index, point in enumerate(points) if index % 5 == 0]
+
+    losses = [
+        Curve(name, tuple(dict.fromkeys((100 * point.share, point.loss) for point in curves[name]))) for name in blurred
+    ]
+    shares = [
+        Curve(name, tuple((point.threshold, 100 * point.share) for point in thinned(points)))
+        for name, points in curves.items()
+    ]
+    return chart(
+        [
+            Curves("PSNR lost (dB)", "Pictures of the set that pass the network by (%)", tuple(losses)),
+            Curves("Pictures that pass the network by (%)", "Threshold", tuple(shares)),
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures, prints, and writes JSON and SVG."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--engine", default="openvino", help="what runs the network")
+    parser.add_argument("--weights", type=Path, help="other than the shipped ones")
+    parser.add_argument("--loss", type=float, default=0.01, help="dB that a set may lose")
+    parser.add_argument("--pairs", type=int, default=48, help="to synthesise")
+    parser.add_argument("--size", type=int, default=320, help="of the synthesised pairs, in pixels")
+    parser.add_argument("--frame", default="1280x720", help="size at which the estimate's time is measured")
+    parser.add_argument("--seconds", type=float, default=5.0, help="to measure its time")
+    parser.add_argument("--threads", type=int, help="of the engine")
+    parser.add_argument("--json", type=Path, help="write the result here")
+    parser.add_argument("--plot", type=Path, help="draw it here")
+    options = parser.parse_args(arguments)
+    facts = machine()
+    reds, photos = options.folder / "reds", options.folder / "photos"
+    engine = load_engine(options.engine, None, options.weights, threads=options.threads)
+
+    judged = {
+        "REDS, blurred": judge(engine, ((each.blurred, each.sharp) for each in read_samples(find_pairs(reds)))),
+        "photos, blurred": judge(engine, synthesised(photos, options.size, options.pairs)),
+        "REDS, sharp": judge(engine, ((each.sharp, each.sharp) for each in read_samples(find_pairs(reds)))),
+        "photos, sharp": judge(engine, ((each, each) for each in map(read_picture, pictures_in(photos)))),
+    }
+    blurred = ["REDS, blurred", "photos, blurred"]
+    curves = {name: curve_of(each) for name, each in judged.items()}
+    threshold = recommend((curves[name] for name in blurred), options.loss)
+    cost = cost_of(engine, *map(int, options.frame.split("x")), options.seconds)
+
+    rows = [("set", "pictures", "before dB", "after dB", "pass", "loss dB")]
+    for name, each in judged.items():
+        point = next(point for point in curves[name] if point.threshold == threshold)
+        before, after = (statistics.fmean(getattr(one, side) for one in each) for side in ("before", "after"))
+        loss = f"{point.loss:.4f}" if name in blurred else ""
+        rows.append((name, f"{len(each)}", f"{before:.2f}", f"{after:.2f}", f"{point.share:.0%}", loss))
+    print(table(rows))
+    print(f"recommended threshold: {threshold:.2f} (loses at most {options.loss:g} dB); in use: {AUTO_THRESHOLD:.2f}")
+    print(
+        f"the estimate takes {1000 * cost['estimate_s']:.2f} ms, {cost['share']:.1%} of the network's "
+        f"{1000 * cost['network_s']:.1f} ms at {options.frame} (at most {COST_LIMIT:.0%})"
+    )
+    print(f"{CONVENTION}. {engine.info.network}, {engine.info.precision}, weights {engine.info.digest[:12]}.")
+    if options.json:
+        sets = {
+            name: {"pictures": [vars(one) for one in each], "curve": [vars(point) for point in curves[name]]}
+            for name, each in judged.items()
+        }
+        found = {"loss": options.loss, "threshold": threshold, "cost": cost, "sets": sets}
+        info = {"weights": engine.info.digest, "precision": engine.info.precision, "machine": facts}
+        options.json.write_text(as_json(found | info), encoding="utf-8")
+    if options.plot:
+        options.plot.write_text(plot(curves, blurred), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
