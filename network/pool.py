@@ -108,8 +108,10 @@ class Pool:
             crop = pair[:, top : top + patch, left : left + patch]
             crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))
             pairs[slot] = crop[:, :, ::-1] if rng.integers(2) else crop
-        images = torch.from_numpy(pairs).permute(1, 0, 4, 2, 3).float() / 255
-        return images[0].contiguous(), images[1].contiguous()
+        # All in numpy: operations of PyTorch in a loader's thread start threads of their own, which fight those of the
+        # training for the cores. On two cores that cost half the speed.
+        blurred, sharp = np.ascontiguousarray(pairs.transpose(1, 0, 4, 2, 3)) / np.float32(255)
+        return torch.from_numpy(blurred), torch.from_numpy(sharp)
 
 
 def _is_complete(folder: Path) -> bool:

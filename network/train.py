@@ -243,7 +243,7 @@ def _batch(pool: Pool, preset: Preset, step: int) -> tuple[Tensor, Tensor]:
     if preset.noise:
         deviations = np.abs(rng.normal(0, preset.noise / 255, (preset.batch, 1, 1, 1)))
         noise = rng.standard_normal(blurred.shape, np.float32) * deviations.astype(np.float32)
-        blurred = blurred + torch.from_numpy(noise)
+        blurred = torch.from_numpy(blurred.numpy() + noise)  # not by PyTorch: see Pool.batch
     return blurred, sharp
 
 
