@@ -79,7 +79,8 @@ class Measured:
         infer_latency: Of a batch in the engine.
         whole_latency: From a frame's being decoded to its being encoded, at full load: waiting included.
         duplicates: Frames of the whole that equalled the one before and passed the network by.
-        peak_bytes: Memory of the process at its largest, a GPU's not counted; None if the system won't tell.
+        peak_bytes: Memory of the process at its largest during the whole, a GPU's not counted; None if the system
+            won't tell.
         flops: Floating-point operations of the network for a frame; None where nobody knows.
         matrix_rate: The machine's matrix product.
     """
@@ -134,6 +135,11 @@ def measure(case: Case) -> Measured:
     blurred, sharp = engine.buffers(spec, batch), engine.buffers(spec, batch)
     ready = time.perf_counter() - started
 
+    with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
+        whole_rate, whole_latency, duplicates = _measure_whole(case, engine, batch, Path(folder) / "whole.mkv")
+        peak = peak_memory()  # before the stages alone, which keep frames that a run does not
+        encode_rate, encoder = _measure_encoding(case, Path(folder) / "encoded.mkv")
+
     decoded = endless_frames(case.clip, case.source)
     index = itertools.cycle(range(batch))
 
@@ -149,9 +155,6 @@ def measure(case: Case) -> Measured:
         decode()
     decode_rate, _ = rate_of(decode, case.seconds)
     infer_rate, infer_steps = rate_of(infer, case.seconds)
-    with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
-        encode_rate, encoder = _measure_encoding(case, Path(folder) / "encoded.mkv")
-        whole_rate, whole_latency, duplicates = _measure_whole(case, engine, batch, Path(folder) / "whole.mkv")
     return Measured(
         engine=case.engine,
         info=engine.info,
@@ -168,7 +171,7 @@ def measure(case: Case) -> Measured:
         infer_latency=percentiles(infer_steps),
         whole_latency=whole_latency,
         duplicates=duplicates,
-        peak_bytes=peak_memory(),  # before the matrices, which are no part of the work
+        peak_bytes=peak,
         flops=case.flops(spec.width, spec.height),
         matrix_rate=case.matrix_rate(engine.info),
     )

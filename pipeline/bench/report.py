@@ -96,6 +96,7 @@ class BenchReport:
             "",
             "decode, engine, encode: each alone, frames/s. whole: all at once, as deblur video does it.",
             "latency: decoded to encoded at full load, in ms. share: of the rate of a matrix product.",
+            *dict.fromkeys(map(_engine_line, self.measured)),
             *_matrix_lines(self.measured),
         ]
         lines += [
@@ -146,6 +147,12 @@ _HEADINGS = (
     "engine", "size", "decode", "engine", "encode", "whole", "x real time", "MP/s", "p50", "p95", "p99",
     "GFLOP/frame", "GFLOP/s", "share", "peak MiB",
 )  # fmt: skip
+
+
+def _engine_line(case: Measured) -> str:
+    info = case.info
+    batch = f", {case.batch} frames at a time" if case.batch > 1 else ""
+    return f"{case.engine}: {info.network}, {info.precision}, by {info.backend} on {info.device}{batch}"
 
 
 def _matrix_lines(measured: Sequence[Measured]) -> list[str]:

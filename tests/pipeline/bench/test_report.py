@@ -74,6 +74,7 @@ def test_the_table_has_a_line_for_each_case() -> None:
     assert [row[0] for row in rows] == ["openvino", "torch", "torch"]
     assert len({len(line) for line in lines[2:6]}) == 1
     assert "matrix product: 100 to 100 GFLOP/s, fp32, 1024x1024, a library, threads: 2, a processor" in lines
+    assert lines.count("torch: idc-rt, fp32, by torch 1 on a processor") == 1
     assert lines[-1] == "not measured: rocm (1280x720, 640x360): not there"
 
 

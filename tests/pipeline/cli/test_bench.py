@@ -23,7 +23,7 @@ def test_a_synthetic_clip_gives_table_json_and_plot(deblur: CommandLine, tmp_pat
     ended = deblur.run("bench", *sizes, *QUICK, "--compare", "openvino", "--json", figures, "--plot", plot)
     assert ended.code == 0, ended.err
     lines = ended.out.decode().splitlines()
-    assert [line.split()[2] for line in lines if line.startswith("openvino")] == ["96x64", "128x80"]
+    assert [line.split()[2] for line in lines if line.startswith("openvino ")] == ["96x64", "128x80"]
     found = json.loads(figures.read_text(encoding="utf-8"))
     assert [case["video"]["width"] for case in found["cases"]] == [96, 128]
     assert found["machine"]["versions"]["av"]

@@ -1,0 +1,42 @@
+"""A case of real parts, from one process to another."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.bench.case import Case, measure
+from pipeline.bench.isolate import isolated
+from pipeline.engines.contender import load_contender
+from pipeline.engines.cost import matrix_rate, network_flops
+from pipeline.machine import peak_memory
+from pipeline.sink import SinkOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.mark.timeout(120)
+def test_a_case_of_real_parts_is_measured_in_a_process_of_its_own(
+    make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    case = Case(
+        engine="openvino",
+        clip=make_clip(tmp_path / "clip.mkv", codec="ffv1"),
+        seconds=0.2,
+        load=partial(load_contender, "openvino", None, None, 1),
+        flops=partial(network_flops, None, None),
+        matrix_rate=partial(matrix_rate, threads=1, seconds=0.02),
+        sink=SinkOptions(codec="ffv1"),
+    )
+    found = isolated(measure, case)
+    assert found.info.network == "idc-rt"
+    assert found.flops == network_flops(None, None, 64, 48)
+    assert found.share is not None
+    assert found.share > 0
+    if peak_memory() is not None:
+        assert found.peak_bytes is not None
+        assert found.peak_bytes > 30 * 2**20
