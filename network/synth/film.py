@@ -124,7 +124,7 @@ def film_pairs(
     for (reason, _), count in rejected.items():
         reasons[reason] += count
     raise DataError(
-        f"{len(pending)} pairs found no usable window in the videos, in {_TRIES} tries each "
+        f"the videos have no usable window for {len(pending)} of the pairs, after {_TRIES} tries each "
         f"({', '.join(f'{count} {reason}' for reason, count in reasons.most_common())}); "
         "add sharper video with more motion, or ask for shorter blur"
     )
@@ -144,7 +144,7 @@ def expose_frames(
 
     Args:
         frames: RGB, uint8 (H, W, 3), an odd number.
-        length: Mean path of a pixel in pixels, over 0.
+        length: Mean path of a pixel in pixels; 0 returns the middle frame twice.
         border: Pixels at each side that do not count.
         prepare: Changes the linear light of each frame before it is averaged, such as raised highlights.
 
@@ -166,7 +166,7 @@ def expose_frames(
                 raise UnusableError("across a cut or with failing flow")
         gain = sum(steps[index].path for index in pair)
         if path + gain >= length:
-            reach = distance + (length - path) / gain
+            reach = distance + (length - path) / max(gain, 1e-9)
             break
         path += gain
     else:

@@ -84,7 +84,8 @@ def survey(path: Path) -> Footage:
     if transfer in _HDR_TRANSFERS:
         raise DataError(f"{path} is HDR video; convert it to SDR first, or leave it out")
     shown = int(times[-1] - times[0])
-    if not fault and announced and len(times) > 1 and shown < _WHOLE * announced - np.diff(times).max():
+    # This says more than that the last packet is damaged, which a file cut off has too.
+    if announced and len(times) > 1 and shown < _WHOLE * announced - np.diff(times).max():
         fault = f"ends early, after {shown / announced:.0%} of its duration"
     return Footage(path, width, height, times, keys, fault)
 

@@ -41,6 +41,11 @@ class Motion:
     passing: FloatArray | None = None
     advance: FloatArray | None = None
 
+    def is_still(self, index: int) -> bool:
+        """Whether every pixel of a sub-frame is where it is in the sharp picture."""
+        driven = self.advance is not None and bool(self.advance[index])
+        return not (driven or self.shift[index].any() or self.warp[index].any())
+
     def maps(self, index: int, height: int, width: int) -> tuple[FloatArray, FloatArray]:
         """Coordinates to read from at one sub-frame, as cv2.remap takes them.
 

@@ -72,7 +72,7 @@ def expose(scene: FloatArray, camera: Motion, objects: list[MovingObject]) -> tu
 
 
 def _warped(picture: FloatArray, motion: Motion, index: int) -> FloatArray:
-    if not motion.shift[index].any() and not motion.warp[index].any():
+    if motion.is_still(index):
         return picture
     map_x, map_y = motion.maps(index, *picture.shape[:2])
     moved = cv2.remap(picture, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)

@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float32]
     Picture = NDArray[np.uint8]
 
-SHARP = 0.06
+SHARP = 0.05
 """Least :func:`sharpness` of a sharp picture.
 
-On 142 sharp photographs of about 1100x800 pixels 98 % are above it, and of the same photographs after a Gaussian blur
-of 1.5 pixels none, after motion of 5 pixels none, after halving and doubling again under 3 %; with noise of 8 codes on
-top of the Gaussian blur none, on top of the motion 4 %.
+Of 284 sharp photographs of about 1100x800 pixels 98.6 % reach it. Of the same photographs none does after a Gaussian
+blur of 1.5 pixels, none after motion of 5 pixels, and 2.5 % do after halving and doubling the size; with noise of 8
+codes on top of the blur, Gaussian or of motion, 0.4 %. What it does not see through is strong compression, whose block
+edges look like detail.
 """
 
 TILE = 64
-_DIRECTIONS = 4
+_DIRECTIONS = 8
 _LEAST_POWER = 20.0
 """Power spectral density in codes squared below which a tile shows nothing in a direction."""
 
@@ -79,11 +80,15 @@ def is_sharp(picture: Picture) -> bool:
 def _bands() -> tuple[NDArray[np.bool_], list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]]:
     """Coefficients of a tile's spectrum: the corners, and of each direction the highest octave and the one below."""
     x, y = np.meshgrid(np.fft.rfftfreq(TILE), np.fft.fftfreq(TILE))
-    radius = np.hypot(x, y).ravel()
-    direction = np.rint(np.arctan2(y, x).ravel() / (np.pi / _DIRECTIONS)).astype(int) % _DIRECTIONS
+    radius, angle = np.hypot(x, y).ravel(), np.arctan2(y, x).ravel()
     # Not up to 0.5: the anti-aliasing filters of cameras and of resizing end the spectrum before.
     high, low = (radius > 0.25) & (radius <= 0.45), (radius > 0.125) & (radius <= 0.25)
-    return radius > 0.5, [(high & (direction == k), low & (direction == k)) for k in range(_DIRECTIONS)]
+    bands = []
+    for direction in np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS:
+        # Sectors overlap, so that no direction of motion falls between two.
+        sector = np.abs((angle - direction + np.pi / 2) % np.pi - np.pi / 2) <= np.pi / _DIRECTIONS
+        bands.append((high & sector, low & sector))
+    return radius > 0.5, bands
 
 
 _WINDOW = np.outer(np.hanning(TILE), np.hanning(TILE)).astype(np.float32)

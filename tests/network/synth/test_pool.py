@@ -13,7 +13,7 @@ import pytest
 from network.metrics import psnr
 from network.pool import Pool
 from network.synth.pair import blur_pair
-from network.synth.pool import PoolOptions, make_pool
+from network.synth.pool import SHARD_PAIRS, PoolOptions, make_pool
 from network.synth.profile import PROFILES
 
 if TYPE_CHECKING:
@@ -88,3 +88,14 @@ def test_compression_touches_the_blurred_side_alone() -> None:
         assert np.array_equal(sharp, same)
         assert not np.array_equal(blurred, worse)
         assert psnr(blurred, worse) > 18
+
+
+@pytest.mark.slow
+def test_shards_made_by_several_workers_are_those_of_one(photos: list[Path], tmp_path: Path) -> None:
+    profile = replace(PROFILE, shortest=1.0, longest=2.0, objects=0.0, compression=0.0)
+    for workers in (1, 2):
+        options = PoolOptions(pairs=SHARD_PAIRS + 2, size=32, workers=workers)
+        assert list(make_pool(photos, tmp_path / str(workers), profile, options)) == [SHARD_PAIRS, SHARD_PAIRS + 2]
+    one, two = Pool([tmp_path / "1"]), Pool([tmp_path / "2"])
+    assert len(one) == SHARD_PAIRS + 2
+    assert one.digest == two.digest
