@@ -214,7 +214,7 @@ def test_a_device_that_is_full(deblur: CommandLine, clip: Path) -> None:
         (("--network", "idc"), "weights"),
         (("--network", "resnet"), "resnet"),
         (("--weights", "nowhere.onnx"), "nowhere.onnx"),
-        (("--engine", "tensorrt"), "tensorrt"),
+        (("--engine", "--engine openvino"), "tensorrt"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
