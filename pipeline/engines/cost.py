@@ -68,9 +68,9 @@ def network_flops(network: str | None, weights: Path | None, width: int, height:
         return None
     if path.suffix.lower() != ONNX:
         return _flops_by_torch(path, width, height)
-    import openvino as ov
+    from pipeline.engines.core import openvino_core
 
-    model = ov.Core().read_model(path)
+    model = openvino_core().read_model(path)
     model.reshape([1, 3, height, width])
     return 2 * sum(_multiply_adds(node) for node in model.get_ops())
 
@@ -120,10 +120,12 @@ def _on_processor(size: int, threads: int | None, seconds: float) -> MatrixRate:
     import openvino as ov
     from openvino import opset13 as ops
 
+    from pipeline.engines.core import openvino_core
+
     shape = [size, size]
     left, right = ops.parameter(shape, np.float32), ops.parameter(shape, np.float32)
     model = ov.Model([ops.matmul(left, right, False, False)], [left, right], "matrix product")
-    core = ov.Core()
+    core = openvino_core()
     properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     if threads is not None:
         properties["INFERENCE_NUM_THREADS"] = threads

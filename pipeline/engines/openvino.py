@@ -15,6 +15,7 @@ from network import catalogue
 from network.colour import coefficients
 from network.planes import PlaneBatch, PlaneSpec
 from pipeline.engine import EngineInfo
+from pipeline.engines.core import openvino_core
 from pipeline.errors import EngineError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class OpenVinoEngine:
 
     def __init__(self, path: Path, options: OpenVinoOptions | None = None) -> None:
         self._options = options or OpenVinoOptions()
-        self._core = ov.Core()
+        self._core = openvino_core()
         device_name = self._device_name()
         self._network = _read_network(self._core, path)
         self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()

@@ -19,7 +19,9 @@ def find_openvino() -> Iterator[Finding]:
     """Devices of OpenVINO, with what each computes in."""
     import openvino as ov
 
-    core = ov.Core()
+    from pipeline.engines.core import openvino_core
+
+    core = openvino_core()
     for device in core.available_devices:
         name = str(core.get_property(device, "FULL_DEVICE_NAME")).strip()
         computes = [str(item) for item in core.get_property(device, "OPTIMIZATION_CAPABILITIES")]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-import openvino as ov
 import pytest
 import torch
 from torch import nn
@@ -18,6 +17,7 @@ from network.errors import WeightsError
 from network.export import export_network, export_planar_graphs, export_weights
 from network.layers import ConvUnit
 from network.planes import Layout
+from pipeline.engines.core import openvino_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ OPTIONS = {"widths": [8, 8, 8], "depth": 1}
 
 def runner(path: Path) -> Callable[[torch.Tensor], torch.Tensor]:
     options = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = ov.Core().compile_model(str(path), "CPU", options)
+    compiled = openvino_core().compile_model(str(path), "CPU", options)
     return lambda image: torch.from_numpy(compiled(image.numpy())[0].copy())
 
 
