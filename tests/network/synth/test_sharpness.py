@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Picture = np.ndarray
 
 
-def _moved(picture: Picture, angle: float, length: float = 5) -> Picture:
+def _moved(picture: Picture, angle: float, length: int = 5) -> Picture:
     total = np.zeros(picture.shape, np.float32)
     for place in np.linspace(-length / 2, length / 2, 41):
         shift = np.float32([[1, 0, place * np.cos(angle)], [0, 1, place * np.sin(angle)]])
@@ -50,8 +50,8 @@ def test_blur_is_told_from_detail_under_noise(natural: Callable[[int], Picture],
         picture = natural(seed)
         assert is_sharp(_noisy(picture, noise))
         assert not is_sharp(_noisy(cv2.GaussianBlur(picture, (0, 0), 1.5), noise))
-        for angle, length in ((0, 5), (45, 5), (100, 10), (160, 20)):
-            assert not is_sharp(_noisy(_moved(picture, math.radians(angle), length), noise)), angle
+        for angle in (0, 45, 100, 160):
+            assert not is_sharp(_noisy(_moved(picture, math.radians(angle)), noise)), angle
 
 
 @pytest.mark.parametrize("interpolation", [cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4])
@@ -80,7 +80,7 @@ def _shares(photos: list[Path]) -> dict[str, float]:
     rng = np.random.default_rng(0)
     for path in photos:
         picture = read_picture(path)
-        blurred, moved = cv2.GaussianBlur(picture, (0, 0), 1.5), _moved(picture, rng.uniform(0, np.pi), rng.choice([5, 7, 10, 20]))
+        blurred, moved = cv2.GaussianBlur(picture, (0, 0), 1.5), _moved(picture, rng.uniform(0, np.pi))
         versions = (picture, blurred, moved, _enlarged(picture), _noisy(blurred, 8), _noisy(moved, 8))
         for name, version in zip(passed, versions, strict=True):
             passed[name] += is_sharp(version)
@@ -98,7 +98,6 @@ def test_photographs_pass_and_their_blurred_copies_fail(photos_of_data: list[Pat
 @pytest.mark.skip(reason="failed in its last run; whether the shares or the test are wrong is not yet known")
 def test_the_shares_of_the_docstring_hold(photos_of_data: list[Path]) -> None:
     shares = _shares(photos_of_data)
-    print(shares)
     assert shares.pop("sharp") > 0.98
     assert shares.pop("enlarged") < 0.03
     assert max(shares.values()) < 0.01, shares
