@@ -108,7 +108,7 @@ def describe(
             "torch": torch.__version__,
             "numpy": np.__version__,
         },
-        "git": _checkout(Path(__file__).parent),
+        "git": checkout_of(Path(__file__).parent),
         "machine": {
             "processor": _processor(),
             "threads": torch.get_num_threads(),
@@ -161,7 +161,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _checkout(package: Path) -> dict[str, Any] | None:
+def checkout_of(package: Path) -> dict[str, Any] | None:
     """The git commit that a package runs from, and whether tracked files were changed; None if it is installed."""
     git = shutil.which("git")
     if git is None:

@@ -21,6 +21,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 def test_four_variants_are_trained_equally_long_scored_and_resumed(pairs: Path, pool: Path, tmp_path: Path) -> None:
     runs, found, plot = tmp_path / "runs", tmp_path / "found.json", tmp_path / "plot.svg"
     options = '{"widths": [8, 8, 8], "depth": 1}'

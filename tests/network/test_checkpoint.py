@@ -120,6 +120,7 @@ def test_the_step_is_read_without_the_rest(tiny: Preset, tmp_path: Path) -> None
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.slow
 def test_a_kill_during_the_write_leaves_the_state_before(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "state"
     partial = tmp_path / "state.partial"

@@ -83,6 +83,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", together.CASES)
 def test_two_processes_have_the_gradient_of_one_with_the_whole_batch(case: str, results: Path) -> None:
     whole = together.gradients(case, ALONE)
@@ -94,6 +95,7 @@ def test_two_processes_have_the_gradient_of_one_with_the_whole_batch(case: str, 
         assert error < 1e-4, f"{name} is off by {error:.1e} of its size"
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one(results: Path, tmp_path: Path) -> None:
     whole = [progress.loss for progress in train(together.RECIPE, Pool([results / "pool"]), tmp_path / "run")]
     shares = [load_file(results / f"process_{rank}" / "training.safetensors")["losses"] for rank in (0, 1)]
@@ -106,6 +108,7 @@ def test_two_processes_have_the_losses_of_one(results: Path, tmp_path: Path) -> 
     assert (results / "run" / WEIGHTS).exists()
 
 
+@pytest.mark.slow
 def test_all_processes_stop_at_the_same_step_when_one_is_interrupted(results: Path) -> None:
     done = [load_file(results / f"process_{rank}" / "training.safetensors")["interrupted"].item() for rank in (0, 1)]
     assert done[0] == done[1] == step_of(results / "interrupted" / CHECKPOINT)

@@ -16,7 +16,7 @@ import torch
 
 from network import weights
 from network.errors import TrainingError
-from network.record import STARTS, RunRecord, describe, differences
+from network.record import STARTS, RunRecord, checkout_of, describe, differences
 
 if TYPE_CHECKING:
     from network.pool import Pool
@@ -44,7 +44,7 @@ def test_a_start_is_described_whole(tiny: Preset, pool: Pool) -> None:
     assert (start["machine"]["threads"], start["machine"]["device"]) == (torch.get_num_threads(), "cpu")
 
 
-def test_the_commit_is_that_of_the_checkout(tiny: Preset, pool: Pool, root: Path) -> None:
+def test_the_commit_is_that_of_the_checkout(root: Path) -> None:
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
         pytest.skip("needs git and a checkout")
@@ -53,10 +53,19 @@ def test_the_commit_is_that_of_the_checkout(tiny: Preset, pool: Pool, root: Path
     ).stdout.split()
     if not commit:
         pytest.skip("git does not read this checkout")
+    found = checkout_of(root / "network")
+    assert found is not None
+    assert found["commit"] in commit  # someone may commit meanwhile
+    assert isinstance(found["changed"], bool)
+
+
+def test_an_installed_package_has_no_commit(tmp_path: Path) -> None:
+    assert checkout_of(tmp_path) is None
+
+
+def test_a_run_from_nothing_says_so(tiny: Preset, pool: Pool) -> None:
     cpu = torch.device("cpu")
     start = describe(tiny, pool, step=0, kind=torch.float32, device=cpu, processes=1, start_from=None)
-    assert start["git"]["commit"] in commit  # someone may commit meanwhile
-    assert isinstance(start["git"]["changed"], bool)
     assert start["start_from"] is None
 
 

@@ -107,6 +107,7 @@ def test_watching_does_not_change_the_training(tiny: Preset, pool: Pool, tmp_pat
 
 
 @pytest.mark.timeout(90)
+@pytest.mark.slow
 def test_without_the_package_one_line_says_so_and_training_goes_on(root: Path, pool: Pool, tmp_path: Path) -> None:
     assert len(pool) == 8
     done = subprocess.run(  # noqa: S603

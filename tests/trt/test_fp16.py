@@ -109,7 +109,7 @@ def network_named(name: str) -> nn.Module:
     return registry.create(name).eval()  # it comes without trained weights
 
 
-@pytest.mark.parametrize("name", ["idc-rt", "idc"])
+@pytest.mark.parametrize("name", ["idc-rt", pytest.param("idc", marks=pytest.mark.slow)])
 def test_fp16_has_room_and_gives_the_same_picture(name: str) -> None:
     network = network_named(name)
     reference, half = fold_for_inference(copy.deepcopy(network)), rounded(network)

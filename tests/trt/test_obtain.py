@@ -268,6 +268,7 @@ print("batch", compiled.batch)
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.slow
 def test_two_processes_that_want_the_same_engine_build_it_once(tmp_path: Path) -> None:
     folder, log, here = tmp_path / "engines", tmp_path / "builds.log", Path(__file__).parent
     arguments = [sys.executable, "-c", PROCESS, str(folder), str(log), str(here)]

@@ -87,6 +87,7 @@ def _shares(photos: list[Path]) -> dict[str, float]:
     return {name: count / len(photos) for name, count in passed.items()}
 
 
+@pytest.mark.slow
 def test_photographs_pass_and_their_blurred_copies_fail(photos_of_data: list[Path]) -> None:
     shares = _shares(photos_of_data[::40])
     assert shares.pop("sharp") >= 0.85  # at most one of eight

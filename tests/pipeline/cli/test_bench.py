@@ -17,6 +17,7 @@ pytestmark = pytest.mark.timeout(120)
 QUICK = ("--network", "identity", "--threads", "1", "--seconds", "0.2")
 
 
+@pytest.mark.slow
 def test_a_synthetic_clip_gives_table_json_and_plot(deblur: CommandLine, tmp_path: Path) -> None:
     figures, plot = tmp_path / "bench.json", tmp_path / "bench.svg"
     sizes = ("--size", "96x64", "--size", "128x80")

@@ -53,6 +53,7 @@ def test_requests_that_make_no_sense_are_refused(trained: Path, tmp_path: Path) 
     assert there.read_bytes() == b"kept"
 
 
+@pytest.mark.slow
 def test_a_file_that_can_not_be_written_is_said_in_one_line(trained: Path, tmp_path: Path) -> None:
     # A folder where the partial file goes: refused on every system, for root too.
     obstacle = tmp_path / "out.onnx.partial"

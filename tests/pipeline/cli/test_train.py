@@ -99,7 +99,7 @@ RECIPE = [
 
 @pytest.mark.timeout(120)
 @pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent Ctrl-C alone")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 def test_an_interrupted_run_says_how_to_go_on_and_goes_on(
     name: str, pool: Path, tmp_path: Path, deblur: CommandLine
 ) -> None:

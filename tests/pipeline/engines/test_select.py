@@ -46,6 +46,7 @@ def test_weights_just_trained_run_in_pytorch_at_once(trained: Path) -> None:
     assert (engine.info.network, engine.info.digest) == ("idc-rt", header.digest)
 
 
+@pytest.mark.slow
 def test_openvino_converts_safetensors_where_it_can(trained: Path) -> None:
     converted = load_engine("openvino", weights=trained)
     original = load_engine("torch", weights=trained)
