@@ -53,8 +53,8 @@ class Preset:
     schedule: Literal["exponential", "trapezoid"] = "trapezoid"
     decay: int = 3000
     steps: int = 30000
-    batch: int = 8
-    patch: int = 128
+    batch: int = 4
+    patch: int = 256
     noise: float = 0.0
     clip: float = 5.0
     precision: Literal["fp32", "bf16", "fp16", "auto"] = "auto"

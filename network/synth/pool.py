@@ -51,8 +51,8 @@ class PoolOptions:
         video_share: Share of the pairs that come from video, where there are both photographs and videos.
     """
 
-    pairs: int = 4096
-    size: int = 160
+    pairs: int = 2048
+    size: int = 320
     seed: int = 0
     workers: int = 2
     detailed: bool = False

@@ -37,8 +37,8 @@ _NAMES_SHOWN = 10
     metavar="NAME=VALUE",
     help="Change a field of the profile, such as noise=0 for clean pairs; an unknown name lists them.",
 )
-@click.option("--pairs", type=click.IntRange(1), default=4096, show_default=True, help="Number of pairs.")
-@click.option("--size", type=click.IntRange(32), default=160, show_default=True, help="Height and width of a pair.")
+@click.option("--pairs", type=click.IntRange(1), default=2048, show_default=True, help="Number of pairs.")
+@click.option("--size", type=click.IntRange(32), default=320, show_default=True, help="Height and width of a pair.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same pairs.")
 @click.option(
     "--video-share",
