@@ -1,0 +1,106 @@
+"""The one thread that uses the engine, for all sessions in turn. See :mod:`pipeline.live.session`."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Self
+
+from pipeline.errors import EngineError
+from pipeline.live.session import LiveSession, SessionOptions
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from pipeline.engine import Engine, EngineInfo
+
+CLOSE_GRACE = 2.0
+"""Seconds that closing waits for the engine; a batch may take longer, and its thread then ends by itself."""
+
+
+class LiveHub:
+    """Sessions that share an engine, and the one thread that uses it. A context manager.
+
+    Args:
+        engine: Used by the hub alone from now on.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sessions: deque[LiveSession] = deque()
+        self._last: LiveSession | None = None
+        self._condition = threading.Condition()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._work, name="deblur-live", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        """The hub itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the hub."""
+        self.close()
+
+    @property
+    def engine(self) -> EngineInfo:
+        """What deblurs."""
+        return self._engine.info
+
+    @property
+    def sessions(self) -> tuple[LiveSession, ...]:
+        """Those that are open."""
+        with self._condition:
+            return tuple(self._sessions)
+
+    def open(self, options: SessionOptions | None = None) -> LiveSession:
+        """A new stream.
+
+        Raises:
+            EngineError: If the hub is closed.
+        """
+        session = LiveSession(self, options or SessionOptions())
+        with self._condition:
+            if self._is_closed:
+                raise EngineError("the live engine is closed; start it again")
+            self._sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        """Ends all sessions and the thread. Harmless if done."""
+        with self._condition:
+            self._is_closed = True
+            self._condition.notify_all()
+        for session in self.sessions:
+            session.close()
+        self._thread.join(CLOSE_GRACE)
+
+    def _wake(self) -> None:
+        with self._condition:
+            self._condition.notify_all()
+
+    def _forget(self, session: LiveSession) -> None:
+        with self._condition:
+            if session in self._sessions:
+                self._sessions.remove(session)
+
+    def _next(self) -> LiveSession | None:
+        """The session that is to be served next, put at the end of the row; None at the end."""
+        with self._condition:
+            while not self._is_closed:
+                for session in self._sessions:
+                    if session._wants_attention:  # noqa: SLF001 - the two are one thing
+                        self._sessions.remove(session)
+                        self._sessions.append(session)
+                        return session
+                self._condition.wait()
+        return None
+
+    def _work(self) -> None:
+        while (session := self._next()) is not None:
+            if session is not self._last:
+                self._engine.reset()
+                self._last = session
+            session._step(self._engine)  # noqa: SLF001

@@ -1,0 +1,237 @@
+"""Streams of frames through one engine, newest frame first: what sources push into and outputs take from.
+
+::
+
+    with LiveHub(engine) as hub:                    # one thread that alone uses the engine
+        session = hub.open()                        # one stream: a camera, or the camera of one browser
+        view = session.subscribe()                  # one output or viewer; any number
+        session.push(frame, captured)               # by the source's thread; never waits
+        result = view.get(timeout=0.1)              # by the output's thread; None: nothing came
+        view.mark_shown(result)                     # counts it, and its latency from capture to display
+        session.strength = 0.7                      # at any time, by any thread
+        session.count, view.count                   # captured and dropped frames, rates, latencies
+
+Promises, for whoever writes a source or an output:
+
+- ``push`` never waits and never grows: of the frames that wait for the engine only the newest is kept (or the newest
+  ``queue``), the others are counted as dropped. So the picture never falls behind.
+- The engine takes the sessions that have a frame in turn, one frame each: one busy session can't starve another.
+- Each subscription has such a queue of its own: a slow output delays no other, and nothing upstream.
+- Frames may be of any pixel format and may change size and format at any time; results then change with them.
+- An error of the engine on a frame ends that session alone, and is raised by ``push`` and ``get``.
+- All methods may be called by any thread. In asyncio, give ``on_ready`` to ``subscribe`` and wake the loop in it by
+  ``call_soon_threadsafe``; then ``get(timeout=0)``.
+- Frames of results belong to all who take them: nobody may write into them, and whoever needs another format makes a
+  new frame (``frame.reformat``).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import EngineError
+from pipeline.live.counters import FlowCount, FlowCounter
+from pipeline.live.processor import FrameProcessor
+from pipeline.live.strength import check_strength
+from pipeline.live.subscription import LiveResult, Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import av
+
+    from pipeline.engine import Engine
+    from pipeline.live.hub import LiveHub
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How one stream is treated.
+
+    Attributes:
+        queue: Frames that may wait for the engine, at least 1. 1 shows the newest frame; more lose fewer frames when
+            the engine is slow for a moment, and delay the picture by as many frames when it stays slow.
+        size_limit: Width and height in pixels; larger frames are scaled down to fit in, with their shape kept. None
+            for no limit. Can be changed later.
+        strength: How much of the correction is applied, 0 to 1.5. Can be changed later.
+    """
+
+    queue: int = 1
+    size_limit: tuple[int, int] | None = None
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.queue < 1:
+            raise ValueError(f"at least one frame waits, not {self.queue}")
+        check_strength(self.strength)
+
+
+class LiveSession:
+    """One stream of frames. Made by :meth:`LiveHub.open`.
+
+    Attributes:
+        error: What ended the session early; None if nothing did.
+        enabled: While False, frames pass as they are.
+        size_limit: As in :class:`SessionOptions`; takes effect with the next frame.
+    """
+
+    def __init__(self, hub: LiveHub, options: SessionOptions) -> None:
+        self._hub, self._queue = hub, options.queue
+        self._waiting: deque[tuple[av.VideoFrame, int, float]] = deque()
+        self._lock = threading.Lock()
+        self._subscriptions: tuple[Subscription, ...] = ()
+        self._captured, self._processed, self._service = FlowCounter(), FlowCounter(), FlowCounter()
+        self._number = 0
+        self._is_finishing = self._is_closed = False
+        self._strength = options.strength
+        self._processor = FrameProcessor()
+        self.error: EngineError | None = None
+        self.enabled = True
+        self.size_limit = options.size_limit
+
+    # For sources -------------------------------------------------------------------------------------------------
+
+    def push(self, frame: av.VideoFrame, captured: float | None = None) -> None:
+        """Hands over a captured frame; a frame pushed after the end is left out.
+
+        Args:
+            frame: In any pixel format; not written to, neither here nor by the caller afterwards.
+            captured: When it was captured, by :func:`time.perf_counter`; None for now.
+
+        Raises:
+            EngineError: If the engine failed on an earlier frame.
+        """
+        if self.error is not None:
+            raise self.error
+        now = time.perf_counter()
+        captured = now if captured is None else captured
+        with self._lock:
+            if self._is_finishing or self._is_closed:
+                return
+            self._captured.add(now - captured, now)
+            if len(self._waiting) == self._queue:
+                self._waiting.popleft()
+                self._processed.drop()
+            self._waiting.append((frame, self._number, captured))
+            self._number += 1
+        self._hub._wake()  # noqa: SLF001 - the two are one thing
+
+    def finish(self) -> None:
+        """Ends the session after the frames that wait."""
+        with self._lock:
+            self._is_finishing = True
+        self._hub._wake()  # noqa: SLF001
+
+    # For outputs and for people ----------------------------------------------------------------------------------
+
+    def subscribe(self, queue: int = 1, on_ready: Callable[[], None] | None = None) -> Subscription:
+        """Results from now on, for one who takes them.
+
+        Args:
+            queue: Results that may wait, at least 1; beyond it the oldest is dropped and counted.
+            on_ready: Called, by the engine's thread, whenever a result was added and at the end. Must return at once.
+        """
+        if queue < 1:
+            raise ValueError(f"at least one result waits, not {queue}")
+        subscription = Subscription(self, queue, on_ready)
+        with self._lock:
+            is_closed = self._is_closed
+            self._subscriptions = (*self._subscriptions, subscription)
+        if is_closed:
+            subscription.close()
+        return subscription
+
+    @property
+    def strength(self) -> float:
+        """How much of the correction is applied, 0 to 1.5; takes effect with the next frame.
+
+        Raises:
+            ValueError: On setting a value out of range.
+        """
+        return self._strength
+
+    @strength.setter
+    def strength(self, value: float) -> None:
+        self._strength = check_strength(value)
+
+    @property
+    def captured(self) -> FlowCount:
+        """What was pushed: its rate is the source's, its latency the time from capture to ``push``."""
+        return self._captured.count()
+
+    @property
+    def count(self) -> FlowCount:
+        """What was processed, what was dropped before it, and the latency from capture to result."""
+        return self._processed.count()
+
+    @property
+    def service(self) -> FlowCount:
+        """The time that processing takes, as the latency of those frames that the engine saw."""
+        return self._service.count()
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the last result in pixels; None before the first."""
+        return self._processor.size
+
+    @property
+    def source_size(self) -> tuple[int, int] | None:
+        """Width and height of the last frame that was processed, as it came; None before the first."""
+        return self._processor.source_size
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session has ended."""
+        return self._is_closed
+
+    def close(self) -> None:
+        """Ends the session at once: frames that wait are left out. Harmless if it has ended."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._waiting.clear()
+            subscriptions, self._subscriptions = self._subscriptions, ()
+        self._hub._forget(self)  # noqa: SLF001
+        for subscription in subscriptions:
+            subscription._end()  # noqa: SLF001
+
+    def _forget(self, subscription: Subscription) -> None:
+        with self._lock:
+            self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
+
+    @property
+    def _wants_attention(self) -> bool:
+        return bool(self._waiting) or self._is_finishing
+
+    def _step(self, engine: Engine) -> None:
+        """Processes the frame that has waited longest; called by the hub's thread alone."""
+        with self._lock:
+            item = self._waiting.popleft() if self._waiting else None
+        if item is None:
+            if self._is_finishing:
+                self.close()
+            return
+        frame, number, captured = item
+        started = time.perf_counter()
+        strength = self._strength if self.enabled else 0.0
+        try:
+            original, result = self._processor.process(engine, frame, strength, self.size_limit)
+        except Exception as error:  # noqa: BLE001 - raised by push and get; the other sessions have to go on
+            if not isinstance(error, EngineError):
+                reason = EngineError(f"a frame can't be processed: {type(error).__name__}: {error}")
+                reason.__cause__ = error
+                error = reason
+            self.error = error
+            self.close()
+            return
+        finished = time.perf_counter()
+        self._processed.add(finished - captured, finished)
+        if result is not original:
+            self._service.add(finished - started, finished)
+        for subscription in self._subscriptions:
+            subscription._deliver(LiveResult(original, result, number, captured, started, finished))  # noqa: SLF001

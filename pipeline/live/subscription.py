@@ -1,0 +1,115 @@
+"""The results of a session, on their way to one who takes them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.live.counters import FlowCount, FlowCounter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import av
+
+    from pipeline.live.session import LiveSession
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResult:
+    """One frame, before and after. Times are seconds by :func:`time.perf_counter`.
+
+    Attributes:
+        original: As captured, in the size and pixel format in which it was processed.
+        frame: Deblurred, of the same size, format and colour tags; the very ``original`` while the session is off or
+            its strength is 0.
+        number: Of the frame in the session, counted from 0 with those that were dropped.
+        captured: When it was captured.
+        started: When its processing began.
+        finished: When it was ready.
+    """
+
+    original: av.VideoFrame
+    frame: av.VideoFrame
+    number: int
+    captured: float
+    started: float
+    finished: float
+
+
+class Subscription:
+    """The results of a session, for one who takes them. Made by :meth:`LiveSession.subscribe`."""
+
+    def __init__(self, session: LiveSession, queue: int, on_ready: Callable[[], None] | None) -> None:
+        self._session = session
+        self._results: deque[LiveResult] = deque()
+        self._queue = queue
+        self._on_ready = on_ready
+        self._condition = threading.Condition()
+        self._ended = False
+        self._counter = FlowCounter()
+
+    @property
+    def count(self) -> FlowCount:
+        """What was shown and dropped here, and the latency from capture to display."""
+        return self._counter.count()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing will come any more and nothing is left."""
+        with self._condition:
+            return self._ended and not self._results
+
+    def get(self, timeout: float | None = None) -> LiveResult | None:
+        """Takes the oldest result that waits.
+
+        Args:
+            timeout: Seconds to wait for one; None waits until the end of the session.
+
+        Returns:
+            The result; None if none came in that time or the session ended (see :attr:`is_ended`).
+
+        Raises:
+            EngineError: If the engine failed on a frame of this session.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._results or self._ended, timeout)
+            if self._results:
+                return self._results.popleft()
+        if self._session.error is not None:
+            raise self._session.error
+        return None
+
+    def mark_shown(self, result: LiveResult) -> None:
+        """Counts a result as shown (sent, written) just now."""
+        now = time.perf_counter()
+        self._counter.add(now - result.captured, now)
+
+    def close(self) -> None:
+        """Takes no more results."""
+        self._session._forget(self)  # noqa: SLF001 - the two are one thing
+        self._end()
+
+    def _deliver(self, result: LiveResult) -> None:
+        with self._condition:
+            if self._ended:
+                return
+            if len(self._results) == self._queue:
+                self._results.popleft()
+                self._counter.drop()
+            self._results.append(result)
+            self._condition.notify_all()
+        if self._on_ready is not None:
+            self._on_ready()
+
+    def _end(self) -> None:
+        with self._condition:
+            if self._ended:
+                return
+            self._ended = True
+            self._condition.notify_all()
+        if self._on_ready is not None:
+            self._on_ready()
