@@ -1,0 +1,116 @@
+"""Where the page is served, to whom, and how much of this machine it may take."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8765
+
+
+@dataclass(frozen=True, slots=True)
+class WebLimits:
+    """What pages may ask of this machine.
+
+    Attributes:
+        pages: Open pages at a time.
+        cameras: Of those, how many may send a camera at a time.
+        frame_pixels: Of a camera's frame, at most.
+        message_bytes: Of a message from a page, at most.
+        messages_per_second: From a page, in the long run; as many at once.
+        requests_per_second: From an address, in the long run; five times as many at once.
+        upload_bytes: Of a file, at most.
+        upload_seconds: Of a file's video, at most.
+        upload_pixels: Of a file's frame, at most.
+        uploads: Files that are here at a time, at most; one of them is worked on.
+        idle_seconds: After which a file is deleted that no page asks for any more.
+        connect_seconds: After which a connection for video that does not come about is given up.
+        picture_size: Width and height of the video to a page, at most; larger pictures are scaled down.
+        picture_bits_per_second: Of the video to a page, at most.
+    """
+
+    pages: int = 16
+    cameras: int = 4
+    frame_pixels: int = 1920 * 1088
+    message_bytes: int = 64 * 1024
+    messages_per_second: float = 20.0
+    requests_per_second: float = 20.0
+    upload_bytes: int = 1024**3
+    upload_seconds: float = 600.0
+    upload_pixels: int = 4096 * 2304
+    uploads: int = 4
+    idle_seconds: float = 120.0
+    connect_seconds: float = 20.0
+    picture_size: tuple[int, int] = (1280, 1280)
+    picture_bits_per_second: int = 12_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """Where and how the page is served.
+
+    Attributes:
+        host: An address of this machine, ``0.0.0.0`` or ``::`` for all of them, or a name.
+        port: 0 takes any that is free.
+        certificate: A PEM file with the certificate and its chain; None makes one where the page leaves this machine.
+        key: A PEM file with the certificate's key; None if it is in the same file.
+        names: Names beside its addresses under which this machine may be asked, such as ``studio.example``.
+        camera: Width, height and frames a second that a page asks of its camera.
+        limits: What pages may ask of this machine.
+    """
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    certificate: Path | None = None
+    key: Path | None = None
+    names: tuple[str, ...] = ()
+    camera: tuple[int, int, float] = (640, 360, 30.0)
+    limits: WebLimits = field(default_factory=WebLimits)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only this machine itself can reach the page."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the page is served by HTTPS: always, but on loopback without a certificate."""
+        return self.certificate is not None or not self.is_private
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``, ``HOST``, ``:PORT``, ``PORT`` or ``[IPV6]:PORT``.
+
+    Args:
+        text: As typed; what it leaves out is loopback and port 8765.
+
+    Raises:
+        UsageError: If it is none of these.
+    """
+    wrong = UsageError(f"{text!r} is no address to serve on; write HOST:PORT such as 127.0.0.1:8765 or 0.0.0.0:8765")
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise wrong
+        port = rest[1:]
+    elif text.count(":") > 1:
+        host, port = text, ""
+    elif text.isdecimal():
+        host, port = "", text
+    else:
+        host, _, port = text.partition(":")
+    if port and not (port.isdecimal() and int(port) < 65536):
+        raise wrong
+    return host or DEFAULT_HOST, int(port) if port else DEFAULT_PORT

@@ -1,0 +1,208 @@
+"""One open page: its messages, its session, its video connection, and the end of all three."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import WSMsgType
+
+from pipeline.errors import DeblurError, InputError
+from pipeline.live.session import SessionOptions
+from pipeline.live.strength import MAX_STRENGTH
+from pipeline.live.web.access import TokenBucket
+from pipeline.live.web.peer import Peer
+from pipeline.live.web.track import Appearance, ResultTrack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp import web
+
+    from pipeline.live.hub import LiveHub
+    from pipeline.live.session import LiveSession
+    from pipeline.live.web.options import WebLimits
+
+FIGURES_EVERY: Final = 0.5
+"""Seconds between the figures that a page gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """This machine's own source, for pages to watch.
+
+    Attributes:
+        name: As pages show it.
+        session: Its frames; strength and size are not the pages' to change.
+    """
+
+    name: str
+    session: LiveSession
+
+
+class Page:
+    """A page and what it has here. Its socket's end is the end of all of it."""
+
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        hub: LiveHub,
+        watched: Watched | None,
+        limits: WebLimits,
+        may_send_camera: Callable[[], bool],
+    ) -> None:
+        """Takes over a socket.
+
+        Args:
+            socket: To the page.
+            hub: Deblurs the page's camera.
+            watched: What the page may watch; None for nothing.
+            limits: What it may ask for.
+            may_send_camera: Whether there is room for one more camera.
+        """
+        self._socket, self._hub, self._watched, self._limits = socket, hub, watched, limits
+        self._may_send_camera = may_send_camera
+        self._rate = TokenBucket(limits.messages_per_second, limits.messages_per_second)
+        self._camera: LiveSession | None = None
+        self._peer: Peer | None = None
+        self._figures: asyncio.Task[None] | None = None
+        self._endings: set[asyncio.Task[None]] = set()
+        self._strength = 1.0
+        self._appearance = Appearance()
+
+    @property
+    def has_camera(self) -> bool:
+        """Whether the page sends a camera at the moment."""
+        return self._camera is not None
+
+    async def run(self) -> None:
+        """Answers messages until the page is gone, then frees everything."""
+        try:
+            async for message in self._socket:
+                if message.type is not WSMsgType.TEXT:
+                    await self._refuse("messages are text here")
+                    return
+                if not self._rate.take():
+                    await self._refuse("too many messages")
+                    return
+                await self._take(message.data)
+        finally:
+            await self._stop()
+            if self._endings:
+                await asyncio.wait(self._endings)
+
+    async def _take(self, text: str) -> None:
+        try:
+            kind, message = _parse(text)
+            if kind == "offer":
+                await self._start(_text(message, "sdp"), _text(message, "mode"))
+            elif kind == "settings":
+                self._set(message)
+            elif kind == "stop":
+                await self._stop()
+            else:
+                raise InputError(f"there is no message {kind!r}")
+        except DeblurError as error:
+            await self._fail(str(error))
+
+    async def _start(self, offer: str, mode: str) -> None:
+        await self._stop()
+        limits = self._limits
+        if mode == "camera":
+            if not self._may_send_camera():
+                raise InputError("too many cameras are being deblurred at the moment; try again later")
+            session = self._camera = self._hub.open(SessionOptions(strength=self._strength))
+        elif mode == "watch" and self._watched is not None:
+            session = self._watched.session
+        else:
+            raise InputError("there is nothing to watch here")
+        self._apply()
+        track = ResultTrack(session, self._appearance, limits.picture_size, self._end_later)
+        self._peer = Peer(track, limits, self._camera.push if self._camera else _ignore, self._end_later)
+        answer = await self._peer.answer(offer)
+        await self._send({"type": "answer", "sdp": answer})
+        self._figures = asyncio.create_task(self._send_figures(session, track))
+
+    def _set(self, message: dict[str, Any]) -> None:
+        strength, compares = message.get("strength"), message.get("compare")
+        if not isinstance(strength, int | float) or not (math.isfinite(strength) and 0 <= strength <= MAX_STRENGTH):
+            raise InputError(f"the strength is from 0 to {MAX_STRENGTH}")
+        if not isinstance(compares, bool):
+            raise InputError("compare is true or false")
+        self._strength, self._appearance.compares = float(strength), compares
+        self._apply()
+
+    def _apply(self) -> None:
+        """A camera's session is the page's own; of what several watch, each shows the share that it wants."""
+        if self._camera is not None:
+            self._camera.strength = self._strength
+        self._appearance.share = 1.0 if self._camera is not None else self._strength
+
+    async def _send_figures(self, session: LiveSession, track: ResultTrack) -> None:
+        while True:
+            shown = track.view.count
+            if session.size is not None:
+                width, height = session.size
+                figures = {
+                    "width": width,
+                    "height": height,
+                    "dropped": session.count.dropped + shown.dropped,
+                    "latency": None if math.isnan(shown.recent) else shown.recent,
+                }
+                await self._send({"type": "stats", **figures})
+            await asyncio.sleep(FIGURES_EVERY)
+
+    async def _stop(self) -> None:
+        """Ends session and video connection; the page may start anew."""
+        camera, peer, figures = self._camera, self._peer, self._figures
+        self._camera = self._peer = self._figures = None
+        if figures is not None:
+            figures.cancel()
+            await asyncio.wait([figures])
+        if peer is not None:
+            await peer.close()
+        if camera is not None:
+            camera.close()
+
+    def _end_later(self, reason: str) -> None:
+        """Ends the stream from within one of its own tasks, which can't wait for itself."""
+        task = asyncio.create_task(self._fail(reason) if reason else self._stop())
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    async def _fail(self, reason: str) -> None:
+        await self._stop()
+        await self._send({"type": "error", "message": f"{reason[:1].upper()}{reason[1:]}."})
+
+    async def _refuse(self, reason: str) -> None:
+        await self._socket.close(code=1008, message=reason.encode())
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        # A page that is gone gets nothing; the loop over its messages ends by itself.
+        with contextlib.suppress(ConnectionError):
+            await self._socket.send_str(json.dumps(message))
+
+
+def _ignore(_frame: object) -> None:
+    """Takes what a page sends that only watches."""
+
+
+def _parse(text: str) -> tuple[str, dict[str, Any]]:
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        message = None
+    if not isinstance(message, dict):
+        raise InputError("messages are JSON objects here")
+    return _text(message, "type"), message
+
+
+def _text(message: dict[str, Any], key: str) -> str:
+    value = message.get(key)
+    if not isinstance(value, str):
+        raise InputError(f"the message has no {key}")
+    return value

@@ -1,0 +1,194 @@
+"""The HTTP server: the page's files, uploads, and the socket of each page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from pipeline.errors import UsageError
+from pipeline.live.web.access import Access, add_security_headers
+from pipeline.live.web.certificate import given_context, own_address, self_made_context
+from pipeline.live.web.page import Page, Watched
+from pipeline.live.web.peer import raise_bitrate
+from pipeline.live.web.uploads import Uploads
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from pipeline.engine import Engine
+    from pipeline.live.hub import LiveHub
+    from pipeline.live.web.options import ServeOptions
+
+_FILES: Final = {"index.html": "text/html", "style.css": "text/css", "page.js": "text/javascript"}
+
+HEARTBEAT: Final = 10.0
+"""Seconds between signs of life that are asked of a page; one that gives none is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the page is.
+
+    Attributes:
+        link: What people open; with the token where there is one.
+        fingerprint: SHA-256 of the self-made certificate, as browsers show it; empty where there is none.
+    """
+
+    link: str
+    fingerprint: str
+
+
+class WebServer:
+    """Serves the page, in one event loop, from :meth:`start` to :meth:`stop`."""
+
+    def __init__(
+        self, options: ServeOptions, hub: LiveHub, watched: Watched | None, load: Callable[[], Engine]
+    ) -> None:
+        """Prepares the server.
+
+        Args:
+            options: Where and how.
+            hub: Deblurs the pages' cameras; closed by the caller, after the server.
+            watched: What pages may watch; None for nothing.
+            load: Makes an engine for an uploaded file, in another process: it can be pickled.
+        """
+        self._options, self._hub, self._watched, self._load = options, hub, watched, load
+        self._pages: set[Page] = set()
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._runner: web.AppRunner | None = None
+        self._access = Access(options)
+        folder = resources.files("pipeline.live.web") / "static"
+        self._files = {name: (folder / name).read_text("utf-8") for name in _FILES}
+
+    @property
+    def pages(self) -> int:
+        """Open pages."""
+        return len(self._pages)
+
+    async def start(self) -> Address:
+        """Begins to serve.
+
+        Raises:
+            UsageError: If the address can't be served on, or the certificate can't be used.
+        """
+        options = self._options
+        host = own_address() if options.host in ("0.0.0.0", "::") else options.host  # noqa: S104 - compared alone
+        context, fingerprint = self._tls(host)
+        raise_bitrate(options.limits.picture_bits_per_second)
+        self._uploads = Uploads(options.limits, self._load)
+        app = web.Application(middlewares=[self._access.middleware], client_max_size=options.limits.message_bytes)
+        app.on_response_prepare.append(add_security_headers)
+        app.add_routes(
+            [
+                web.get("/", self._index),
+                web.get("/page/{name}", self._file),
+                web.get("/live", self._live),
+                web.post("/uploads", self._upload),
+                web.get("/uploads/{key}", self._status),
+                web.get("/uploads/{key}/result", self._result),
+                web.delete("/uploads/{key}", self._delete),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, options.host, options.port, ssl_context=context).start()
+        except OSError as error:
+            await self.stop()
+            raise UsageError(
+                f"the page can't be served on {options.host}:{options.port}: {error.strerror}; choose another address"
+            ) from error
+        port = self._runner.addresses[0][1]
+        shown = f"[{host}]" if ":" in host else host
+        query = f"?token={self._access.token}" if self._access.token else ""
+        return Address(f"http{'s' if context else ''}://{shown}:{port}/{query}", fingerprint)
+
+    async def stop(self) -> None:
+        """Ends every page and upload, and stops serving."""
+        for socket in list(self._sockets):
+            await socket.close(code=1001, message=b"The machine has stopped.")
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+            await self._uploads.close()
+
+    def _tls(self, host: str) -> tuple[ssl.SSLContext | None, str]:
+        options = self._options
+        if options.certificate is not None:
+            return given_context(options.certificate, options.key), ""
+        if options.has_tls:
+            return self_made_context(["localhost", "127.0.0.1", host, *options.names])
+        return None, ""
+
+    async def _index(self, _request: web.Request) -> web.Response:
+        return self._answer("index.html")
+
+    async def _file(self, request: web.Request) -> web.Response:
+        if request.match_info["name"] not in self._files:
+            raise web.HTTPNotFound(text="there is no such file\n")
+        return self._answer(request.match_info["name"])
+
+    def _answer(self, name: str) -> web.Response:
+        return web.Response(text=self._files[name], content_type=_FILES[name])
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        limits = self._options.limits
+        if len(self._pages) >= limits.pages:
+            raise web.HTTPServiceUnavailable(text="too many pages are open; try again later\n")
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=limits.message_bytes, compress=False)
+        page = Page(socket, self._hub, self._watched, limits, self._has_room_for_camera)
+        # Counted before the first await, so that many at once can't all find room.
+        self._pages.add(page)
+        self._sockets.add(socket)
+        try:
+            await socket.prepare(request)
+            await socket.send_json(self._hello())
+            await page.run()
+        except ConnectionError:
+            pass  # the page was gone before it began
+        finally:
+            self._pages.discard(page)
+            self._sockets.discard(socket)
+        return socket
+
+    def _has_room_for_camera(self) -> bool:
+        return sum(page.has_camera for page in self._pages) < self._options.limits.cameras
+
+    def _hello(self) -> dict[str, object]:
+        limits, source = self._options.limits, self._watched.name if self._watched else None
+        engine = self._hub.engine
+        width, height, rate = self._options.camera
+        return {
+            "type": "hello",
+            "modes": ["camera", "watch"] if source else ["camera"],
+            "source": source,
+            "engine": f"Deblurred by {engine.network} on {engine.device}, {engine.precision}.",
+            "camera": {"width": width, "height": height, "rate": rate},
+            "bitrate": limits.picture_bits_per_second,
+            "upload_bytes": limits.upload_bytes,
+            "upload_seconds": limits.upload_seconds,
+        }
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        content = request.content.iter_chunked(1 << 18)
+        key = await self._uploads.receive(request.query.get("name", ""), request.content_length, content)
+        return web.json_response({"key": key}, status=201)
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return web.json_response(self._uploads.find(request.match_info["key"]).status())
+
+    async def _result(self, request: web.Request) -> web.FileResponse:
+        upload = self._uploads.find(request.match_info["key"])
+        if upload.state != "done":
+            raise web.HTTPNotFound(text="the result is not ready\n")
+        name = f"{upload.name}-deblurred.mp4".encode("ascii", "replace").decode().replace("?", "_")
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": "video/mp4"}
+        return web.FileResponse(upload.result, headers=headers)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        await self._uploads.delete(request.match_info["key"])
+        return web.Response(status=204)

@@ -1,0 +1,163 @@
+"""What a page sees: the newest result of a session, alone or below the blurred picture of the same moment."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import av
+from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError, MediaStreamTrack
+from av.video.reformatter import VideoReformatter
+
+from network.planes import PlaneBatch
+from pipeline.errors import EngineError
+from pipeline.frames import RANGE_FULL, RANGE_LIMITED, plane_rows, read_planes, spec_of, write_planes
+from pipeline.live.processor import fit_size
+from pipeline.live.strength import apply_strength
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.live.session import LiveSession
+    from pipeline.live.subscription import LiveResult
+
+
+@dataclass(slots=True)
+class Appearance:
+    """How results are shown; may be changed at any time.
+
+    Attributes:
+        compares: Whether the blurred picture is shown above the deblurred one.
+        share: How much of the session's correction is shown, 0 to 1.5: one viewer's own strength, where several
+            watch one session.
+    """
+
+    compares: bool = True
+    share: float = 1.0
+
+
+class ResultTrack(MediaStreamTrack):
+    """Sends the newest result there is; what the network or the encoder has no time for is dropped, and counted."""
+
+    kind = "video"
+
+    def __init__(
+        self,
+        session: LiveSession,
+        appearance: Appearance,
+        limit: tuple[int, int],
+        on_end: Callable[[str], None],
+    ) -> None:
+        """Belongs to the running event loop.
+
+        Args:
+            session: Whose results are sent.
+            appearance: How.
+            limit: Width and height of the picture at most; larger ones are scaled down.
+            on_end: Called in the event loop, once, if the session ends; with a line for the user.
+        """
+        super().__init__()
+        self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self._appearance, self._limit, self._on_end = appearance, limit, on_end
+        self._reformatter = VideoReformatter()
+        self._is_ready = asyncio.Event()
+        self._start = time.perf_counter()
+        self._last_pts = -1
+        self.view = session.subscribe(on_ready=self._wake)
+        """What is taken from the session, with its counts."""
+
+    async def recv(self) -> av.VideoFrame:
+        """The next picture, yuv420p of limited range, with a time stamp of now.
+
+        Raises:
+            aiortc.mediastreams.MediaStreamError: If the track or the session has ended.
+        """
+        result = await self._next()
+        picture = await asyncio.to_thread(self._picture, result)
+        # The clock of the results, so that what the network delays is not taken for a slower world.
+        pts = max(self._last_pts + 1, round((result.captured - self._start) * VIDEO_CLOCK_RATE))
+        picture.pts, picture.time_base, self._last_pts = pts, VIDEO_TIME_BASE, pts
+        self.view.mark_shown(result)
+        return picture
+
+    def stop(self) -> None:
+        """Ends the track and whoever waits for a picture."""
+        super().stop()
+        self.view.close()
+        self._is_ready.set()
+
+    def _wake(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._is_ready.set)
+
+    async def _next(self) -> LiveResult:
+        while self.readyState == "live":
+            self._is_ready.clear()
+            try:
+                result = self.view.get(timeout=0)
+            except EngineError as error:
+                self._on_end(str(error))
+                break
+            if result is not None:
+                return result
+            if self.view.is_ended:
+                self._on_end("the source has ended")
+                break
+            await self._is_ready.wait()
+        raise MediaStreamError
+
+    def _picture(self, result: LiveResult) -> av.VideoFrame:
+        before, after = self._plain(result.original), self._plain(result.frame)
+        share, compares = self._appearance.share, self._appearance.compares
+        if share != 1:
+            after = blended(before, after, share)
+        return stacked(before, after) if compares else after
+
+    def _plain(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """A new frame in what encoders of video connections take."""
+        width, height = fit_size((frame.width, frame.height), self._limit)
+        spec, _ = spec_of(frame)
+        return self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="yuv420p",
+            src_color_range=RANGE_FULL if spec.full_range else RANGE_LIMITED,
+            dst_color_range=RANGE_LIMITED,
+        )
+
+
+def blended(before: av.VideoFrame, after: av.VideoFrame, share: float) -> av.VideoFrame:
+    """A new frame with a share of the correction between two.
+
+    Args:
+        before: yuv420p.
+        after: The same size and format.
+        share: 0 for ``before``, 1 for ``after``, up to 1.5.
+    """
+    spec, _ = spec_of(after)
+    blurred, deblurred = PlaneBatch.empty(spec, 1), PlaneBatch.empty(spec, 1)
+    read_planes(before, blurred, 0)
+    read_planes(after, deblurred, 0)
+    apply_strength(blurred, deblurred, share)
+    return write_planes(deblurred, 0, av.VideoFrame(after.width, after.height, "yuv420p"))
+
+
+def stacked(before: av.VideoFrame, after: av.VideoFrame) -> av.VideoFrame:
+    """A new frame of twice the height: above the blurred picture, below the deblurred one.
+
+    Two tracks would drift apart; in one frame, both halves are of the same moment.
+
+    Args:
+        before: yuv420p; the last line of an odd height is left out.
+        after: The same size and format.
+    """
+    height = after.height - after.height % 2  # so that the halves meet between lines of chroma
+    picture = av.VideoFrame(after.width, 2 * height, "yuv420p")
+    for index in range(3):
+        rows, upper, lower = plane_rows(picture, index), plane_rows(before, index), plane_rows(after, index)
+        half = len(rows) // 2
+        rows[:half], rows[half:] = upper[:half], lower[:half]
+    return picture

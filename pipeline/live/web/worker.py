@@ -1,0 +1,161 @@
+"""Deblurs one uploaded file in a process of its own.
+
+A process, not a thread: it can be ended at any moment, and a file that brings down a decoder brings down this alone.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import av
+import av.error
+
+from pipeline.errors import DeblurError, InputError, LimitError
+from pipeline.sink import SinkOptions
+from pipeline.source import SourceOptions, VideoSource
+from pipeline.video import VideoJob, deblur_video
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from pipeline.engine import Engine
+    from pipeline.timing import RunProgress
+
+FORMATS: Final = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "mxf", "dv", "gif", "h264", "hevc")
+"""FFmpeg's demuxers that a file from a browser may choose. Playlists (HLS, DASH, concat) are not among them: they name
+other files and addresses, which FFmpeg would open."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTask:
+    """One file to deblur.
+
+    Attributes:
+        input: The file.
+        output: Where the result goes, an MP4 file that is not there yet.
+        seconds: How long its video may be.
+        pixels: How large its frame may be.
+    """
+
+    input: Path
+    output: Path
+    seconds: float
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work is.
+
+    Attributes:
+        frames: Done.
+        total: To be expected; None where nobody knows.
+    """
+
+    frames: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended.
+
+    Attributes:
+        error: What went wrong, a line for the user; empty if nothing.
+        notes: What the user should know about the result, a line each.
+        report: The report as plain values; None where there is none.
+    """
+
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    report: dict[str, Any] | None = None
+
+
+def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> None:
+    """Deblurs the file, sends :class:`Progress` now and then, and one :class:`Outcome`.
+
+    Args:
+        sending: Closed at the end.
+        task: What to do.
+        load: Makes the engine.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
+    try:
+        outcome = _deblur(sending, task, load)
+    except DeblurError as error:
+        outcome = Outcome(error=str(error).replace(str(task.input), "the file"))
+    except BrokenPipeError:
+        return  # nobody is there any more
+    except Exception as error:  # noqa: BLE001 - told to the user; a traceback in a process that ends helps nobody
+        outcome = Outcome(error=f"the file can't be deblurred: {type(error).__name__}: {error}")
+    sending.send(outcome)
+    sending.close()
+
+
+def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> Outcome:
+    options = SourceOptions(format=container_format(task.input))
+    with VideoSource(task.input, options) as source:
+        if source.duration is not None:
+            _check_seconds(source.duration, task)
+        if source.spec.width * source.spec.height > task.pixels:
+            raise LimitError(
+                f"the picture is too large, {source.spec.width}x{source.spec.height}; "
+                f"at most {task.pixels / 1e6:.1f} million pixels are taken here"
+            )
+    job = VideoJob(input=task.input, output=task.output, source=options, sink=SinkOptions(codec="h264"))
+    report = deblur_video(job, load, _Reporter(sending, task))
+    notes = [note.replace(str(task.input), "the file") for note in report.notes]
+    if report.damage:
+        notes.append("parts of the file are damaged; what could be decoded is in the result")
+    plain = report.as_dict()
+    plain.pop("input"), plain.pop("output")
+    return Outcome(notes=tuple(notes), report=plain)
+
+
+def container_format(path: Path) -> str:
+    """FFmpeg's name for the container of a file from outside, found out without opening anything else.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: If it is none of :data:`FORMATS`.
+    """
+    allowed = {"format_whitelist": ",".join(_whole_names()), "protocol_whitelist": "file"}
+    try:
+        with av.open(str(path), options=allowed) as container:
+            return container.format.name.partition(",")[0]
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        raise InputError("the file is not a video of a kind that is taken here") from error
+
+
+def _whole_names() -> list[str]:
+    """The demuxers' names in full, such as ``mov,mp4,m4a,3gp,3g2,mj2``: FFmpeg's list of formats compares those."""
+    return [av.ContainerFormat(name, "r").name for name in FORMATS]
+
+
+def _check_seconds(seconds: float, task: UploadTask) -> None:
+    if seconds > task.seconds:
+        raise LimitError(f"the video is too long; at most {task.seconds:.0f} seconds are taken here")
+
+
+class _Reporter:
+    """A display at the other end of a pipe, which also stops what turns out to be too long."""
+
+    def __init__(self, sending: Connection, task: UploadTask) -> None:
+        self._sending, self._task = sending, task
+        self._total: int | None = None
+
+    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:  # noqa: ARG002 - the outcome has notes
+        self._total = frames
+
+    def update(self, progress: RunProgress) -> None:
+        _check_seconds(progress.seconds, self._task)
+        self._sending.send(Progress(progress.frames, self._total))
+
+    def end(self) -> None:
+        pass

@@ -1,0 +1,275 @@
+"""The page served for real, a browser that opens it, and a camera with a blurred picture."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import functools
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import av
+import pytest
+
+from pipeline.engines.select import load_engine
+from pipeline.live.hub import LiveHub
+from pipeline.live.web.options import ServeOptions, WebLimits
+from pipeline.live.web.server import WebServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from pipeline.engine import Engine
+    from pipeline.live.web.page import Watched
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--remote-debugging-port=0",
+    "--window-size=1100,900",
+)
+
+PATIENCE = 60.0
+"""Seconds that a browser on a busy machine gets for anything."""
+
+
+class Tab:
+    """A page in the browser, driven by Chrome's DevTools protocol."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._number = 0
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self.complaints: list[str] = []
+        """Exceptions and errors that the page's console showed."""
+        self._reader = asyncio.create_task(self._read())
+
+    async def call(self, method: str, **parameters: Any) -> Any:
+        """Runs a command of the protocol."""
+        self._number += 1
+        answer = self._answers[self._number] = asyncio.get_running_loop().create_future()
+        await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
+        return await asyncio.wait_for(answer, PATIENCE)
+
+    async def run(self, script: str) -> Any:
+        """The value of a JavaScript expression; promises are awaited."""
+        answer = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    async def until(self, script: str) -> Any:
+        """The value of an expression as soon as it is true."""
+        end = time.monotonic() + PATIENCE
+        while not (value := await self.run(script)):
+            assert time.monotonic() < end, f"{script} never came true; {await self.run('document.body.innerText')}"
+            await asyncio.sleep(0.1)
+        return value
+
+    async def click(self, selector: str) -> None:
+        """Clicks where an element is, with the mouse."""
+        x, y = await self.run(
+            f"(() => {{ const e = document.querySelector({selector!r}); e.scrollIntoView({{block: 'center'}});"
+            "const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+        )
+        await self.mouse("mousePressed", x, y)
+        await self.mouse("mouseReleased", x, y)
+
+    async def mouse(self, kind: str, x: float, y: float) -> None:
+        buttons = 0 if kind == "mouseReleased" else 1
+        await self.call(
+            "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=buttons, clickCount=1
+        )
+
+    async def screenshot(self, path: Path) -> None:
+        """Writes what is seen as PNG."""
+        shot = await self.call("Page.captureScreenshot", format="png")
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    async def close(self) -> None:
+        """Closes the page, as a person would."""
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self.call("Page.close"), 5)
+        self._reader.cancel()
+        await asyncio.wait([self._reader])
+        await self._socket.close()
+
+    async def _read(self) -> None:
+        async for raw in self._socket:
+            message = json.loads(raw.data)
+            if answer := self._answers.pop(message.get("id"), None):
+                if "error" in message:
+                    answer.set_exception(RuntimeError(str(message["error"])))
+                elif not answer.done():
+                    answer.set_result(message["result"])
+            elif message.get("method") == "Runtime.exceptionThrown":
+                self.complaints.append(json.dumps(message["params"]["exceptionDetails"])[:400])
+            elif message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
+                self.complaints.append(str(message["params"]["entry"]))
+
+
+class Browser:
+    """A Chromium that runs."""
+
+    def __init__(self, port: int, client: aiohttp.ClientSession, downloads: Path) -> None:
+        self._port, self._client = port, client
+        self.downloads = downloads
+        self._tabs: list[Tab] = []
+
+    async def open(self, url: str, width: int = 1100, height: int = 900, *, mobile: bool = False) -> Tab:
+        """Opens a page."""
+        async with self._client.put(f"http://127.0.0.1:{self._port}/json/new?about:blank") as answer:
+            target = await answer.json()
+        tab = Tab(await self._client.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0))
+        self._tabs.append(tab)
+        for domain in ("Page", "Runtime", "Log"):
+            await tab.call(f"{domain}.enable")
+        await tab.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=mobile,
+        )  # fmt: skip
+        await tab.call("Security.setIgnoreCertificateErrors", ignore=True)
+        await tab.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.downloads))
+        await tab.call("Page.navigate", url=url)
+        await tab.until("document.readyState === 'complete' && location.href !== 'about:blank'")
+        return tab
+
+    async def downloaded(self, suffix: str) -> Path:
+        """The file that the page saved."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            for path in self.downloads.glob(f"*{suffix}"):
+                return path
+            assert time.monotonic() < end, f"no {suffix} was saved"
+            await asyncio.sleep(0.1)
+
+
+@contextlib.asynccontextmanager
+async def _browser(camera: Path | None, folder: Path) -> AsyncIterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("there is no chromium (Debian: apt-get install chromium)")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        flags = [*FLAGS, f"--user-data-dir={profile}"]
+        if camera is not None:
+            flags.append(f"--use-file-for-fake-video-capture={camera}")
+        with (folder / "chromium.log").open("wb") as log:
+            process = subprocess.Popen([program, *flags, "about:blank"], stdout=log, stderr=log)  # noqa: ASYNC220, S603
+        try:
+            port_file = Path(profile) / "DevToolsActivePort"
+            end = time.monotonic() + PATIENCE
+            while not (port_file.is_file() and port_file.read_text().count("\n")):
+                assert process.poll() is None, (folder / "chromium.log").read_text()[-2000:]
+                assert time.monotonic() < end, "chromium did not start"
+                await asyncio.sleep(0.1)
+            port = int(port_file.read_text().split("\n")[0])
+            downloads = folder / "downloads"
+            downloads.mkdir(exist_ok=True)
+            async with aiohttp.ClientSession() as client:
+                browser = Browser(port, client, downloads)
+                yield browser
+                for tab in browser._tabs:
+                    await tab.close()
+        finally:
+            process.terminate()
+            await asyncio.to_thread(process.wait, 20)
+
+
+@dataclass
+class Served:
+    """A server that runs, and how to reach it."""
+
+    server: WebServer
+    hub: LiveHub
+    link: str
+    fingerprint: str
+
+    @property
+    def base(self) -> str:
+        """The link without the token."""
+        return self.link.partition("?")[0].rstrip("/")
+
+
+@contextlib.asynccontextmanager
+async def _serve(
+    engine: Engine,
+    *,
+    load: Callable[[], Engine] | None = None,
+    watched: Callable[[LiveHub], Watched] | None = None,
+    limits: WebLimits | None = None,
+    **options: Any,
+) -> AsyncIterator[Served]:
+    """Serves the page on a free port; everything is freed at the end."""
+    load = load or functools.partial(load_engine, "openvino", "identity", threads=1)
+    with LiveHub(engine) as hub:
+        server = WebServer(
+            ServeOptions(**{"port": 0, "limits": limits or WebLimits(), **options}),
+            hub,
+            watched(hub) if watched else None,
+            load,
+        )
+        address = await server.start()
+        try:
+            yield Served(server, hub, address.link, address.fingerprint)
+        finally:
+            await server.stop()
+
+
+def _blurred_camera(clip: Path, path: Path, size: tuple[int, int] = (640, 360), frames: int = 60) -> Path:
+    """Writes the first frames of a clip as a raw file, forwards and backwards so that its loop has no jump."""
+    with av.open(str(clip)) as source, av.open(str(path), "w", format="yuv4mpegpipe") as out:
+        stream: Any = out.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        pictures = []
+        for frame in source.decode(video=0):
+            pictures.append(frame.reformat(*size, format="yuv420p"))
+            if len(pictures) == frames:
+                break
+        for number, picture in enumerate([*pictures, *pictures[::-1]]):
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(picture))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture
+def serve() -> Any:
+    """Serves the page; see ``_serve``."""
+    return _serve
+
+
+@pytest.fixture
+def open_browser() -> Any:
+    """Starts a Chromium; skips where there is none."""
+    return _browser
+
+
+@pytest.fixture(scope="session")
+def identity() -> Engine:
+    """The engine that changes nothing."""
+    return load_engine("openvino", "identity", threads=1)
+
+
+@pytest.fixture
+def blurred_camera(shared_clip: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A file that Chromium plays as its camera: a phone's own, really blurred film."""
+    return _blurred_camera(shared_clip("phone_blur_desk.mp4"), tmp_path / "camera.y4m")
