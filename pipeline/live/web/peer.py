@@ -13,7 +13,8 @@ from aiortc.codecs import h264, vpx
 from aiortc.exceptions import InvalidAccessError, InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 
-from pipeline.errors import EngineError, InputError, LimitError
+from pipeline.errors import EngineError, InputError
+from pipeline.live.web.access import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from pipeline.live.web.options import WebLimits
     from pipeline.live.web.track import ResultTrack
+
+_SIZE_CHANGES: Final = (0.2, 10.0)
+"""How often a camera may change its size: times a second in the long run, and at once. Each new one costs the engine a
+moment, and browsers change it while they find out what the network carries."""
 
 _CANDIDATE: Final = re.compile(r"^a=(candidate:.*|end-of-candidates)\r?\n", re.MULTILINE)
 
@@ -125,14 +130,24 @@ class Peer:
 
     async def _read(self, track: MediaStreamTrack) -> None:
         """Takes every frame as soon as it is there: aiortc's own queue has no bound."""
+        size, changes = (0, 0), TokenBucket(*_SIZE_CHANGES)
         with contextlib.suppress(MediaStreamError):  # the page stopped sending
             while True:
                 frame = await track.recv()
                 if not isinstance(frame, av.VideoFrame):
                     continue
                 if frame.width * frame.height > self._limits.frame_pixels:
-                    self._end(str(too_large(frame.width, frame.height, self._limits)))
+                    most = self._limits.frame_pixels / 1e6
+                    self._end(
+                        f"the camera's picture is too large, {frame.width}x{frame.height}; "
+                        f"at most {most:.1f} million pixels are taken here"
+                    )
                     return
+                if (frame.width, frame.height) != size:
+                    size = frame.width, frame.height
+                    if not changes.take():
+                        self._end("the camera changes its size too often")
+                        return
                 try:
                     self._on_frame(frame)
                 except EngineError as error:
@@ -143,11 +158,3 @@ class Peer:
         await asyncio.sleep(self._limits.connect_seconds)
         if self._connection.connectionState != "connected":
             self._end("no video connection came about; is UDP between the two devices blocked?")
-
-
-def too_large(width: int, height: int, limits: WebLimits) -> LimitError:
-    """What is said of a frame over the limit."""
-    return LimitError(
-        f"the camera's picture is too large, {width}x{height}; "
-        f"at most {limits.frame_pixels / 1e6:.1f} million pixels are taken here"
-    )

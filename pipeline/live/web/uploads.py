@@ -128,6 +128,8 @@ class Uploads:
             await self.delete(key)
             if isinstance(error, TimeoutError):
                 raise web.HTTPRequestTimeout(text="the upload did not go on\n") from error
+            if isinstance(error, ConnectionError):
+                raise web.HTTPBadRequest(text="the upload broke off\n") from error
             if isinstance(error, OSError):
                 raise web.HTTPInsufficientStorage(text=f"the file can't be kept: {error.strerror}\n") from error
             raise

@@ -7,9 +7,11 @@ import base64
 import contextlib
 import functools
 import json
+import multiprocessing
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import av
 import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from pipeline.engines.select import load_engine
 from pipeline.live.hub import LiveHub
@@ -26,7 +30,7 @@ from pipeline.live.web.options import ServeOptions, WebLimits
 from pipeline.live.web.server import WebServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from pipeline.engine import Engine
     from pipeline.live.web.page import Watched
@@ -96,9 +100,7 @@ class Tab:
 
     async def mouse(self, kind: str, x: float, y: float) -> None:
         buttons = 0 if kind == "mouseReleased" else 1
-        await self.call(
-            "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=buttons, clickCount=1
-        )
+        await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=buttons, clickCount=1)
 
     async def screenshot(self, path: Path) -> None:
         """Writes what is seen as PNG."""
@@ -173,7 +175,7 @@ async def _browser(camera: Path | None, folder: Path) -> AsyncIterator[Browser]:
         if camera is not None:
             flags.append(f"--use-file-for-fake-video-capture={camera}")
         with (folder / "chromium.log").open("wb") as log:
-            process = subprocess.Popen([program, *flags, "about:blank"], stdout=log, stderr=log)  # noqa: ASYNC220, S603
+            process = subprocess.Popen([program, *flags, "about:blank"], stdout=log, stderr=log)  # noqa: S603
         try:
             port_file = Path(profile) / "DevToolsActivePort"
             end = time.monotonic() + PATIENCE
@@ -273,3 +275,123 @@ def identity() -> Engine:
 def blurred_camera(shared_clip: Callable[[str], Path], tmp_path: Path) -> Path:
     """A file that Chromium plays as its camera: a phone's own, really blurred film."""
     return _blurred_camera(shared_clip("phone_blur_desk.mp4"), tmp_path / "camera.y4m")
+
+
+class ColourTrack(MediaStreamTrack):
+    """A camera that shows grey pictures of a size, each a little brighter than the one before."""
+
+    kind = "video"
+
+    def __init__(self, size: tuple[int, int] = (64, 48), rate: float = 25.0) -> None:
+        super().__init__()
+        self.size, self.sent = size, 0
+        self._pause = 1 / rate
+
+    async def recv(self) -> av.VideoFrame:
+        await asyncio.sleep(self._pause)
+        if self.readyState != "live":
+            raise MediaStreamError
+        width, height = self.size
+        frame = av.VideoFrame(width, height, "yuv420p")
+        for index, plane in enumerate(frame.planes):
+            plane.update(bytes([16 + self.sent % 200 if index == 0 else 128]) * plane.buffer_size)
+        frame.pts, frame.time_base = self.sent * 3600, Fraction(1, 90000)
+        self.sent += 1
+        return frame
+
+
+class Visitor:
+    """A page without a browser: a socket for messages, and aiortc as the other end of the video."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._video: asyncio.Future[MediaStreamTrack] = asyncio.get_running_loop().create_future()
+        self.peer.on("track", self._video.set_result)
+
+    async def send(self, **message: Any) -> None:
+        """Sends a message."""
+        await self._socket.send_json(message)
+
+    async def take(self, kind: str) -> dict[str, Any]:
+        """The next message of a kind; an error is none of the others."""
+        while True:
+            message: dict[str, Any] = await self._socket.receive_json(timeout=20)
+            if message["type"] == kind:
+                return message
+            assert message["type"] != "error", message
+
+    async def take_error(self) -> dict[str, Any]:
+        """The next error."""
+        while (message := await self._socket.receive_json(timeout=20))["type"] != "error":
+            pass
+        return message  # type: ignore[no-any-return]
+
+    async def start(self, camera: MediaStreamTrack | None, **settings: Any) -> None:
+        """Offers a camera, or to watch."""
+        await self.send(type="settings", **{"strength": 1.0, "compare": False, **settings})
+        if camera is None:
+            self.peer.addTransceiver("video", direction="recvonly")
+        else:
+            self.peer.addTrack(camera)
+        await self.peer.setLocalDescription(await self.peer.createOffer())
+        mode = "watch" if camera is None else "camera"
+        await self.send(type="offer", mode=mode, sdp=self.peer.localDescription.sdp)
+        answer = await self.take("answer")
+        await self.peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+
+    async def see(self) -> av.VideoFrame:
+        """The next picture that comes."""
+        track = await asyncio.wait_for(asyncio.shield(self._video), 20)
+        return await asyncio.wait_for(track.recv(), 20)
+
+    async def close(self) -> None:
+        await self.peer.close()
+        await self._socket.close()
+
+
+@contextlib.asynccontextmanager
+async def _visit(client: aiohttp.ClientSession, served: Served) -> AsyncIterator[Visitor]:
+    socket = await client.ws_connect(f"{served.base}/live")
+    visitor = Visitor(socket)
+    try:
+        yield visitor
+    finally:
+        await visitor.close()
+
+
+async def _until(condition: Callable[[], Any]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def visit() -> Any:
+    """Opens a page without a browser; see ``_visit``."""
+    return _visit
+
+
+@pytest.fixture
+def camera_of() -> Any:
+    """A camera by its size; see ``ColourTrack``."""
+    return ColourTrack
+
+
+@pytest.fixture
+def until() -> Any:
+    """Waits until a condition holds."""
+    return _until
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """No test may leave a thread of a connection or a working process behind."""
+    yield
+    end = time.monotonic() + 5
+    names = ("video-decoder", "deblur")
+    while left := [thread.name for thread in threading.enumerate() if thread.name.startswith(names)]:
+        assert time.monotonic() < end, left
+        time.sleep(0.02)
+    assert not multiprocessing.active_children()
