@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
 
+CAMERA = (640, 360, 30.0)
+"""Width, height and frames a second that a page asks of its camera."""
+
 
 @dataclass(frozen=True, slots=True)
 class WebLimits:
@@ -42,7 +45,7 @@ class WebLimits:
     message_bytes: int = 64 * 1024
     messages_per_second: float = 20.0
     requests_per_second: float = 20.0
-    upload_bytes: int = 1024**3
+    upload_bytes: int = 1_000_000_000
     upload_seconds: float = 600.0
     upload_pixels: int = 4096 * 2304
     uploads: int = 4
@@ -71,7 +74,7 @@ class ServeOptions:
     certificate: Path | None = None
     key: Path | None = None
     names: tuple[str, ...] = ()
-    camera: tuple[int, int, float] = (640, 360, 30.0)
+    camera: tuple[int, int, float] = CAMERA
     limits: WebLimits = field(default_factory=WebLimits)
 
     @property

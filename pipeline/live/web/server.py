@@ -89,7 +89,7 @@ class WebServer:
                 web.get("/live", self._live),
                 web.post("/uploads", self._upload),
                 web.get("/uploads/{key}", self._status),
-                web.get("/uploads/{key}/result", self._result),
+                web.get("/uploads/{key}/{which:result|original}", self._result),
                 web.delete("/uploads/{key}", self._delete),
             ]
         )
@@ -185,9 +185,13 @@ class WebServer:
         upload = self._uploads.find(request.match_info["key"])
         if upload.state != "done":
             raise web.HTTPNotFound(text="the result is not ready\n")
-        name = f"{upload.name}-deblurred.mp4".encode("ascii", "replace").decode().replace("?", "_")
+        path = upload.result if request.match_info["which"] == "result" else upload.original
+        if not path.is_file():
+            raise web.HTTPNotFound(text="browsers play the file itself\n")
+        kind = "deblurred" if path == upload.result else "original"
+        name = f"{upload.name}-{kind}.mp4".encode("ascii", "replace").decode().replace("?", "_")
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": "video/mp4"}
-        return web.FileResponse(upload.result, headers=headers)
+        return web.FileResponse(path, headers=headers)
 
     async def _delete(self, request: web.Request) -> web.Response:
         await self._uploads.delete(request.match_info["key"])

@@ -67,16 +67,23 @@ class Upload:
         """The deblurred file."""
         return self.folder / "result.mp4"
 
+    @property
+    def original(self) -> Path:
+        """The file as browsers can play it; is there only if they can't play the file itself."""
+        return self.folder / "original.mp4"
+
     def status(self) -> dict[str, Any]:
         """What a page is told."""
         return {
             "state": self.state,
             "frames": self.progress.frames,
             "total": self.progress.total,
+            "copying": self.progress.is_copying,
             "error": self.outcome.error,
             "notes": list(self.outcome.notes),
             "report": self.outcome.report,
             "bytes": self.result.stat().st_size if self.state == "done" else None,
+            "original": self.original.is_file(),
         }
 
 
@@ -193,7 +200,8 @@ class Uploads:
         upload.state = "failed" if upload.outcome.error else "done"
 
     async def _work(self, upload: Upload) -> Outcome:
-        task = UploadTask(upload.input, upload.result, self._limits.upload_seconds, self._limits.upload_pixels)
+        limits = self._limits
+        task = UploadTask(upload.input, upload.result, upload.original, limits.upload_seconds, limits.upload_pixels)
         context = multiprocessing.get_context("spawn")  # a fork would inherit threads, but not run them
         receiving, sending = context.Pipe(duplex=False)
         process = context.Process(target=work, args=(sending, task, self._load), daemon=True)

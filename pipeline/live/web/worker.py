@@ -6,12 +6,14 @@ A process, not a thread: it can be ended at any moment, and a file that brings d
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import av
 import av.error
 
+from network.planes import PlaneBatch
+from pipeline.engine import EngineInfo
 from pipeline.errors import DeblurError, InputError, LimitError
 from pipeline.sink import SinkOptions
 from pipeline.source import SourceOptions, VideoSource
@@ -22,12 +24,17 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+    from network.planes import PlaneSpec
     from pipeline.engine import Engine
     from pipeline.timing import RunProgress
 
 FORMATS: Final = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "mxf", "dv", "gif", "h264", "hevc")
 """FFmpeg's demuxers that a file from a browser may choose. Playlists (HLS, DASH, concat) are not among them: they name
 other files and addresses, which FFmpeg would open."""
+
+
+_PLAYABLE: Final = {("mov", "h264"), ("matroska", "vp8"), ("matroska", "vp9")}
+"""Containers and codecs that every browser of today plays, at 8 bits and 4:2:0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +44,14 @@ class UploadTask:
     Attributes:
         input: The file.
         output: Where the result goes, an MP4 file that is not there yet.
+        original: Where the original goes once more, as MP4, if browsers can't play the file itself.
         seconds: How long its video may be.
         pixels: How large its frame may be.
     """
 
     input: Path
     output: Path
+    original: Path
     seconds: float
     pixels: int
 
@@ -54,10 +63,12 @@ class Progress:
     Attributes:
         frames: Done.
         total: To be expected; None where nobody knows.
+        is_copying: Whether the result is complete, and the original is being made playable.
     """
 
     frames: int
     total: int | None
+    is_copying: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,8 @@ def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> N
 
 
 def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> Outcome:
-    options = SourceOptions(format=container_format(task.input))
+    container = container_format(task.input)
+    options = SourceOptions(format=container)
     with VideoSource(task.input, options) as source:
         if source.duration is not None:
             _check_seconds(source.duration, task)
@@ -106,8 +118,12 @@ def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -
                 f"the picture is too large, {source.spec.width}x{source.spec.height}; "
                 f"at most {task.pixels / 1e6:.1f} million pixels are taken here"
             )
+        is_playable = (container, source.codec) in _PLAYABLE and source.pixel_format == "yuv420p"
     job = VideoJob(input=task.input, output=task.output, source=options, sink=SinkOptions(codec="h264"))
     report = deblur_video(job, load, _Reporter(sending, task))
+    if not is_playable:
+        copy = replace(job, output=task.original)
+        deblur_video(copy, _NoEngine, _Reporter(sending, task, is_copying=True))
     notes = [note.replace(str(task.input), "the file") for note in report.notes]
     if report.damage:
         notes.append("parts of the file are damaged; what could be decoded is in the result")
@@ -143,11 +159,27 @@ def _check_seconds(seconds: float, task: UploadTask) -> None:
         raise LimitError(f"the video is too long; at most {task.seconds:.0f} seconds are taken here")
 
 
+class _NoEngine:
+    """Leaves every frame as it is, for the copy of an original that differs from the result in nothing else."""
+
+    info = EngineInfo("none", "processor", "exact", "none", "")
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        return PlaneBatch.empty(spec, batch)
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        for source, target in zip(batch.planes, out.planes, strict=True):
+            target[...] = source
+
+    def reset(self) -> None:
+        pass
+
+
 class _Reporter:
     """A display at the other end of a pipe, which also stops what turns out to be too long."""
 
-    def __init__(self, sending: Connection, task: UploadTask) -> None:
-        self._sending, self._task = sending, task
+    def __init__(self, sending: Connection, task: UploadTask, *, is_copying: bool = False) -> None:
+        self._sending, self._task, self._is_copying = sending, task, is_copying
         self._total: int | None = None
 
     def begin(self, name: str, frames: int | None, notes: list[str]) -> None:  # noqa: ARG002 - the outcome has notes
@@ -155,7 +187,7 @@ class _Reporter:
 
     def update(self, progress: RunProgress) -> None:
         _check_seconds(progress.seconds, self._task)
-        self._sending.send(Progress(progress.frames, self._total))
+        self._sending.send(Progress(progress.frames, self._total, self._is_copying))
 
     def end(self) -> None:
         pass

@@ -17,6 +17,7 @@ function save(blob, name) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }
+const size = (bytes) => bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${Number((bytes / 1e9).toFixed(1))} GB`;
 const stamp = () => new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-");
 
 // The picture --------------------------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ function greet(message) {
   hello = message;
   show("tab-watch", hello.modes.includes("watch"));
   $("engine").textContent = hello.engine;
-  $("file-limits").textContent = `At most ${Math.round(hello.upload_bytes / 1e6)} MB and ${Math.round(hello.upload_seconds / 60)} minutes. It is deleted when you leave.`;
+  $("file-limits").textContent = `At most ${size(hello.upload_bytes)} and ${Math.round(hello.upload_seconds / 60)} minutes. It is deleted when you leave.`;
   $("start").disabled = false;
   // A page that was opened for watching has nothing else to ask first.
   choose(hello.modes.includes("watch") ? "watch" : mode);
@@ -298,7 +299,7 @@ class FileJob {
       request.upload.onprogress = ({ loaded, total }) => this.tell(`Sending ${this.file.name}`, loaded / total);
       request.onload = () => request.status === 201 ? resolve(JSON.parse(request.response).key) : reject(new Error(request.response.trim()));
       request.onerror = () => reject(new Error("The upload was refused or broke off."));
-      if (this.file.size > hello.upload_bytes) reject(new Error(`The file is too large; at most ${Math.round(hello.upload_bytes / 1e6)} MB are taken here.`));
+      if (this.file.size > hello.upload_bytes) reject(new Error(`The file is too large; at most ${size(hello.upload_bytes)} are taken here.`));
       else request.send(this.file);
     });
   }
@@ -316,6 +317,7 @@ class FileJob {
       if (status.state === "done") return this.present(status);
       if (status.state === "waiting") this.tell("Waiting for its turn");
       else if (!status.frames) this.tell("Preparing");
+      else if (status.copying) this.tell("Preparing the comparison", status.total ? status.frames / status.total : undefined);
       else this.tell(`Deblurring: frame ${status.frames}${status.total ? ` of ${status.total}` : ""}`, status.total ? status.frames / status.total : undefined);
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
@@ -328,7 +330,8 @@ class FileJob {
     this.keep = setInterval(() => this.status().catch((error) => { if (running === this) idle(error.message); }), 10000);
     await load(received, `/uploads/${this.key}/result`).catch(() => { throw new Error("This browser can't play the result."); });
     this.url = URL.createObjectURL(this.file);
-    this.comparable = await load(original, this.url).then(() => true, () => false);
+    const plays = (url) => load(original, url).then(() => true, () => false);
+    this.comparable = await plays(this.url) || (status.original && await plays(`/uploads/${this.key}/original`));
     if (running !== this) return;
     begin("file");
     if (!this.comparable) say("This browser can't play the original, so there is nothing to compare the result with.");
@@ -401,6 +404,7 @@ function begin(state) {
   show("controls", isFile || isLive);
   show("figures", isLive);
   for (const id of ["play", "seek", "download"]) show(id, isFile);
+  show("compare-control", !isFile || running.comparable);
   show("strength-control", isLive);
   if (!isLive || running.kind !== "camera") show("flip", false);
   say();

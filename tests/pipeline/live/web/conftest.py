@@ -98,6 +98,37 @@ class Tab:
         await self.mouse("mousePressed", x, y)
         await self.mouse("mouseReleased", x, y)
 
+    async def drag(self, selector: str, over: str, share: float) -> None:
+        """Drags an element to a share of the width of another."""
+        x, y, left, width = await self.run(
+            f"(() => {{ const b = document.querySelector({selector!r}).getBoundingClientRect(),"
+            f"o = document.querySelector({over!r}).getBoundingClientRect();"
+            "return [b.x + b.width / 2, b.y + b.height / 2, o.x, o.width]; })()"
+        )
+        await self.mouse("mousePressed", x, y)
+        for step in (0.5, 1):
+            await self.mouse("mouseMoved", x + (left + share * width - x) * step, y)
+        await self.mouse("mouseReleased", left + share * width, y)
+
+    async def key(self, selector: str, key: str) -> None:
+        """Presses a key on an element."""
+        await self.run(f"document.querySelector({selector!r}).focus()")
+        for kind in ("keyDown", "keyUp"):
+            await self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+
+    async def set(self, selector: str, value: float) -> None:
+        """Moves a slider."""
+        await self.run(
+            f"(() => {{ const e = document.querySelector({selector!r}); e.value = {value};"
+            "e.dispatchEvent(new Event('input')); })()"
+        )
+
+    async def choose(self, selector: str, path: Path) -> None:
+        """Chooses a file in a field for files."""
+        root = await self.call("DOM.getDocument")
+        node = await self.call("DOM.querySelector", nodeId=root["root"]["nodeId"], selector=selector)
+        await self.call("DOM.setFileInputFiles", files=[str(path)], nodeId=node["nodeId"])
+
     async def mouse(self, kind: str, x: float, y: float) -> None:
         buttons = 0 if kind == "mouseReleased" else 1
         await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=buttons, clickCount=1)
@@ -109,10 +140,12 @@ class Tab:
 
     async def close(self) -> None:
         """Closes the page, as a person would."""
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(self.call("Page.close"), 5)
-        self._reader.cancel()
-        await asyncio.wait([self._reader])
+        if not self._reader.done():
+            # There is no answer: the connection ends with the page.
+            await self._socket.send_json({"id": 0, "method": "Page.close"})
+            await asyncio.wait([self._reader], timeout=10)
+            self._reader.cancel()
+            await asyncio.wait([self._reader])
         await self._socket.close()
 
     async def _read(self) -> None:
@@ -137,8 +170,10 @@ class Browser:
         self.downloads = downloads
         self._tabs: list[Tab] = []
 
-    async def open(self, url: str, width: int = 1100, height: int = 900, *, mobile: bool = False) -> Tab:
-        """Opens a page."""
+    async def open(
+        self, url: str, width: int = 1100, height: int = 900, *, mobile: bool = False, script: str = ""
+    ) -> Tab:
+        """Opens a page, with a script that runs before its own."""
         async with self._client.put(f"http://127.0.0.1:{self._port}/json/new?about:blank") as answer:
             target = await answer.json()
         tab = Tab(await self._client.ws_connect(target["webSocketDebuggerUrl"], max_msg_size=0))
@@ -151,17 +186,18 @@ class Browser:
         )  # fmt: skip
         await tab.call("Security.setIgnoreCertificateErrors", ignore=True)
         await tab.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.downloads))
+        await tab.call("Page.addScriptToEvaluateOnNewDocument", source=script)
         await tab.call("Page.navigate", url=url)
         await tab.until("document.readyState === 'complete' && location.href !== 'about:blank'")
         return tab
 
-    async def downloaded(self, suffix: str) -> Path:
-        """The file that the page saved."""
+    async def downloaded(self, pattern: str) -> Path:
+        """The file that the page saved; it has its name when it is complete."""
         end = time.monotonic() + PATIENCE
         while True:
-            for path in self.downloads.glob(f"*{suffix}"):
+            for path in self.downloads.glob(pattern):
                 return path
-            assert time.monotonic() < end, f"no {suffix} was saved"
+            assert time.monotonic() < end, f"no {pattern} was saved"
             await asyncio.sleep(0.1)
 
 

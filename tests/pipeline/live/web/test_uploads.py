@@ -51,7 +51,7 @@ def test_a_file_is_deblurred_and_deleted(
     serve: Any, identity: Any, make_clip: Callable[..., Path], tmp_path: Path, read_file: Any
 ) -> None:
     clip = make_clip(tmp_path / "clip.mkv", frames=20)
-    result = tmp_path / "result.mp4"
+    result, original = tmp_path / "result.mp4", tmp_path / "original.mp4"
 
     async def scenario() -> None:
         async with serve(identity) as served, aiohttp.ClientSession() as client:
@@ -69,7 +69,11 @@ def test_a_file_is_deblurred_and_deleted(
             async with client.get(f"{served.base}/uploads/{key}/result", headers={"Range": "bytes=4-7"}) as answer:
                 assert answer.status == 206
                 assert await answer.read() == b"ftyp"
-            assert [path.name for path in folder.rglob("*") if path.is_file()] == ["result.mp4"]
+            # No browser plays every Matroska file, so the original is there in an MP4 file too.
+            assert status["original"]
+            assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["original.mp4", "result.mp4"]
+            async with client.get(f"{served.base}/uploads/{key}/original") as answer:
+                original.write_bytes(await answer.read())
             async with client.delete(f"{served.base}/uploads/{key}") as answer:
                 assert answer.status == 204
             assert not list(folder.iterdir())
@@ -83,7 +87,7 @@ def test_a_file_is_deblurred_and_deleted(
     assert ("video", "h264") in contents.streams
     assert ("audio", "aac") in contents.streams
     assert len(contents.frames) == 20
-    assert contents.times == read_file(clip).times
+    assert contents.times == read_file(clip).times == read_file(original).times
 
 
 def test_what_is_no_video_is_refused_and_the_next_one_is_taken(
@@ -98,7 +102,10 @@ def test_what_is_no_video_is_refused_and_the_next_one_is_taken(
             status = await status_of(client, served.base, text, "done", "failed")
             assert status["state"] == "failed"
             assert status["error"] == "the file is not a video of a kind that is taken here"
-            assert (await status_of(client, served.base, good, "done", "failed"))["state"] == "done"
+            status = await status_of(client, served.base, good, "done", "failed")
+            assert (status["state"], status["original"]) == ("done", False)
+            async with client.get(f"{served.base}/uploads/{good}/original") as answer:
+                assert answer.status == 404
             async with client.post(f"{served.base}/uploads", data=b"") as answer:
                 assert answer.status == 400
 
