@@ -22,6 +22,7 @@ DEBUG_VARIABLE = "DEBLUR_DEBUG"
 
 COMMANDS = {
     "video": LazyCommand("pipeline.cli.video:video", "Deblur a video file."),
+    "live": LazyCommand("pipeline.cli.live:live", "Deblur what a camera sees, now."),
     "info": LazyCommand("pipeline.cli.info:info", "Show what a video file holds and what would be kept."),
     "bench": LazyCommand("pipeline.cli.bench:bench", "Measure how fast this machine is, stage by stage."),
     "doctor": LazyCommand("pipeline.cli.doctor:doctor", "Show what this machine offers, and what auto takes."),

@@ -60,7 +60,7 @@ class FrameProcessor:
         read_planes(original, self._input, 0)
         engine.run(self._input, self._output)
         apply_strength(self._input, self._output, strength)
-        return original, _frame_like(original, self._output)
+        return original, _frame_of(original, self._output)
 
 
 def fit_size(size: tuple[int, int], limit: tuple[int, int] | None) -> tuple[int, int]:
@@ -78,12 +78,30 @@ def fit_size(size: tuple[int, int], limit: tuple[int, int] | None) -> tuple[int,
     return width, height
 
 
-def _frame_like(like: av.VideoFrame, planes: PlaneBatch) -> av.VideoFrame:
-    """A new frame with the first of ``planes`` and with the time and the colour tags of ``like``."""
-    frame = av.VideoFrame(like.width, like.height, like.format.name)
+def copy_of(frame: av.VideoFrame) -> av.VideoFrame:
+    """A frame with samples, time and colour tags of its own, equal to those of ``frame``.
+
+    Args:
+        frame: In a native format (see :mod:`pipeline.frames`).
+    """
+    copy = _frame_like(frame)
+    for number in range(len(frame.planes)):
+        plane_rows(copy, number)[...] = plane_rows(frame, number)
+    return copy
+
+
+def _frame_of(like: av.VideoFrame, planes: PlaneBatch) -> av.VideoFrame:
+    """A new frame with the first of ``planes`` and all else of ``like``."""
+    frame = _frame_like(like)
     for number, plane in enumerate(planes.planes):
         rows = plane_rows(frame, number)
         rows[...] = plane[0].reshape(rows.shape)
+    return frame
+
+
+def _frame_like(like: av.VideoFrame) -> av.VideoFrame:
+    """A new frame with samples that are not initialised, and with the time and the colour tags of ``like``."""
+    frame = av.VideoFrame(like.width, like.height, like.format.name)
     frame.pts, frame.time_base = like.pts, like.time_base
     frame.colorspace, frame.color_range = like.colorspace, like.color_range
     frame.color_primaries, frame.color_trc = like.color_primaries, like.color_trc

@@ -1,0 +1,54 @@
+"""From the time stamps of a stream to the moments at which its frames were captured, on this machine's clock."""
+
+from __future__ import annotations
+
+JUMP = 5.0
+"""Seconds: a longer delay is none, but another clock."""
+
+BACKWARD = 0.5
+"""Seconds by which stamps may go back: frames are reordered, or packets late."""
+
+DRIFT = 0.0005
+"""Seconds a second by which two clocks may run apart."""
+
+
+class CaptureClock:
+    """Tells when a frame was captured. Times are seconds by :func:`time.perf_counter`.
+
+    A live source sends a frame the moment it has it, so the least delay between stamp and arrival that was ever seen
+    is the distance of the two clocks, and whatever a frame comes later than that, it waited: in a network's, a
+    system's or a decoder's queue. A source that is paced here begins with its first frame, and each frame is due at
+    its stamp; coming late, it waited likewise.
+
+    Args:
+        paced: Whether frames come as fast as they are read.
+
+    Attributes:
+        restarts: How often the stamps jumped, or the delay was too long to be made up for, and the clock began anew.
+    """
+
+    def __init__(self, *, paced: bool) -> None:
+        self._paced = paced
+        self._offset: float | None = None
+        self._last_stamp = self._last_arrival = 0.0
+        self.restarts = 0
+
+    def captured(self, stamp: float | None, arrival: float) -> float:
+        """When the frame with a stamp was captured; for a paced source, the moment it is due, perhaps in the future.
+
+        Args:
+            stamp: Of the stream, in seconds; None where it has none.
+            arrival: When the frame came.
+        """
+        if stamp is None:
+            return arrival
+        offset = arrival - stamp
+        if self._offset is None:
+            self._offset = offset
+        elif stamp < self._last_stamp - BACKWARD or offset > self._offset + JUMP:
+            self._offset = offset
+            self.restarts += 1
+        elif not self._paced:
+            self._offset = min(offset, self._offset + DRIFT * max(arrival - self._last_arrival, 0.0))
+        self._last_stamp, self._last_arrival = stamp, arrival
+        return stamp + self._offset

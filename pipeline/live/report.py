@@ -1,0 +1,164 @@
+"""What a live run did, as JSON and in a few lines for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline import machine
+from pipeline.errors import OutputError
+from pipeline.report import versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.engine import EngineInfo
+    from pipeline.errors import DeblurError
+    from pipeline.live.counters import FlowCount
+    from pipeline.live.feed import Event, Gap
+
+SCHEMA = 1
+"""Raised when a key changes its meaning or goes away; new keys do not raise it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeChange:
+    """A change of size by ``--auto``.
+
+    Attributes:
+        at: Seconds since the start.
+        size: Width and height from then on, in pixels.
+    """
+
+    at: float
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveReport:
+    """What a live run did. All :class:`FlowCount` are of the whole run.
+
+    Attributes:
+        source: Its name; empty where there was none.
+        seconds: Wall time from the first frame to the end.
+        engine: What deblurred.
+        size: Width and height of the last result; None without frames.
+        source_size: Width and height of the last frame as it came.
+        captured: What came from the source.
+        processed: What the engine was done with, and what was dropped before it.
+        service: Time that the engine took, as a latency.
+        outputs: What each output showed and dropped, and its latency from capture to display, by its name.
+        corrupt: Packets that could not be decoded.
+        skipped: Packets that were not decoded, because decoding was late.
+        events: What happened to the source.
+        gaps: Times without frames.
+        sizes: What ``--auto`` did.
+        notes: What people were told, a line each.
+        error: What ended the run or an output of it; None if nothing did.
+    """
+
+    source: str
+    seconds: float
+    engine: EngineInfo
+    size: tuple[int, int] | None
+    source_size: tuple[int, int] | None
+    captured: FlowCount
+    processed: FlowCount
+    service: FlowCount
+    outputs: dict[str, FlowCount]
+    corrupt: int
+    skipped: int
+    events: tuple[Event, ...]
+    gaps: tuple[Gap, ...]
+    sizes: tuple[SizeChange, ...]
+    notes: tuple[str, ...]
+    error: DeblurError | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values. Times are in seconds, latencies in milliseconds; what is unknown is None."""
+        return {
+            "schema": SCHEMA,
+            "source": self.source,
+            "seconds": self.seconds,
+            "size": self.size,
+            "source_size": self.source_size,
+            "frames": {
+                "captured": self.captured.passed,
+                "processed": self.processed.passed,
+                "dropped": self.processed.dropped,
+            },
+            "packets": {"corrupt": self.corrupt, "skipped": self.skipped},
+            "frames_per_second": {
+                "captured": self._rate(self.captured),
+                "processed": self._rate(self.processed),
+            },
+            "latency_ms": {
+                "to_capture": _latency(self.captured),
+                "to_result": _latency(self.processed),
+                "engine": _latency(self.service),
+            },
+            "outputs": {
+                name: {
+                    "shown": count.passed,
+                    "dropped": count.dropped,
+                    "frames_per_second": self._rate(count),
+                    "latency_ms": _latency(count),
+                }
+                for name, count in self.outputs.items()
+            },
+            "events": [asdict(event) for event in self.events],
+            "gaps": [asdict(gap) for gap in self.gaps],
+            "sizes": [asdict(change) for change in self.sizes],
+            "engine": asdict(self.engine),
+            "peak_memory_bytes": machine.peak_memory(),
+            "versions": versions(),
+            "notes": list(self.notes),
+            "error": None if self.error is None else str(self.error),
+        }
+
+    def write(self, path: Path) -> None:
+        """Writes the report as JSON.
+
+        Raises:
+            OutputError: If the file can't be written.
+        """
+        try:
+            path.write_text(json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
+
+    def summary(self) -> str:
+        """A few lines for people, with what to change where frames were dropped."""
+        deblurred, dropped = self.processed.passed, self.processed.dropped
+        lines = [
+            f"{self.source or 'live'}: {self.captured.passed} frames in {self.seconds:.1f} s",
+            f"{deblurred} processed, {dropped} dropped; {self.engine.network} by {self.engine.backend}",
+        ]
+        for name, count in self.outputs.items():
+            latency = count.latency
+            if count.passed:
+                lines.append(
+                    f"{name}: {self._rate(count):.1f} frames/s, from capture to there p50 {latency.p50:.0f} ms, "
+                    f"p95 {latency.p95:.0f} ms, p99 {latency.p99:.0f} ms"
+                )
+        if self.gaps:
+            longest = max(gap.seconds for gap in self.gaps)
+            lines.append(f"the source was away {len(self.gaps)} times, for {longest:.1f} s at the longest")
+        if self.captured.passed and self.processed.dropped > 0.02 * self.captured.passed:
+            lines.append(f"to drop fewer frames: {advice(self.engine.network)}")
+        return "\n".join(lines)
+
+    def _rate(self, count: FlowCount) -> float:
+        return count.passed / self.seconds if self.seconds > 0 else 0.0
+
+
+def advice(network: str) -> str:
+    """What to change where the engine is too slow for the source."""
+    lighter = "" if network == "idc-rt" else ", the network idc-rt"
+    return f"--auto, a smaller --size, a lower --fps{lighter}, or a faster processor or GPU"
+
+
+def _latency(count: FlowCount) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else value for name, value in asdict(count.latency).items()}

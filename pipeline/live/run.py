@@ -1,0 +1,263 @@
+"""One live run: a source, a session, its outputs and what goes with them, from start to an orderly end."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.errors import DeblurError
+from pipeline.live.auto_size import AutoSize
+from pipeline.live.counters import FlowCount
+from pipeline.live.feed import Feed, FeedOptions
+from pipeline.live.hub import LiveHub
+from pipeline.live.outputs import Output, OutputWorker
+from pipeline.live.record import Recording
+from pipeline.live.report import LiveReport, SizeChange
+from pipeline.live.session import LiveSession, SessionOptions
+from pipeline.live.status import Status, status_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from pipeline.engine import Engine
+    from pipeline.live.address import Address
+
+STEP = 0.02
+"""Seconds that the main loop waits for a picture, or for anything, at a time."""
+
+STATUS_EVERY = 0.5
+"""Seconds between two looks at the counts."""
+
+END_GRACE = 5.0
+"""Seconds that the engine gets for the frames that wait at the end."""
+
+
+class Window(Protocol):
+    """Shows results in the main thread; see :class:`pipeline.live.preview.Preview`."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def count(self) -> FlowCount:
+        """What was shown."""
+
+    def step(self, timeout: float) -> bool:
+        """Shows what is new; returns False if the user wants to quit."""
+
+    def close(self) -> None:
+        """Closes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveJob:
+    """What a live run is to do.
+
+    Attributes:
+        address: What to read; None for nothing (pages may bring their own cameras).
+        session: How frames are treated.
+        feed: How the source is kept coming.
+        outputs: What the results go to.
+        open_window: Opens the window; None for none. Gets the session, something that takes a line for people, and
+            something that starts and ends a recording and tells which.
+        companions: What else uses the engine meanwhile, such as a web page; entered with the hub and the session.
+        duration: Seconds after the first frame (the start, without a source) to end; None for no end.
+        auto_size: Whether to shrink frames until the engine keeps up.
+        folder: For recordings that are begun in the window.
+    """
+
+    address: Address | None
+    session: SessionOptions = field(default_factory=SessionOptions)
+    feed: FeedOptions = field(default_factory=FeedOptions)
+    outputs: Sequence[Output] = ()
+    open_window: Callable[[LiveSession, Callable[[str], None], Callable[[], bool]], Window] | None = None
+    companions: Sequence[Callable[[LiveHub, LiveSession | None], AbstractContextManager[object]]] = ()
+    duration: float | None = None
+    auto_size: bool = False
+    folder: Path = Path()
+
+
+def run_live(job: LiveJob, engine: Engine, status: Status) -> LiveReport:
+    """Runs until the source ends, the time is over, the user quits or presses Ctrl-C, or nothing is left to show to.
+
+    All of these are regular ends: files are completed. So they are after an error, which the report has.
+
+    Args:
+        job: What to do.
+        engine: Used by this run alone.
+        status: Shows how it goes.
+    """
+    return _Run(job, engine, status).run()
+
+
+class _Run:
+    """The state of one run."""
+
+    def __init__(self, job: LiveJob, engine: Engine, status: Status) -> None:
+        self._job, self._status = job, status
+        self._notes: list[str] = []
+        self._sizes: list[SizeChange] = []
+        self._auto = AutoSize() if job.auto_size else None
+        self._hub = LiveHub(engine)
+        self._session = None if job.address is None else self._hub.open(job.session)
+        self._feed: Feed | None = None
+        self._workers: list[OutputWorker] = []
+        self._recording: OutputWorker | None = None
+        self._window: Window | None = None
+        self._started = self._ended = time.perf_counter()
+        self._first_frame: float | None = None
+        self._next_look = 0.0
+        self._error: DeblurError | None = None
+
+    def run(self) -> LiveReport:
+        self._status.begin()
+        try:
+            with ExitStack() as stack:
+                stack.callback(self._hub.close)
+                self._start(stack)
+                try:
+                    self._loop()
+                except KeyboardInterrupt:
+                    self._tell("stopping")
+                except DeblurError as error:
+                    self._error = error
+                self._finish()
+                return self._report()
+        finally:
+            self._status.end()
+
+    def _start(self, stack: ExitStack) -> None:
+        job = self._job
+        for companion in job.companions:
+            stack.enter_context(companion(self._hub, self._session))
+        if job.address is None or self._session is None:
+            return
+        self._workers = [OutputWorker(output, self._session, self._tell) for output in job.outputs]
+        if job.open_window is not None:
+            self._window = job.open_window(self._session, self._tell, self._toggle_recording)
+            stack.callback(self._window.close)
+        self._feed = Feed(job.address, self._session.push, self._tell, job.feed)
+        stack.callback(self._feed.stop)
+        for worker in self._workers:
+            worker.start()
+        self._feed.start()
+
+    def _loop(self) -> None:
+        while not self._is_over():
+            if self._window is None:
+                time.sleep(STEP)
+            elif not self._window.step(STEP):
+                return
+            now = time.perf_counter()
+            if now >= self._next_look:
+                self._next_look = now + STATUS_EVERY
+                self._look(now)
+
+    def _is_over(self) -> bool:
+        now = time.perf_counter()
+        if self._first_frame is None and (self._session is None or self._session.captured.passed):
+            self._first_frame = now
+        duration = math.inf if self._job.duration is None else self._job.duration
+        if self._first_frame is not None and now - self._first_frame >= duration:
+            return True
+        if self._feed is None:
+            return False
+        if self._session is not None and self._session.error is not None:
+            raise self._session.error
+        has_viewers = self._window is not None or bool(self._job.companions)
+        is_unseen = not has_viewers and all(worker.is_ended for worker in self._workers)
+        return self._feed.is_ended or is_unseen
+
+    def _look(self, now: float) -> None:
+        if self._session is None:
+            return
+        if self._auto is not None:
+            self._fit(now, self._auto, self._session)
+        self._status.update(status_line(self._session, self._counts()))
+
+    def _fit(self, now: float, auto: AutoSize, session: LiveSession) -> None:
+        rate, service = session.captured.rate, session.service.recent / 1000
+        if session.source_size is None or not auto.update(now, service, 1 / rate if rate else math.nan):
+            return
+        width, height = (max(2, round(length * auto.factor)) for length in self._largest(session.source_size))
+        session.size_limit = width, height
+        self._sizes.append(SizeChange(now - self._started, (width, height)))
+        self._tell(f"the size is now at most {width}x{height}, to hold {rate:.0f} frames/s")
+
+    def _largest(self, source: tuple[int, int]) -> tuple[int, int]:
+        """The size that ``--auto`` takes its steps from: the source's, or what the user limited it to."""
+        limit = self._job.session.size_limit
+        return source if limit is None else (min(source[0], limit[0]), min(source[1], limit[1]))
+
+    def _toggle_recording(self) -> bool:
+        if self._session is None:
+            return False
+        recording, self._recording = self._recording, None
+        if recording is not None and not recording.is_ended:
+            recording.stop()
+            return False
+        path = self._job.folder / f"deblur-{datetime.now():%Y%m%d-%H%M%S}.mkv"  # noqa: DTZ005 - the user's own time
+        try:
+            self._recording = OutputWorker(Recording(path), self._session, self._tell)
+        except DeblurError as error:
+            self._tell(str(error))
+            return False
+        self._workers.append(self._recording)
+        self._recording.start()
+        self._tell(f"recording {path}")
+        return True
+
+    def _finish(self) -> None:
+        """Brings everything to its end, in the order of the frames' way."""
+        self._ended = time.perf_counter()
+        if self._feed is not None:
+            self._feed.stop()
+            self._error = self._error or self._feed.error
+        if self._session is not None:
+            self._session.finish()
+            deadline = time.perf_counter() + END_GRACE
+            while not self._session.is_closed and time.perf_counter() < deadline:
+                time.sleep(STEP)
+            self._session.close()
+        for worker in self._workers:
+            worker.finish()
+            self._error = self._error or worker.error
+
+    def _counts(self) -> dict[str, FlowCount]:
+        counts = {worker.output.name: worker.count for worker in self._workers}
+        if self._window is not None:
+            counts[self._window.name] = self._window.count
+        return counts
+
+    def _tell(self, line: str) -> None:
+        self._notes.append(line)
+        self._status.note(line)
+
+    def _report(self) -> LiveReport:
+        session, feed = self._session, self._feed
+        since = self._started if self._first_frame is None else self._first_frame
+        return LiveReport(
+            source=self._job.address.name if self._job.address else "",
+            seconds=self._ended - since,
+            engine=self._hub.engine,
+            size=session.size if session else None,
+            source_size=session.source_size if session else None,
+            captured=session.captured if session else FlowCount(),
+            processed=session.count if session else FlowCount(),
+            service=session.service if session else FlowCount(),
+            outputs=self._counts(),
+            corrupt=feed.corrupt if feed else 0,
+            skipped=feed.skipped if feed else 0,
+            events=tuple(feed.events) if feed else (),
+            gaps=tuple(feed.gaps) if feed else (),
+            sizes=tuple(self._sizes),
+            notes=tuple(self._notes),
+            error=self._error,
+        )
