@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.serve import page_companion, serve_options
 from pipeline.errors import UsageError
 from pipeline.live.address import Kind, Wishes, find_address
 from pipeline.live.feed import FeedOptions
@@ -82,6 +84,7 @@ def _list_cameras(ctx: click.Context, _param: click.Parameter, value: bool) -> N
 @click.option("--auto", "auto_size", is_flag=True, help="Shrink the picture until the frame rate holds.")
 @click.option("--window", is_flag=True, help="Show a window; so it is where no other output is asked for.")
 @click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write a file, with true time stamps.")
+@serve_options
 @click.option("--rtmp", multiple=True, metavar="URL", help="Send to a server (or udp:, tcp:), as H.264.")
 @click.option("--srt", multiple=True, metavar="URL", help="Likewise, by SRT.")
 @click.option("--virtual-camera", is_flag=True, help="Be a camera for other programs.")
@@ -117,6 +120,10 @@ def live(
     auto_size: bool,
     window: bool,
     record: Path | None,
+    serve: str | None,
+    certificate: Path | None,
+    key: Path | None,
+    names: tuple[str, ...],
     rtmp: tuple[str, ...],
     srt: tuple[str, ...],
     virtual_camera: bool,
@@ -131,7 +138,7 @@ def live(
     threads: int | None,
     quiet: bool,
 ) -> None:
-    """Deblurs what a camera sees, now: SOURCE, or camera 0.
+    """Deblurs what a camera sees, now: SOURCE, or camera 0; with --serve and no SOURCE, the cameras of browsers.
 
     The picture never falls behind: what the machine has no time for is dropped, and counted.
     """
@@ -145,17 +152,24 @@ def live(
         outputs.append(VirtualCamera())
     if is_null:
         outputs.append(NullOutput())
-    wants_window = window or not outputs
+    wants_window = window or not (outputs or serve)
+    if serve and source is None and (outputs or wants_window):
+        raise UsageError("name SOURCE for outputs beside --serve, such as 0 for the first camera")
     if wants_window:
         from pipeline.live.display import require_window
 
         require_window()
     wishes = Wishes(size, fps, input_format)
-    address = find_address(source or DEFAULT_SOURCE, wishes)
-    is_camera = address.kind is Kind.CAMERA
+    address = None if serve and source is None else find_address(source or DEFAULT_SOURCE, wishes)
+    is_camera = address is not None and address.kind is Kind.CAMERA
 
     from pipeline.engines.select import load_engine
 
+    companions = []
+    if serve:
+        load = partial(load_engine, engine, network, weights, threads=threads)
+        title = address.name if address else ""
+        companions.append(page_companion(serve, certificate, key, names, (size, fps), title, load))
     job = LiveJob(
         address=address,
         session=SessionOptions(
@@ -164,6 +178,7 @@ def live(
         feed=FeedOptions(rate=None if is_camera else fps),
         outputs=outputs,
         open_window=_open_window if wants_window else None,
+        companions=companions,
         duration=duration,
         auto_size=auto_size,
     )

@@ -14,6 +14,7 @@ from aiortc.exceptions import InvalidAccessError, InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 
 from pipeline.errors import EngineError, InputError
+from pipeline.frames import RANGE_LIMITED
 from pipeline.live.web.access import TokenBucket
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from pipeline.live.web.options import WebLimits
     from pipeline.live.web.track import ResultTrack
+
+SPACE_BT601: Final = 6
+"""FFmpeg's ``AVCOL_SPC_SMPTE170M``."""
 
 _SIZE_CHANGES: Final = (0.2, 10.0)
 """How often a camera may change its size: times a second in the long run, and at once. Each new one costs the engine a
@@ -143,6 +147,8 @@ class Peer:
                         f"at most {most:.1f} million pixels are taken here"
                     )
                     return
+                # Video connections carry no colour tags; this is what browsers mean and take it for, at every size.
+                frame.colorspace, frame.color_range = SPACE_BT601, RANGE_LIMITED
                 if (frame.width, frame.height) != size:
                     size = frame.width, frame.height
                     if not changes.take():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import av
 from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError, MediaStreamTrack
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Colorspace, VideoReformatter
 
-from network.planes import PlaneBatch
+from network.planes import Matrix, PlaneBatch
 from pipeline.errors import EngineError
 from pipeline.frames import RANGE_FULL, RANGE_LIMITED, plane_rows, read_planes, spec_of, write_planes
 from pipeline.live.processor import fit_size
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
     from pipeline.live.session import LiveSession
     from pipeline.live.subscription import LiveResult
+
+_COLORSPACES: Final = {
+    Matrix.BT601: Colorspace.ITU601,
+    Matrix.BT709: Colorspace.ITU709,
+    Matrix.BT2020: Colorspace.BT2020,
+}
 
 
 @dataclass(slots=True)
@@ -69,14 +75,13 @@ class ResultTrack(MediaStreamTrack):
         """What is taken from the session, with its counts."""
 
     async def recv(self) -> av.VideoFrame:
-        """The next picture, yuv420p of limited range, with a time stamp of now.
+        """The next picture, yuv420p by BT.601 of limited range, with the time stamp of its capture.
 
         Raises:
             aiortc.mediastreams.MediaStreamError: If the track or the session has ended.
         """
         result = await self._next()
         picture = await asyncio.to_thread(self._picture, result)
-        # The clock of the results, so that what the network delays is not taken for a slower world.
         pts = max(self._last_pts + 1, round((result.captured - self._start) * VIDEO_CLOCK_RATE))
         picture.pts, picture.time_base, self._last_pts = pts, VIDEO_TIME_BASE, pts
         self.view.mark_shown(result)
@@ -113,10 +118,12 @@ class ResultTrack(MediaStreamTrack):
         share, compares = self._appearance.share, self._appearance.compares
         if share != 1:
             after = blended(before, after, share)
-        return stacked(before, after) if compares else after
+        if compares:
+            return stacked(before, after)
+        return copied(after) if after is result.frame else after  # results belong to all viewers
 
     def _plain(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """A new frame in what encoders of video connections take."""
+        """The frame in what browsers take a picture without colour tags for; itself, if it is that already."""
         width, height = fit_size((frame.width, frame.height), self._limit)
         spec, _ = spec_of(frame)
         return self._reformatter.reformat(
@@ -124,9 +131,23 @@ class ResultTrack(MediaStreamTrack):
             width=width,
             height=height,
             format="yuv420p",
+            src_colorspace=_COLORSPACES.get(spec.matrix),
+            dst_colorspace=Colorspace.ITU601,
             src_color_range=RANGE_FULL if spec.full_range else RANGE_LIMITED,
             dst_color_range=RANGE_LIMITED,
         )
+
+
+def copied(frame: av.VideoFrame) -> av.VideoFrame:
+    """A new frame with the same samples.
+
+    Args:
+        frame: yuv420p.
+    """
+    copy = av.VideoFrame(frame.width, frame.height, "yuv420p")
+    for index in range(3):
+        plane_rows(copy, index)[...] = plane_rows(frame, index)
+    return copy
 
 
 def blended(before: av.VideoFrame, after: av.VideoFrame, share: float) -> av.VideoFrame:
