@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import DamagedInputError, OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from network.planes import PlaneSpec
     from pipeline.engine import EngineInfo
+    from pipeline.sink import VideoSink
+    from pipeline.source import VideoSource
     from pipeline.timing import RunResult
 
 SCHEMA = 1
@@ -53,6 +56,7 @@ class Report:
         result: Counts and times.
         damage: What of the input could not be decoded.
         notes: Conversions and surprises, a line each.
+        kept: Frames of those written that an earlier, interrupted run had finished.
     """
 
     input: str
@@ -63,11 +67,47 @@ class Report:
     result: RunResult
     damage: Damage
     notes: tuple[str, ...]
+    kept: int = 0
+
+    @classmethod
+    def of_run(
+        cls,
+        source: VideoSource,
+        sink: VideoSink,
+        engine: EngineInfo,
+        batch: int,
+        result: RunResult,
+        *,
+        kept: int = 0,
+        notes: Iterable[str] = (),
+    ) -> Report:
+        """The report of a run that is complete.
+
+        Args:
+            source: Read to its end.
+            sink: Finished.
+            engine: What deblurred the frames.
+            batch: Frames that the engine got at a time.
+            result: Counts and times.
+            kept: Frames of those written that an earlier run had finished.
+            notes: More than those of source and sink.
+        """
+        return cls(
+            input=source.name,
+            output=sink.name,
+            spec=source.spec,
+            engine=engine,
+            batch=batch,
+            result=result,
+            damage=Damage(source.corrupt_packets, source.corrupt_frames, tuple(source.damage)),
+            notes=(*source.notes, *sink.notes, *notes),
+            kept=kept,
+        )
 
     @property
     def frames_per_second(self) -> float:
-        """Frames written a second of wall time."""
-        return self.result.frames_out / self.result.wall
+        """Frames of this run a second of wall time."""
+        return (self.result.frames_out - self.kept) / self.result.wall
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values. Times are in seconds, latencies in milliseconds."""
@@ -80,6 +120,7 @@ class Report:
             "frames": {
                 "in": result.frames_in,
                 "out": result.frames_out,
+                "kept": self.kept,
                 "corrupt": self.damage.frames,
                 "corrupt_packets": self.damage.packets,
             },
@@ -108,7 +149,7 @@ class Report:
             raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
 
     def summary(self) -> str:
-        """Two lines for people, and a third one where frames passed the network by."""
+        """Two lines for people, and more where frames passed the network by or an earlier run had finished some."""
         result = self.result
         passed = [
             text
@@ -128,6 +169,7 @@ class Report:
             f"busy: {stages}; {self.engine.network} ({self.engine.precision}) "
             f"by {self.engine.backend} on {self.engine.device}"
             + (f"\nframes without the network: {', '.join(passed)}" if passed else "")
+            + (f"\nframes that an interrupted run had finished: {self.kept}" if self.kept else "")
         )
 
     def raise_if_damaged(self) -> None:

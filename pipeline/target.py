@@ -3,11 +3,69 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import OutputError, UsageError
+
+
+def work_folder(output: Path) -> Path:
+    """The folder beside an output in which a run that can be resumed keeps what it has finished.
+
+    Args:
+        output: The output's own path; it need not exist.
+    """
+    output = output.resolve()
+    return output.with_name(f".{output.name}.deblur")
+
+
+def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
+    """Refuses a place to which an output must not or can't go.
+
+    Args:
+        path: Of the output.
+        source: The input, which is never overwritten; None if it is no file.
+        overwrite: Replace a file that exists.
+
+    Raises:
+        UsageError: If the output is the input.
+        OutputError: If the place is a folder, lies in one that is missing, or holds a file that is not to be replaced.
+    """
+    if source is not None and path.exists() and source.exists() and path.samefile(source):
+        raise UsageError(f"{path} is the input itself; choose another output")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it")
+    if path.is_file() and not overwrite:
+        raise OutputError(f"{path} exists; add --overwrite to replace it")
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise OutputError(f"the folder {folder} does not exist; create it first")
+
+
+def settle(path: Path) -> None:
+    """Has the system write a file or a folder to the disk, so that it outlives a power cut.
+
+    Raises:
+        OSError: If the disk refuses; a file system that knows no such thing for folders is none.
+    """
+    if path.is_dir():
+        if sys.platform == "win32":  # where a folder can't be opened; NTFS keeps a journal of names by itself
+            return
+        with contextlib.suppress(OSError):
+            _settle(path, os.O_RDONLY)
+    else:
+        _settle(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+
+
+def _settle(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class OutputTarget:
@@ -38,21 +96,17 @@ class OutputTarget:
         self.opened: Path | BinaryIO = path
         if not isinstance(path, Path):
             return
-        if source is not None and path.exists() and source.exists() and path.samefile(source):
-            raise UsageError(f"{path} is the input itself; choose another output")
-        if path.is_dir():
-            raise OutputError(f"{path} is a folder; name a file in it")
+        check_output(path, source, overwrite=overwrite)
         if path.exists() and not path.is_file():
             # A device or a named pipe can be neither replaced nor renamed to.
             self._device = self._open(path)
             self.opened = self._device
             return
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists; add --overwrite to replace it")
         self._final = path.resolve()
-        folder = self._final.parent
-        if not folder.is_dir():
-            raise OutputError(f"the folder {folder} does not exist; create it first")
+        # A run that keeps its work for later has a folder for it. What such a run leaves when it is killed is found
+        # there by the next one, and removed.
+        work = work_folder(path)
+        folder = work if work.is_dir() else self._final.parent
         # The same extension: the container is chosen by it.
         temporary = folder / f".{self._final.stem}.{secrets.token_hex(4)}.partial{self._final.suffix}"
         self._open(temporary).close()
@@ -77,8 +131,10 @@ class OutputTarget:
             elif self._temporary is not None and self._final is not None:
                 if self._final.exists() and not self._overwrite:
                     raise OutputError(f"{self.name} came to exist in the meantime; it was left as it is")
+                settle(self._temporary)
                 self._temporary.replace(self._final)
                 self._temporary = None
+                settle(self._final.parent)
         except OSError as error:
             raise OutputError(f"{self.name} can't be written: {error.strerror}") from error
 

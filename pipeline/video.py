@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Interrupted
 from pipeline.gate import FrameGate, GateOptions
 from pipeline.pipes import PipeReader, PipeWriter
 from pipeline.progress import SilentDisplay
-from pipeline.report import Damage, Report
+from pipeline.report import Report
 from pipeline.runner import run
+from pipeline.segments.run import ChangedError, deblur_in_segments
 from pipeline.sink import SinkOptions, VideoSink
 from pipeline.source import SourceOptions, VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from typing import BinaryIO
 
     from pipeline.engine import Engine
     from pipeline.progress import Display
+    from pipeline.segments.options import SegmentOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class VideoJob:
         sink: How to write.
         batch: Frames that the engine gets at a time, at least 1; None for what the engine is fastest with.
         gate: Which frames pass the network by.
+        segments: How to keep what is finished, such that an interrupted run can be resumed; None to write in one piece.
+            Where input or output is a pipe, or the video no longer than one segment, it is one piece all the same
+            (but see :attr:`SegmentOptions.always`).
     """
 
     input: Path | BinaryIO
@@ -42,6 +48,7 @@ class VideoJob:
     sink: SinkOptions = field(default_factory=SinkOptions)
     batch: int | None = None
     gate: GateOptions = field(default_factory=GateOptions)
+    segments: SegmentOptions | None = None
 
 
 def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | None = None) -> Report:
@@ -65,38 +72,49 @@ def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | N
         Interrupted: If the user pressed Ctrl-C; nothing is left under the output's name.
     """
     display = display or SilentDisplay()
-    with VideoSource(job.input, job.source) as source:
-        sink = VideoSink(job.output, source, job.sink)
+    while True:
+        with VideoSource(job.input, job.source) as source:
+            output = _segmented_output(job, source)
+            if output is None:
+                return _in_one_piece(job, source, load, display)
+            # Each time, at least one segment is forgotten.
+            with contextlib.suppress(ChangedError):
+                return deblur_in_segments(job, source, output, load, display)
+
+
+def _segmented_output(job: VideoJob, source: VideoSource) -> Path | None:
+    """Where to write to in segments; None to write in one piece."""
+    if job.segments is None or not isinstance(job.input, Path) or not isinstance(job.output, Path):
+        return None
+    if not job.input.is_file() or (job.output.exists() and not job.output.is_file()):  # a device, a named pipe
+        return None
+    is_short = source.duration is not None and source.duration <= job.segments.seconds
+    return None if is_short and not job.segments.always else job.output
+
+
+def _in_one_piece(job: VideoJob, source: VideoSource, load: Callable[[], Engine], display: Display) -> Report:
+    sink = VideoSink(job.output, source, job.sink)
+    try:
+        engine = load()
+        batch = engine.info.batch if job.batch is None else job.batch
+        display.begin(source.name, source.frame_estimate, [*source.notes, *sink.notes])
         try:
-            engine = load()
-            batch = engine.info.batch if job.batch is None else job.batch
-            display.begin(source.name, source.frame_estimate, [*source.notes, *sink.notes])
-            try:
-                result = run(
-                    source,
-                    engine,
-                    sink,
-                    batch=batch,
-                    gate=FrameGate(source.spec, job.gate),
-                    on_progress=display.update,
-                    on_stop=lambda: _cancel(job),
-                )
-            finally:
-                display.end()
-        except KeyboardInterrupt as error:
-            raise Interrupted(f"interrupted; {sink.name} was not written") from error
+            result = run(
+                source,
+                engine,
+                sink,
+                batch=batch,
+                gate=FrameGate(source.spec, job.gate),
+                on_progress=display.update,
+                on_stop=lambda: _cancel(job),
+            )
         finally:
-            sink.abandon()  # after a complete run there is nothing to abandon
-        return Report(
-            input=source.name,
-            output=sink.name,
-            spec=source.spec,
-            engine=engine.info,
-            batch=batch,
-            result=result,
-            damage=Damage(source.corrupt_packets, source.corrupt_frames, tuple(source.damage)),
-            notes=(*source.notes, *sink.notes),
-        )
+            display.end()
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"interrupted; {sink.name} was not written") from error
+    finally:
+        sink.abandon()  # after a complete run there is nothing to abandon
+    return Report.of_run(source, sink, engine.info, batch, result)
 
 
 def _cancel(job: VideoJob) -> None:

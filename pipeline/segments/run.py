@@ -1,0 +1,285 @@
+"""Deblurs a video segment by segment, taking over those that an earlier run has finished."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import av
+
+from pipeline.errors import DeblurError, Interrupted
+from pipeline.gate import FrameGate
+from pipeline.report import Report, versions
+from pipeline.runner import run
+from pipeline.segments.cutter import Cutter, SegmentSource
+from pipeline.segments.file import Seal, read_segment
+from pipeline.segments.joined import JoinedSink, SegmentSink
+from pipeline.segments.manifest import SegmentRecord
+from pipeline.segments.work import WorkFolder
+from pipeline.target import check_output, work_folder
+from pipeline.timing import Latency, LatencyHistogram, RunProgress, RunResult, StageTime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from av.stream import Stream
+
+    from pipeline.engine import Engine, EngineInfo
+    from pipeline.progress import Display
+    from pipeline.segments.options import SegmentOptions
+    from pipeline.source import VideoSource
+    from pipeline.video import VideoJob
+
+_LOOK_EVERY = 64
+"""Frames of a segment that is taken over between two looks at whether the run is to stop."""
+
+
+class ChangedError(Exception):
+    """The input was decoded otherwise than when its segments were made; those that differ are forgotten."""
+
+
+def deblur_in_segments(
+    job: VideoJob, source: VideoSource, output: Path, load: Callable[[], Engine], display: Display
+) -> Report:
+    """Deblurs one video such that a crash costs one segment at most.
+
+    Args:
+        job: What to read and to write, with options for segments.
+        source: The input, open and not read yet; a file.
+        output: The file to write.
+        load: Makes the engine.
+        display: Shows the progress.
+
+    Raises:
+        ChangedError: If the input has to be opened and read once more.
+        DeblurError: As ``pipeline.video.deblur_video`` does.
+    """
+    options = job.segments
+    if options is None or source.path is None:
+        raise ValueError("segments need options and an input that is a file")
+    if not work_folder(output).is_dir():
+        check_output(output, source.path, overwrite=job.sink.overwrite)  # before anything is made there
+    with WorkFolder(output, fresh=options.fresh) as work:
+        # An output beside work that is joined is that work's own: the run ended before it could tidy up.
+        sink = replace(job.sink, overwrite=job.sink.overwrite or work.is_joined)
+        joined = JoinedSink(output, source, sink)
+        try:
+            engine = load()
+            work.check_space(expected=source.path.stat().st_size)
+            batch = engine.info.batch if job.batch is None else job.batch
+            kept = work.resume(_facts(job, source.path, engine.info, batch, joined, options))
+            segments = _Segments(job, source, joined, engine, batch, work, kept, display)
+            result = _go(segments, options.seconds)
+        finally:
+            joined.abandon()  # after a complete run there is nothing to abandon
+        return Report.of_run(source, joined, engine.info, batch, result, kept=segments.kept_frames, notes=work.notes)
+
+
+def _go(segments: _Segments, seconds: float) -> RunResult:
+    """Does the work, and says of what was finished when it fails that it is kept."""
+    work, name = segments.work, segments.joined.name
+    try:
+        return segments.go(seconds)
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"interrupted; {name} was not written{work.way_to_go_on}") from error
+    except DeblurError as error:
+        raise type(error)(f"{error}{work.way_to_go_on}") from error
+
+
+def _facts(
+    job: VideoJob, path: Path, engine: EngineInfo, batch: int, joined: JoinedSink, options: SegmentOptions
+) -> dict[str, str]:
+    """All that shapes the output, by what a user calls it."""
+    source, sink, plan = job.source, job.sink, joined.plan
+    known = versions()
+    return {
+        "input": Seal.of(path).sha256,
+        "version of this program or its libraries": json.dumps({n: known.get(n) for n in ("deblur-stream", "av")}),
+        "engine or network": json.dumps({**asdict(engine), "batch": batch}),
+        "--start, --duration, --deinterlace, --hwaccel or --format": json.dumps(
+            [source.start, source.duration, source.deinterlace, source.acceleration.value, source.format, sink.format]
+        ),
+        "encoder or setting of it": json.dumps(
+            [sink.codec, sink.crf, sink.preset, sink.bitrate, plan.encoder, plan.pixel_format, joined.header.hex()]
+        ),
+        "--skip-sharp or --every-frame": json.dumps(asdict(job.gate)),
+        "--segment": json.dumps(options.seconds),
+        **{f"--{name}": value for name, value in options.settings},
+    }
+
+
+class _Segments:
+    """One pass over the input, in which every segment is either taken over or made.
+
+    Args:
+        job: What to read and to write.
+        source: Not read yet.
+        joined: Takes all.
+        engine: Deblurs.
+        batch: Frames that the engine gets at a time.
+        work: Where segments lie.
+        kept: Segments to take over, by number.
+        display: Shows the progress.
+    """
+
+    def __init__(
+        self,
+        job: VideoJob,
+        source: VideoSource,
+        joined: JoinedSink,
+        engine: Engine,
+        batch: int,
+        work: WorkFolder,
+        kept: dict[int, SegmentRecord],
+        display: Display,
+    ) -> None:
+        self.work, self.joined = work, joined
+        self._job, self._source, self._engine, self._batch = job, source, engine, batch
+        self._kept, self._display = kept, display
+        self._results: list[RunResult] = []
+        self._latency = LatencyHistogram()
+        self._packets = 0
+        self._progress = RunProgress(0, 0.0)
+
+    @property
+    def kept_frames(self) -> int:
+        """Frames of segments that are taken over."""
+        return sum(record.frames for record in self._kept.values())
+
+    def go(self, seconds: float) -> RunResult:
+        """Reads all, writes all, and gives the output its name.
+
+        Args:
+            seconds: Of video in a segment at least.
+
+        Raises:
+            ChangedError: If a segment to take over has other frames than the input gives now.
+        """
+        started = time.perf_counter()
+        source, work = self._source, self.work
+        estimate = source.frame_estimate
+        remaining = None if estimate is None else max(estimate - self.kept_frames, 0)
+        self._display.begin(source.name, remaining, [*source.notes, *self.joined.notes, *work.notes])
+        try:
+            cutter = Cutter(source.events(), seconds)
+            for number, events in enumerate(cutter.segments()):
+                if number in self._kept:
+                    self._take_over(self._kept[number], events)
+                    continue
+                was_stopped = self._make(number, events)
+                if not cutter.is_over:
+                    if was_stopped:
+                        raise KeyboardInterrupt
+                    work.check_space()
+            work.join()
+            self.joined.finish()
+            work.done()
+        finally:
+            self._display.end()
+        return self._sum(time.perf_counter() - started)
+
+    def _take_over(self, record: SegmentRecord, events: Iterator[av.VideoFrame | av.Packet[Stream]]) -> None:
+        """Joins a finished segment, with the packets that lie between its frames."""
+        self.joined.begin_segment()
+        coded = read_segment(self.work.segment(record.number))
+        stamps: list[int | None] = []
+        for event in events:
+            if isinstance(event, av.Packet):
+                self.joined.write_packet(event)
+                self._packets += 1
+                continue
+            stamps.append(event.pts)
+            frame = next(coded, None)
+            if frame is not None:
+                self.joined.write_coded(frame)
+            if len(stamps) % _LOOK_EVERY == 0:
+                self._display.update(self._progress)
+        if (len(stamps), stamps[0], stamps[-1]) != (record.frames, record.first_pts, record.last_pts):
+            for number in self._kept:
+                if number >= record.number:
+                    self.work.manifest.forget(number)
+            raise ChangedError(f"segment {record.number} of {self.joined.name}")
+
+    def _make(self, number: int, events: Iterator[av.VideoFrame | av.Packet[Stream]]) -> bool:
+        """Deblurs and encodes a segment.
+
+        Returns:
+            Whether the user interrupted when it was as good as finished.
+        """
+        source = self._source
+        damage = source.corrupt_packets, source.corrupt_frames
+        decoded: deque[float] = deque()
+        gate = FrameGate(source.spec, self._job.gate)
+        stops: list[None] = []
+        before = self._progress
+        sink = SegmentSink(self.joined, self.work.segment(number), decoded, self._latency)
+
+        def show(progress: RunProgress) -> None:
+            self._progress = RunProgress(before.frames + progress.frames, before.seconds + progress.seconds)
+            self._display.update(self._progress)
+
+        try:
+            result = run(
+                SegmentSource(source.spec, _stamped(events, decoded)),
+                self._engine,
+                sink,
+                batch=self._batch,
+                gate=gate,
+                on_progress=show,
+                on_stop=lambda: stops.append(None),
+            )
+        finally:
+            sink.abandon()  # after a complete run there is nothing to abandon
+        self._results.append(result)
+        if sink.seal is None or sink.first_pts is None:
+            raise AssertionError("a run that ended well has finished its sink")
+        self.work.manifest.finish(
+            SegmentRecord(
+                number=number,
+                frames=sink.frames,
+                first_pts=sink.first_pts,
+                last_pts=sink.last_pts,
+                size=sink.seal.size,
+                sha256=sink.seal.sha256,
+                duplicates=gate.duplicates,
+                sharp=gate.sharp,
+                corrupt_packets=source.corrupt_packets - damage[0],
+                corrupt_frames=source.corrupt_frames - damage[1],
+            )
+        )
+        return bool(stops)
+
+    def _sum(self, wall: float) -> RunResult:
+        """The result of all segments, those that were taken over included."""
+        results, kept = self._results, self._kept.values()
+        stages = {
+            name: StageTime(
+                sum(getattr(result, name).busy for result in results),
+                sum(getattr(result, name).waiting for result in results),
+            )
+            for name in ("decode", "infer", "encode")
+        }
+        return RunResult(
+            frames_in=self.joined.frames,
+            frames_out=self.joined.frames,
+            packets=self._packets + sum(result.packets for result in results),
+            wall=wall,
+            latency=self._latency.summary if results else Latency(0.0, 0.0, 0.0),
+            duplicates=sum(result.duplicates for result in results) + sum(record.duplicates for record in kept),
+            sharp=sum(result.sharp for result in results) + sum(record.sharp for record in kept),
+            **stages,
+        )
+
+
+def _stamped(
+    events: Iterator[av.VideoFrame | av.Packet[Stream]], decoded: deque[float]
+) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+    """The events, with the time noted at which each frame was decoded."""
+    for event in events:
+        if isinstance(event, av.VideoFrame):
+            decoded.append(time.perf_counter())
+        yield event
