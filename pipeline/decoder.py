@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from network.planes import PlaneSpec
+    from pipeline.limits import LimitGuard
 
 _DAMAGE_LINES = 20
 """How many faults are located one by one; the rest is only counted."""
@@ -47,15 +48,17 @@ class FrameDecoder:
         notes: Conversions and surprises, one line each.
     """
 
-    def __init__(self, stream: av.VideoStream, rate: Fraction | None, *, deinterlace: bool) -> None:
+    def __init__(self, stream: av.VideoStream, rate: Fraction | None, guard: LimitGuard, *, deinterlace: bool) -> None:
         """Prepares the decoder.
 
         Args:
             stream: Of an input that is open.
             rate: Frames a second where it is known, for frames without a time stamp.
+            guard: Holds the frames to the limits.
             deinterlace: Turn interlaced frames into progressive ones; else interlaced video is refused.
         """
         self._stream = stream
+        self._guard = guard
         self._deinterlace = deinterlace
         self._time_base = stream.time_base or Fraction(1, 90000)
         self._reformatter = VideoReformatter()
@@ -73,6 +76,7 @@ class FrameDecoder:
         self._durations: dict[int, int] = {}
         self._without_picture = 0
         self._last_pts: int | None = None
+        self._held: av.VideoFrame | None = None
         self.first: av.VideoFrame | None = None
         self.spec: PlaneSpec | None = None
         self.packets = 0
@@ -106,6 +110,8 @@ class FrameDecoder:
         try:
             frames = self._stream.decode(packet)
         except av.error.FFmpegError as error:
+            if self.first is None:
+                self._guard.check_picture(self._stream.codec_context.width, self._stream.codec_context.height)
             self._fault(error, packet)
             self._recent_faults += 1
             return
@@ -142,6 +148,9 @@ class FrameDecoder:
             pass
         except av.error.FFmpegError:
             yield from self._replay()
+        held, self._held = self._held, None
+        if held is not None:
+            yield from self._release(held)
         if self._deinterlacer:
             for frame in self._deinterlacer.flush():
                 yield self._to_native(frame)
@@ -179,7 +188,10 @@ class FrameDecoder:
     def _fault(self, error: av.error.FFmpegError, packet: av.Packet[av.VideoStream]) -> None:
         self.corrupt_packets += 1
         self._without_picture -= 1
-        self._damaged(f"a packet could not be decoded ({_reason(error)})", packet.pts, packet.dts)
+        context = self._stream.codec_context
+        excess = self._guard.limits.picture_excess(context.width, context.height)
+        reason = f"its picture is {excess}" if excess else (error.strerror or type(error).__name__).lower()
+        self._damaged(f"a packet could not be decoded ({reason})", packet.pts, packet.dts)
 
     def _to_native(self, frame: av.VideoFrame) -> av.VideoFrame:
         assert self.spec is not None  # noqa: S101 - for the type checker
@@ -196,7 +208,32 @@ class FrameDecoder:
         if frame.pts is not None:
             # Some decoders (VP9's) drop the duration.
             frame.duration = frame.duration or self._durations.pop(frame.pts, 0)
-        frame.pts = self._timeline.place(frame.pts, frame.dts, frame.duration)
+        if self._is_too_large(frame):
+            return
+        held, self._held = self._held, None
+        if held is not None:
+            # A stamp that leaps is wrong if the frame behind it goes on where the one before it was.
+            yield from self._release(held, is_misplaced=self._timeline.continues(frame.pts))
+        if self._timeline.leaps(frame.pts):
+            self._held = frame
+        else:
+            yield from self._release(frame)
+
+    def _is_too_large(self, frame: av.VideoFrame) -> bool:
+        """Whether a frame is over the limits, and therefore left out and counted; the first one is refused."""
+        if self.spec is None:
+            self._guard.check_picture(frame.width, frame.height)
+        excess = self._guard.limits.picture_excess(frame.width, frame.height)
+        if excess:
+            self.corrupt_frames += 1
+            self._damaged(f"a frame is {excess}; left out", frame.pts, frame.dts)
+        return bool(excess)
+
+    def _release(self, frame: av.VideoFrame, *, is_misplaced: bool = False) -> Iterator[av.VideoFrame]:
+        """Yields a frame, in its native format, at the place in time that it gets."""
+        stamps = (None, None) if is_misplaced else (frame.pts, frame.dts)
+        frame.pts = self._timeline.place(*stamps, frame.duration)
+        self._guard.count(frame)
         if self.spec is None:
             self._start(frame)
         self._interlaced_frames += frame.interlaced_frame
@@ -246,7 +283,3 @@ class FrameDecoder:
             stamp = next((value for value in stamps if value is not None), None)
             place = "at an unknown time" if stamp is None else f"at {float(stamp * self._time_base):.3f} s"
             self.damage.append(f"{place}: {what}")
-
-
-def _reason(error: av.error.FFmpegError) -> str:
-    return (error.strerror or type(error).__name__).lower()

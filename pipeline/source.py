@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 import av
 import av.error
-from av.codec.context import Flags
 from av.stream import Discard, Disposition
 
 from pipeline.decoder import FrameDecoder
 from pipeline.errors import InputError
 from pipeline.hardware import Acceleration, accelerator, fallback_note
 from pipeline.hdr import display_matrix
+from pipeline.limits import LimitGuard, Limits
+from pipeline.opening import choose_video, open_container, promised_length, seek
+from pipeline.truncation import EndWatch
 from pipeline.window import TimeWindow, exact
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from types import TracebackType
 
-    from av.container import Chapter, InputContainer
+    from av.container import Chapter
     from av.stream import Stream
 
     from network.planes import PlaneSpec
-
-
-_TOLERANCE = Fraction(1, 2)
-"""Seconds by which the end that a header declares may differ from that of the last packet."""
+    from pipeline.isolation import Isolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,9 @@ class SourceOptions:
         duration: Seconds of it to read; None for all.
         deinterlace: Turn interlaced frames into progressive ones, one for each; else interlaced input is refused.
         acceleration: What decodes.
+        limits: What the input may hold.
+        isolation: How to decode in a process of its own; None for this one. It is :func:`pipeline.isolate.open_source`
+            that goes by it; a :class:`VideoSource` decodes where it is.
     """
 
     format: str | None = None
@@ -50,6 +52,8 @@ class SourceOptions:
     duration: float | None = None
     deinterlace: bool = False
     acceleration: Acceleration = Acceleration.NONE
+    limits: Limits = field(default_factory=Limits)
+    isolation: Isolation | None = None
 
 
 class VideoSource:
@@ -74,25 +78,36 @@ class VideoSource:
         interlaced: Whether the first frame was interlaced (and all are being deinterlaced).
         earliest: Time of the first frame, or of a packet before it, in seconds; negative where sound needs a run-up.
         cover_packets: The pictures attached to the container (cover art), by the index of their stream.
+        place: Time in seconds to which the input was wound before it was read; None for not at all.
     """
 
-    def __init__(self, path: Path | BinaryIO, options: SourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | BinaryIO,
+        options: SourceOptions | None = None,
+        *,
+        on_packet: Callable[[int, av.Packet[Stream]], None] | None = None,
+    ) -> None:
         """Opens the input and decodes its first frame.
 
         Args:
             path: A file, or a file object (which may be a pipe, and is not closed).
             options: How to read it.
+            on_packet: Called with every packet that is read, of whatever stream, and its number since ``place``, before
+                anything is done with it.
 
         Raises:
             InputError: If it is missing, unreadable, not a video, has no video stream or nothing that can be
                 decoded, or is interlaced and is not to be deinterlaced.
+            LimitError: If it exceeds a limit. Reading it may raise this as well.
         """
+        self._on_packet = on_packet
         self._options = options or SourceOptions()
         self.path = path if isinstance(path, Path) else None
         self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
         self._seekable = path.is_file() if isinstance(path, Path) else path.seekable()
         self._accelerator, self._acceleration_note = accelerator(self._options.acceleration)
-        self.container = self._open(path)
+        self.container = open_container(path, self.name, self._options.format, self._options.limits, self._accelerator)
         try:
             self._prepare()
         except BaseException:
@@ -182,33 +197,17 @@ class VideoSource:
             yield self._backlog.popleft()
         yield from self._events
         self._decoder.close(is_whole=self._read_to_end and not self._options.start)
-        self._note_truncation()
+        if self._read_to_end and not self.is_shifted:
+            self._damage += self._end_watch.damage(self._decoder.packets)
 
     def close(self) -> None:
         """Closes the input; a file object stays open."""
         self.container.close()
 
-    def _open(self, path: Path | BinaryIO) -> InputContainer:
-        if isinstance(path, Path) and path.is_dir():
-            raise InputError(f"{path} is a folder, not a video file")
-        try:
-            return av.open(
-                str(path) if isinstance(path, Path) else path,
-                "r",
-                format=self._options.format,
-                metadata_errors="replace",
-                hwaccel=self._accelerator,
-            )
-        except (FileNotFoundError, PermissionError) as error:
-            reason = "does not exist" if isinstance(error, FileNotFoundError) else "may not be read"
-            raise InputError(f"{self.name} {reason}") from error
-        except (av.error.InvalidDataError, av.error.EOFError) as error:
-            raise InputError(f"{self.name} is not a video that FFmpeg can read (or its end is missing)") from error
-        except (av.error.FFmpegError, ValueError, OSError) as error:
-            raise InputError(f"{self.name} can't be opened: {error}") from error
-
     def _prepare(self) -> None:
-        self.stream = self._choose_stream()
+        guard = LimitGuard(self.name, self._options.limits)
+        guard.check_container(self.container)
+        self.stream = choose_video(self.container, self.name, self._options.limits)
         self.copied = tuple(
             stream
             for stream in self.container.streams
@@ -216,6 +215,7 @@ class VideoSource:
         )
         for stream in self.copied:
             stream.discard = Discard.default  # else the demuxer leaves out some tracks of cameras' own data
+        guard.check_picture(self.stream.codec_context.width, self.stream.codec_context.height)
         self.time_base = self.stream.time_base or Fraction(1, 90000)
         self.average_rate = self.stream.average_rate or self.stream.guessed_rate or None
         self._notes: list[str] = [self._acceleration_note] if self._acceleration_note else []
@@ -223,54 +223,43 @@ class VideoSource:
         self._backlog: deque[av.VideoFrame | av.Packet[Stream]] = deque()
         self.cover_packets: dict[int, av.Packet[Stream]] = {}
         self._read_to_end = False
-        self._end = Fraction(0)
-        start = self._options.start
         origin = Fraction(self.container.start_time or 0, av.time_base)
-        for lead in (0, 10, None) if start and self._seekable else (None,):
-            if not self._seek(start, lead, origin):
+        places = self._places(origin)
+        for place in places:
+            is_last = place == places[-1]
+            if place is not None and not seek(self.container, self.stream, place) and not is_last:
                 continue
-            self._decoder = FrameDecoder(self.stream, self.average_rate, deinterlace=self._options.deinterlace)
-            self._window = TimeWindow(origin, start, self._options.duration)
+            self.place = place
+            self._decoder = FrameDecoder(
+                self.stream,
+                self.average_rate,
+                LimitGuard(self.name, self._options.limits),
+                deinterlace=self._options.deinterlace,
+            )
+            self._window = TimeWindow(origin, self._options.start, self._options.duration)
+            self._end_watch = EndWatch(self.container, self.stream)
             self._events = self._read()
             self._backlog.clear()
             found = self._prime()
             # A seek may land behind the frame that was asked for; then one from farther ahead is due.
             if found and not self._window.may_be_late:
                 break
-            if lead is not None:
+            if not is_last:
                 self._events.close()
             elif not found:
                 raise self._empty()
-        self._describe()
+        self._describe(guard)
 
     def _is_chapter_track(self, stream: Stream) -> bool:
         """Whether a track holds the titles of the chapters, which come along as such and not once more."""
         return stream.discard is Discard.all and stream.type == "data" and bool(self.container.chapters())
 
-    def _choose_stream(self) -> av.VideoStream:
-        stream = self.container.streams.best("video")
-        if not isinstance(stream, av.VideoStream) or stream.disposition & Disposition.attached_pic:
-            moving = [s for s in self.container.streams.video if not s.disposition & Disposition.attached_pic]
-            if not moving:
-                raise InputError(f"{self.name} has no video stream")
-            stream = moving[0]
-        if stream.codec_context is None:
-            raise InputError(f"{self.name}: FFmpeg has no decoder for its video stream")
-        stream.codec_context.thread_type = "AUTO"
-        # Frames with faults are delivered, and counted; FFmpeg's default would drop them in silence.
-        stream.codec_context.flags |= Flags.output_corrupt
-        return stream
-
-    def _seek(self, start: float | None, lead: float | None, origin: Fraction) -> bool:
-        """Goes to the keyframe before ``start`` minus ``lead`` seconds; False if that fails."""
+    def _places(self, origin: Fraction) -> list[Fraction | None]:
+        """Times in seconds to go to, one after the other, until the first frame of the part is found; None is here."""
+        start = self._options.start
         if not start or not self._seekable:
-            return True
-        target = origin if lead is None else max(origin + exact(start) - Fraction(lead), origin)
-        try:
-            self.container.seek(round(target / self.time_base), stream=self.stream)
-        except (av.error.FFmpegError, OSError):
-            return lead is None  # read from where it stands, and drop
-        return True
+            return [None]
+        return [*(max(origin + exact(start) - lead, origin) for lead in (0, 10)), origin]
 
     def _prime(self) -> bool:
         """Reads up to the first frame, so that all that the output needs to know is known; False if there is none."""
@@ -286,7 +275,7 @@ class VideoSource:
         reason = f": {self._decoder.damage[0]}" if self._decoder.damage else ""
         return InputError(f"{self.name} has no frame that can be decoded{reason}")
 
-    def _describe(self) -> None:
+    def _describe(self, guard: LimitGuard) -> None:
         first, spec = self._decoder.first, self._decoder.spec
         assert first is not None  # noqa: S101 - for the type checker: _prime raises otherwise
         assert spec is not None  # noqa: S101
@@ -299,22 +288,23 @@ class VideoSource:
         for event in self._backlog:
             if isinstance(event, av.Packet) and event.stream.disposition & Disposition.attached_pic:
                 self.cover_packets.setdefault(event.stream_index, event)
-        total = self.stream.duration and self.stream.duration * self.time_base
-        if not total and self.container.duration:
-            total = Fraction(self.container.duration, av.time_base)
-        frames = self.stream.frames or (round(total * self.average_rate) if total and self.average_rate else 0)
-        part = self._window.length(Fraction(total) if total else None)
+        guard.check_covers(len(self.cover_packets), sum(packet.size for packet in self.cover_packets.values()))
+        total = promised_length(self.container, self.stream)
+        part = self._window.length(total)
         self.duration = float(part) if part is not None else None
+        frames = self.stream.frames or (round(total * self.average_rate) if total and self.average_rate else 0)
         if total and part is not None and part != total:
             frames = round(frames * part / total)
+        guard.check_promise(frames, part)
         self.frame_estimate = frames or None
 
     def _read(self) -> Generator[av.VideoFrame | av.Packet[Stream]]:
         video = self.stream.index
         copied = {stream.index for stream in self.copied}
-        for packet in self._packets():
-            if packet.pts is not None and packet.time_base is not None:
-                self._end = max(self._end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+        for number, packet in enumerate(self._packets()):
+            if self._on_packet is not None:
+                self._on_packet(number, packet)
+            self._end_watch.see(packet)
             if packet.stream.index == video:  # a flush packet has no index of its own
                 for frame in self._decoder.decode(packet):  # type: ignore[arg-type]
                     yield from self._window.frame(frame)
@@ -341,17 +331,6 @@ class VideoSource:
             yield end
         else:
             self._read_to_end = True
-
-    def _note_truncation(self) -> None:
-        expected = len(self.stream.index_entries) if self.stream.frames else 0
-        if self._read_to_end and not self.is_shifted and self._decoder.packets < expected:
-            self._damage.append(f"the file ends early: {self._decoder.packets} of {expected} video packets are there")
-        # Matroska has no count of packets, but its header says the end of the last one of all streams. FFmpeg takes
-        # a file that was cut off for one that ended.
-        declared = Fraction(self.container.duration or 0, av.time_base)
-        missing = declared - self._end
-        if self._read_to_end and "matroska" in self.container.format.name and missing > max(_TOLERANCE, declared / 100):
-            self._damage.append(f"the file ends early: at {float(self._end):.3f} s of {float(declared):.3f} s")
 
 
 def _time_of(event: av.VideoFrame | av.Packet[Stream]) -> Fraction | None:

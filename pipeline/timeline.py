@@ -29,6 +29,26 @@ class Timeline:
         self.repaired = 0
         self.jumps = 0
 
+    def leaps(self, stamp: int | None) -> bool:
+        """Whether a stamp lies so far from the last one that it is wrong, or begins something new.
+
+        Args:
+            stamp: As found, in ticks; None if it is missing.
+        """
+        return stamp is not None and self._last is not None and abs(stamp + self._offset - self._last) > self._jump
+
+    def continues(self, stamp: int | None) -> bool:
+        """Whether a stamp goes on soon after the last one.
+
+        Args:
+            stamp: As found, in ticks; None if it is missing.
+        """
+        return (
+            stamp is not None
+            and self._last is not None
+            and self._last < stamp + self._offset <= self._last + self._jump
+        )
+
     def place(self, stamp: int | None, fallback: int | None = None, duration: int | None = None) -> int:
         """The stamp to use.
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import Interrupted
 from pipeline.gate import FrameGate, GateOptions
+from pipeline.isolate import open_source
 from pipeline.pipes import PipeReader, PipeWriter
 from pipeline.progress import SilentDisplay
 from pipeline.report import Report
 from pipeline.runner import run
 from pipeline.segments.run import ChangedError, deblur_in_segments
 from pipeline.sink import SinkOptions, VideoSink
-from pipeline.source import SourceOptions, VideoSource
+from pipeline.source import SourceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.engine import Engine
     from pipeline.progress import Display
     from pipeline.segments.options import SegmentOptions
+    from pipeline.source import VideoSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | N
     """
     display = display or SilentDisplay()
     while True:
-        with VideoSource(job.input, job.source) as source:
+        with open_source(job.input, job.source) as source:
             output = _segmented_output(job, source)
             if output is None:
                 return _in_one_piece(job, source, load, display)

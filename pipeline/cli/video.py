@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.gate import SkipSharp
+from pipeline.cli.limits import guard_options
 from pipeline.errors import UsageError
 from pipeline.gate import GateOptions
 from pipeline.hardware import Acceleration
@@ -20,6 +21,8 @@ from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:
     from pipeline.engine import Engine
+    from pipeline.isolation import Isolation
+    from pipeline.limits import Limits
 
 EPILOG = """\b
 Exit codes:
@@ -117,6 +120,7 @@ class _Bitrate(click.ParamType[Any]):
 @click.option("--every-frame", is_flag=True, help="Run the network even for a frame that equals the one before.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JSON.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine; all cores if not given.")
+@guard_options
 @click.option("--quiet", "-q", is_flag=True, help="Show errors only.")
 def video(
     *,
@@ -140,6 +144,8 @@ def video(
     every_frame: bool,
     report: Path | None,
     threads: int | None,
+    limits: Limits,
+    isolation: Isolation | None,
     quiet: bool,
 ) -> None:
     """Deblurs the video IN into OUT.
@@ -165,6 +171,8 @@ def video(
             duration=duration,
             deinterlace=deinterlace,
             acceleration=Acceleration(hwaccel),
+            limits=limits,
+            isolation=isolation,
         ),
         sink=SinkOptions(
             format=None if of_input else format_,

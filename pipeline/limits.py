@@ -1,0 +1,157 @@
+"""Limits against hostile and broken inputs: what a file may ask for before it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from pipeline.errors import LimitError
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an input may hold; None is no limit.
+
+    What costs memory at once is limited by default, far above any camera. What costs only time is not: a recording
+    of a week is as good as one of a minute, and is processed in the same memory.
+
+    Attributes:
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+        pixels: Of one picture. The decoder itself is told, and allocates no larger one.
+        frames: Of the video stream that is decoded.
+        duration: From the first frame to the last, in seconds.
+        streams: Of the container, of all kinds.
+        attachments: Attached files and cover pictures.
+        attachment_bytes: All of them together.
+        decoded_bytes: All decoded frames together.
+    """
+
+    width: int | None = 16_384
+    height: int | None = 16_384
+    pixels: int | None = 1 << 27
+    frames: int | None = None
+    duration: float | None = None
+    streams: int | None = 256
+    attachments: int | None = 256
+    attachment_bytes: int | None = 1 << 28
+    decoded_bytes: int | None = None
+
+    @property
+    def decoder_options(self) -> dict[str, str]:
+        """Options of FFmpeg's decoders that hold the limits where memory is allocated."""
+        return {} if self.pixels is None else {"max_pixels": str(self.pixels)}
+
+    def picture_excess(self, width: int, height: int) -> str:
+        """What of a picture's size is over a limit, with the option that raises it; empty if nothing is."""
+        for label, value, limit, option in (
+            ("pixels wide", width, self.width, "width"),
+            ("pixels high", height, self.height, "height"),
+            ("pixels large", width * height, self.pixels, "pixels"),
+        ):
+            if limit is not None and value > limit:
+                return f"{value} {label}, over the limit of {limit} (--max-{option})"
+        return ""
+
+
+class LimitGuard:
+    """Holds one input to its limits while it is opened and decoded."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        """Starts before the first frame.
+
+        Args:
+            name: Of the input, for messages.
+            limits: What it may hold.
+        """
+        self.limits = limits
+        self._name = name
+        self._frames = 0
+        self._bytes = 0
+        self._first_time: Fraction | None = None
+
+    def check_container(self, container: InputContainer) -> None:
+        """Checks streams and attachments.
+
+        Raises:
+            LimitError: If there are too many, or too much in them.
+        """
+        self._check("streams", len(container.streams), self.limits.streams)
+        attached = container.streams.attachments
+        self._check("attachments", len(attached), self.limits.attachments)
+        self._check_bytes(sum(len(stream.data) for stream in attached))
+
+    def check_covers(self, covers: int, size: int) -> None:
+        """Checks the cover pictures, which most containers keep as streams.
+
+        Args:
+            covers: How many there are.
+            size: Of all of them, in bytes.
+
+        Raises:
+            LimitError: If there are too many, or too much in them.
+        """
+        self._check("attachments", covers, self.limits.attachments)
+        self._check_bytes(size)
+
+    def check_picture(self, width: int, height: int) -> None:
+        """Checks the size of the picture, in pixels.
+
+        Raises:
+            LimitError: If it is too large.
+        """
+        if excess := self.limits.picture_excess(width, height):
+            raise LimitError(f"{self._name} has pictures {excess}; raise it to process them")
+
+    def check_promise(self, frames: int | None, duration: Fraction | None) -> None:
+        """Checks what the header promises, so that hours of work are not thrown away at the limit.
+
+        Args:
+            frames: To expect; None if unknown.
+            duration: To expect, in seconds; None if unknown.
+
+        Raises:
+            LimitError: If it is too much.
+        """
+        self._check("frames by its header", frames or 0, self.limits.frames, option="frames")
+        if duration is not None:
+            self._check_duration(duration)
+
+    def count(self, frame: av.VideoFrame) -> None:
+        """Counts a decoded frame whose time stamp is set.
+
+        Raises:
+            LimitError: If there are too many, they last too long, or they have too many bytes.
+        """
+        self._frames += 1
+        self._check("frames or more", self._frames, self.limits.frames, option="frames")
+        self._bytes += sum(plane.buffer_size for plane in frame.planes)
+        self._check("bytes of decoded frames", self._bytes, self.limits.decoded_bytes, option="decoded-bytes")
+        if frame.pts is not None and frame.time_base is not None:
+            time = frame.pts * frame.time_base
+            if self._first_time is None:
+                self._first_time = time
+            self._check_duration(time - self._first_time)
+
+    def _check_duration(self, seconds: Fraction) -> None:
+        limit = self.limits.duration
+        if limit is not None and seconds > Fraction(limit):
+            raise LimitError(
+                f"{self._name} lasts {float(seconds):.3f} s, over the limit of {limit:g} s; "
+                "raise --max-duration to process it"
+            )
+
+    def _check_bytes(self, size: int) -> None:
+        self._check("bytes of attachments", size, self.limits.attachment_bytes, option="attachment-bytes")
+
+    def _check(self, what: str, value: int, limit: int | None, *, option: str = "") -> None:
+        if limit is not None and value > limit:
+            raise LimitError(
+                f"{self._name} has {value} {what}, over the limit of {limit}; "
+                f"raise --max-{option or what} to process it"
+            )
