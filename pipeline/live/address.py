@@ -96,9 +96,9 @@ def find_address(source: str, wishes: Wishes | None = None) -> Address:
     if source.isdecimal() or _is_device(source):
         return _camera(source, wishes)
     path = Path(source)
-    if path.is_dir():
+    if source and path.is_dir():
         raise InputError(f"{source} is a folder; give a camera, an address or a video file")
-    if path.exists() and not path.is_file():  # a pipe: whoever writes into it sets the pace
+    if source and path.exists() and not path.is_file():  # a pipe: whoever writes into it sets the pace
         return Address(source, Kind.NETWORK, source, wishes.input_format, dict(_LOW_DELAY))
     if path.is_file():
         return Address(source, Kind.FILE, source, wishes.input_format)

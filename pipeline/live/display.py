@@ -22,7 +22,7 @@ def require_window() -> None:
     if find_spec("cv2") is None:
         raise UsageError(f"--window needs OpenCV: {_INSTALL}")
     if sys.platform.startswith("linux"):
-        _require_x_display(os.environ.get("DISPLAY", ""))
+        require_x_display(os.environ.get("DISPLAY", ""))
     import cv2
 
     if not cv2.currentUIFramework():
@@ -32,8 +32,15 @@ def require_window() -> None:
         )
 
 
-def _require_x_display(name: str) -> None:
-    """Connects to the X server once; Qt as it comes with OpenCV knows no other displays, under Wayland neither."""
+def require_x_display(name: str) -> None:
+    """Connects to the X server once; Qt as it comes with OpenCV knows no other displays, under Wayland neither.
+
+    Args:
+        name: As in the environment variable DISPLAY.
+
+    Raises:
+        UsageError: If there is none, or it does not answer.
+    """
     match = re.fullmatch(r"(?:unix)?(?P<host>[^:]*):(?P<number>\d+)(?:\.\d+)?", name)
     if match is None:
         raise UsageError("there is no display for --window (DISPLAY is not set); use --serve or another output")

@@ -76,6 +76,7 @@ class LiveEncoder:
         )
         try:
             self._stream = self._add_stream(frame, options)
+            self._container.start_encoding()  # else a file that can't be made would show with the first packet
         except BaseException:
             self._container.close()
             raise

@@ -19,9 +19,17 @@ _H264 = ("libx264", {"preset": "veryfast", "crf": "18"})
 
 _SUFFIXES = (".mkv", ".mp4", ".mov", ".ts", ".webm")
 
-# A file that is written in pieces can be played up to where a crash or a power cut ended it; at its regular end it
-# becomes one that every player seeks in.
-_FRAGMENTED = {"movflags": "hybrid_fragmented", "frag_duration": "2000000"}
+_CRASH_SAFE = {"flush_packets": "1"}
+"""Every packet goes to the system at once, so that a crash costs no more than what the encoder holds back."""
+
+# In pieces, a file can be played up to where a crash or a power cut ended it. An MP4 file becomes one that every
+# player seeks in at its regular end.
+_IN_PIECES = {
+    ".mkv": {"cluster_time_limit": "1000"},
+    ".webm": {"cluster_time_limit": "1000"},
+    ".mp4": {"movflags": "hybrid_fragmented", "frag_duration": "1000000"},
+    ".mov": {"movflags": "hybrid_fragmented", "frag_duration": "1000000"},
+}
 
 
 class Recording:
@@ -54,10 +62,11 @@ class Recording:
         self._options = EncoderOptions(
             codec=codec,
             options=options,
-            container_options=_FRAGMENTED if suffix in {".mp4", ".mov"} else {},
+            container_options=_CRASH_SAFE | _IN_PIECES.get(suffix, {}),
             keeps_depth=codec == "libx264",
         )
         self._encoder: LiveEncoder | None = None
+        self._has_failed = False
         self.path = path
         self.name = f"recording {path}"
 
@@ -72,6 +81,7 @@ class Recording:
                 self._encoder = LiveEncoder(str(self.path), result, self._options)
             self._encoder.encode(result)
         except (OSError, ValueError, av.error.FFmpegError) as error:
+            self._has_failed = True
             raise self._failure(error) from error
         return True
 
@@ -83,6 +93,9 @@ class Recording:
         """
         encoder, self._encoder = self._encoder, None
         if encoder is None:
+            return
+        if self._has_failed:  # which was told
+            encoder.abandon()
             return
         try:
             encoder.close()
