@@ -112,7 +112,7 @@ class LimitGuard:
         """Checks what the header promises, so that hours of work are not thrown away at the limit.
 
         Args:
-            frames: To expect; None if unknown.
+            frames: That the header counts; None if it does not.
             duration: To expect, in seconds; None if unknown.
 
         Raises:
@@ -130,7 +130,7 @@ class LimitGuard:
         """
         self._frames += 1
         self._check("frames or more", self._frames, self.limits.frames, option="frames")
-        self._bytes += sum(plane.buffer_size for plane in frame.planes)
+        self._bytes += frame.width * frame.height * frame.format.padded_bits_per_pixel // 8
         self._check("bytes of decoded frames", self._bytes, self.limits.decoded_bytes, option="decoded-bytes")
         if frame.pts is not None and frame.time_base is not None:
             time = frame.pts * frame.time_base

@@ -295,7 +295,7 @@ class VideoSource:
         frames = self.stream.frames or (round(total * self.average_rate) if total and self.average_rate else 0)
         if total and part is not None and part != total:
             frames = round(frames * part / total)
-        guard.check_promise(frames, part)
+        guard.check_promise(self.stream.frames if part == total else None, part)
         self.frame_estimate = frames or None
 
     def _read(self) -> Generator[av.VideoFrame | av.Packet[Stream]]:

@@ -2,8 +2,12 @@
 
 import io
 import random
+import struct
 import threading
+from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import av
@@ -54,7 +58,7 @@ def test_frames_come_in_order_with_their_times(tmp_path: Any, make_clip: Any) ->
     [
         (lambda p: p.parent, "does not exist"),
         (lambda p: p.mkdir(), "is a folder"),
-        (lambda p: p.write_bytes(b""), "is not a video"),
+        (lambda p: p.write_bytes(b""), "is not a video: the file is empty"),
         (lambda p: p.write_text("To be, or not to be\n" * 200), "is not a video"),
         (lambda p: p.write_bytes(bytes(5000)), "is not a video"),
     ],
@@ -102,8 +106,63 @@ def test_a_truncated_file_gives_what_is_there(share: float, tmp_path: Any, make_
 def test_a_file_without_its_index_is_refused(tmp_path: Any, make_clip: Any) -> None:
     path = make_clip(tmp_path / "a.mp4", frames=50, audio=None)
     path.write_bytes(path.read_bytes()[:-3000])
-    with pytest.raises(InputError, match="its end is missing"):
+    with pytest.raises(InputError, match=r"has no index .*its end is missing; \d+ bytes of media data are there"):
         VideoSource(path)
+
+
+def restamp(path: Path, out: Path, change: Callable[[int, int], int]) -> None:
+    """Copies a video with other time stamps: ``change`` gets the number of a packet and its stamp."""
+    with av.open(str(path)) as given, av.open(str(out), "w") as written:
+        copy = written.add_stream_from_template(given.streams.video[0], opaque=True)
+        for number, packet in enumerate(packet for packet in given.demux() if packet.size):
+            assert packet.pts is not None
+            packet.pts, packet.dts = change(number, packet.pts), 0  # Matroska stores no decoding time
+            packet.stream = copy
+            written.mux_one(packet)
+
+
+@pytest.mark.parametrize("leap", [40_000, -40_000])
+@pytest.mark.parametrize("place", [8, 19])
+def test_one_wrong_time_stamp_moves_no_other_frame(leap: int, place: int, tmp_path: Any, make_clip: Any) -> None:
+    path, broken = make_clip(tmp_path / "a.mkv", frames=20, audio=None, options={"bf": "0"}), tmp_path / "b.mkv"
+    restamp(path, broken, lambda number, stamp: stamp + 50_000 + leap * (number == place))
+    with VideoSource(broken) as source:
+        times = [event.pts for event in source.events() if isinstance(event, av.VideoFrame)]
+        notes = " ".join(source.notes)
+    assert len(times) == 20
+    assert times == sorted(set(times))
+    right = [50_000 + 40 * number for number in range(20)]
+    assert [number for number in range(20) if times[number] != right[number]] in ([], [place])
+    if place < 19:
+        assert times == right
+    assert ("repaired" in notes) == (place < 19)
+
+
+@pytest.mark.parametrize("leap", [40_000, -40_000])
+def test_a_clock_that_is_set_anew_is_followed(leap: int, tmp_path: Any, make_clip: Any) -> None:
+    path, broken = make_clip(tmp_path / "a.mkv", frames=20, audio=None, options={"bf": "0"}), tmp_path / "b.mkv"
+    restamp(path, broken, lambda number, stamp: stamp + 50_000 + leap * (number >= 8))
+    with VideoSource(broken) as source:
+        times = [event.pts for event in source.events() if isinstance(event, av.VideoFrame)]
+        jumped = any("jumped back" in note for note in source.notes)
+    assert len(times) == 20
+    gap = times[8] - times[7]
+    assert gap == (40 + leap if leap > 0 else 40)  # a pause is kept; time never runs backwards
+    assert jumped == (leap < 0)
+    assert {after - before for before, after in pairwise(times[8:])} == {40}
+
+
+def test_a_header_that_lies_about_the_duration_costs_nothing(tmp_path: Any, make_clip: Any) -> None:
+    path = make_clip(tmp_path / "a.mkv", frames=20, audio=None)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"\x44\x89\x88") + 3  # the element Duration, of eight bytes
+    data[start : start + 8] = struct.pack(">d", 1e9)
+    path.write_bytes(data)
+    with VideoSource(path) as source:
+        assert source.duration is not None
+        assert source.duration > 10_000
+        assert count(source)[0] == 20
+        assert source.damage == ["the file ends early: at 0.800 s of 1000000.000 s"]
 
 
 @pytest.mark.timeout(60)

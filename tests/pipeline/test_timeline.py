@@ -34,3 +34,15 @@ def test_a_missing_stamp_takes_the_fallback_where_it_fits() -> None:
 def test_a_missing_stamp_follows_the_duration() -> None:
     timeline = Timeline(40, jump=1000)
     assert [timeline.place(0, duration=25), timeline.place(None), timeline.place(None, duration=10)] == [0, 25, 50]
+
+
+def test_a_leap_is_seen_and_what_goes_on_is_told_from_it() -> None:
+    timeline = Timeline(40, jump=1000)
+    assert not timeline.leaps(10**9)  # nothing to leap from
+    assert [timeline.place(stamp) for stamp in (0, 40)] == [0, 40]
+    assert timeline.leaps(5000)
+    assert timeline.leaps(-5000)
+    assert not timeline.leaps(1040)
+    assert not timeline.leaps(None)
+    assert timeline.continues(80)
+    assert not any(timeline.continues(stamp) for stamp in (40, 1041, 5040, None))
