@@ -98,7 +98,7 @@ def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> N
     try:
         outcome = _deblur(sending, task, load)
     except DeblurError as error:
-        outcome = Outcome(error=str(error).replace(str(task.input), "the file"))
+        outcome = Outcome(error=_without_paths(str(error), task))
     except BrokenPipeError:
         return  # nobody is there any more
     except Exception as error:  # noqa: BLE001 - told to the user; a traceback in a process that ends helps nobody
@@ -124,7 +124,7 @@ def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -
     if not is_playable:
         copy = replace(job, output=task.original)
         deblur_video(copy, _NoEngine, _Reporter(sending, task, is_copying=True))
-    notes = [note.replace(str(task.input), "the file") for note in report.notes]
+    notes = [_without_paths(note, task) for note in report.notes]
     if report.damage:
         notes.append("parts of the file are damaged; what could be decoded is in the result")
     plain = report.as_dict()
@@ -152,6 +152,11 @@ def container_format(path: Path) -> str:
 def _whole_names() -> list[str]:
     """The demuxers' names in full, such as ``mov,mp4,m4a,3gp,3g2,mj2``: FFmpeg's list of formats compares those."""
     return [av.ContainerFormat(name, "r").name for name in FORMATS]
+
+
+def _without_paths(text: str, task: UploadTask) -> str:
+    """A line for whoever uploaded the file, who knows nothing of folders here."""
+    return text.replace(str(task.input), "the file").replace(str(task.output), "the result")
 
 
 def _check_seconds(seconds: float, task: UploadTask) -> None:

@@ -150,8 +150,8 @@ function greet(message) {
   $("engine").textContent = hello.engine;
   $("file-limits").textContent = `At most ${size(hello.upload_bytes)} and ${Math.round(hello.upload_seconds / 60)} minutes. It is deleted when you leave.`;
   $("start").disabled = false;
-  // A page that was opened for watching has nothing else to ask first.
-  choose(hello.modes.includes("watch") ? "watch" : mode);
+  // Where there is something to watch, that is what the page was opened for.
+  if (!running) choose(hello.modes.includes("watch") ? "watch" : mode);
 }
 
 class Live {
@@ -170,13 +170,14 @@ class Live {
     };
     if (this.camera) {
       const [track] = this.camera.getVideoTracks();
-      const { sender } = this.peer.addTransceiver(track, { direction: "sendrecv", streams: [this.camera] });
-      const parameters = sender.getParameters();
+      const transceiver = this.peer.addTransceiver(track, { direction: "sendrecv", streams: [this.camera] });
+      preferVp8(transceiver);
+      const parameters = transceiver.sender.getParameters();
       parameters.degradationPreference = "maintain-resolution"; // each new size costs the engine a moment
-      parameters.encodings[0].maxBitrate = hello.bitrate;
-      await sender.setParameters(parameters).catch(() => {});   // a browser may know neither
+      if (parameters.encodings?.length) parameters.encodings[0].maxBitrate = hello.bitrate;
+      await transceiver.sender.setParameters(parameters).catch(() => {}); // a browser may know none of it
     } else {
-      this.peer.addTransceiver("video", { direction: "recvonly" });
+      preferVp8(this.peer.addTransceiver("video", { direction: "recvonly" }));
     }
     await this.peer.setLocalDescription();
     await gathered(this.peer);
@@ -260,6 +261,15 @@ class Live {
     this.peer = null;
     this.camera?.getTracks().forEach((track) => track.stop());
     received.srcObject = null;
+  }
+}
+
+// The machine encodes it far faster than H.264, and every browser knows it.
+function preferVp8(transceiver) {
+  const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs;
+  if (codecs && transceiver.setCodecPreferences) {
+    const rank = ({ mimeType }) => Number(mimeType !== "video/VP8");
+    transceiver.setCodecPreferences([...codecs].sort((one, other) => rank(one) - rank(other)));
   }
 }
 

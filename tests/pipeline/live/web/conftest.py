@@ -133,6 +133,12 @@ class Tab:
         buttons = 0 if kind == "mouseReleased" else 1
         await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=buttons, clickCount=1)
 
+    async def resize(self, width: int, height: int, *, mobile: bool = False) -> None:
+        """Makes the page that large."""
+        await self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
+        )
+
     async def screenshot(self, path: Path) -> None:
         """Writes what is seen as PNG."""
         shot = await self.call("Page.captureScreenshot", format="png")
@@ -180,10 +186,7 @@ class Browser:
         self._tabs.append(tab)
         for domain in ("Page", "Runtime", "Log"):
             await tab.call(f"{domain}.enable")
-        await tab.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=mobile,
-        )  # fmt: skip
+        await tab.resize(width, height, mobile=mobile)
         await tab.call("Security.setIgnoreCertificateErrors", ignore=True)
         await tab.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.downloads))
         await tab.call("Page.addScriptToEvaluateOnNewDocument", source=script)

@@ -150,6 +150,23 @@ def test_an_address_that_asks_too_often_is_put_off_and_the_service_goes_on(serve
     asyncio.run(scenario())
 
 
+def test_connections_that_say_nothing_do_not_keep_others_out(serve: Any, identity: Any) -> None:
+    async def scenario() -> None:
+        async with serve(identity) as served, aiohttp.ClientSession() as client:
+            port = int(served.base.rpartition(":")[2])
+            writers = []
+            for number in range(200):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET / HTT" if number % 2 else b"\x16\x03\x01 no HTTP at all\r\n\r\n")
+                writers.append(writer)
+            async with client.get(served.base) as answer:
+                assert answer.status == 200
+            for writer in writers:
+                writer.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_port_in_use_is_told(serve: Any, identity: Any) -> None:
     async def scenario() -> None:
         async with serve(identity) as served:
