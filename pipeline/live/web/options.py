@@ -35,6 +35,7 @@ class WebLimits:
         uploads: Files that are here at a time, at most; one of them is worked on.
         idle_seconds: After which a file is deleted that no page asks for any more.
         connect_seconds: After which a connection for video that does not come about is given up.
+        heartbeat_seconds: Between signs of life that are asked of a page; one that gives none for half of that is gone.
         picture_size: Width and height of the video to a page, at most; larger pictures are scaled down.
         picture_bits_per_second: Of the video to a page, at most.
     """
@@ -51,6 +52,7 @@ class WebLimits:
     uploads: int = 4
     idle_seconds: float = 120.0
     connect_seconds: float = 20.0
+    heartbeat_seconds: float = 10.0
     picture_size: tuple[int, int] = (1280, 1280)
     picture_bits_per_second: int = 12_000_000
 

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 _FILES: Final = {"index.html": "text/html", "style.css": "text/css", "page.js": "text/javascript"}
 
-HEARTBEAT: Final = 10.0
-"""Seconds between signs of life that are asked of a page; one that gives none is gone."""
-
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -139,7 +136,9 @@ class WebServer:
         limits = self._options.limits
         if len(self._pages) >= limits.pages:
             raise web.HTTPServiceUnavailable(text="too many pages are open; try again later\n")
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=limits.message_bytes, compress=False)
+        socket = web.WebSocketResponse(
+            heartbeat=limits.heartbeat_seconds, max_msg_size=limits.message_bytes, compress=False
+        )
         page = Page(socket, self._hub, self._watched, limits, self._has_room_for_camera)
         # Counted before the first await, so that many at once can't all find room.
         self._pages.add(page)

@@ -81,7 +81,6 @@ class Upload:
             "copying": self.progress.is_copying,
             "error": self.outcome.error,
             "notes": list(self.outcome.notes),
-            "report": self.outcome.report,
             "bytes": self.result.stat().st_size if self.state == "done" else None,
             "original": self.original.is_file(),
         }

@@ -5,9 +5,10 @@ A process, not a thread: it can be ended at any moment, and a file that brings d
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import av
 import av.error
@@ -15,6 +16,7 @@ import av.error
 from network.planes import PlaneBatch
 from pipeline.engine import EngineInfo
 from pipeline.errors import DeblurError, InputError, LimitError
+from pipeline.limits import Limits
 from pipeline.sink import SinkOptions
 from pipeline.source import SourceOptions, VideoSource
 from pipeline.video import VideoJob, deblur_video
@@ -77,13 +79,11 @@ class Outcome:
 
     Attributes:
         error: What went wrong, a line for the user; empty if nothing.
-        notes: What the user should know about the result, a line each.
-        report: The report as plain values; None where there is none.
+        notes: What the user should know about the result, a line each; the first says what was done.
     """
 
     error: str = ""
     notes: tuple[str, ...] = ()
-    report: dict[str, Any] | None = None
 
 
 def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> None:
@@ -97,39 +97,36 @@ def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> N
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
     try:
         outcome = _deblur(sending, task, load)
+    except LimitError:
+        # The error's own words name options of the command line.
+        most = f"{task.seconds:.0f} seconds and {task.pixels / 1e6:.1f} million pixels a frame"
+        outcome = Outcome(error=f"it is too long or too large; at most {most} are taken here")
     except DeblurError as error:
         outcome = Outcome(error=_without_paths(str(error), task))
     except BrokenPipeError:
-        return  # nobody is there any more
+        return
     except Exception as error:  # noqa: BLE001 - told to the user; a traceback in a process that ends helps nobody
         outcome = Outcome(error=f"the file can't be deblurred: {type(error).__name__}: {error}")
-    sending.send(outcome)
+    with contextlib.suppress(BrokenPipeError):  # nobody is there any more
+        sending.send(outcome)
     sending.close()
 
 
 def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> Outcome:
     container = container_format(task.input)
-    options = SourceOptions(format=container)
+    options = SourceOptions(format=container, limits=Limits(pixels=task.pixels, duration=task.seconds))
     with VideoSource(task.input, options) as source:
-        if source.duration is not None:
-            _check_seconds(source.duration, task)
-        if source.spec.width * source.spec.height > task.pixels:
-            raise LimitError(
-                f"the picture is too large, {source.spec.width}x{source.spec.height}; "
-                f"at most {task.pixels / 1e6:.1f} million pixels are taken here"
-            )
         is_playable = (container, source.codec) in _PLAYABLE and source.pixel_format == "yuv420p"
     job = VideoJob(input=task.input, output=task.output, source=options, sink=SinkOptions(codec="h264"))
-    report = deblur_video(job, load, _Reporter(sending, task))
+    report = deblur_video(job, load, _Reporter(sending))
     if not is_playable:
         copy = replace(job, output=task.original)
-        deblur_video(copy, _NoEngine, _Reporter(sending, task, is_copying=True))
-    notes = [_without_paths(note, task) for note in report.notes]
+        deblur_video(copy, _NoEngine, _Reporter(sending, is_copying=True))
+    done = f"{report.result.frames_out} frames by {report.engine.network}, {report.frames_per_second:.1f} a second"
+    notes = [done, *(_without_paths(note, task) for note in report.notes)]
     if report.damage:
         notes.append("parts of the file are damaged; what could be decoded is in the result")
-    plain = report.as_dict()
-    plain.pop("input"), plain.pop("output")
-    return Outcome(notes=tuple(notes), report=plain)
+    return Outcome(notes=tuple(notes))
 
 
 def container_format(path: Path) -> str:
@@ -159,11 +156,6 @@ def _without_paths(text: str, task: UploadTask) -> str:
     return text.replace(str(task.input), "the file").replace(str(task.output), "the result")
 
 
-def _check_seconds(seconds: float, task: UploadTask) -> None:
-    if seconds > task.seconds:
-        raise LimitError(f"the video is too long; at most {task.seconds:.0f} seconds are taken here")
-
-
 class _NoEngine:
     """Leaves every frame as it is, for the copy of an original that differs from the result in nothing else."""
 
@@ -181,17 +173,16 @@ class _NoEngine:
 
 
 class _Reporter:
-    """A display at the other end of a pipe, which also stops what turns out to be too long."""
+    """A display at the other end of a pipe."""
 
-    def __init__(self, sending: Connection, task: UploadTask, *, is_copying: bool = False) -> None:
-        self._sending, self._task, self._is_copying = sending, task, is_copying
+    def __init__(self, sending: Connection, *, is_copying: bool = False) -> None:
+        self._sending, self._is_copying = sending, is_copying
         self._total: int | None = None
 
     def begin(self, name: str, frames: int | None, notes: list[str]) -> None:  # noqa: ARG002 - the outcome has notes
         self._total = frames
 
     def update(self, progress: RunProgress) -> None:
-        _check_seconds(progress.seconds, self._task)
         self._sending.send(Progress(progress.frames, self._total, self._is_copying))
 
     def end(self) -> None:

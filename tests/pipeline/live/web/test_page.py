@@ -247,6 +247,23 @@ def test_a_connection_that_never_comes_about_is_given_up(serve: Any, visit: Any)
     asyncio.run(scenario())
 
 
+def test_a_page_that_vanishes_without_a_word_is_given_up(serve: Any, camera_of: Any, visit: Any, until: Any) -> None:
+    async def scenario() -> None:
+        limits = WebLimits(heartbeat_seconds=1.0)
+        async with (
+            serve(BrightEngine(), limits=limits) as served,
+            aiohttp.ClientSession() as client,
+            visit(client, served) as page,
+        ):
+            await page.start(camera_of())
+            assert len(served.hub.sessions) == 1
+            # From here on nothing reads the socket, so no sign of life is given.
+            await until(lambda: served.server.pages == 0)
+            assert not served.hub.sessions
+
+    asyncio.run(scenario())
+
+
 def test_the_server_s_end_frees_pages_that_stream(serve: Any, visit: Any, camera_of: Any) -> None:
     async def scenario() -> None:
         async with aiohttp.ClientSession() as client:
