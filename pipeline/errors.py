@@ -48,6 +48,12 @@ class LimitError(DeblurError):
     exit_code = 7
 
 
+class BatchError(DeblurError):
+    """Some inputs of a batch have no output. Raised after all the others were done."""
+
+    exit_code = 8
+
+
 class Interrupted(DeblurError):  # noqa: N818 - an interruption is no error of anyone's
     """The user pressed Ctrl-C. 130 is the shell's convention for SIGINT."""
 

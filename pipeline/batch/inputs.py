@@ -1,0 +1,150 @@
+"""Which files a batch reads, and what it calls what it writes."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from pipeline.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+TEMPLATE = "{folder}/{name}"
+"""Of an output's name where nobody gives another: that of the input, in the same folders below the output's."""
+
+FIELDS = ("folder", "name", "stem", "suffix", "number")
+"""What a template may name: the folder of the input below the one that was given, its file name whole, without and
+only its extension, and its place among the inputs, from 1."""
+
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".insv", ".lrv",
+    ".m2t", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mod", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".rm", ".rmvb", ".tod", ".ts",
+    ".vob", ".webm", ".wmv", ".y4m",
+})
+# fmt: on
+"""Extensions by which files in folders are taken for videos. A file that is named is taken whatever it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchInput:
+    """A file to read.
+
+    Attributes:
+        path: As the user would name it.
+        folder: Where it lies below the folder that was given; ``.`` for a file that was named itself.
+    """
+
+    path: Path
+    folder: PurePath
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInputs:
+    """What was found.
+
+    Attributes:
+        inputs: In the order of the arguments, those of a folder by name; no file twice.
+        ignored: Files in folders whose extension is not that of a video.
+    """
+
+    inputs: tuple[BatchInput, ...]
+    ignored: int
+
+
+def find_inputs(arguments: Iterable[str], output: Path, *, recursive: bool = False) -> FoundInputs:
+    """Finds the files of a batch.
+
+    Args:
+        arguments: Files, folders, and patterns such as ``card/*.mp4`` (which not every shell expands).
+        output: The folder of the outputs, of which nothing is read.
+        recursive: Go into the folders of folders.
+
+    Raises:
+        InputError: If there is no such file or folder.
+        UsageError: If nothing is left to do.
+    """
+    inputs: list[BatchInput] = []
+    seen: set[Path] = set()
+    ignored = 0
+    own = output.resolve()
+    for argument in arguments:
+        for path in _expand(argument):
+            for found, folder in _files(path, recursive=recursive):
+                real = found.resolve()
+                if real in seen or (path.is_dir() and own in real.parents):
+                    continue
+                if path.is_dir() and found.suffix.lower() not in VIDEO_SUFFIXES:
+                    ignored += 1
+                    continue
+                seen.add(real)
+                inputs.append(BatchInput(found, folder))
+    if not inputs:
+        hint = "" if recursive else ", or add --recursive to go into the folders"
+        raise UsageError(f"there is no video in {', '.join(arguments)}; name other files or folders{hint}")
+    return FoundInputs(tuple(inputs), ignored)
+
+
+def output_paths(inputs: Sequence[BatchInput], output: Path, template: str = TEMPLATE) -> list[Path]:
+    """Where the output of each input goes.
+
+    Args:
+        inputs: All of them, in order.
+        output: The folder of the outputs.
+        template: With :data:`FIELDS` in braces.
+
+    Raises:
+        UsageError: If the template makes no sense, leaves the folder, or gives two outputs one name.
+    """
+    paths: dict[str, BatchInput] = {}
+    found = []
+    for number, item in enumerate(inputs, 1):
+        path = output / _fill(template, item, number)
+        # Some file systems tell names apart by more than others; two that differ by case alone are too alike.
+        other = paths.setdefault(os.path.normcase(path).lower(), item)
+        if other is not item:
+            raise UsageError(
+                f"{other.path} and {item.path} would both be written to {path}; "
+                "put {folder} or {number} into --name"
+            )
+        found.append(path)
+    return found
+
+
+def _fill(template: str, item: BatchInput, number: int) -> PurePath:
+    values = (item.folder.as_posix(), item.path.name, item.path.stem, item.path.suffix, number)
+    try:
+        name = PurePath(template.format_map(dict(zip(FIELDS, values, strict=True))))
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        known = ", ".join(f"{{{field}}}" for field in FIELDS)
+        raise UsageError(f"--name {template!r} can't be filled in; what it may name is {known}") from error
+    if name.is_absolute() or ".." in name.parts or not name.name:
+        raise UsageError(f"--name {template!r} leads out of the folder of the outputs; leave out / at its start and ..")
+    return name
+
+
+def _expand(argument: str) -> list[Path]:
+    path = Path(argument)
+    if path.exists():
+        return [path]
+    matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]  # noqa: PTH207 - may begin anywhere
+    if not matches:
+        raise InputError(f"{argument} does not exist; name files, folders or patterns such as 'card/*.mp4'")
+    return matches
+
+
+def _files(path: Path, *, recursive: bool) -> Iterator[tuple[Path, PurePath]]:
+    """Files with their folder below ``path``. What begins with a dot is some program's own, this one's too."""
+    if not path.is_dir():
+        yield path, PurePath()
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield Path(folder, name), PurePath(folder).relative_to(path)

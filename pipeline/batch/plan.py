@@ -1,0 +1,207 @@
+"""What a batch is going to do, found out before anything is written."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DeblurError
+from pipeline.source import VideoSource
+from pipeline.streams import describe
+from pipeline.target import work_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from network.planes import PlaneSpec
+    from pipeline.batch.inputs import BatchInput
+    from pipeline.batch.ledger import Ledger
+    from pipeline.source import SourceOptions
+
+_GUESSED_RATE = 25
+"""Frames a second of a video that does not say how many frames it has."""
+
+
+class Fate(Enum):
+    """What is to become of an input."""
+
+    TODO = "to do"
+    FINISHED = "finished before"
+    FAILED = "can't be done"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVideo:
+    """One input and its output.
+
+    Attributes:
+        input: The file to read.
+        output: The file to write.
+        fate: What is to become of it.
+        reason: Why it can't be done; empty if it can.
+        exit_code: Of that reason; 0 if there is none.
+        size: Of the input in bytes; 0 if unknown.
+        spec: What its frames are; None if nobody looked.
+        frames: To expect; 0 if unknown.
+        middle: Of the video, in seconds from its beginning; 0 if unknown.
+        streams: Beside the video, in words.
+        is_damaged: Whether the input of a finished output was found to be damaged.
+        is_begun: Whether an interrupted run has left finished segments.
+    """
+
+    input: Path
+    output: Path
+    fate: Fate
+    reason: str = ""
+    exit_code: int = 0
+    size: int = 0
+    spec: PlaneSpec | None = None
+    frames: int = 0
+    middle: float = 0.0
+    streams: tuple[str, ...] = ()
+    is_damaged: bool = False
+    is_begun: bool = False
+
+    @property
+    def megapixels(self) -> float:
+        """Of all frames together: how much work it is."""
+        return self.frames * self.spec.width * self.spec.height / 1e6 if self.spec else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All inputs of a batch, in order.
+
+    Attributes:
+        videos: One for each input.
+        ignored: Files in folders that are no videos by their extension.
+        free: Bytes free where the outputs go.
+    """
+
+    videos: tuple[PlannedVideo, ...]
+    ignored: int
+    free: int
+
+    def of(self, fate: Fate) -> list[PlannedVideo]:
+        """The videos of one fate."""
+        return [video for video in self.videos if video.fate is fate]
+
+    @property
+    def megapixels(self) -> float:
+        """Of all frames to do."""
+        return sum(video.megapixels for video in self.of(Fate.TODO))
+
+    @property
+    def bytes_needed(self) -> int:
+        """Room for the outputs if they become as large as their inputs, and for the segments of the largest."""
+        sizes = [video.size for video in self.of(Fate.TODO)]
+        return sum(sizes) + max(sizes, default=0)
+
+    def lines(self, speed: float | None) -> list[str]:
+        """The plan for people.
+
+        Args:
+            speed: Megapixels that are deblurred a second; None if nobody measured.
+        """
+        lines = [_line(video) for video in self.videos]
+        todo = self.of(Fate.TODO)
+        frames = sum(video.frames for video in todo)
+        lines.append(
+            f"{len(self.videos)} inputs: {len(todo)} to do ({frames} frames), {len(self.of(Fate.FINISHED))} finished "
+            f"before, {len(self.of(Fate.FAILED))} that can't be done"
+        )
+        if self.ignored:
+            lines.append(f"{self.ignored} other files are no videos by their extension; name them to try them")
+        if todo:
+            needed = f"about {_bytes(self.bytes_needed)} on the disk if outputs are as large as inputs"
+            lines.append(f"{needed}, {_bytes(self.free)} are free")
+        if todo and speed:
+            lines.append(f"about {_duration(self.megapixels / speed)} at {speed:.1f} megapixels a second")
+        return lines
+
+
+def make_plan(
+    inputs: Sequence[BatchInput],
+    outputs: Sequence[Path],
+    folder: Path,
+    ignored: int,
+    options: SourceOptions,
+    ledger: Ledger,
+    *,
+    overwrite: bool,
+    on_look: Callable[[int], None] = lambda _number: None,
+) -> Plan:
+    """Looks at every input. Nothing is written.
+
+    Args:
+        inputs: The files to read.
+        outputs: The file to write for each of them.
+        folder: Of the outputs.
+        ignored: Files that are none of the inputs, for the plan to tell.
+        options: How inputs are read.
+        ledger: What is finished.
+        overwrite: Replace outputs that are there and are not those that would be written.
+        on_look: Called with the number of inputs looked at so far.
+    """
+    videos = []
+    for number, (item, output) in enumerate(zip(inputs, outputs, strict=True), 1):
+        videos.append(_look(item.path, output, options, ledger, overwrite=overwrite))
+        on_look(number)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    return Plan(tuple(videos), ignored, shutil.disk_usage(there).free)
+
+
+def _look(path: Path, output: Path, options: SourceOptions, ledger: Ledger, *, overwrite: bool) -> PlannedVideo:
+    try:
+        if ledger.is_finished(path, output):
+            damaged = ledger.was_damaged(output)
+            return PlannedVideo(path, output, Fate.FINISHED, size=path.stat().st_size, is_damaged=damaged)
+        with VideoSource(path, options) as source:
+            frames = source.frame_estimate or round((source.duration or 0) * _GUESSED_RATE)
+            video = PlannedVideo(
+                path,
+                output,
+                Fate.TODO,
+                size=path.stat().st_size,
+                spec=source.spec,
+                frames=frames,
+                middle=(source.duration or 0.0) / 2,
+                streams=tuple(describe(stream) for stream in source.copied),
+                is_begun=work_folder(output).is_dir(),
+            )
+    except DeblurError as error:
+        return PlannedVideo(path, output, Fate.FAILED, str(error), error.exit_code)
+    except OSError as error:
+        return PlannedVideo(path, output, Fate.FAILED, f"{path} can't be read: {error.strerror or error}", 3)
+    if output.exists() and not overwrite and not video.is_begun:
+        reason = f"{output} is there, and not made from this input with these options; add --overwrite to replace it"
+        return PlannedVideo(path, output, Fate.FAILED, reason, 4)
+    return video
+
+
+def _line(video: PlannedVideo) -> str:
+    if video.fate is not Fate.TODO:
+        return f"{video.input}: {video.reason or video.fate.value}"
+    facts = [f"{video.frames or 'unknown number of'} frames"]
+    if video.spec:
+        facts.append(f"{video.spec.width}x{video.spec.height}")
+    facts += [f"video + {len(video.streams)} other stream{'s' * (len(video.streams) != 1)}", _bytes(video.size)]
+    if video.is_begun:
+        facts.append("begun before")
+    return f"{video.input} -> {video.output}: {', '.join(facts)}"
+
+
+def _bytes(size: int) -> str:
+    if size < 1000:
+        return f"{size} B"
+    power = min((len(str(size)) - 1) // 3, 4)
+    return f"{size / 1000**power:.3g} {' kMGT'[power]}B"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

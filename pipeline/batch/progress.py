@@ -1,0 +1,212 @@
+"""How a batch shows its progress: bars on a terminal, plain lines elsewhere, or nothing. Always on standard error."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from pipeline.progress import LINE_EVERY, SilentDisplay
+
+if TYPE_CHECKING:
+    from pipeline.batch.plan import Plan, PlannedVideo
+    from pipeline.batch.work import Outcome
+    from pipeline.progress import Display
+    from pipeline.timing import RunProgress
+
+
+class BatchDisplay(Protocol):
+    """Shows how far a batch is. Its methods may be called from any thread."""
+
+    def begin(self, plan: Plan) -> None:
+        """Starts to show the batch."""
+
+    def of(self, number: int, video: PlannedVideo) -> Display:
+        """What shows the run of one video, by its place in the plan."""
+
+    def finished(self, number: int, outcome: Outcome) -> None:
+        """Says what became of a video."""
+
+    def end(self) -> None:
+        """Stops to show the batch; called once after ``begin``, whatever happened."""
+
+
+class SilentBatch:
+    """Shows nothing."""
+
+    def begin(self, plan: Plan) -> None:
+        """Does nothing."""
+
+    def of(self, number: int, video: PlannedVideo) -> Display:  # noqa: ARG002 - the protocol's signature
+        """A display that shows nothing."""
+        return SilentDisplay()
+
+    def finished(self, number: int, outcome: Outcome) -> None:
+        """Does nothing."""
+
+    def end(self) -> None:
+        """Does nothing."""
+
+
+class BatchBars:
+    """A bar for all and one for each video under way.
+
+    Args:
+        stream: A terminal.
+        width: Of the terminal in characters; None to find out.
+    """
+
+    def __init__(self, stream: TextIO, width: int | None = None) -> None:
+        self._console = Console(file=stream, width=width)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            transient=True,
+        )
+        self._all: TaskID | None = None
+
+    def begin(self, plan: Plan) -> None:
+        """Shows the bar for all: by megapixels, so that large frames count for what they cost."""
+        self._all = self._progress.add_task("all", total=plan.megapixels or None, speed="")
+        self._progress.start()
+
+    def of(self, number: int, video: PlannedVideo) -> Display:  # noqa: ARG002 - the protocol's signature
+        """A bar for one video."""
+        return _Bar(self._progress, self._console, video, self._all)
+
+    def finished(self, number: int, outcome: Outcome) -> None:  # noqa: ARG002 - the protocol's signature
+        """Prints a line above the bars."""
+        self._console.print(_line(outcome), markup=False, highlight=False)
+
+    def end(self) -> None:
+        """Takes the bars away."""
+        self._progress.stop()
+
+
+class _Bar:
+    """The bar of one video, which moves that of all along."""
+
+    def __init__(self, progress: Progress, console: Console, video: PlannedVideo, whole: TaskID | None) -> None:
+        self._progress, self._console, self._video, self._whole = progress, console, video, whole
+        self._task: TaskID | None = None
+        self._started = time.perf_counter()
+        self._shown = 0.0
+
+    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
+        for note in notes:
+            self._console.print(f"note: {name}: {note}", markup=False, highlight=False)
+        self._started = time.perf_counter()
+        # What an earlier run has finished counts for all, and not for the work that is left.
+        self._advance(self._video.frames - (frames or self._video.frames))
+        self._task = self._progress.add_task(escape(self._video.input.name), total=frames, speed="")
+
+    def update(self, progress: RunProgress) -> None:
+        if self._task is None:
+            return
+        speed = progress.frames / max(time.perf_counter() - self._started, 1e-6)
+        self._progress.update(self._task, completed=progress.frames, speed=f"{speed:.1f} frames/s")
+        self._advance(progress.frames)
+
+    def end(self) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+
+    def _advance(self, frames: int) -> None:
+        megapixels = self._video.megapixels / max(self._video.frames, 1) * frames
+        if self._whole is not None and megapixels > self._shown:
+            self._progress.advance(self._whole, megapixels - self._shown)
+            self._shown = megapixels
+
+
+class BatchLines:
+    """Plain lines: one for each video that is finished, and one every few seconds."""
+
+    def __init__(self, stream: TextIO, every: float = LINE_EVERY) -> None:
+        self._stream, self._every = stream, every
+        self._lock = threading.Lock()
+        self._next = 0.0
+        self._total = self._finished = 0
+
+    def begin(self, plan: Plan) -> None:
+        """Takes note of how many videos there are."""
+        self._total = len(plan.videos)
+        self._next = time.perf_counter() + self._every
+
+    def of(self, number: int, video: PlannedVideo) -> Display:  # noqa: ARG002 - the protocol's signature
+        """Lines about one video."""
+        return _Lines(self, video)
+
+    def finished(self, number: int, outcome: Outcome) -> None:  # noqa: ARG002 - the protocol's signature
+        """Prints what became of a video."""
+        with self._lock:
+            self._finished += 1
+            self._print(f"{self._finished}/{self._total} {_line(outcome)}")
+
+    def end(self) -> None:
+        """Does nothing: the lines stay."""
+
+    def note(self, line: str) -> None:
+        """Prints a line at once."""
+        with self._lock:
+            self._print(line)
+
+    def now_and_then(self, line: str) -> None:
+        """Prints a line if the last one is long enough ago."""
+        with self._lock:
+            if time.perf_counter() >= self._next:
+                self._next = time.perf_counter() + self._every
+                self._print(f"{self._finished}/{self._total} finished; {line}")
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class _Lines:
+    """Lines about one video."""
+
+    def __init__(self, batch: BatchLines, video: PlannedVideo) -> None:
+        self._batch, self._video = batch, video
+        self._frames: int | None = None
+
+    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
+        self._frames = frames
+        for note in notes:
+            self._batch.note(f"note: {name}: {note}")
+
+    def update(self, progress: RunProgress) -> None:
+        of = f" of {self._frames}" if self._frames else ""
+        self._batch.now_and_then(f"{self._video.input}: frame {progress.frames}{of}")
+
+    def end(self) -> None:
+        pass
+
+
+def batch_display(stream: TextIO | None = None, *, quiet: bool = False) -> BatchDisplay:
+    """What suits ``stream``: bars on a terminal, else lines; nothing if ``quiet``.
+
+    Args:
+        stream: Where to show it; standard error where None.
+        quiet: Show nothing at all.
+    """
+    stream = stream or sys.stderr
+    if quiet:
+        return SilentBatch()
+    return BatchBars(stream) if stream.isatty() else BatchLines(stream)
+
+
+def _line(outcome: Outcome) -> str:
+    text = f"{outcome.video.input}: {outcome.state.value}"
+    if outcome.report is not None:
+        result = outcome.report.result
+        text += f", {result.frames_out} frames, {outcome.report.frames_per_second:.1f} frames/s"
+    return f"{text}: {outcome.error}" if outcome.error else text

@@ -1,0 +1,111 @@
+"""What a batch did, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.batch.work import Outcome, State
+from pipeline.errors import BatchError, DamagedInputError, OutputError
+from pipeline.report import versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = 1
+"""Raised when a key changes its meaning or goes away; new keys do not raise it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What one batch did.
+
+    Attributes:
+        outcomes: Of all inputs, in order.
+        wall: Seconds from the first to the last, pauses left out.
+        paused: Seconds of pauses.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    wall: float
+    paused: float = 0.0
+
+    def count(self, *states: State) -> int:
+        """How many inputs came to one of these states."""
+        return sum(outcome.state in states for outcome in self.outcomes)
+
+    @property
+    def frames(self) -> int:
+        """Frames written by this batch, those not counted that an earlier one had finished."""
+        return sum(
+            outcome.report.result.frames_out - outcome.report.kept
+            for outcome in self.outcomes
+            if outcome.report is not None
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values. Times are in seconds."""
+        return {
+            "schema": SCHEMA,
+            "counts": {state.name.lower(): self.count(state) for state in State},
+            "frames": self.frames,
+            "wall_s": self.wall,
+            "paused_s": self.paused,
+            "versions": versions(),
+            "videos": [_video(outcome) for outcome in self.outcomes],
+        }
+
+    def write(self, path: Path) -> None:
+        """Writes the report as JSON.
+
+        Raises:
+            OutputError: If the file can't be written.
+        """
+        try:
+            path.write_text(json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
+
+    def summary(self) -> str:
+        """One line for people."""
+        counts = [f"{self.count(state)} {state.value}" for state in State if self.count(state)]
+        speed = f", {self.frames} frames in {self.wall:.1f} s, {self.frames / self.wall:.1f} frames/s" * bool(
+            self.frames
+        )
+        return f"{len(self.outcomes)} inputs: {'; '.join(counts)}{speed}"
+
+    def raise_if_wrong(self) -> None:
+        """Raises where something is not as it should be, for those who must not miss it.
+
+        Raises:
+            BatchError: If an input has no output.
+            DamagedInputError: If all have, and some of the inputs are damaged.
+        """
+        missing = [outcome for outcome in self.outcomes if outcome.state in (State.FAILED, State.NOT_DONE)]
+        if missing:
+            first = next((outcome for outcome in missing if outcome.error), missing[0])
+            reason = f": {first.error}" if first.error else ""
+            raise BatchError(
+                f"{len(missing)} of {len(self.outcomes)} inputs have no output; "
+                f"the first is {first.video.input}{reason}"
+            )
+        damaged = self.count(State.DAMAGED)
+        if damaged:
+            raise DamagedInputError(
+                f"{damaged} of {len(self.outcomes)} inputs are damaged; "
+                "everything that could be decoded is in the outputs"
+            )
+
+
+def _video(outcome: Outcome) -> dict[str, Any]:
+    video = outcome.video
+    return {
+        "input": str(video.input),
+        "output": str(video.output),
+        "state": outcome.state.name.lower(),
+        "exit_code": outcome.exit_code,
+        "error": outcome.error,
+        "other_streams": list(video.streams),
+        "run": outcome.report.as_dict() if outcome.report is not None else None,
+    }

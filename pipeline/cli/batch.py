@@ -1,0 +1,197 @@
+"""``deblur batch``."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.batch.html import write_page
+from pipeline.batch.inputs import FIELDS, TEMPLATE, find_inputs, output_paths
+from pipeline.batch.ledger import Ledger
+from pipeline.batch.plan import Fate, Plan, make_plan
+from pipeline.batch.progress import batch_display
+from pipeline.batch.report import BatchReport
+from pipeline.batch.service import Pauses, lower_priority
+from pipeline.batch.speed import measure_speed
+from pipeline.batch.work import BatchWork
+from pipeline.cli.deblurring import Deblurring, deblurring_options
+from pipeline.cli.video import check_report
+from pipeline.errors import Interrupted, OutputError, UsageError
+from pipeline.video import VideoJob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.batch.plan import PlannedVideo
+    from pipeline.engine import Engine, EngineInfo
+
+EPILOG = """\b
+Exit codes:
+  0    every input has its output
+  2    the command makes no sense as typed, or needs weights or an extra
+  3    an input that was named does not exist
+  4    OUT_DIR or the report can't be written
+  5    the engine can't be loaded
+  6    every input has its output, but some inputs are damaged
+  8    some inputs have no output; all the others were done (but with --fail-fast)
+  130  interrupted; what is finished is kept, and the same command goes on
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@click.argument("output", metavar="OUT_DIR", type=click.Path(path_type=Path))
+@click.option("--recursive", "-r", is_flag=True, help="Go into the folders of folders.")
+@click.option(
+    "--name",
+    "template",
+    default=TEMPLATE,
+    show_default=True,
+    help=f"Of an output in OUT_DIR; may contain {', '.join(f'{{{field}}}' for field in FIELDS)}.",
+)
+@click.option("--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first input that can't be done.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a report as JSON, such as batch.json, and one to look at beside it, batch.html.",
+)
+@click.option("--nice", type=click.IntRange(1, 19), help="Let other programs go first, by this many steps.")
+@deblurring_options
+@click.option("--quiet", "-q", is_flag=True, help="Show errors only.")
+def batch(
+    *,
+    inputs: tuple[str, ...],
+    output: Path,
+    recursive: bool,
+    template: str,
+    jobs: int,
+    dry_run: bool,
+    fail_fast: bool,
+    report: Path | None,
+    nice: int | None,
+    how: Deblurring,
+    quiet: bool,
+) -> None:
+    """Deblurs the videos IN... (files, folders, patterns) into the folder OUT_DIR.
+
+    First comes a plan, then the work. A broken input never stops the others. What is finished is not done again: the
+    same command goes on after Ctrl-C, a crash or a power cut, and an input whose output is there is known by its
+    content. Ctrl-Z pauses (SIGTSTP, and SIGCONT to go on; not on Windows).
+    """
+    _check(report, output)
+    if nice is not None:
+        lower_priority(nice)
+    found = find_inputs(inputs, output, recursive=recursive)
+    outputs = output_paths(found.inputs, output, template)
+    engines = _Engines(how, jobs, None if quiet else _tell)
+    ledger = Ledger(output, _options(how, engines.first.info))
+    plan = make_plan(found.inputs, outputs, output, found.ignored, how.source(), ledger, overwrite=how.overwrite)
+    if dry_run or not quiet:
+        _show(plan, engines.first, is_result=dry_run)
+    if dry_run:
+        return
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {output} can't be made: {error.strerror}") from error
+
+    def job(video: PlannedVideo) -> VideoJob:
+        segments = how.segments(always=True)
+        return VideoJob(video.input, video.output, how.source(), how.sink(), gate=how.gate, segments=segments)
+
+    display = batch_display(quiet=quiet)
+    work = BatchWork(plan, job, engines.next, ledger, display, jobs=jobs, fail_fast=fail_fast)
+    done, interruption = _run(work)
+    if report is not None:
+        done.write(report)
+        write_page(done, report.with_suffix(".html"), how.source())
+    if not quiet:
+        click.echo(done.summary(), err=True)
+    if interruption is not None:
+        raise Interrupted("interrupted; what is finished is kept, and the same command goes on") from interruption
+    done.raise_if_wrong()
+
+
+class _Engines:
+    """Engines for as many videos at a time as there are jobs, which share the cores.
+
+    Attributes:
+        first: Loaded at once, so that what is wrong with it is said before anything is done.
+    """
+
+    def __init__(self, how: Deblurring, jobs: int, tell: Callable[[str], None] | None) -> None:
+        self._how, self._tell = how, tell
+        self._threads = max((os.cpu_count() or 1) // jobs, 1) if jobs > 1 else None
+        self.first = self._load()
+        self._loaded = [self.first]
+
+    def next(self) -> Engine:
+        """An engine that nobody else has got. May be called from any thread."""
+        try:
+            return self._loaded.pop()
+        except IndexError:
+            return self._load()
+
+    def _load(self) -> Engine:
+        return self._how.load(self._tell, self._threads)
+
+
+def _run(work: BatchWork) -> tuple[BatchReport, KeyboardInterrupt | None]:
+    """Does the work, and says what came of it even where the user interrupted."""
+    pauses, started = Pauses(), time.perf_counter()
+    interruption: KeyboardInterrupt | None = None
+    with pauses.watched():
+        try:
+            work.run()
+        except KeyboardInterrupt as error:
+            interruption = error
+    wall = time.perf_counter() - started - pauses.seconds
+    outcomes = tuple(outcome for _, outcome in sorted(work.outcomes.items()))
+    return BatchReport(outcomes, wall, pauses.seconds), interruption
+
+
+def _tell(line: str) -> None:
+    click.echo(f"note: {line}", err=True)
+
+
+def _check(report: Path | None, output: Path) -> None:
+    """Refuses what could not be written at the end, before the work starts."""
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file; the last argument is the folder of the outputs")
+    if report is None:
+        return
+    if report.suffix.lower() in {".html", ".htm"}:
+        raise UsageError(f"--report {report} is the JSON; name it .json, and the page is written beside it")
+    for path in (report, report.with_suffix(".html")):
+        check_report(path, overwrite=True)  # a batch is run again to go on, and then its report is the newer one
+
+
+def _options(how: Deblurring, engine: EngineInfo) -> str:
+    """All that shapes an output besides its input, but no version: a new one is no reason to do all again."""
+    source, sink, segments = how.source(), how.sink(), how.segments()
+    return json.dumps(
+        {
+            "network": [engine.network, engine.digest, engine.precision],
+            "strength": how.strength,
+            "source": [source.deinterlace],
+            "sink": [sink.codec, sink.crf, sink.preset, sink.bitrate],
+            "gate": asdict(how.gate),
+            "segment": segments.seconds if segments else 0,
+        },
+        sort_keys=True,
+    )
+
+
+def _show(plan: Plan, engine: Engine, *, is_result: bool) -> None:
+    """Prints the plan: on standard output where it is all that was asked for, else beside the progress."""
+    speed = measure_speed(engine, plan) if plan.of(Fate.TODO) else None
+    for line in plan.lines(speed):
+        click.echo(line, err=not is_result)

@@ -1,0 +1,180 @@
+"""The options that say how a video is deblurred, shared by the commands that turn files into files."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.gate import SkipSharp
+from pipeline.cli.limits import guard_options
+from pipeline.gate import GateOptions
+from pipeline.hardware import Acceleration
+from pipeline.segments.options import SECONDS, SegmentOptions
+from pipeline.sink import SinkOptions
+from pipeline.source import SourceOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.engine import Engine
+    from pipeline.isolation import Isolation
+    from pipeline.limits import Limits
+
+
+class Bitrate(click.ParamType[Any]):
+    """Bits a second, with k or M for thousands and millions."""
+
+    name = "bitrate"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Turns what was typed into bits a second."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM]?)", value)
+        bits = round(float(match[1]) * {"": 1, "k": 1000, "m": 1_000_000}[match[2].lower()]) if match else 0
+        if bits < 1:
+            self.fail(f"{value!r} is no bitrate; write bits a second such as 8M, 800k or 8000000", param, ctx)
+        return bits
+
+
+@dataclass(frozen=True, slots=True)
+class Deblurring:
+    """What was typed for :func:`deblurring_options`, each attribute for the option of the same name."""
+
+    engine: str
+    network: str
+    weights: Path | None
+    strength: float
+    threads: int | None
+    hwaccel: str
+    codec: str | None
+    crf: float | None
+    preset: str | None
+    bitrate: int | None
+    deinterlace: bool
+    overwrite: bool
+    skip_sharp: float | None
+    every_frame: bool
+    segment: float
+    fresh: bool
+    limits: Limits
+    isolation: Isolation | None
+
+    def load(self, tell: Callable[[str], None] | None, threads: int | None = None) -> Engine:
+        """Loads the engine.
+
+        Args:
+            tell: Takes lines about what the user should know.
+            threads: Of the engine where ``--threads`` was not given.
+        """
+        from pipeline.engines.select import load_engine  # input and output are checked before it is imported
+
+        return load_engine(self.engine, self.network, self.weights, self.strength, self.threads or threads, tell)
+
+    def source(
+        self, container: str | None = None, start: float | None = None, duration: float | None = None
+    ) -> SourceOptions:
+        """How inputs are read; see :class:`pipeline.source.SourceOptions`."""
+        return SourceOptions(
+            format=container,
+            start=start,
+            duration=duration,
+            deinterlace=self.deinterlace,
+            acceleration=Acceleration(self.hwaccel),
+            limits=self.limits,
+            isolation=self.isolation,
+        )
+
+    def sink(self, container: str | None = None) -> SinkOptions:
+        """How outputs are written; see :class:`pipeline.sink.SinkOptions`."""
+        return SinkOptions(
+            format=container,
+            codec=self.codec,
+            crf=self.crf,
+            preset=self.preset,
+            bitrate=self.bitrate,
+            overwrite=self.overwrite,
+        )
+
+    @property
+    def gate(self) -> GateOptions:
+        """Which frames pass the network by."""
+        return GateOptions(duplicates=not self.every_frame, sharp=self.skip_sharp)
+
+    def segments(self, *, always: bool = False) -> SegmentOptions | None:
+        """How what is finished is kept; None for not at all."""
+        if not self.segment:
+            return None
+        settings = (("strength", f"{self.strength:g}"),)
+        return SegmentOptions(seconds=self.segment, fresh=self.fresh, always=always, settings=settings)
+
+
+_OPTIONS = (
+    click.option(
+        "--engine",
+        type=click.Choice(["auto", "openvino", "tensorrt", "torch"]),
+        default="auto",
+        show_default=True,
+        help="What runs the network; auto takes the fastest that is there.",
+    ),
+    click.option("--network", default="idc-rt", show_default=True, help="Which network: idc-rt, idc, or identity."),
+    click.option("--weights", type=click.Path(path_type=Path), help="Weights other than the shipped ones."),
+    click.option(
+        "--strength",
+        type=click.FloatRange(0, 1),
+        default=1.0,
+        show_default=True,
+        help="How much of the correction is applied.",
+    ),
+    click.option(
+        "--hwaccel",
+        type=click.Choice(["auto", "none", "cuda"]),
+        default="none",
+        show_default=True,
+        help="Decode on the GPU; auto where there is one.",
+    ),
+    click.option(
+        "--codec", help="Video codec of OUT, or an encoder such as hevc_nvenc; that of IN where possible, else h264."
+    ),
+    click.option("--crf", type=float, help="Quality at which the codec aims; lower is better and larger."),
+    click.option("--preset", help="The encoder's trade of speed for size."),
+    click.option("--bitrate", type=Bitrate(), help="Bits a second, such as 8M, in place of --crf."),
+    click.option("--deinterlace", is_flag=True, help="Deinterlace interlaced video, which is refused otherwise."),
+    click.option("--overwrite", is_flag=True, help="Replace OUT if it is there."),
+    click.option(
+        "--skip-sharp",
+        type=SkipSharp(),
+        default="off",
+        show_default=True,
+        help="Pass frames untouched whose blur, from 0 to 1, is at most this.",
+    ),
+    click.option("--every-frame", is_flag=True, help="Run the network even for a frame that equals the one before."),
+    click.option(
+        "--segment",
+        type=click.FloatRange(min=0),
+        default=SECONDS,
+        show_default=True,
+        help="Seconds of video after which what is done is kept for a later run; 0 writes in one piece.",
+    ),
+    click.option("--fresh", is_flag=True, help="Throw away what an interrupted run has left, and start over."),
+    click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine; all cores if not given."),
+    guard_options,
+)
+
+
+def deblurring_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options to a command, which gets one argument for them: ``how``, a :class:`Deblurring`."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        how = Deblurring(**{field.name: options.pop(field.name) for field in fields(Deblurring)})
+        return command(*args, how=how, **options)
+
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
