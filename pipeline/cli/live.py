@@ -1,4 +1,8 @@
-"""``deblur live``."""
+"""``deblur live``.
+
+What imports PyAV is imported by the functions here and not by the module: on Linux, OpenCV's window hangs where PyAV
+was loaded before it.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,7 @@ import click
 
 from pipeline.cli.serve import page_companion, serve_options
 from pipeline.errors import UsageError
-from pipeline.live.address import Kind, Wishes, find_address
-from pipeline.live.feed import FeedOptions
-from pipeline.live.outputs import NullOutput
-from pipeline.live.publish import Publisher
-from pipeline.live.record import Recording
-from pipeline.live.run import LiveJob, run_live
-from pipeline.live.session import SessionOptions
-from pipeline.live.status import status_for
 from pipeline.live.strength import MAX_STRENGTH
-from pipeline.live.virtual_camera import VirtualCamera
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,22 +138,23 @@ def live(
     The picture never falls behind: what the machine has no time for is dropped, and counted.
     """
     _check_report(report, overwrite=overwrite)
-    status = status_for(quiet=quiet)
-    outputs: list[Output] = []
-    if record is not None:
-        outputs.append(Recording(record, overwrite=overwrite))
-    outputs += [Publisher(url, status.note) for url in (*rtmp, *srt)]
-    if virtual_camera:
-        outputs.append(VirtualCamera())
-    if is_null:
-        outputs.append(NullOutput())
-    wants_window = window or not (outputs or serve)
-    if serve and source is None and (outputs or wants_window):
+    has_outputs = bool(record or rtmp or srt or virtual_camera or is_null)
+    wants_window = window or not (has_outputs or serve)
+    if serve and source is None and (has_outputs or wants_window):
         raise UsageError("name SOURCE for outputs beside --serve, such as 0 for the first camera")
     if wants_window:
         from pipeline.live.display import require_window
 
         require_window()
+
+    from pipeline.live.address import Kind, Wishes, find_address
+    from pipeline.live.feed import FeedOptions
+    from pipeline.live.run import LiveJob, run_live
+    from pipeline.live.session import SessionOptions
+    from pipeline.live.status import status_for
+
+    status = status_for(quiet=quiet)
+    outputs = _outputs(record, (*rtmp, *srt), status.note, camera=virtual_camera, null=is_null, overwrite=overwrite)
     wishes = Wishes(size, fps, input_format)
     address = None if serve and source is None else find_address(source or DEFAULT_SOURCE, wishes)
     is_camera = address is not None and address.kind is Kind.CAMERA
@@ -189,6 +185,29 @@ def live(
         click.echo(done.summary(), err=True)
     if done.error is not None:
         raise done.error
+
+
+def _outputs(
+    record: Path | None,
+    urls: tuple[str, ...],
+    tell: Callable[[str], None],
+    *,
+    camera: bool,
+    null: bool,
+    overwrite: bool,
+) -> list[Output]:
+    from pipeline.live.outputs import NullOutput
+    from pipeline.live.publish import Publisher
+    from pipeline.live.record import Recording
+    from pipeline.live.virtual_camera import VirtualCamera
+
+    outputs: list[Output] = [] if record is None else [Recording(record, overwrite=overwrite)]
+    outputs += [Publisher(url, tell) for url in urls]
+    if camera:
+        outputs.append(VirtualCamera())
+    if null:
+        outputs.append(NullOutput())
+    return outputs
 
 
 def _open_window(session: LiveSession, tell: Callable[[str], None], toggle_recording: Callable[[], bool]) -> Window:

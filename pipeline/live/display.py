@@ -16,8 +16,12 @@ _INSTALL = 'pip install "deblur-stream[live]"'
 def require_window() -> None:
     """Refuses where no window can be opened.
 
+    On Linux, this has to be called before PyAV is imported: the libraries for X that come with PyAV are other builds
+    than those of OpenCV, and where they were loaded first, opening a window never returns.
+
     Raises:
         UsageError: If OpenCV is missing or is the build without windows, or there is no display.
+        RuntimeError: If PyAV was imported before OpenCV on Linux.
     """
     if find_spec("cv2") is None:
         raise UsageError(f"--window needs OpenCV: {_INSTALL}")
@@ -25,6 +29,9 @@ def require_window() -> None:
         require_x_display(os.environ.get("DISPLAY", ""))
     import cv2
 
+    loaded = list(sys.modules)
+    if sys.platform.startswith("linux") and "av" in loaded and loaded.index("av") < loaded.index("cv2"):
+        raise RuntimeError("import cv2 before av: on Linux, OpenCV's window never opens in the other order")
     if not cv2.currentUIFramework():
         raise UsageError(
             "the OpenCV that is installed has no windows: opencv-python-headless (of the extra `train`) has replaced "

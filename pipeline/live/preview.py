@@ -32,7 +32,7 @@ STALE = 1.0
 """Seconds without a new picture, after which the window says so."""
 
 _QUIT = (ord("q"), 27)
-_WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
+_WHITE = (255, 255, 255)
 
 
 class Preview:
@@ -200,15 +200,16 @@ def compose(before: NDArray[np.uint8], after: NDArray[np.uint8], divider: float)
 
 
 def write_lines(picture: NDArray[np.uint8], lines: list[str]) -> None:
-    """Writes lines at the bottom of a picture, the first one lowest, as large as suits it; changes it.
+    """Writes lines at the bottom of a picture, the first one lowest, on a darkened strip; changes the picture.
 
     Args:
         picture: uint8 (height, width, 3).
         lines: Of ASCII letters.
     """
     scale = max(picture.shape[1] / 1400, 0.35)
-    height = round(32 * scale)
+    height = round(36 * scale)
+    strip = picture[-min(height * len(lines), len(picture)) :]
+    strip //= 3
     for number, line in enumerate(lines):
         place = (round(10 * scale), picture.shape[0] - round(12 * scale) - number * height)
-        for colour, thickness in ((_BLACK, 3), (_WHITE, 1)):
-            cv2.putText(picture, line, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+        cv2.putText(picture, line, place, cv2.FONT_HERSHEY_SIMPLEX, scale, _WHITE, 1, cv2.LINE_AA)

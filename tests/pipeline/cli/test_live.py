@@ -65,7 +65,7 @@ def test_ctrl_c_completes_the_recording_and_is_no_error(deblur: CommandLine, tmp
         ([TEST_SOURCE, "--null", "--size", "big"], 2, "1280x720"),
         ([TEST_SOURCE, "--record", "out.gif"], 2, ".mkv"),
         ([TEST_SOURCE, "--rtmp", "ftp://host"], 2, "rtmp"),
-        ([TEST_SOURCE, "--null", "--strength", "2"], 2, "strength"),
+        ([TEST_SOURCE, "--null", "--strength", "2"], 2, "1.5"),
     ],
 )
 def test_what_can_not_be_done_is_refused_before_the_engine_is_loaded(

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
+import av.error
 import numpy as np
 import pytest
 
@@ -113,7 +114,7 @@ class Sender:
 
     def _send(self, connection: socket.socket) -> None:
         writer: Any = connection.makefile("wb", buffering=0)
-        with contextlib.suppress(OSError), writer, av.open(writer, "w", format="mpegts") as out:
+        with contextlib.suppress(OSError, av.error.FFmpegError), writer, av.open(writer, "w", format="mpegts") as out:
             stream: Any = out.add_stream("libx264", rate=self.rate)
             stream.options = {"preset": "ultrafast", "tune": "zerolatency", "g": "10"}
             stream.width, stream.height = self.size
