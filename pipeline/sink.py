@@ -19,7 +19,7 @@ from pipeline.errors import OutputError, UsageError
 from pipeline.fit import FrameFitter
 from pipeline.hdr import lost_side_data
 from pipeline.muxer import MOV_FAMILY, plan_muxer
-from pipeline.streams import add_copy, add_cover, describe, plan_copies
+from pipeline.streams import add_copy, add_cover, describe, plan_copies, takes_packet
 from pipeline.tags import container_tags, video_tags
 from pipeline.target import OutputTarget
 from pipeline.timeline import Timeline
@@ -59,6 +59,8 @@ class _Copy:
     source: Stream
     stream: Stream
     timeline: Timeline
+    tag: str
+    is_proven: bool = False
     refused: int = 0
 
 
@@ -135,6 +137,11 @@ class VideoSink:
         copy = self._copies.get(packet.stream.index)
         if copy is None:
             return
+        if not copy.is_proven:
+            copy.is_proven = takes_packet(self._container.format.name, copy.source, copy.tag, packet)
+            if not copy.is_proven:
+                copy.refused += 1
+                return
         packet.stream = copy.stream
         if packet.dts is None:
             packet.dts = packet.pts
@@ -227,7 +234,13 @@ class VideoSink:
             elif stream.index in tags:
                 jump = round(10 / stream.time_base) if stream.time_base else 10**6
                 copy = add_copy(container, stream, tags[stream.index])
-                self._copies[stream.index] = _Copy(stream, copy, Timeline(1, jump))
+                self._copies[stream.index] = _Copy(
+                    stream,
+                    copy,
+                    Timeline(1, jump),
+                    tags[stream.index],
+                    is_proven=stream.type not in ("audio", "video"),  # a sample of others was tried by the plan
+                )
         self._fitter = FrameFitter(self.plan, source.spec)
         self._clock = FrameClock(self.plan, source.time_base, restore=self._restores)
         with self._translated():

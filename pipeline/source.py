@@ -215,7 +215,6 @@ class VideoSource:
         )
         for stream in self.copied:
             stream.discard = Discard.default  # else the demuxer leaves out some tracks of cameras' own data
-        guard.check_picture(self.stream.codec_context.width, self.stream.codec_context.height)
         self.time_base = self.stream.time_base or Fraction(1, 90000)
         self.average_rate = self.stream.average_rate or self.stream.guessed_rate or None
         self._notes: list[str] = [self._acceleration_note] if self._acceleration_note else []

@@ -94,6 +94,32 @@ def add_copy(output: OutputContainer, stream: Stream, tag: str) -> Stream:
     return copy
 
 
+def takes_packet(format_name: str, stream: Stream, tag: str, packet: av.Packet[Stream]) -> bool:
+    """Whether a container takes a packet of a stream, found out by writing it to memory.
+
+    Some damage makes demuxers find streams that are none, whose header a muxer accepts but whose packets it does not.
+    In the real output that shows late, with an error that is put down to another stream.
+
+    Args:
+        format_name: FFmpeg's name of the output container.
+        stream: Of the input.
+        tag: With which it is copied.
+        packet: Left as it is.
+    """
+    try:
+        with av.open(io.BytesIO(), "w", format=format_name) as output:
+            copy = add_copy(output, stream, tag)
+            sample: av.Packet[Stream] = av.Packet(bytes(packet))
+            for side_data in packet.iter_sidedata():
+                side_data.to_packet(sample)
+            sample.stream, sample.time_base, sample.is_keyframe = copy, packet.time_base, packet.is_keyframe
+            sample.pts = sample.dts = 0
+            output.mux_one(sample)
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
 def add_cover(output: OutputContainer, stream: Stream, picture: bytes) -> None:
     """Attaches a cover picture as a file."""
     extension, mime = _PICTURE_TYPES[_codec_name(stream)]
