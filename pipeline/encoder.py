@@ -13,6 +13,7 @@ import av.error
 from av.codec.codec import UnknownCodecError
 
 from network.planes import Matrix
+from pipeline.encoder_settings import merge_parameters, settings_of
 from pipeline.errors import UsageError
 from pipeline.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709
 from pipeline.hdr import hdr_options
@@ -39,30 +40,8 @@ _ENCODERS = {
 
 _SPELLINGS = {"avc": "h264", "x264": "h264", "h265": "hevc", "x265": "hevc"}
 
-# Quality by default is close to transparent: the next generation of the clip should show the network's work, not
-# the encoder's. Speed by default is high: a network takes 50 ms or more a frame on a processor, and an encoder
-# that took as long again would double the wait for a few per cent of file size.
-_DEFAULTS: dict[str, dict[str, str]] = {
-    "libx264": {"preset": "veryfast", "crf": "18"},
-    "libx265": {"preset": "superfast", "crf": "20"},
-    "libsvtav1": {"preset": "9", "crf": "24"},
-    "libvpx-vp9": {"deadline": "good", "cpu-used": "5", "row-mt": "1", "crf": "24", "b": "0"},
-    # VP8 has no constant quality without a rate: a rate that is never reached makes the quality constant.
-    "libvpx": {"deadline": "good", "cpu-used": "4", "crf": "8", "b": "50000000"},
-    "ffv1": {"level": "3", "slicecrc": "1"},
-}
-
-# Constant quality within a variable rate that nothing limits; p5 is the last preset that keeps up with networks.
-_NVENC = {"preset": "p5", "tune": "hq", "rc": "vbr", "cq": "19", "b": "0"}
-_DEFAULTS |= {f"{codec}_nvenc": dict(_NVENC) for codec in ("h264", "hevc", "av1")}
-
 _GPU_SUFFIX = "_nvenc"
 """Of encoders that need an NVIDIA GPU; before it stands the codec."""
-
-_FIXED_QUANTISER = {"mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "h263", "h263p", "flv", "msmpeg4", "wmv1", "wmv2"}
-"""Encoders without rate factor, at quantiser 2 by default (the finest that they hold without surprises)."""
-
-_QUANTISER_2 = {"flags": "+qscale", "global_quality": str(2 * 118)}
 
 _TRANSPORT_STREAM = {"h264", "hevc", "vvc", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "av1"}
 """What an MPEG transport stream has names for; FFmpeg's muxer takes anything, and nobody could read it."""
@@ -243,11 +222,11 @@ def _plan(
     if spec.matrix is Matrix.RGB and not av.VideoFormat(pixel_format).is_rgb:
         full_range, colorspace = False, SPACE_BT709
         notes.append("RGB is converted to BT.709")
-    options, setting_notes = _options(encoder, crf, preset, bitrate)
+    options, setting_notes = settings_of(encoder, crf, preset, bitrate)
     notes += setting_notes
-    _merge_params(options, hdr_options(encoder.name, first))
+    merge_parameters(options, hdr_options(encoder.name, first))
     if encoder.name == "libx265":
-        _merge_params(options, {"x265-params": "log-level=error"})
+        merge_parameters(options, {"x265-params": "log-level=error"})
     if encoder.name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors alone; the library reads nothing else
     plan = EncoderPlan(
@@ -268,7 +247,7 @@ def _plan(
         if _opens(variant, source, container.format.name):
             return variant
     if crf is not None or preset is not None or bitrate is not None:
-        without, _ = _options(encoder, None, None, None)
+        without, _ = settings_of(encoder, None, None, None)
         plain = _variants(replace(plan, options=without), encoder, fixed_rate=fixed_rate)
         if any(_opens(variant, source, container.format.name) for variant in plain):
             raise UsageError(f"{encoder.name} refuses these settings; check --preset, --crf and --bitrate")
@@ -305,37 +284,6 @@ def _opens(plan: EncoderPlan, source: VideoSource, format_name: str) -> bool:
     except (av.error.FFmpegError, ValueError, OverflowError):
         return False
     return True
-
-
-def _options(
-    encoder: av.Codec, crf: float | None, preset: str | None, bitrate: int | None
-) -> tuple[dict[str, str], list[str]]:
-    context: Any = av.CodecContext.create(encoder.name, "w")
-    known = {option.name for option in context.supported_options.private}
-    options = dict(_DEFAULTS.get(encoder.name, {}))
-    if encoder.name in _FIXED_QUANTISER:
-        options.update(_QUANTISER_2)
-    if preset is not None:
-        if "preset" not in known:
-            raise UsageError(f"{encoder.name} has no presets; leave out --preset")
-        options["preset"] = preset
-    if crf is not None:
-        name = next((name for name in ("crf", "cq") if name in known), None)
-        if name is None:
-            raise UsageError(f"{encoder.name} has no rate factor; leave out --crf, or use --bitrate")
-        options[name] = f"{crf:g}"
-    if bitrate is not None:
-        for name in ("crf", "cq", "flags", "global_quality"):
-            options.pop(name, None)
-        options["b"] = str(bitrate)
-        if encoder.lossless and not encoder.lossy:
-            return options, [f"{encoder.name} is lossless; --bitrate has no effect"]
-    return options, []
-
-
-def _merge_params(options: dict[str, str], extra: dict[str, str]) -> None:
-    for name, value in extra.items():
-        options[name] = f"{options[name]}:{value}" if name in options else value
 
 
 def _rate(rate: Fraction | None) -> Fraction:

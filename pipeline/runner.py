@@ -1,6 +1,6 @@
 """Runs a video through an engine: decode, infer and encode, each in a thread, with bounded queues between them.
 
-This is the only module that has a run's threads and queues. Its promises:
+What threads and queues are, and how they end, is in :mod:`pipeline.stages`. The promises of a run:
 
 - Events keep their order: a packet that is copied leaves between the same frames between which it came.
 - Memory is bounded: two batches each side of the engine (one at work, one of look-ahead), reused for the whole run.
@@ -12,17 +12,17 @@ This is the only module that has a run's threads and queues. Its promises:
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import av
 
 from pipeline.errors import InputError
 from pipeline.frames import read_planes, write_planes
 from pipeline.gate import Fate
+from pipeline.stages import POLL, Channel, Stage, Stopped
 from pipeline.timing import LatencyHistogram, RunProgress, RunResult, StageClock
 
 if TYPE_CHECKING:
@@ -42,13 +42,8 @@ last frame are still there when the next one is compared with them; for that, th
 MAX_EVENTS = 256
 """Events that travel together at most. A file that is badly interleaved brings its packets by the thousand."""
 
-POLL = 0.1
-"""Seconds after which a thread that waits looks whether the run was stopped."""
-
 INTERRUPT_GRACE = 2.0
 """Seconds that an interruption waits for the engine."""
-
-_T = TypeVar("_T")
 
 
 def run(
@@ -103,34 +98,6 @@ def run(
     return flow.result(time.perf_counter() - started)
 
 
-class _Stopped(Exception):  # noqa: N818 - it ends a stage quietly, and is no error
-    """The run was stopped while this stage waited."""
-
-
-class _Channel(Generic[_T]):
-    """A bounded queue whose both ends give up when the run is stopped."""
-
-    def __init__(self, size: int, stop: threading.Event) -> None:
-        self._queue: queue.Queue[_T] = queue.Queue(size)
-        self._stop = stop
-
-    def put(self, item: _T) -> None:
-        while not self._stop.is_set():
-            try:
-                return self._queue.put(item, timeout=POLL)
-            except queue.Full:
-                continue
-        raise _Stopped
-
-    def get(self) -> _T:
-        while not self._stop.is_set():
-            try:
-                return self._queue.get(timeout=POLL)
-            except queue.Empty:
-                continue
-        raise _Stopped
-
-
 @dataclass(slots=True)
 class _Chunk:
     """At most a batch of frames for the engine, with the frames that pass it by and the packets around them.
@@ -150,43 +117,6 @@ class _Chunk:
     fates: list[Fate] = field(default_factory=list)
 
 
-class _Stage:
-    """A thread and the event of its end.
-
-    The event is what is waited for: in CPython up to 3.12, an interrupted ``Thread.join`` takes a thread that still
-    runs for ended. The thread is a daemon for the one case where an interruption does not wait for the engine.
-    """
-
-    def __init__(
-        self, work: Callable[[], None], stop: threading.Event, on_error: Callable[[BaseException], None]
-    ) -> None:
-        self.thread = threading.Thread(target=self._run, name=f"deblur{work.__name__}", daemon=True)
-        self._work, self._stop, self._on_error = work, stop, on_error
-        self._ended = threading.Event()
-
-    def wait(self, timeout: float | None) -> bool:
-        """Waits for the end.
-
-        A thread that an interruption kept from being started has ended; one that was just then being started will
-        find that the run was stopped, and touch nothing.
-
-        Returns:
-            Whether it has ended.
-        """
-        return self.thread.ident is None or self._ended.wait(timeout)
-
-    def _run(self) -> None:
-        try:
-            if not self._stop.is_set():
-                self._work()
-        except _Stopped:
-            pass
-        except BaseException as error:  # noqa: BLE001 - re-raised in the caller's thread
-            self._on_error(error)
-        finally:
-            self._ended.set()
-
-
 class _Flow:
     """The state of one run."""
 
@@ -204,12 +134,12 @@ class _Flow:
         self._last_time = 0.0
         self._free_inputs = self._ring()
         self._free_outputs = self._ring()
-        self._decoded: _Channel[_Chunk | None] = _Channel(RING, self.stop)  # None ends the stream
-        self._inferred: _Channel[_Chunk | None] = _Channel(RING, self.stop)
-        self._stages = [_Stage(work, self.stop, self._fail) for work in (self._decode, self._infer, self._encode)]
+        self._decoded: Channel[_Chunk | None] = Channel(RING, self.stop)  # None ends the stream
+        self._inferred: Channel[_Chunk | None] = Channel(RING, self.stop)
+        self._stages = [Stage(work, self.stop, self._fail) for work in (self._decode, self._infer, self._encode)]
 
-    def _ring(self) -> _Channel[PlaneBatch]:
-        ring: _Channel[PlaneBatch] = _Channel(RING, self.stop)
+    def _ring(self) -> Channel[PlaneBatch]:
+        ring: Channel[PlaneBatch] = Channel(RING, self.stop)
         for _ in range(RING):
             ring.put(self._engine.buffers(self._source.spec, self._batch))
         return ring
@@ -354,7 +284,7 @@ class _Flow:
                 self._first_time = event.time if self._first_time is None else self._first_time
                 self._last_time = event.time
             if self.stop.is_set():
-                raise _Stopped
+                raise Stopped
 
     def _keep_result(self, planes: PlaneBatch | None, index: int) -> None:
         """Makes a result the last one, which frames to come may repeat; the batch of the one before is free then."""
