@@ -17,6 +17,12 @@ DIGEST_KEY = "deblur.digest"
 """Metadata of an exported network: the digest of its weights, SHA-256 in hexadecimal, or empty."""
 CARD_KEY = "deblur.card"
 """Metadata of an exported network: its training card, JSON."""
+PRECISION_KEY = "deblur.precision"
+"""Metadata of a quantised network: ``int8``. One without it is in FP32."""
+QUANTISATION_KEY = "deblur.quantisation"
+"""Metadata of a quantised network: what it was calibrated and checked with, JSON."""
+BINARY_KEY = "deblur.binary"
+"""Metadata of a quantised network: SHA-256 of the file of weights beside it, hexadecimal."""
 
 
 def folder() -> Path:
@@ -27,6 +33,20 @@ def folder() -> Path:
 def onnx_file(name: str) -> Path | None:
     """The shipped ONNX file of a network, or None if the network comes without weights."""
     return _existing(f"{name}.onnx") if name in NAMES else None
+
+
+def int8_file(name: str) -> Path | None:
+    """The shipped INT8 form of a network, in OpenVINO's own format, or None if there is none.
+
+    Its metadata holds the digest of the weights that it was made from; whether they are those of :func:`onnx_file` is
+    for the reader to compare.
+    """
+    return _existing(int8_name(name)) if name in NAMES else None
+
+
+def int8_name(name: str) -> str:
+    """File name of the shipped INT8 form of a network; its weights lie beside it in a file ending in ``.bin``."""
+    return f"{name}-int8.xml"
 
 
 def weights_file(name: str) -> Path | None:

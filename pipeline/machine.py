@@ -58,7 +58,10 @@ def cpu_features() -> dict[str, bool | None]:
     if flags:
         return {name: bool(names & flags) for name, (names, _) in FEATURES.items()}
     known = _numpy_features()
-    return {name: known.get(numpy_name) for name, (_, numpy_name) in FEATURES.items()}
+    found: dict[str, bool | None] = {name: known.get(numpy_name) for name, (_, numpy_name) in FEATURES.items()}
+    if not found["VNNI"]:
+        found["VNNI"] = None  # numpy knows the one that came with AVX-512 alone
+    return found
 
 
 def describe() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pipeline.bench.case import Case, measure
 from pipeline.bench.isolate import isolated
 from pipeline.bench.report import BenchReport, Missing
 from pipeline.bench.synthetic import RATE, write_clip
+from pipeline.cli.precision import precision_option
 from pipeline.engines.contender import CONTENDERS, load_contender
 from pipeline.engines.cost import matrix_rate, network_flops
 from pipeline.errors import EngineError, UsageError
@@ -83,6 +84,7 @@ class _Engines(click.ParamType[Any]):
     help="Which network.",
 )
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights other than the shipped ones.")
+@precision_option
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine; all cores if not given.")
 @click.option(
     "--hwaccel",
@@ -102,6 +104,7 @@ def bench(
     engines: tuple[str, ...],
     network: str,
     weights: Path | None,
+    precision: str,
     threads: int | None,
     hwaccel: str,
     codec: str | None,
@@ -121,7 +124,7 @@ def bench(
             engine=engine,
             clip=clip,
             seconds=seconds,
-            load=partial(load_contender, engine, network, weights, threads),
+            load=partial(load_contender, engine, network, weights, threads, precision),
             flops=partial(network_flops, network, weights),
             matrix_rate=partial(matrix_rate, threads=threads, seconds=min(1.0, seconds)),
             source=SourceOptions(deinterlace=True, acceleration=Acceleration(hwaccel)),

@@ -12,6 +12,7 @@ import click
 
 from pipeline.cli.gate import SkipSharp
 from pipeline.cli.limits import guard_options
+from pipeline.cli.precision import precision_option
 from pipeline.gate import GateOptions
 from pipeline.hardware import Acceleration
 from pipeline.segments.options import SECONDS, SegmentOptions
@@ -50,6 +51,7 @@ class Deblurring:
     network: str
     weights: Path | None
     strength: float
+    precision: str
     threads: int | None
     hwaccel: str
     codec: str | None
@@ -74,7 +76,10 @@ class Deblurring:
         """
         from pipeline.engines.select import load_engine  # input and output are checked before it is imported
 
-        return load_engine(self.engine, self.network, self.weights, self.strength, self.threads or threads, tell)
+        number = self.threads or threads
+        return load_engine(
+            self.engine, self.network, self.weights, self.strength, number, tell, precision=self.precision
+        )
 
     def source(
         self, container: str | None = None, start: float | None = None, duration: float | None = None
@@ -131,6 +136,7 @@ _OPTIONS = (
         show_default=True,
         help="How much of the correction is applied.",
     ),
+    precision_option,
     click.option(
         "--hwaccel",
         type=click.Choice(["auto", "none", "cuda"]),

@@ -19,7 +19,9 @@ CONTENDERS = (*ENGINES, OPPONENT)
 """What may be measured."""
 
 
-def load_contender(name: str, network: str | None, weights: Path | None, threads: int | None) -> Engine:
+def load_contender(
+    name: str, network: str | None, weights: Path | None, threads: int | None, precision: str = "auto"
+) -> Engine:
     """Loads a network into an engine to be measured.
 
     Args:
@@ -27,15 +29,18 @@ def load_contender(name: str, network: str | None, weights: Path | None, threads
         network: As for :func:`pipeline.engines.select.load_engine`.
         weights: Likewise; ONNX Runtime reads ONNX alone.
         threads: Likewise.
+        precision: Likewise; ONNX Runtime computes in FP32.
 
     Raises:
         UsageError: If the engine is not installed or unknown, or can't read the weights.
         EngineError: If it can't load the network.
     """
     if name != OPPONENT:
-        return load_engine(name, network, weights, threads=threads)
+        return load_engine(name, network, weights, threads=threads, precision=precision)
     if find_spec(OPPONENT) is None:
         raise UsageError("ONNX Runtime is not installed: pip install onnxruntime")
+    if precision not in {"auto", "fp32"}:
+        raise UsageError(f"ONNX Runtime is measured in fp32 alone, not {precision}")
     path = weights or catalogue.onnx_file(network or catalogue.DEFAULT)
     if path is None or path.suffix.lower() != ONNX:
         raise UsageError("ONNX Runtime reads ONNX; give --weights an .onnx file that 'deblur export' wrote")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from network import catalogue
-from pipeline.engines.select import ONNX
+from pipeline.engines.select import SAFETENSORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,7 @@ def network_flops(network: str | None, weights: Path | None, width: int, height:
 
     Args:
         network: Its name; None is the default.
-        weights: An ONNX or a safetensors file; None takes what comes with the package.
+        weights: An ONNX, INT8 or safetensors file; None takes what comes with the package.
         width: Of the frame, in pixels.
         height: Likewise.
 
@@ -66,7 +66,7 @@ def network_flops(network: str | None, weights: Path | None, width: int, height:
     path = weights or catalogue.onnx_file(network or catalogue.DEFAULT)
     if path is None:
         return None
-    if path.suffix.lower() != ONNX:
+    if path.suffix.lower() == SAFETENSORS:
         return _flops_by_torch(path, width, height)
     from pipeline.engines.core import openvino_core
 

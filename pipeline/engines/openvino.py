@@ -34,15 +34,17 @@ class OpenVinoOptions:
         device: OpenVINO's name of the device, such as ``CPU`` or ``GPU``.
         threads: Threads to compute with; None leaves it to OpenVINO, which takes every physical core.
         strength: Scales what the network changes, 0 to 1.
+        bf16: Whether layers in floating point compute in bfloat16, on a device that can.
     """
 
     device: str = "CPU"
     threads: int | None = None
     strength: float = 1.0
+    bf16: bool = False
 
 
 class OpenVinoEngine:
-    """Deblurs with a network in an ONNX file.
+    """Deblurs with a network in an ONNX file, or one that was quantised, in OpenVINO's own format.
 
     The network is joined with the planar graphs of the frames' layout and compiled for each kind and number of frames;
     frames are read and written where they lie, without a copy.
@@ -52,21 +54,24 @@ class OpenVinoEngine:
         options: How to run it.
 
     Raises:
-        EngineError: If the file can't be read, is no such network, or the device is not there.
+        EngineError: If the file can't be read, is no such network, or the device is not there or has no bfloat16.
     """
 
     def __init__(self, path: Path, options: OpenVinoOptions | None = None) -> None:
         self._options = options or OpenVinoOptions()
         self._core = openvino_core()
         device_name = self._device_name()
+        if self._options.bf16:
+            self._require_bf16(device_name)
         self._network = _read_network(self._core, path)
         self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()
         name = _metadata(self._network, catalogue.NETWORK_KEY)
         digest = _metadata(self._network, catalogue.DIGEST_KEY)
+        precision = _metadata(self._network, catalogue.PRECISION_KEY)
         self._info = EngineInfo(
             backend=f"OpenVINO {ov.get_version().split('-')[0]}",
             device=device_name,
-            precision="fp32",
+            precision=precision or ("bf16" if self._options.bf16 else "fp32"),
             network=path.stem if name is None else name,
             digest=_digest(path) if digest is None else digest,
         )
@@ -127,6 +132,10 @@ class OpenVinoEngine:
             present = ", ".join(self._core.available_devices) or "none"
             raise EngineError(f"OpenVINO finds no device {self._options.device!r}; there is: {present}") from error
 
+    def _require_bf16(self, device_name: str) -> None:
+        if "BF16" not in self._core.get_property(self._options.device, "OPTIMIZATION_CAPABILITIES"):
+            raise EngineError(f"{device_name} does not compute in bf16; choose --precision fp32 or auto")
+
     def _request(self, spec: PlaneSpec, batch: int) -> Any:
         key = (spec, batch)
         if key not in self._compiled:
@@ -137,7 +146,8 @@ class OpenVinoEngine:
         return self._compiled[key]
 
     def _compile(self, spec: PlaneSpec, batch: int) -> Any:
-        properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        precision = "bf16" if self._options.bf16 else "f32"
+        properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         if self._options.device == "CPU":
             # Decoding and encoding run beside the network: pinned to cores, its threads would wait for theirs.
             properties["ENABLE_CPU_PINNING"] = False
@@ -151,6 +161,16 @@ class OpenVinoEngine:
                 f"OpenVINO can't compile {self._info.network} for {spec.width}x{spec.height} {spec.layout}: "
                 f"{_reason(error)}"
             ) from error
+
+
+def network_digest(path: Path) -> str:
+    """The digest of the weights that a network's file was made from; that of the file where it does not say.
+
+    Raises:
+        EngineError: If it can't be read.
+    """
+    digest = _metadata(_read_network(openvino_core(), path), catalogue.DIGEST_KEY)
+    return _digest(path) if digest is None else digest
 
 
 def planar_model(core: ov.Core, network: ov.Model, spec: PlaneSpec, batch: int, strength: float) -> ov.Model:
@@ -223,6 +243,9 @@ def _read_network(core: ov.Core, path: Path) -> ov.Model:
             f"{path} does not map RGB (batch, 3, height, width) of any size to the same; "
             "give an .onnx file that 'deblur export' wrote"
         )
+    binary = _metadata(model, catalogue.BINARY_KEY)
+    if binary is not None and binary != _digest(path.with_suffix(".bin")):
+        raise EngineError(f"{path.with_suffix('.bin')} does not belong to {path.name}; make both again")
     return model
 
 
@@ -238,7 +261,7 @@ def _takes_rgb(port: Any) -> bool:
 
 
 def _metadata(model: ov.Model, key: str) -> str | None:
-    """A metadata entry of an ONNX file, from where OpenVINO keeps it; None if there is none."""
+    """A metadata entry of a network's file, from where OpenVINO keeps it; None if there is none."""
     place = ["framework", key]
     return str(model.get_rt_info(place).value) if model.has_rt_info(place) else None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from network import catalogue
 from pipeline.doctor import Finding
+from pipeline.engines.precision import choose
 from pipeline.engines.select import load_engine
 from pipeline.errors import DeblurError
 
@@ -86,6 +87,17 @@ def find_choice() -> Iterator[Finding]:
         told = ["TensorRT and a CUDA device are there" if is_tensorrt else "TensorRT is not installed"]
     chosen = f"{info.backend}, {info.precision}, on {info.device}, {info.batch} at a time"
     yield Finding("engines", "auto", True, f"{chosen}: {'; '.join(told)}")
+    if info.backend.startswith("OpenVINO"):
+        yield Finding("engines", "precision", None, f"auto is {info.precision}: {_why(network, info.precision)}")
+
+
+def _why(network: str, precision: str) -> str:
+    choice = choose()
+    if choice.precision == precision:
+        return choice.reason
+    if catalogue.int8_file(network) is None:
+        return f"{network} comes without int8"
+    return "its int8 form is of other weights"
 
 
 ENGINE_PROBES: dict[str, Callable[[], Iterable[Finding]]] = {

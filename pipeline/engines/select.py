@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from network import catalogue
-from pipeline.errors import UsageError
+from pipeline.engines.precision import PRECISIONS, choose, overflows
+from pipeline.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ ENGINES = ("auto", "openvino", "tensorrt", "torch")
 
 ONNX = ".onnx"
 SAFETENSORS = ".safetensors"
+OPENVINO = ".xml"
 
 
 def load_engine(
@@ -29,6 +31,7 @@ def load_engine(
     strength: float = 1.0,
     threads: int | None = None,
     tell: Callable[[str], None] | None = None,
+    precision: str = "auto",
 ) -> Engine:
     """Loads a network into an engine.
 
@@ -37,12 +40,14 @@ def load_engine(
             are ONNX; else OpenVINO, except that a safetensors file goes to PyTorch.
         network: A name of :data:`network.catalogue.NAMES`. With ``weights``, the file says what network it is; any
             name but the default must then agree with it. None is the default.
-        weights: An ONNX file that ``deblur export`` wrote or a safetensors file that ``deblur train`` wrote; None
-            takes what comes with the package.
+        weights: An ONNX or INT8 file that ``deblur export`` wrote, or a safetensors file that ``deblur train`` wrote;
+            None takes what comes with the package.
         strength: How much of what the network changes is applied, 0 to 1.
         threads: Threads to compute with on a processor; None leaves it to the engine.
         tell: Takes a line about what the user should know or what takes long, now and while the engine is used; None
             tells nobody.
+        precision: One of :data:`pipeline.engines.precision.PRECISIONS`. ``auto`` is INT8 where the network has it and
+            the processor is made for it, else FP32; TensorRT's is FP16, whatever its weights are.
 
     Raises:
         UsageError: If a name is unknown, a value out of range, a file or an installed package missing, or the network
@@ -50,10 +55,11 @@ def load_engine(
         EngineError: If the engine can't load the network.
         network.errors.WeightsError: If a safetensors file can't be read.
     """
-    _check_request(engine, network, strength, threads)
+    _check_request(engine, network, strength, threads, precision)
     if weights is not None:
         _check_file(weights)
-    loaded = _load(engine, network or catalogue.DEFAULT, weights, strength, threads, tell or (lambda _line: None))
+    tell = tell or (lambda _line: None)
+    loaded = _load(engine, network or catalogue.DEFAULT, weights, strength, threads, tell, precision)
     if weights is not None and network not in {None, catalogue.DEFAULT, loaded.info.network}:
         raise UsageError(f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave --network out")
     return loaded
@@ -66,22 +72,31 @@ def _load(
     strength: float,
     threads: int | None,
     tell: Callable[[str], None],
+    precision: str,
 ) -> Engine:
-    if engine == "tensorrt":
-        return _tensorrt(network, weights, strength, tell)
     if engine == "auto":
         is_safetensors = weights is not None and weights.suffix.lower() == SAFETENSORS
-        engine = "torch" if is_safetensors else "openvino"
-        if (weights is None or is_safetensors) and _can_run_tensorrt(tell, otherwise=engine):
-            return _tensorrt(network, weights, strength, tell)
+        is_free = precision == "auto" or (precision == "fp32" and is_safetensors)
+        engine = "torch" if is_safetensors and is_free else "openvino"
+        can_be_tensorrt = precision == "auto" and (weights is None or is_safetensors)
+        if can_be_tensorrt and _can_run_tensorrt(tell, otherwise=engine):
+            engine = "tensorrt"
+    if engine == "tensorrt":
+        if precision != "auto":
+            raise UsageError("the TensorRT engine computes in fp16; leave --precision out, or use --engine openvino")
+        return _tensorrt(network, weights, strength, tell)
     if engine == "torch":
+        if precision not in {"auto", "fp32"}:
+            raise UsageError(f"the torch engine has no {precision}; choose --precision fp32, or --engine openvino")
         return _torch(network, weights, strength, threads)
-    return _openvino(network, weights, strength, threads)
+    return _openvino(network, weights, strength, threads, tell, precision)
 
 
-def _check_request(engine: str, network: str | None, strength: float, threads: int | None) -> None:
+def _check_request(engine: str, network: str | None, strength: float, threads: int | None, precision: str) -> None:
     if engine not in ENGINES:
         raise UsageError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
+    if precision not in PRECISIONS:
+        raise UsageError(f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
     if network is not None and network not in catalogue.NAMES:
         raise UsageError(f"there is no network {network!r}; choose one of {', '.join(catalogue.NAMES)}")
     if not 0 <= strength <= 1:
@@ -111,10 +126,8 @@ def _can_run_tensorrt(tell: Callable[[str], None], *, otherwise: str) -> bool:
 
 
 def _tensorrt(network: str, weights: Path | None, strength: float, tell: Callable[[str], None]) -> Engine:
-    if weights is not None and weights.suffix.lower() == ONNX:
-        raise UsageError(
-            f"the TensorRT engine reads safetensors files, and {weights} is ONNX; choose --engine openvino"
-        )
+    if weights is not None and weights.suffix.lower() != SAFETENSORS:
+        raise UsageError(f"the TensorRT engine reads safetensors files, not {weights}; choose --engine openvino")
     _require("the TensorRT engine", "torch", "safetensors", extra="trt")
     from trt.compiler import TensorRTCompiler
     from trt.errors import TensorRTError
@@ -136,16 +149,30 @@ def _tensorrt(network: str, weights: Path | None, strength: float, tell: Callabl
     return TensorRTEngine.from_weights(path, compiler, options, tell)
 
 
-def _openvino(network: str, weights: Path | None, strength: float, threads: int | None) -> Engine:
+def _openvino(
+    network: str,
+    weights: Path | None,
+    strength: float,
+    threads: int | None,
+    tell: Callable[[str], None],
+    precision: str,
+) -> Engine:
     from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
 
-    options = OpenVinoOptions(threads=threads, strength=strength)
+    options = OpenVinoOptions(threads=threads, strength=strength, bf16=precision == "bf16")
     if weights is None:
-        path = catalogue.onnx_file(network)
-        if path is None:
+        original = catalogue.onnx_file(network)
+        if original is None:
             raise _without_weights(network)
-        return OpenVinoEngine(path, options)
-    if weights.suffix.lower() == ONNX:
+        quantised = _quantised(network, original, precision, tell)
+        return OpenVinoEngine(quantised or original, options)
+    suffix = weights.suffix.lower()
+    if suffix == OPENVINO:
+        _warn_of_overflow(tell)
+    if (suffix == OPENVINO) != (precision == "int8") and precision != "auto":
+        made = "`deblur export --int8` writes" if precision == "int8" else "`deblur export` writes"
+        raise UsageError(f"{weights} is not in {precision}; give a file that {made}, or leave --precision out")
+    if suffix in {ONNX, OPENVINO}:
         return OpenVinoEngine(weights, options)
     _require("OpenVINO reads ONNX, and to convert a safetensors file", "torch", "safetensors", "onnx", "onnxscript")
     from network.export import export_weights
@@ -156,9 +183,43 @@ def _openvino(network: str, weights: Path | None, strength: float, threads: int 
         return OpenVinoEngine(path, options)
 
 
+def _quantised(network: str, original: Path, precision: str, tell: Callable[[str], None]) -> Path | None:
+    """The shipped INT8 form of a network if that is to be taken."""
+    if precision == "auto" and (catalogue.int8_file(network) is None or choose().precision != "int8"):
+        return None
+    if precision not in {"auto", "int8"}:
+        return None
+    try:
+        path = _fitting_int8(network, original)
+    except EngineError as error:
+        if precision == "int8":
+            raise
+        tell(f"{error}; running in fp32")
+        return None
+    _warn_of_overflow(tell)
+    return path
+
+
+def _warn_of_overflow(tell: Callable[[str], None]) -> None:
+    if overflows():
+        tell("this processor has no VNNI: 8-bit sums may overflow, and spots of the picture be wrong")
+
+
+def _fitting_int8(network: str, original: Path) -> Path:
+    """The shipped INT8 form, made from the weights that are shipped."""
+    from pipeline.engines.openvino import network_digest
+
+    path = catalogue.int8_file(network)
+    if path is None:
+        raise UsageError(f"network {network!r} comes without INT8; choose --precision fp32")
+    if network_digest(path) != network_digest(original):
+        raise EngineError(f"{path.name} was made from other weights than {original.name}; run `deblur export --int8`")
+    return path
+
+
 def _torch(network: str, weights: Path | None, strength: float, threads: int | None) -> Engine:
-    if weights is not None and weights.suffix.lower() == ONNX:
-        raise UsageError(f"the torch engine reads safetensors files, and {weights} is ONNX; choose --engine openvino")
+    if weights is not None and weights.suffix.lower() != SAFETENSORS:
+        raise UsageError(f"the torch engine reads safetensors files, not {weights}; choose --engine openvino")
     _require("the torch engine", "torch", "safetensors")
     from network.registry import create
     from pipeline.engines.torch import TorchEngine, TorchOptions
@@ -175,8 +236,10 @@ def _torch(network: str, weights: Path | None, strength: float, threads: int | N
 def _check_file(weights: Path) -> None:
     if not weights.is_file():
         raise UsageError(f"there is no weights file {weights}")
-    if weights.suffix.lower() not in {ONNX, SAFETENSORS}:
-        raise UsageError(f"weights are an {ONNX} or a {SAFETENSORS} file, which {weights} is not by its name")
+    if weights.suffix.lower() not in {ONNX, SAFETENSORS, OPENVINO}:
+        raise UsageError(
+            f"weights are an {ONNX}, {SAFETENSORS} or (INT8) {OPENVINO} file, which {weights} is not by its name"
+        )
 
 
 def _require(purpose: str, *modules: str, extra: str = "train") -> None:

@@ -1,0 +1,184 @@
+"""INT8: a network whose convolutions multiply integers of 8 bits, made after training by NNCF.
+
+Convolutions and what lies between them are quantised. The sum of the network's input and its correction is not: the
+planes get back exactly what the network changed, and rounding the input to 8 bits of another scale would be a change
+(it cost 0.6 dB). Where that loses more than is allowed, NNCF measures which layers it is, and leaves them in floating
+point one after the other until the rest is good enough.
+
+Weights take the whole range of 8 bits. Processors without VNNI add two products in 16 bits, which stop at their end:
+there, results can be off by twenty codes in places. Half the range would prevent that, but loses a third of a dB, or
+three of the largest layers; so the file is meant for processors that add in 32 bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import nncf
+import numpy as np
+import openvino as ov
+from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
+from openvino import opset13 as ops
+
+from network import catalogue
+from network.errors import DataError
+from network.metrics import psnr
+from pipeline.engines.core import openvino_core
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from pipeline.engines.calibration import Calibration
+
+    Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantised:
+    """What became of a network.
+
+    Attributes:
+        path: The description; the weights lie beside it in a file ending in ``.bin``.
+        layers: Convolutions of the network.
+        kept: Names of those left in floating point.
+        loss: PSNR lost against the network in FP32, in dB, mean over the pairs of the calibration.
+    """
+
+    path: Path
+    layers: int
+    kept: tuple[str, ...]
+    loss: float
+
+
+def quantise(source: Path, out: Path, calibration: Calibration, limit: float = 0.05) -> Quantised:
+    """Writes a network in INT8, as OpenVINO's intermediate representation.
+
+    Args:
+        source: ONNX, as ``deblur export`` writes it.
+        out: File to write, ending in ``.xml``; the weights go beside it. Replaced if they are there.
+        calibration: Pictures to choose scales with and pairs to check the result on.
+        limit: PSNR in dB that may be lost on the pairs, in the mean.
+
+    Raises:
+        DataError: If that can't be reached, or the file holds no convolution.
+    """
+    nncf.set_log_level(logging.ERROR)
+    original = openvino_core().read_model(source)
+    names = [node.get_friendly_name() for node in original.get_ops() if node.get_type_name() == "Convolution"]
+    if not names:
+        raise DataError(f"{source} has no convolution to quantise")
+    before = measured(original, calibration.pairs)
+    model = nncf.quantize_with_accuracy_control(
+        _with_plain_biases(original.clone()),
+        calibration_dataset=nncf.Dataset(calibration.frames, _as_input),
+        validation_dataset=nncf.Dataset(calibration.pairs),
+        validation_fn=_validate,
+        max_drop=limit,
+        preset=nncf.QuantizationPreset.MIXED,
+        target_device=nncf.TargetDevice.CPU,
+        subset_size=len(calibration.frames),
+        ignored_scope=nncf.IgnoredScope(names=_last_sums(original)),
+        advanced_quantization_parameters=AdvancedQuantizationParameters(overflow_fix=OverflowFix.DISABLE),
+    )
+    loss = before - measured(model, calibration.pairs)
+    if loss > limit:
+        raise DataError(f"{source.name} loses {loss:.2f} dB in INT8, more than {limit} dB, whatever layers are kept")
+    kept = tuple(name for name in names if not _is_quantised(model, name))
+    notes = {
+        "calibration": calibration.origin,
+        "checked_on_pairs": len(calibration.pairs),
+        "kept": kept,
+        "loss_db": round(loss, 4),
+        "nncf": version("nncf"),
+    }
+    _save(model, original, out, notes)
+    return Quantised(out, len(names), kept, loss)
+
+
+def measured(model: ov.Model, pairs: Sequence[tuple[Picture, Picture]]) -> float:
+    """PSNR of what a network makes of blurred pictures, 8-bit rounded, in dB, mean over the pairs.
+
+    Args:
+        model: RGB to RGB, of any size.
+        pairs: Blurred and sharp side, RGB, uint8 (H, W, 3).
+    """
+    return _validate(openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}), pairs)[0]
+
+
+def _validate(model: Any, pairs: Iterable[tuple[Picture, Picture]]) -> tuple[float, list[float]]:
+    scores = []
+    for blurred, sharp in pairs:
+        result = model(_as_input(blurred))[0][0]
+        codes = np.clip(np.rint(result * 255), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        scores.append(psnr(codes, sharp))
+    return float(np.mean(scores)), scores
+
+
+def _as_input(picture: Picture) -> NDArray[np.float32]:
+    """(1, 3, H, W) in [0, 1]."""
+    return np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+
+
+def _with_plain_biases(model: ov.Model) -> ov.Model:
+    """Makes each bias a constant: read from ONNX with dynamic sizes, it is computed, and would not be recognised."""
+    for add in model.get_ops():
+        if add.get_type_name() != "Add":
+            continue
+        convolution, bias = (add.input_value(index).get_node() for index in range(2))
+        if convolution.get_type_name() == "Convolution" and bias.get_type_name() == "Reshape":
+            values = bias.input_value(0).get_node().get_data()
+            add.input(1).replace_source_output(ops.constant(values.reshape(1, -1, 1, 1)).output(0))
+    model.validate_nodes_and_infer_types()
+    return model
+
+
+def _last_sums(model: ov.Model) -> list[str]:
+    """Names of the sums that no convolution comes after: where the correction meets the picture."""
+    found, waiting = [], [model.get_results()[0].input_value(0).get_node()]
+    seen = set()
+    while waiting:
+        node = waiting.pop()
+        name = node.get_friendly_name()
+        if name in seen or node.get_type_name() == "Convolution":
+            continue
+        seen.add(name)
+        is_bias = any(value.get_node().get_type_name() == "Convolution" for value in node.input_values())
+        if node.get_type_name() == "Add" and not is_bias:
+            found.append(name)
+        waiting += [value.get_node() for value in node.input_values()]
+    return found
+
+
+def _is_quantised(model: ov.Model, name: str) -> bool:
+    node = next(node for node in model.get_ops() if node.get_friendly_name() == name)
+    return bool(node.input_value(0).get_node().get_type_name() == "FakeQuantize")
+
+
+def _save(model: ov.Model, original: ov.Model, out: Path, notes: dict[str, Any]) -> None:
+    """Writes both files; the description names the digest of the weights, so that two that do not fit are found."""
+    for key in (catalogue.NETWORK_KEY, catalogue.DIGEST_KEY, catalogue.CARD_KEY):
+        place = ["framework", key]
+        if original.has_rt_info(place):
+            model.set_rt_info(original.get_rt_info(place).value, place)
+    model.set_rt_info("int8", ["framework", catalogue.PRECISION_KEY])
+    model.set_rt_info(json.dumps(notes, sort_keys=True), ["framework", catalogue.QUANTISATION_KEY])
+    partial = out.with_name(f"partial-{out.name}")
+    weights, partial_weights = out.with_suffix(".bin"), partial.with_suffix(".bin")
+    try:
+        for _ in range(2):  # the digest is known when the weights have been written
+            ov.save_model(model, partial, compress_to_fp16=False)
+            digest = hashlib.sha256(partial_weights.read_bytes()).hexdigest()
+            model.set_rt_info(digest, ["framework", catalogue.BINARY_KEY])
+        partial_weights.replace(weights)
+        partial.replace(out)
+    finally:
+        for path in (partial, partial_weights):
+            path.unlink(missing_ok=True)
