@@ -163,7 +163,7 @@ class Live {
     this.peer.ontrack = ({ track, receiver }) => {
       if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
       received.srcObject = new MediaStream([track]);
-      received.play().catch(() => say("Tap the picture to start it."));
+      received.play().catch(({ name }) => { if (name === "NotAllowedError") say("Tap the picture to start it."); });
     };
     this.peer.onconnectionstatechange = () => {
       if (this.peer?.connectionState === "failed") idle("The video connection failed. Is UDP between the two devices blocked?");
@@ -191,7 +191,12 @@ class Live {
     if (!navigator.mediaDevices) throw new Error("A browser gives the camera to secure pages alone: open the link with https, or on this machine itself.");
     const { width, height, rate } = hello.camera;
     const video = { width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: rate }, facingMode: this.facing };
-    this.camera = await navigator.mediaDevices.getUserMedia({ video });
+    const camera = await navigator.mediaDevices.getUserMedia({ video });
+    if (running !== this) { // left while the browser asked
+      camera.getTracks().forEach((track) => track.stop());
+      throw new Error("The camera is not needed any more.");
+    }
+    this.camera = camera;
     const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
     show("flip", cameras.length > 1);
   }
@@ -208,7 +213,9 @@ class Live {
   }
 
   async take(message) {
-    if (message.type === "answer") await this.peer?.setRemoteDescription({ type: "answer", sdp: message.sdp });
+    if (message.type === "answer") {
+      await this.peer?.setRemoteDescription({ type: "answer", sdp: message.sdp }).catch((error) => idle(error.message));
+    }
     if (message.type === "stats") {
       this.stats = message;
       this.aspect = message.height / message.width;
@@ -471,11 +478,19 @@ for (const tab of document.querySelectorAll("[role=tab]")) tab.addEventListener(
 $("start").addEventListener("click", start);
 $("stop").addEventListener("click", () => idle());
 $("work-cancel").addEventListener("click", () => idle());
-$("flip").addEventListener("click", () => running.flip().catch((error) => idle(error.message)));
-$("compare").addEventListener("change", () => running?.settings?.());
+$("flip").addEventListener("click", () => {
+  const live = running;
+  live.flip().catch((error) => { if (running === live) idle(error.message); });
+});
+// A slider that is dragged says so far more often than anybody sees.
+let settling = null;
+function settle() {
+  settling ??= setTimeout(() => { settling = null; running?.settings?.(); }, 100);
+}
+$("compare").addEventListener("change", settle);
 $("strength").addEventListener("input", () => {
   $("strength-value").textContent = Number($("strength").value).toFixed(2).replace(/0$/, "");
-  running?.settings?.();
+  settle();
 });
 $("play").addEventListener("click", () => received.paused ? running.play() : running.pause());
 $("seek").addEventListener("input", () => { running.pause(); running.seek($("seek").value * received.duration); });
@@ -487,4 +502,5 @@ for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event
 addEventListener("drop", (event) => { $("drop").classList.remove("over"); take(event.dataTransfer.files); });
 stage.addEventListener("click", () => { if (running instanceof Live && received.paused) received.play().catch(() => {}); });
 addEventListener("pagehide", () => { running?.stop(); running = null; });
+addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
 connect();
