@@ -193,7 +193,10 @@ class Uploads:
     async def _process(self, upload: Upload) -> None:
         async with self._turn:
             upload.state = "working"
-            upload.outcome = await self._work(upload)
+            try:
+                upload.outcome = await self._work(upload)
+            except Exception as error:  # noqa: BLE001 - the page would wait for ever
+                upload.outcome = Outcome(error=f"the work could not be started: {type(error).__name__}: {error}")
         # The state comes last: who sees it finds everything in place.
         await asyncio.to_thread(upload.input.unlink, missing_ok=True)
         upload.state = "failed" if upload.outcome.error else "done"

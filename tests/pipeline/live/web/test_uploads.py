@@ -242,3 +242,14 @@ def test_files_that_nobody_asks_for_and_uploads_that_break_off_are_deleted(
         assert not folder.exists()
 
     asyncio.run(scenario())
+
+
+def test_work_that_can_t_be_started_is_told(serve: Any, identity: Any) -> None:
+    async def scenario() -> None:
+        # A function within another can't be sent to a process.
+        async with serve(identity, load=lambda: identity) as served, aiohttp.ClientSession() as client:
+            key = await send(client, served.base, b"x")
+            status = await status_of(client, served.base, key, "done", "failed")
+            assert "the work could not be started" in status["error"]
+
+    asyncio.run(scenario())
