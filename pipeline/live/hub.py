@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from pipeline.engine import Engine, EngineInfo
 
-CLOSE_GRACE = 2.0
-"""Seconds that closing waits for the engine; a batch may take longer, and its thread then ends by itself."""
-
 
 class LiveHub:
     """Sessions that share an engine, and the one thread that uses it. A context manager.
@@ -69,13 +66,16 @@ class LiveHub:
         return session
 
     def close(self) -> None:
-        """Ends all sessions and the thread. Harmless if done."""
+        """Ends all sessions and the thread, after the frame that the engine is working on. Harmless if done.
+
+        That may take as long as the engine takes for a frame; a process that ended meanwhile would crash in it.
+        """
         with self._condition:
             self._is_closed = True
             self._condition.notify_all()
         for session in self.sessions:
             session.close()
-        self._thread.join(CLOSE_GRACE)
+        self._thread.join()
 
     def _wake(self) -> None:
         with self._condition:

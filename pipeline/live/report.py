@@ -156,7 +156,7 @@ class LiveReport:
 
 def advice(network: str) -> str:
     """What to change where the engine is too slow for the source."""
-    lighter = "" if network == "idc-rt" else ", the network idc-rt"
+    lighter = ", the network idc-rt" if network == "idc" else ""
     return f"--auto, a smaller --size, a lower --fps{lighter}, or a faster processor or GPU"
 
 

@@ -132,6 +132,7 @@ def test_a_source_that_falls_silent_is_told_at_once_and_goes_on(
     assert feed.gaps[0].seconds >= QUICK.stall
 
 
+@pytest.mark.slow
 def test_a_source_that_stays_silent_is_given_up_and_connected_again(
     watcher: Watcher, sender: Sender, until: Callable[..., None]
 ) -> None:

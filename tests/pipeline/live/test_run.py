@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,6 +124,7 @@ def test_an_engine_that_is_too_slow_drops_frames_and_the_picture_stays_new(engin
     assert "to drop fewer frames" in done.summary()
 
 
+@pytest.mark.slow
 def test_auto_shrinks_the_picture_until_it_holds_the_rate(engine: AddingEngine) -> None:
     engine.seconds = 0.1
     job = LiveJob(find_address("lavfi:testsrc2=s=128x96:r=25"), outputs=[NullOutput()], auto_size=True, duration=4)
@@ -132,6 +134,7 @@ def test_auto_shrinks_the_picture_until_it_holds_the_rate(engine: AddingEngine) 
     assert (96, 72) in {(spec.width, spec.height) for spec in engine.specs}
 
 
+@pytest.mark.slow
 def test_a_source_that_was_cut_goes_on_in_the_same_file_with_the_gap(
     engine: AddingEngine,
     sender: Sender,
@@ -161,7 +164,7 @@ def test_a_source_that_was_cut_goes_on_in_the_same_file_with_the_gap(
     done = run_live(job, engine, SilentStatus())
     mender.join(20)
     contents = read_file(path)
-    steps = [float(b - a) for a, b in zip(contents.times, contents.times[1:], strict=False)]
+    steps = [float(b - a) for a, b in pairwise(contents.times)]
     assert len(done.gaps) == 1
     assert done.gaps[0].seconds >= 1.5
     assert max(steps) == pytest.approx(done.gaps[0].seconds, abs=0.3)
@@ -190,6 +193,7 @@ def test_a_run_whose_last_output_fails_ends(engine: AddingEngine) -> None:
     assert isinstance(done.error, OutputError)
 
 
+@pytest.mark.slow
 def test_an_output_that_hangs_holds_up_neither_the_others_nor_the_end(engine: AddingEngine) -> None:
     hanging = HangingOutput()
     job = LiveJob(find_address("lavfi:testsrc2=s=64x48:r=25:d=1"), outputs=[hanging, NullOutput()])
