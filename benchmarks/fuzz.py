@@ -105,8 +105,13 @@ def cases(count: int, seed: int, pairs: Sequence[str]) -> list[Case]:
     return found[:count]
 
 
-def plain_decode(path: Path) -> list[str]:
-    """Size and digest of every frame that a plain loop of PyAV decodes from a file; faulty packets are passed over."""
+def plain_decode(path: Path, threads: str = "SLICE") -> list[str]:
+    """Size and digest of every frame that a plain loop of PyAV decodes from a file; faulty packets are passed over.
+
+    Args:
+        path: Of the file.
+        threads: What the decoder may do at the same time, as PyAV calls it; its own default if not given.
+    """
     found: list[str] = []
     with (
         contextlib.suppress(av.error.FFmpegError, ValueError, OSError),
@@ -115,6 +120,7 @@ def plain_decode(path: Path) -> list[str]:
         video = container.streams.best("video")
         if not isinstance(video, av.VideoStream) or video.codec_context is None:
             return []
+        video.codec_context.thread_type = threads
         for packet in container.demux(video):
             with contextlib.suppress(av.error.FFmpegError):
                 found += [f"{frame.width}x{frame.height} {digest(frame)}" for frame in packet.decode()]
@@ -161,7 +167,7 @@ def judge(case: Case, clip: Path, output: Path, engine: Engine) -> Outcome:
     if len(written) != report.result.frames_out:
         faults.append(f"{len(written)} frames in the output, but the report says {report.result.frames_out}")
     # What a decoder leaves of damaged frames is old memory in part: only what two decodes agree on can be compared.
-    sure = Counter(plain) & Counter(plain_decode(clip))
+    sure = Counter(plain) & Counter(plain_decode(clip, "AUTO"))
     missing = Counter({frame: count for frame, count in sure.items() if frame.split()[0] == written[0].split()[0]})
     missing -= Counter(written)
     if missing and not report.damage and not deinterlace:

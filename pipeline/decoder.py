@@ -41,7 +41,6 @@ class FrameDecoder:
         interlaced: Whether the first frame was interlaced.
         first: The first frame, in its native format; None until there is one.
         spec: What the planes of every frame are; None until there is a frame.
-        packets: Packets taken so far.
         corrupt_packets: Packets that could not be decoded.
         corrupt_frames: Frames that came out damaged.
         damage: One line for each fault, with its time; at most 20.
@@ -79,7 +78,6 @@ class FrameDecoder:
         self._held: av.VideoFrame | None = None
         self.first: av.VideoFrame | None = None
         self.spec: PlaneSpec | None = None
-        self.packets = 0
         self.corrupt_packets = 0
         self.corrupt_frames = 0
         self.damage: list[str] = []
@@ -94,7 +92,6 @@ class FrameDecoder:
         if packet.size == 0:
             yield from self._drain(packet)
             return
-        self.packets += 1
         self._without_picture += not packet.is_discard
         if packet.is_corrupt:
             self._damaged("the container marks a packet as damaged", packet.pts, packet.dts)

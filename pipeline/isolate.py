@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -11,18 +10,25 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import av
 
 from pipeline import errors
+from pipeline.child import Child, ChildDied, ChildHangs
 from pipeline.errors import DeblurError, InputError, UsageError
 from pipeline.frames import pixel_format_of, write_planes
-from pipeline.isolated import SLOTS, Child, ChildDied, ChildHangs, SharedFrames
+from pipeline.isolated import Findings
 from pipeline.opening import open_container, seek
+from pipeline.shared_frames import SLOTS, SharedFrames
 from pipeline.source import SourceOptions, VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from av.container import InputContainer
     from av.stream import Stream
 
     from pipeline.isolation import Isolation
+
+
+MOST_RESTARTS = 10
+"""Processes that take the place of ones that died, for one input. A file that kills more is not worth the time."""
 
 
 def open_source(path: Path | BinaryIO, options: SourceOptions | None = None) -> VideoSource:
@@ -53,6 +59,9 @@ class IsolatedSource(VideoSource):
     read here, never farther than the other process has come, so that they lose nothing on a way through pipes.
     What the other process gets wrong may still be harmful: it has all rights of this one, and is no sandbox.
 
+    Where that process crashes or hangs, another one goes on at the next keyframe: what lies between is lost, and is
+    counted and located like every damage. Only where it dies before the first frame, or too often, is that an error.
+
     What libavcodec attaches to single frames (such as closed captions in the picture) can't be put on a frame from
     outside, and is lost; a note says so.
     """
@@ -69,17 +78,22 @@ class IsolatedSource(VideoSource):
             InputError: As :class:`pipeline.source.VideoSource` does, or if the other process crashes or hangs.
             LimitError: If the input exceeds a limit.
         """
-        self._file, self._how = path, options
-        self._told: dict[str, Any] | None = None
-        self._time = ""
+        self._file, self._how, self._timeout = path, options, isolation.timeout
+        self._found: Findings | None = None
+        self._kept = Findings()
+        self._baseline: Findings | None = Findings()
+        self._restarts = 0
+        self._last_pts: int | None = None
+        self._last_number = -1
+        self._packet_container: InputContainer | None = None
         self._frames: SharedFrames | None = None
-        self._child = Child(path, options, isolation.timeout)
+        self._child = Child(path, options, self._timeout)
         try:
-            self._receive("ready")
+            self._expect_ready()
             super().__init__(path, options)
             self._backlog.clear()
             self._frames = SharedFrames.create(self.spec, SLOTS)
-            self._child.send({"kind": "memory", "name": self._frames.name, "slots": SLOTS})
+            self._share()
         except BaseException:
             self._end()
             raise
@@ -92,41 +106,53 @@ class IsolatedSource(VideoSource):
     @property
     def notes(self) -> list[str]:
         """As of :class:`pipeline.source.VideoSource`."""
-        return super().notes if self._told is None else list(self._told["notes"])
+        return super().notes if self._found is None else list(self._found.notes)
 
     @property
     def corrupt_packets(self) -> int:
         """As of :class:`pipeline.source.VideoSource`."""
-        return super().corrupt_packets if self._told is None else int(self._told["corrupt_packets"])
+        return super().corrupt_packets if self._found is None else self._found.corrupt_packets
 
     @property
     def corrupt_frames(self) -> int:
         """As of :class:`pipeline.source.VideoSource`."""
-        return super().corrupt_frames if self._told is None else int(self._told["corrupt_frames"])
+        return super().corrupt_frames if self._found is None else self._found.corrupt_frames
 
     @property
     def damage(self) -> list[str]:
         """As of :class:`pipeline.source.VideoSource`."""
-        return super().damage if self._told is None else list(self._told["damage"])
+        return super().damage if self._found is None else list(self._found.damage)
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
         """As of :class:`pipeline.source.VideoSource`.
 
         Raises:
-            InputError: If the other process crashes or hangs.
+            InputError: If the other process crashes or hangs too often.
         """
         packets = self._copied_packets()
-        while (message := self._receive())["kind"] != "end":
-            if message["kind"] == "frame":
-                yield self._frame(message)
-            elif message["kind"] == "packet":
-                yield self._packet(packets, message)
-            else:
-                self._told = message
+        while True:
+            try:
+                message = self._child.receive()
+            except (ChildDied, ChildHangs) as error:
+                self._go_on_behind(error)
+                continue
+            match message["kind"]:
+                case "frame":
+                    yield from self._frame(message)
+                case "packet":
+                    yield from self._packet(packets, message)
+                case "found":
+                    self._take_note(message)
+                case "error":
+                    raise _raised_there(message)
+                case "end":
+                    return
 
     def close(self) -> None:
         """Closes the input and ends the other process."""
         super().close()
+        if self._packet_container is not None:
+            self._packet_container.close()
         self._end()
 
     def _end(self) -> None:
@@ -134,56 +160,96 @@ class IsolatedSource(VideoSource):
         if self._frames is not None:
             self._frames.remove()
 
-    def _receive(self, expected: str = "") -> dict[str, Any]:
-        """The next message; errors of the other process are raised here."""
-        reached = f"at {self._time}" if self._time else "before the first frame"
+    def _expect_ready(self) -> None:
         try:
             message = self._child.receive()
-        except ChildHangs as error:
-            raise InputError(
-                f"{self._file}: decoding hangs {reached} and was given up after {error.seconds:g} s; the file is "
-                "broken there, or --hang-timeout too short"
-            ) from error
-        except ChildDied as error:
-            raise InputError(
-                f"{self._file}: the decoder crashed {reached} ({_how_it_died(error.code)}); leave out the rest by "
-                "--duration, or go on behind it by --start"
-            ) from error
-        if message["kind"] == "error":
+        except (ChildDied, ChildHangs) as error:
+            raise InputError(f"{self._file}: the decoder {error} before the first frame; the file is broken") from error
+        if message["kind"] != "ready":
             raise _raised_there(message)
-        if expected and message["kind"] != expected:
-            raise AssertionError(f"the other process says {message['kind']}, not {expected}")
-        return message
 
-    def _frame(self, message: dict[str, Any]) -> av.VideoFrame:
+    def _share(self) -> None:
+        if self._frames is None:
+            raise AssertionError("the memory is made before it is shared")
+        self._child.send({"kind": "memory", "name": self._frames.name, "slots": SLOTS})
+
+    def _go_on_behind(self, error: ChildDied | ChildHangs) -> None:
+        """Replaces a process that has come to harm by one that goes on at the next keyframe."""
+        place = f"at {float((self._last_pts or 0) * self.time_base):.3f} s"
+        if self._restarts == MOST_RESTARTS or (isinstance(error, ChildDied) and error.was_interrupted):
+            raise InputError(
+                f"{self._file}: the decoder {error} {place}, after {self._restarts} times before; leave out the rest "
+                "by --duration, or go on behind it by --start"
+            ) from error
+        self._restarts += 1
+        before = self._found or Findings.of(self)
+        self._kept = replace(
+            before,
+            damage=(*before.damage, f"{place}: the decoder {error}; frames up to the next keyframe are missing"),
+            corrupt_packets=before.corrupt_packets + 1,
+        )
+        self._found, self._baseline = self._kept, None
+        reached = self._child.reached
+        self._child.end()
+        self._child = Child(self._file, self._how, self._timeout, skip=reached)
+        self._expect_ready()
+        self._share()
+
+    def _take_note(self, message: dict[str, Any]) -> None:
+        """Adds what the process has found to what those before it had; each begins by finding the same as the first."""
+        found = Findings(
+            tuple(message["notes"]), tuple(message["damage"]), message["corrupt_packets"], message["corrupt_frames"]
+        )
+        self._baseline = known = self._baseline or found
+        self._found = Findings(
+            tuple(dict.fromkeys((*self._kept.notes, *found.notes))),
+            (*self._kept.damage, *found.damage[len(known.damage) :]),
+            self._kept.corrupt_packets + found.corrupt_packets - known.corrupt_packets,
+            self._kept.corrupt_frames + found.corrupt_frames - known.corrupt_frames,
+        )
+
+    def _frame(self, message: dict[str, Any]) -> Iterator[av.VideoFrame]:
+        """Yields a frame, unless a process before has given it."""
         if self._frames is None:
             raise AssertionError("frames come only after their memory was made")
         spec = self.spec
+        is_new = self._last_pts is None or message["pts"] > self._last_pts
         frame = av.VideoFrame(spec.width, spec.height, pixel_format_of(spec))
-        write_planes(self._frames.batch, message["slot"], frame)
+        if is_new:
+            write_planes(self._frames.batch, message["slot"], frame)
         self._child.send({"kind": "free", "slot": message["slot"]})
+        if not is_new:
+            return
         frame.pts, frame.dts, frame.duration = message["pts"], message["dts"], message["duration"]
         frame.time_base = Fraction(*message["time_base"])
         frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries = message["colour"]
-        self._time = f"{frame.time:.3f} s"
-        return frame
+        self._last_pts = message["pts"]
+        yield frame
 
     def _copied_packets(self) -> Iterator[tuple[int, av.Packet[Stream]]]:
         """All packets of the input with their numbers, from where the other process began."""
         how = self._how
-        with open_container(self._file, self.name, how.format, how.limits, None) as container:
-            video = container.streams[self.stream.index]
-            for stream in self.copied:
-                container.streams[stream.index].discard = stream.discard
-            if self.place is not None and isinstance(video, av.VideoStream):
-                seek(container, video, self.place)
-            yield from enumerate(container.demux())
+        # Open until the source is closed: a packet that waits to be written still knows its stream.
+        self._packet_container = open_container(self._file, self.name, how.format, how.limits, None)
+        video = self._packet_container.streams[self.stream.index]
+        for stream in self.copied:
+            self._packet_container.streams[stream.index].discard = stream.discard
+        if self.place is not None and isinstance(video, av.VideoStream):
+            seek(self._packet_container, video, self.place)
+        yield from enumerate(self._packet_container.demux())
 
-    def _packet(self, packets: Iterator[tuple[int, av.Packet[Stream]]], message: dict[str, Any]) -> av.Packet[Stream]:
+    def _packet(
+        self, packets: Iterator[tuple[int, av.Packet[Stream]]], message: dict[str, Any]
+    ) -> Iterator[av.Packet[Stream]]:
+        """Yields a packet that is copied, unless a process before has given it."""
+        if message["number"] <= self._last_number:
+            return
+        self._last_number = message["number"]
         for number, packet in packets:
             if number == message["number"] and packet.stream.index == message["stream"]:
                 packet.pts, packet.dts, packet.duration = message["pts"], message["dts"], message["duration"]
-                return packet
+                yield packet
+                return
         raise InputError(f"{self._file} has changed while it was read; try again when nothing writes to it")
 
 
@@ -193,10 +259,3 @@ def _raised_there(message: dict[str, Any]) -> BaseException:
     if isinstance(kind, type) and issubclass(kind, DeblurError):
         return kind(message["text"])
     return RuntimeError(f"{message['type']} in the decoding process: {message['text']}")
-
-
-def _how_it_died(code: int | None) -> str:
-    if code is not None and code < 0:
-        with contextlib.suppress(ValueError):
-            return f"signal {signal.Signals(-code).name}"
-    return f"exit code {code}"

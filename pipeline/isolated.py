@@ -1,4 +1,4 @@
-"""The process that decodes for :mod:`pipeline.isolate`, and what lies between the two: messages and shared memory.
+"""What the process does that decodes for :mod:`pipeline.isolate`.
 
 Messages are JSON on a pipe: nothing that comes out of a process which may have crashed is unpickled.
 """
@@ -7,177 +7,56 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
-import shutil
 import signal
-import time
-from multiprocessing.shared_memory import SharedMemory
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import av
-import numpy as np
 from av.sidedata.sidedata import Type
 
-from network.planes import PlaneBatch
-from pipeline.errors import InputError
 from pipeline.frames import read_planes
+from pipeline.shared_frames import SharedFrames
 from pipeline.source import VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from multiprocessing.connection import Connection
+    from pathlib import Path
     from typing import Self
 
     from av.sidedata.sidedata import SideData
     from av.stream import Stream
 
-    from network.planes import PlaneSpec
     from pipeline.source import SourceOptions
 
-SLOTS = 3
-"""Frames in shared memory: one being written, one being read, one between."""
 
-_PULSE = 0.5
-"""Seconds between two signs of life at least."""
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a source has found out so far; the attributes are those of :class:`pipeline.source.VideoSource`."""
 
-_GRACE = 2.0
-"""Seconds that the process gets to end by itself."""
-
-_SHARED_FOLDER = Path("/dev/shm")  # noqa: S108 - not a temporary file: where Linux keeps shared memory
-"""Containers limit it, and a process that writes beyond the limit is killed."""
-
-
-class ChildDied(Exception):  # noqa: N818 - translated where it is caught
-    """The process has ended without a word; ``code`` is its exit code, negative for a signal."""
-
-    def __init__(self, code: int | None) -> None:
-        super().__init__(f"exit code {code}")
-        self.code = code
-
-
-class ChildHangs(Exception):  # noqa: N818 - translated where it is caught
-    """The process has made no progress for ``seconds``."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"no progress for {seconds} s")
-        self.seconds = seconds
-
-
-class SharedFrames:
-    """Planes of a few frames in memory that two processes share.
-
-    Attributes:
-        name: By which the other process finds it.
-        batch: The planes.
-    """
-
-    def __init__(self, memory: SharedMemory, spec: PlaneSpec, slots: int) -> None:
-        """Lays planes over ``memory``, which must be large enough."""
-        self._memory = memory
-        self.name = memory.name
-        planes, offset = [], 0
-        for shape in spec.plane_shapes:
-            planes.append(np.ndarray((slots, *shape), spec.dtype, memory.buf, offset))
-            offset += planes[-1].nbytes
-        self.batch = PlaneBatch(spec, tuple(planes))
+    notes: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+    corrupt_packets: int = 0
+    corrupt_frames: int = 0
 
     @classmethod
-    def create(cls, spec: PlaneSpec, slots: int) -> Self:
-        """Makes new memory.
-
-        Raises:
-            InputError: If there is not enough of it.
-        """
-        size = slots * sum(int(np.prod(shape)) for shape in spec.plane_shapes) * spec.dtype.itemsize
-        if _SHARED_FOLDER.is_dir() and shutil.disk_usage(_SHARED_FOLDER).free < size:
-            raise InputError(
-                f"--isolate needs {size} bytes of shared memory for frames of {spec.width}x{spec.height}, more than "
-                f"{_SHARED_FOLDER} has free; enlarge that, or leave --isolate out"
-            )
-        return cls(SharedMemory(create=True, size=size), spec, slots)
-
-    @classmethod
-    def attach(cls, name: str, spec: PlaneSpec, slots: int) -> Self:
-        """Finds memory that the other process made."""
-        return cls(SharedMemory(name), spec, slots)
-
-    def close(self) -> None:
-        """Lets go of the memory; ``batch`` must not be used any more."""
-        del self.batch
-        self._memory.close()
-
-    def remove(self) -> None:
-        """Lets go of the memory and gives it back to the system."""
-        self.close()
-        self._memory.unlink()
+    def of(cls, source: VideoSource) -> Self:
+        """What ``source`` says now."""
+        return cls(tuple(source.notes), tuple(source.damage), source.corrupt_packets, source.corrupt_frames)
 
 
-class Child:
-    """The decoding process as the other one sees it."""
-
-    def __init__(self, path: Path, options: SourceOptions, timeout: float) -> None:
-        """Starts it.
-
-        Args:
-            path: Of the input.
-            options: How to read it.
-            timeout: Seconds without any progress after which it is taken to hang.
-        """
-        context = multiprocessing.get_context(
-            "spawn"
-        )  # a fork would inherit the threads of libraries, but not run them
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=decode, args=(theirs, path, options), daemon=True)
-        self._process.start()
-        theirs.close()  # so that its end in the other process is the only one
-        self._timeout = timeout
-        self.process_id: int = self._process.pid or 0
-
-    def send(self, message: dict[str, Any]) -> None:
-        """Sends a message; that the process is gone shows when its next one is due."""
-        with contextlib.suppress(OSError):
-            self._connection.send_bytes(json.dumps(message).encode())
-
-    def receive(self) -> dict[str, Any]:
-        """The next message but signs of life.
-
-        Raises:
-            ChildDied: If the process has ended.
-            ChildHangs: If it makes no progress.
-        """
-        while True:
-            try:
-                if not self._connection.poll(self._timeout):
-                    raise ChildHangs(self._timeout)
-                message: dict[str, Any] = json.loads(self._connection.recv_bytes())
-            except (EOFError, OSError):
-                self._process.join(_GRACE)
-                raise ChildDied(self._process.exitcode) from None
-            if message["kind"] != "alive":
-                return message
-
-    def end(self) -> None:
-        """Ends the process, whatever it is doing."""
-        self._connection.close()
-        self._process.join(_GRACE)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        self._process.close()
-
-
-def decode(connection: Connection, path: Path, options: SourceOptions) -> None:
+def decode(connection: Connection, path: Path, options: SourceOptions, skip: int | None) -> None:
     """Decodes an input for another process, until that goes away. Runs in a process of its own.
 
     Args:
         connection: To that process.
         path: Of the input.
         options: How to read it.
+        skip: See :class:`Child`.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is for the other process to explain
     try:
-        _Decoding(connection, path, options).run()
+        _Decoding(connection, path, options, skip).run()
     except (EOFError, OSError) as error:
         if not isinstance(error, (EOFError, BrokenPipeError, ConnectionError)):
             _tell_error(connection, error)
@@ -194,20 +73,22 @@ def _tell_error(connection: Connection, error: Exception) -> None:
 class _Decoding:
     """What the decoding process does."""
 
-    def __init__(self, connection: Connection, path: Path, options: SourceOptions) -> None:
-        self._connection, self._path, self._options = connection, path, options
-        self._last_pulse = time.monotonic()
-        self._state: dict[str, Any] = {}
+    def __init__(self, connection: Connection, path: Path, options: SourceOptions, skip: int | None) -> None:
+        self._connection, self._path, self._options, self._skip = connection, path, options, skip
+        self._video: int | None = None
+        self._found = Findings()
+        self._has_told = False
         self._loses: set[str] = set()
 
     def run(self) -> None:
-        with VideoSource(self._path, self._options, on_packet=self._see) as source:
+        with VideoSource(self._path, self._options, wants=self._wants) as source:
+            self._video = source.stream.index
             self._tell({"kind": "ready"})
             memory = self._hear("memory")
             frames = SharedFrames.attach(memory["name"], source.spec, memory["slots"])
             free = list(range(memory["slots"]))
             for event in source.events():
-                self._tell_state(source)
+                self._tell_findings(source)
                 if isinstance(event, av.VideoFrame):
                     while self._connection.poll() or not free:
                         free.append(self._hear("free")["slot"])
@@ -216,17 +97,21 @@ class _Decoding:
                     self._tell_frame(event, slot)
                 else:
                     self._tell_packet(event)
-            self._tell_state(source)
+            self._tell_findings(source)
             self._tell({"kind": "end"})
             self._wait_for_the_other()
             frames.close()
 
-    def _see(self, number: int, packet: av.Packet[Stream]) -> None:
-        """Marks a packet with its number, and gives a sign of life."""
+    def _wants(self, number: int, packet: av.Packet[Stream]) -> bool:
+        """Marks a packet with its number, tells that it was reached, and says whether it is to be decoded."""
         packet.opaque = number
-        if time.monotonic() - self._last_pulse > _PULSE:
-            self._last_pulse = time.monotonic()
-            self._tell({"kind": "alive"})
+        self._tell({"kind": "at", "number": number})
+        # The first frame has to be the same as ever: times are counted from it.
+        if self._skip is None or not packet.size or packet.stream.index != self._video:
+            return True
+        if number > self._skip and packet.is_keyframe:
+            self._skip = None
+        return self._skip is None
 
     def _tell(self, message: dict[str, Any]) -> None:
         self._connection.send_bytes(json.dumps(message).encode())
@@ -243,17 +128,12 @@ class _Decoding:
             while True:
                 self._connection.recv_bytes()
 
-    def _tell_state(self, source: VideoSource) -> None:
-        state = {
-            "kind": "state",
-            "notes": [*source.notes, *sorted(self._loses)],
-            "corrupt_packets": source.corrupt_packets,
-            "corrupt_frames": source.corrupt_frames,
-            "damage": source.damage,
-        }
-        if state != self._state:
-            self._state = state
-            self._tell(state)
+    def _tell_findings(self, source: VideoSource) -> None:
+        found = Findings.of(source)
+        found = replace(found, notes=(*found.notes, *sorted(self._loses)))
+        if found != self._found or not self._has_told:
+            self._found, self._has_told = found, True
+            self._tell({"kind": "found", **asdict(found)})
 
     def _tell_frame(self, frame: av.VideoFrame, slot: int) -> None:
         base = frame.time_base

@@ -137,11 +137,11 @@ class VideoSink:
         copy = self._copies.get(packet.stream.index)
         if copy is None:
             return
-        if not copy.is_proven:
-            copy.is_proven = takes_packet(self._container.format.name, copy.source, copy.tag, packet)
-            if not copy.is_proven:
+        if not copy.is_proven or packet.has_sidedata("new_extradata"):
+            if not takes_packet(self._container.format.name, copy.source, copy.tag, packet):
                 copy.refused += 1
                 return
+            copy.is_proven = True
         packet.stream = copy.stream
         if packet.dts is None:
             packet.dts = packet.pts

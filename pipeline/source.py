@@ -86,22 +86,22 @@ class VideoSource:
         path: Path | BinaryIO,
         options: SourceOptions | None = None,
         *,
-        on_packet: Callable[[int, av.Packet[Stream]], None] | None = None,
+        wants: Callable[[int, av.Packet[Stream]], bool] | None = None,
     ) -> None:
         """Opens the input and decodes its first frame.
 
         Args:
             path: A file, or a file object (which may be a pipe, and is not closed).
             options: How to read it.
-            on_packet: Called with every packet that is read, of whatever stream, and its number since ``place``, before
-                anything is done with it.
+            wants: Asked for every packet that is read, of whatever stream, with its number since ``place``, whether
+                to go on with it; None takes all.
 
         Raises:
             InputError: If it is missing, unreadable, not a video, has no video stream or nothing that can be
                 decoded, or is interlaced and is not to be deinterlaced.
             LimitError: If it exceeds a limit. Reading it may raise this as well.
         """
-        self._on_packet = on_packet
+        self._wants = wants
         self._options = options or SourceOptions()
         self.path = path if isinstance(path, Path) else None
         self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
@@ -198,7 +198,7 @@ class VideoSource:
         yield from self._events
         self._decoder.close(is_whole=self._read_to_end and not self._options.start)
         if self._read_to_end and not self.is_shifted:
-            self._damage += self._end_watch.damage(self._decoder.packets)
+            self._damage += self._end_watch.damage()
 
     def close(self) -> None:
         """Closes the input; a file object stays open."""
@@ -301,9 +301,9 @@ class VideoSource:
         video = self.stream.index
         copied = {stream.index for stream in self.copied}
         for number, packet in enumerate(self._packets()):
-            if self._on_packet is not None:
-                self._on_packet(number, packet)
             self._end_watch.see(packet)
+            if self._wants is not None and not self._wants(number, packet):
+                continue
             if packet.stream.index == video:  # a flush packet has no index of its own
                 for frame in self._decoder.decode(packet):  # type: ignore[arg-type]
                     yield from self._window.frame(frame)

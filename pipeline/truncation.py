@@ -23,22 +23,20 @@ class EndWatch:
         self._container = container
         self._video = video
         self._end = Fraction(0)
+        self._video_packets = 0
 
     def see(self, packet: av.Packet[Stream]) -> None:
         """Takes note of a packet of any stream."""
+        self._video_packets += packet.stream.index == self._video.index and packet.size > 0
         if packet.pts is not None and packet.time_base is not None:
             self._end = max(self._end, (packet.pts + (packet.duration or 0)) * packet.time_base)
 
-    def damage(self, video_packets: int) -> list[str]:
-        """What is missing, a line each.
-
-        Args:
-            video_packets: How many there were.
-        """
+    def damage(self) -> list[str]:
+        """What is missing, a line each; asked when the end was read."""
         lines = []
         expected = len(self._video.index_entries) if self._video.frames else 0
-        if video_packets < expected:
-            lines.append(f"the file ends early: {video_packets} of {expected} video packets are there")
+        if self._video_packets < expected:
+            lines.append(f"the file ends early: {self._video_packets} of {expected} video packets are there")
         # Matroska has no count of packets, but its header says the end of the last one of all streams.
         declared = Fraction(self._container.duration or 0, av.time_base)
         missing = declared - self._end

@@ -1,7 +1,9 @@
 """Decoding in a process of its own: the same result, and a clear end where that process comes to harm."""
 
 import hashlib
+import multiprocessing
 import os
+import re
 import signal
 import sys
 from multiprocessing.shared_memory import SharedMemory
@@ -12,12 +14,17 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.errors import InputError, LimitError, UsageError
+from network.planes import PlaneBatch, PlaneSpec
+from pipeline.engine import EngineInfo
+from pipeline.errors import DamagedInputError, InputError, LimitError, UsageError
 from pipeline.frames import pixel_format_of
-from pipeline.isolate import IsolatedSource, open_source
+from pipeline.isolate import MOST_RESTARTS, IsolatedSource, open_source
 from pipeline.isolation import Isolation
 from pipeline.limits import Limits
+from pipeline.segments.options import SegmentOptions
+from pipeline.sink import SinkOptions
 from pipeline.source import SourceOptions, VideoSource
+from pipeline.video import VideoJob, deblur_video
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -53,33 +60,113 @@ def test_the_result_is_that_of_decoding_here(
         assert everything(there, samples_of) == expected
 
 
-def test_a_process_that_is_killed_is_one_error_with_the_time_and_leaves_nothing(tmp_path: Any, make_clip: Any) -> None:
-    path = make_clip(tmp_path / "clip.mkv", frames=60)
-    with IsolatedSource(path, SourceOptions(), Isolation()) as source:
+KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
+
+
+@pytest.fixture
+def long_clip(tmp_path: Path, make_clip: Any) -> Path:
+    """Sixty frames with sound, a keyframe at least every eighth."""
+    made: Path = make_clip(tmp_path / "clip.mkv", frames=60, options={"g": "8", "bf": "2"})
+    return made
+
+
+def test_a_process_that_is_killed_costs_the_frames_up_to_the_next_keyframe(long_clip: Path, samples_of: Any) -> None:
+    with VideoSource(long_clip) as here:
+        expected = everything(here, samples_of)[0]
+    with IsolatedSource(long_clip, SourceOptions(), Isolation()) as source:
         memory = source._frames.name if source._frames else ""
-        frames = (event for event in source.events() if isinstance(event, av.VideoFrame))
-        before = [next(frames) for _ in range(10)]
-        os.kill(source.process_id, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
-        after = []
-        with pytest.raises(InputError, match=r"crashed at \d\.\d+ s .*(SIGKILL|exit code)") as caught:
-            after.extend(frames)
-    assert len(before) + len(after) < 60
-    assert "\n" not in str(caught.value)
+        events = source.events()
+        found = [next(events) for _ in range(20)]
+        first_process = source.process_id
+        os.kill(first_process, KILL)
+        found += events
+        assert source.process_id != first_process
+        assert source.corrupt_packets == 1
+        (line,) = source.damage
+        assert re.fullmatch(
+            r"at \d\.\d+ s: the decoder crashed \(.*\); frames up to the next keyframe are missing", line
+        )
+    frames = [(e.pts, samples_of(e)) for e in found if isinstance(e, av.VideoFrame)]
+    wanted = {e[1]: e[-1] for e in expected if isinstance(e[0], str)}
+    assert 60 - 8 - 16 <= len(frames) < 60  # the rest of the group, and what was inside the decoder's threads
+    assert frames[-1][0] == max(wanted)
+    for pts, samples in frames:
+        assert hashlib.sha256(b"".join(plane.tobytes() for plane in samples)).hexdigest() == wanted[pts]
+    sound = [(e.pts, bytes(e)) for e in found if isinstance(e, av.Packet)]
+    assert sound == [(e[1], e[-1]) for e in expected if isinstance(e[0], int)]
     with pytest.raises(FileNotFoundError):
         SharedMemory(memory)
 
 
+@pytest.mark.slow
+def test_a_process_that_is_killed_again_and_again_is_one_error(long_clip: Path) -> None:
+    with IsolatedSource(long_clip, SourceOptions(), Isolation()) as source:
+        events = source.events()
+        next(events)
+        source._restarts = MOST_RESTARTS - 1  # each start takes its time
+        os.kill(first_process := source.process_id, KILL)
+        while source.process_id == first_process:  # what it gave before it died comes first
+            next(events)
+        os.kill(source.process_id, KILL)
+        with pytest.raises(InputError, match=r"crashed \(.*\) at \d\.\d+ s") as caught:
+            list(events)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a process can't be stopped from outside")
-def test_a_process_that_hangs_is_given_up(tmp_path: Any, make_clip: Any) -> None:
-    path = make_clip(tmp_path / "clip.mkv", frames=60)
-    with IsolatedSource(path, SourceOptions(), Isolation(timeout=20)) as source:
+def test_a_process_that_hangs_is_given_up(long_clip: Path) -> None:
+    with IsolatedSource(long_clip, SourceOptions(), Isolation(timeout=10)) as source:
         source._child._timeout = 0.5  # starting took its time; now it is the decoder's turn
         events = source.events()
-        for _ in range(8):
-            next(events)
+        frames = sum(isinstance(next(events), av.VideoFrame) for _ in range(8))
         os.kill(source.process_id, signal.SIGSTOP)
-        with pytest.raises(InputError, match=r"hangs at .* --hang-timeout"):
-            list(events)
+        frames += sum(isinstance(event, av.VideoFrame) for event in events)
+        assert 36 <= frames < 60
+        assert "no progress for 0.5 s (--hang-timeout)" in source.damage[0]
+
+
+class Killing:
+    """Passes frames on, and kills the process that decodes at the twelfth."""
+
+    info = EngineInfo("none", "none", "fp32", "none", "")
+
+    def __init__(self) -> None:
+        self.frames = 0
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        return PlaneBatch.empty(spec, batch)
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        self.frames += 1
+        if self.frames == 12:
+            (process,) = multiprocessing.active_children()
+            process.kill()
+        for source, target in zip(batch.planes, out.planes, strict=True):
+            target[...] = source
+
+    def reset(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "segments", [pytest.param(None, marks=pytest.mark.slow), SegmentOptions(seconds=0.8, always=True)]
+)
+def test_a_whole_run_survives_the_death_of_its_decoder(
+    segments: SegmentOptions | None, tmp_path: Path, make_clip: Any, read_file: Any
+) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", frames=150, options={"g": "8", "bf": "2"})
+    output = tmp_path / "out.mkv"
+    job = VideoJob(clip, output, SourceOptions(isolation=Isolation()), SinkOptions(codec="ffv1"), segments=segments)
+    report = deblur_video(job, Killing)
+    assert report.damage.packets >= 1
+    assert "the decoder crashed" in report.damage.places[0]
+    with pytest.raises(DamagedInputError):
+        report.raise_if_damaged()
+    before, after = read_file(clip), read_file(output)
+    assert 150 - 24 <= len(after.frames) == report.result.frames_out < 150
+    assert set(after.times) < set(before.times)
+    assert after.packets[1] == before.packets[1]
+    assert not multiprocessing.active_children()
 
 
 def test_errors_of_the_other_process_come_through(tmp_path: Any, make_clip: Any) -> None:
@@ -97,7 +184,9 @@ def test_a_pipe_can_not_be_read_by_two_processes(tmp_path: Any, make_clip: Any) 
         open_source(file, SourceOptions(isolation=Isolation()))
 
 
-@pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "gray", "gbrp10le"])
+@pytest.mark.parametrize(
+    "pix_fmt", ["yuv420p10le", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gray", "gbrp10le"))]
+)
 def test_other_kinds_of_planes_pass(pix_fmt: str, tmp_path: Path, make_clip: Any) -> None:
     path = make_clip(tmp_path / "clip.mkv", codec="ffv1", pix_fmt=pix_fmt, size=(34, 22), frames=3, audio=None)
     with av.open(str(path)) as container:
