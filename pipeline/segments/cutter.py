@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import av
+
+from pipeline.window import exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +45,7 @@ class Cutter:
             seconds: In a segment at least.
         """
         self._events = iter(events)
-        self._seconds = seconds
+        self._seconds = exact(seconds)
         self._next: av.VideoFrame | None = None
         self.is_over = False
 
@@ -52,12 +55,12 @@ class Cutter:
             yield self._segment()
 
     def _segment(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        beginning: float | None = None
+        beginning: Fraction | None = None
         frames = 0
         kept = () if self._next is None else (self._next,)
         for event in chain(kept, self._events):
             if isinstance(event, av.VideoFrame):
-                time = event.time or 0.0
+                time = (event.pts or 0) * (event.time_base or Fraction(1))
                 if beginning is None:
                     beginning = time
                 elif frames >= FEWEST_FRAMES and self._is_cut(time - beginning, is_keyframe=event.key_frame):
@@ -67,7 +70,7 @@ class Cutter:
             yield event
         self.is_over = True
 
-    def _is_cut(self, elapsed: float, *, is_keyframe: bool) -> bool:
+    def _is_cut(self, elapsed: Fraction, *, is_keyframe: bool) -> bool:
         return elapsed >= self._seconds * (1 if is_keyframe else MOST)
 
 

@@ -43,7 +43,7 @@ def test_the_json_holds_everything(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     report(Damage(2, 1, ("at 3 s",))).write(path)
     found = json.loads(path.read_text(encoding="utf-8"))
-    assert found["frames"] == {"in": 50, "out": 50, "corrupt": 1, "corrupt_packets": 2}
+    assert found["frames"] == {"in": 50, "out": 50, "kept": 0, "corrupt": 1, "corrupt_packets": 2}
     assert found["frames_per_second"] == 12.5
     assert found["stages_s"]["infer"] == {"busy": 3.6, "waiting": 0.4}
     assert found["latency_ms"] == {"p50": 80.0, "p95": 90.0, "p99": 95.0}

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from pipeline import errors
+from pipeline.cli import batch as batch_command
 from pipeline.cli.lazy import LazyCommand, LazyGroup
 from pipeline.cli.main import COMMANDS
 from pipeline.cli.video import EPILOG
@@ -109,6 +110,9 @@ def test_a_bug_is_one_line_and_code_1_and_debug_shows_the_traceback(deblur: Comm
 def test_exit_codes_are_documented_in_both_places() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DeblurError)]
     codes = {0, *(kind.exit_code for kind in kinds)}
-    assert {int(code) for code in re.findall(r"^  (\d+) ", EPILOG, re.MULTILINE)} == codes
+    epilogs = (EPILOG, batch_command.EPILOG)
+    of_video, of_batch = ({int(code) for code in re.findall(r"^  (\d+) ", text, re.MULTILINE)} for text in epilogs)
+    assert of_video | of_batch == codes
+    assert of_video == codes - {errors.BatchError.exit_code}
     table = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
     assert {int(code) for code in re.findall(r"^\| (\d+) ", table, re.MULTILINE)} == codes
