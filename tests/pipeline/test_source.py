@@ -263,3 +263,17 @@ def test_frames_without_a_time_get_one(tmp_path: Any) -> None:
         assert times == sorted(set(times))
         assert times[-1] - times[0] == pytest.approx(19 / 25, abs=0.001)
         assert any("repaired" in note for note in source.notes)
+
+
+def test_a_pixel_format_that_changes_becomes_that_of_the_first(tmp_path: Any, make_clip: Any) -> None:
+    plain = make_clip(tmp_path / "plain.ts", frames=10, audio=None, options={"bf": "0"})
+    other = make_clip(tmp_path / "other.ts", frames=10, audio=None, options={"bf": "0"}, pix_fmt="yuv422p10le")
+    path = tmp_path / "both.ts"
+    path.write_bytes(plain.read_bytes() + other.read_bytes())
+    with VideoSource(path) as source:
+        frames = [event for event in source.events() if isinstance(event, av.VideoFrame)]
+        assert len(frames) == 20
+        assert {(frame.format.name, frame.width, frame.height) for frame in frames} == {("yuv420p", 64, 48)}
+        assert any("yuv422p10le" in note and "converted" in note for note in source.notes)
+        times = [frame.pts for frame in frames]
+        assert times == sorted(set(times))
