@@ -13,7 +13,7 @@ from pipeline.streams import describe
 from pipeline.target import work_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from network.planes import PlaneSpec
@@ -132,7 +132,6 @@ def make_plan(
     ledger: Ledger,
     *,
     overwrite: bool,
-    on_look: Callable[[int], None] = lambda _number: None,
 ) -> Plan:
     """Looks at every input. Nothing is written.
 
@@ -144,12 +143,11 @@ def make_plan(
         options: How inputs are read.
         ledger: What is finished.
         overwrite: Replace outputs that are there and are not those that would be written.
-        on_look: Called with the number of inputs looked at so far.
     """
-    videos = []
-    for number, (item, output) in enumerate(zip(inputs, outputs, strict=True), 1):
-        videos.append(_look(item.path, output, options, ledger, overwrite=overwrite))
-        on_look(number)
+    videos = [
+        _look(item.path, output, options, ledger, overwrite=overwrite)
+        for item, output in zip(inputs, outputs, strict=True)
+    ]
     there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     return Plan(tuple(videos), ignored, shutil.disk_usage(there).free)
 

@@ -74,6 +74,8 @@ def deblur_in_segments(
             kept = work.resume(_facts(job, source.path, engine.info, batch, joined, options))
             segments = _Segments(job, source, joined, engine, batch, work, kept, display)
             result = _go(segments, options.seconds)
+        except KeyboardInterrupt as error:
+            raise Interrupted(f"interrupted; {joined.name} was not written{work.way_to_go_on}") from error
         finally:
             joined.abandon()  # after a complete run there is nothing to abandon
         return Report.of_run(source, joined, engine.info, batch, result, kept=segments.kept_frames, notes=work.notes)
@@ -81,13 +83,10 @@ def deblur_in_segments(
 
 def _go(segments: _Segments, seconds: float) -> RunResult:
     """Does the work, and says of what was finished when it fails that it is kept."""
-    work, name = segments.work, segments.joined.name
     try:
         return segments.go(seconds)
-    except KeyboardInterrupt as error:
-        raise Interrupted(f"interrupted; {name} was not written{work.way_to_go_on}") from error
     except DeblurError as error:
-        raise type(error)(f"{error}{work.way_to_go_on}") from error
+        raise type(error)(f"{error}{segments.work.way_to_go_on}") from error
 
 
 def _facts(

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING, Self
 
-from pipeline.errors import OutputError, UsageError
+from pipeline.errors import DeblurError, OutputError, UsageError
 from pipeline.segments.file import Seal
 from pipeline.segments.manifest import Manifest, ManifestDamagedError
 from pipeline.target import work_folder
@@ -71,8 +71,12 @@ class WorkFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Gives the folder back, and removes it where nothing in it is of use."""
-        is_of_use = not self._is_done and self.finished > 0
-        self._manifest.close()
+        try:
+            is_of_use = not self._is_done and self.finished > 0
+        except (DeblurError, ManifestDamagedError):  # whatever it is, the next run finds out
+            is_of_use = True
+        finally:
+            self._manifest.close()
         if not is_of_use:
             _remove(self.path)
 
