@@ -34,7 +34,7 @@ def test_a_frame_comes_out_deblurred_beside_its_original(
     assert result.captured == captured <= result.started <= result.finished
     view.mark_shown(result)
     assert view.count.passed == 1
-    assert view.count.latency.p50 >= 500
+    assert view.count.latency.p50 > 490  # percentiles are those of a histogram
 
 
 def test_only_the_newest_frame_waits_and_the_others_are_counted(
