@@ -54,6 +54,7 @@ class SourceOptions:
     acceleration: Acceleration = Acceleration.NONE
     limits: Limits = field(default_factory=Limits)
     isolation: Isolation | None = None
+    continued: tuple[Path, ...] = ()
 
 
 class VideoSource:

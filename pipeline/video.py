@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.dashcam import open_input
 from pipeline.errors import Interrupted
 from pipeline.gate import FrameGate, GateOptions
-from pipeline.isolate import open_source
 from pipeline.pipes import PipeReader, PipeWriter
 from pipeline.progress import SilentDisplay
 from pipeline.report import Report
@@ -17,6 +17,7 @@ from pipeline.runner import run
 from pipeline.segments.run import ChangedError, deblur_in_segments
 from pipeline.sink import SinkOptions, VideoSink
 from pipeline.source import SourceOptions
+from pipeline.target import check_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +75,11 @@ def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | N
         Interrupted: If the user pressed Ctrl-C; nothing is left under the output's name.
     """
     display = display or SilentDisplay()
+    if isinstance(job.output, Path):
+        for path in job.source.continued:
+            check_output(job.output, path, overwrite=job.sink.overwrite)
     while True:
-        with open_source(job.input, job.source) as source:
+        with open_input(job.input, job.source) as source:
             output = _segmented_output(job, source)
             if output is None:
                 return _in_one_piece(job, source, load, display)
@@ -87,6 +91,8 @@ def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | N
 def _segmented_output(job: VideoJob, source: VideoSource) -> Path | None:
     """Where to write to in segments; None to write in one piece."""
     if job.segments is None or not isinstance(job.input, Path) or not isinstance(job.output, Path):
+        return None
+    if job.source.continued:  # earlier work is known by the content of one input
         return None
     if not job.input.is_file() or (job.output.exists() and not job.output.is_file()):  # a device, a named pipe
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,21 +52,23 @@ class _Time(click.ParamType[Any]):
 
 
 @click.command(epilog=EPILOG)
-@click.argument("input_", metavar="IN")
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @click.argument("output", metavar="OUT")
 @click.option("--start", type=_Time(), help="Where to start, in seconds or [HH:]MM:SS.")
 @click.option("--duration", type=_Time(), help="How much to process.")
 @click.option("--format", "format_", help="Container, such as matroska: of IN if that alone is a pipe, else of OUT.")
+@click.option("--dashcam", is_flag=True, help="Join several IN, consecutive files of a loop recording, in that order.")
 @deblurring_options
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JSON.")
 @click.option("--quiet", "-q", is_flag=True, help="Show errors only.")
 def video(
     *,
-    input_: str,
+    inputs: tuple[str, ...],
     output: str,
     start: float | None,
     duration: float | None,
     format_: str | None,
+    dashcam: bool,
     how: Deblurring,
     report: Path | None,
     quiet: bool,
@@ -76,9 +79,13 @@ def video(
     output. OUT gets its name when it is complete; after an error or Ctrl-C there is no such file.
 
     Where IN and OUT are files and IN is longer than --segment, what is finished outlives Ctrl-C, a crash and a power
-    cut in a hidden folder beside OUT: the same command goes on from there.
+    cut in a hidden folder beside OUT: the same command goes on from there. Files that are joined are written in one
+    piece.
     """
     check_report(report, overwrite=how.overwrite)
+    input_, *continued = inputs
+    if continued and not dashcam:
+        raise UsageError("several inputs are joined with --dashcam; to deblur each for itself, use deblur batch")
 
     def load() -> Engine:
         return how.load(None if quiet else _tell)
@@ -88,7 +95,9 @@ def video(
     job = VideoJob(
         input=standard_input() if input_ == "-" else Path(input_),
         output=standard_output() if output == "-" else Path(output),
-        source=how.source(format_ if of_input else None, start, duration),
+        source=replace(
+            how.source(format_ if of_input else None, start, duration), continued=tuple(map(Path, continued))
+        ),
         sink=how.sink(None if of_input else format_),
         gate=how.gate,
         segments=how.segments(),

@@ -1,4 +1,4 @@
-"""Limits and isolation as they are typed."""
+"""Limits, isolation and joined files as they are typed."""
 
 from __future__ import annotations
 
@@ -74,3 +74,19 @@ def test_a_pipe_can_not_be_isolated(deblur: CommandLine, clip: Path, tmp_path: P
     ended = deblur.run("video", "-", tmp_path / "out.mp4", *FAST, "--isolate", data=clip.read_bytes())
     assert ended.code == 2
     assert "--isolate" in ended.error
+
+
+def test_files_of_a_loop_recording_are_joined(
+    deblur: CommandLine, clip: Path, tmp_path: Path, assert_no_output: Callable[[Path], None]
+) -> None:
+    output = tmp_path / "out.mkv"
+    refused = deblur.run("video", clip, clip, output, *FAST)
+    assert refused.code == 2
+    assert "--dashcam" in refused.error
+    assert_no_output(output)
+    ended = deblur.run("video", clip, tmp_path / "missing.mp4", clip, output, *FAST, "--dashcam")
+    assert ended.code == 6
+    assert "missing.mp4" in ended.error
+    with av.open(str(output)) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert [time - times[0] for time in times] == pytest.approx([number / 25 for number in range(24)], abs=0.002)
