@@ -96,6 +96,7 @@ def sealed_folder(tmp_path: Path) -> Iterator[Path]:
         folder.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_what_was_finished(
     make_clip: Callable[..., Path], content_of: Any, small_disk: Path, tmp_path: Path
 ) -> None:
