@@ -99,9 +99,11 @@ def _facts(
         "input": Seal.of(path).sha256,
         "version of this program or its libraries": json.dumps({n: known.get(n) for n in ("deblur-stream", "av")}),
         "engine or network": json.dumps({**asdict(engine), "batch": batch}),
-        "--start, --duration, --deinterlace, --hwaccel or --format": json.dumps(
-            [source.start, source.duration, source.deinterlace, source.acceleration.value, source.format, sink.format]
+        "--start or --duration": json.dumps([source.start, source.duration]),
+        "--deinterlace, --hwaccel or --isolate": json.dumps(
+            [source.deinterlace, source.acceleration.value, source.isolation is not None]
         ),
+        "--format": json.dumps([source.format, sink.format]),
         "encoder or setting of it": json.dumps(
             [sink.codec, sink.crf, sink.preset, sink.bitrate, plan.encoder, plan.pixel_format, joined.header.hex()]
         ),
