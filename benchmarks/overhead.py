@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import av
 from measure import machine, run_deblur, table
 
+from network.planes import PlaneBatch
 from pipeline.engines.select import load_engine
 from pipeline.frames import read_planes, write_planes
 from pipeline.sink import SinkOptions, VideoSink
@@ -80,6 +81,21 @@ def encode(frames: list[av.VideoFrame], sink: VideoSink, path: Path) -> None:
         output.mux(stream.encode(None))
 
 
+def copying(clip: Path, frames: int) -> float:
+    """Seconds of processor time to copy the planes of ``frames`` frames into a batch and out again."""
+    with VideoSource(clip, SourceOptions(duration=0.001)) as source:
+        frame = next(event for event in source.events() if isinstance(event, av.VideoFrame))
+        batch = PlaneBatch.empty(source.spec, 1)
+
+    def copy() -> None:
+        for _ in range(frames):
+            read_planes(frame, batch, 0)
+            write_planes(batch, 0, frame)
+
+    copy()  # memory is touched for the first time, and the frame leaves the decoder
+    return cpu_time(copy)
+
+
 def measure_parts(arguments: argparse.Namespace, folder: Path) -> tuple[int, dict[str, float]]:
     """Measures each part alone.
 
@@ -87,7 +103,8 @@ def measure_parts(arguments: argparse.Namespace, folder: Path) -> tuple[int, dic
         Number of frames, and seconds of processor time by part.
     """
     clip: Path = arguments.clip
-    engine = load_engine("auto", arguments.network, None, 1.0, arguments.threads)
+    precision = getattr(arguments, "precision", "auto")
+    engine = load_engine("auto", arguments.network, threads=arguments.threads, precision=precision)
     frames: list[av.VideoFrame] = []
     inference = infer_and_keep(engine, clip, arguments.seconds, frames)
     with VideoSource(clip) as source:

@@ -36,7 +36,7 @@ PAIRS = 48
 @click.option(
     "--loss",
     type=click.FloatRange(min=0, min_open=True),
-    default=0.05,
+    default=0.1,
     show_default=True,
     help="For --int8: dB of PSNR that may be lost on pairs of the pools; layers are kept in FP32 until it holds.",
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
-LARGEST = 512
+LARGEST = 384
 """Height and width in pixels at most: of a larger picture, the middle is taken."""
 
 SMALLEST = 64

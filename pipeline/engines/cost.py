@@ -72,7 +72,7 @@ def network_flops(network: str | None, weights: Path | None, width: int, height:
 
     model = openvino_core().read_model(path)
     model.reshape([1, 3, height, width])
-    return 2 * sum(_multiply_adds(node) for node in model.get_ops())
+    return 2 * sum(node_multiply_adds(node) for node in model.get_ops())
 
 
 def matrix_rate(info: EngineInfo, threads: int | None, seconds: float = 1.0) -> MatrixRate:
@@ -93,8 +93,8 @@ def matrix_rate(info: EngineInfo, threads: int | None, seconds: float = 1.0) -> 
     return max(rates, key=lambda rate: rate.flops)
 
 
-def _multiply_adds(node: Any) -> int:
-    """Of one operation of a graph whose shapes are all known."""
+def node_multiply_adds(node: Any) -> int:
+    """Multiply-adds of one operation of an OpenVINO graph whose shapes are all known; 0 where it has none."""
     kind = node.get_type_name()
     if kind not in _PRODUCTS:
         return 0

@@ -118,7 +118,7 @@ class OpenVinoEngine:
             for index, (source, target) in enumerate(zip(batch.planes, out.planes, strict=True)):
                 request.set_input_tensor(index, ov.Tensor(source, shared_memory=True))
                 request.set_output_tensor(index, ov.Tensor(target, shared_memory=True))
-            request.infer()
+            request.infer(share_outputs=True)  # else it also returns a copy of every plane
         except RuntimeError as error:
             raise EngineError(f"OpenVINO failed on a frame: {_reason(error)}") from error
 

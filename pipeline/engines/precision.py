@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.errors import EngineError, UsageError
 from pipeline.machine import cpu_features
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 PRECISIONS = ("auto", "fp32", "int8", "bf16")
 """What may be asked for."""
@@ -45,7 +47,51 @@ def choose(features: Mapping[str, bool | None] | None = None) -> Choice:
     return Choice("fp32", "without VNNI or AMX, 8-bit sums would overflow")
 
 
-def overflows(features: Mapping[str, bool | None] | None = None) -> bool:
-    """Whether INT8 is known to be inexact on a processor; arguments as for :func:`choose`."""
+def int8_form(
+    original: Path,
+    quantised: Path | None,
+    precision: str,
+    tell: Callable[[str], None],
+    features: Mapping[str, bool | None] | None = None,
+) -> Path | None:
+    """The INT8 form of a network if that is to be run, else None.
+
+    Args:
+        original: The network in FP32.
+        quantised: Its INT8 form; None if there is none.
+        precision: One of :data:`PRECISIONS`.
+        tell: Takes a line about what the user should know.
+        features: As for :func:`choose`.
+
+    Raises:
+        UsageError: If INT8 was asked for and there is none.
+        EngineError: If INT8 was asked for and is damaged, or was made from other weights than ``original``.
+    """
+    if precision not in {"auto", "int8"}:
+        return None
+    if precision == "auto" and (quantised is None or choose(features).precision != "int8"):
+        return None
+    if quantised is None:
+        raise UsageError(f"{original.stem} comes without INT8; choose --precision fp32")
+    from pipeline.engines.openvino import network_digest
+
+    try:
+        if network_digest(quantised) != network_digest(original):
+            raise EngineError(
+                f"{quantised.name} was made from other weights than {original.name}; make it again with "
+                "`deblur export --shipped --int8`"
+            )
+    except EngineError as error:
+        if precision == "int8":
+            raise
+        tell(f"{error}; running in fp32")
+        return None
+    warn_of_overflow(tell, features)
+    return quantised
+
+
+def warn_of_overflow(tell: Callable[[str], None], features: Mapping[str, bool | None] | None = None) -> None:
+    """Tells where INT8 is known to be inexact on the processor; ``features`` as for :func:`choose`."""
     known = cpu_features() if features is None else features
-    return known.get("VNNI") is False and not known.get("AMX")
+    if known.get("VNNI") is False and not known.get("AMX"):
+        tell("this processor has no VNNI: 8-bit sums may overflow, and spots of the picture be wrong")

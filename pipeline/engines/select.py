@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from network import catalogue
-from pipeline.engines.precision import PRECISIONS, choose, overflows
-from pipeline.errors import EngineError, UsageError
+from pipeline.engines.precision import PRECISIONS, int8_form, warn_of_overflow
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,11 +164,11 @@ def _openvino(
         original = catalogue.onnx_file(network)
         if original is None:
             raise _without_weights(network)
-        quantised = _quantised(network, original, precision, tell)
+        quantised = int8_form(original, catalogue.int8_file(network), precision, tell)
         return OpenVinoEngine(quantised or original, options)
     suffix = weights.suffix.lower()
     if suffix == OPENVINO:
-        _warn_of_overflow(tell)
+        warn_of_overflow(tell)
     if (suffix == OPENVINO) != (precision == "int8") and precision != "auto":
         made = "`deblur export --int8` writes" if precision == "int8" else "`deblur export` writes"
         raise UsageError(f"{weights} is not in {precision}; give a file that {made}, or leave --precision out")
@@ -181,40 +181,6 @@ def _openvino(
         path = Path(folder) / f"{weights.stem}{ONNX}"
         export_weights(weights, path)
         return OpenVinoEngine(path, options)
-
-
-def _quantised(network: str, original: Path, precision: str, tell: Callable[[str], None]) -> Path | None:
-    """The shipped INT8 form of a network if that is to be taken."""
-    if precision == "auto" and (catalogue.int8_file(network) is None or choose().precision != "int8"):
-        return None
-    if precision not in {"auto", "int8"}:
-        return None
-    try:
-        path = _fitting_int8(network, original)
-    except EngineError as error:
-        if precision == "int8":
-            raise
-        tell(f"{error}; running in fp32")
-        return None
-    _warn_of_overflow(tell)
-    return path
-
-
-def _warn_of_overflow(tell: Callable[[str], None]) -> None:
-    if overflows():
-        tell("this processor has no VNNI: 8-bit sums may overflow, and spots of the picture be wrong")
-
-
-def _fitting_int8(network: str, original: Path) -> Path:
-    """The shipped INT8 form, made from the weights that are shipped."""
-    from pipeline.engines.openvino import network_digest
-
-    path = catalogue.int8_file(network)
-    if path is None:
-        raise UsageError(f"network {network!r} comes without INT8; choose --precision fp32")
-    if network_digest(path) != network_digest(original):
-        raise EngineError(f"{path.name} was made from other weights than {original.name}; run `deblur export --int8`")
-    return path
 
 
 def _torch(network: str, weights: Path | None, strength: float, threads: int | None) -> Engine:

@@ -1,0 +1,132 @@
+"""Where a frame's time goes, layer by layer, by OpenVINO's own performance counters.
+
+    python benchmarks/layers.py --json layers.json
+    python benchmarks/layers.py --size 640x360 --precision int8 --runs 20
+
+The whole graph is measured as `deblur video` runs it, plane arithmetic included. A layer's share is of the rate at
+which the same cores multiply FP32 matrices; one without multiply-adds has none. Counters cost a little themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+from measure import machine, table
+
+from network import catalogue
+from network.planes import PlaneBatch, PlaneSpec
+from pipeline.bench.synthetic import frames
+from pipeline.engines.core import openvino_core
+from pipeline.engines.cost import matrix_rate, node_multiply_adds
+from pipeline.engines.openvino import OpenVinoEngine, planar_model
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one step of the compiled graph costs.
+
+    Attributes:
+        name: As OpenVINO names it; what was fused into it has no line of its own.
+        kind: Of operation.
+        implementation: OpenVINO's name of it, with its arithmetic.
+        ms: Median time of a frame.
+        macs: Multiply-adds of a frame.
+    """
+
+    name: str
+    kind: str
+    implementation: str
+    ms: float
+    macs: int
+
+
+def measure(network: Path, spec: PlaneSpec, threads: int | None, runs: int) -> list[Layer]:
+    """Runs a frame ``runs`` times and once more to warm up."""
+    core = openvino_core()
+    model = planar_model(core, core.read_model(network), spec, 1, 1.0)
+    macs = {node.get_friendly_name(): node_multiply_adds(node) for node in model.get_ops()}
+    properties: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "ENABLE_CPU_PINNING": False,
+        "PERF_COUNT": True,
+    }
+    if threads is not None:
+        properties["INFERENCE_NUM_THREADS"] = threads
+    request = core.compile_model(model, "CPU", properties).create_infer_request()
+    batch = PlaneBatch.empty(spec, 1)
+    for plane, made in zip(batch.planes, next(frames(spec.width, spec.height, 1)), strict=True):
+        plane[0] = made
+    for index, plane in enumerate(batch.planes):
+        request.set_input_tensor(index, ov.Tensor(plane, shared_memory=True))
+    times: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for run in range(runs + 1):
+        request.infer()
+        for step in request.profiling_info:
+            if run and step.status == ov.ProfilingInfo.Status.EXECUTED:
+                key = (step.node_name, step.node_type, step.exec_type)
+                times[key].append(step.real_time.total_seconds())
+    return [Layer(*key, 1000 * statistics.median(seconds), macs.get(key[0], 0)) for key, seconds in times.items()]
+
+
+def main() -> None:
+    """Measures, prints, and writes JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--size", default="1280x720")
+    parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32")
+    parser.add_argument("--weights", type=Path, help="an .onnx or (INT8) .xml file (default: the shipped one)")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--json", type=Path, help="write the result here")
+    arguments = parser.parse_args()
+    shipped = catalogue.int8_file if arguments.precision == "int8" else catalogue.onnx_file
+    file = arguments.weights or shipped(catalogue.DEFAULT)
+    if file is None:
+        raise SystemExit(f"no {arguments.precision} network comes with this checkout; give --weights")
+    facts = machine()
+    width, height = map(int, arguments.size.split("x"))
+    layers = measure(file, PlaneSpec(width, height), arguments.threads, arguments.runs)
+    info = OpenVinoEngine(file).info
+    rate = matrix_rate(info, arguments.threads)
+    total = sum(layer.ms for layer in layers)
+    macs = sum(layer.macs for layer in layers)
+
+    rows = [("layer", "kind", "implementation", "ms", "of time", "of MACs", "share of matrix product")]
+    for layer in sorted(layers, key=lambda layer: -layer.ms):
+        share = 2 * layer.macs / (layer.ms / 1000) / rate.flops if layer.macs and layer.ms else None
+        rows.append(
+            (
+                layer.name[-40:],
+                layer.kind,
+                layer.implementation,
+                f"{layer.ms:.2f}",
+                f"{layer.ms / total:.1%}",
+                f"{layer.macs / macs:.1%}" if layer.macs else "",
+                f"{share:.0%}" if share is not None else "",
+            )
+        )
+    print(f"{info.network} {info.precision}, {arguments.size}, {facts['processor']}, {facts['cores']} cores")
+    print(table(rows))
+    without = sum(layer.ms for layer in layers if not layer.macs)
+    print(f"{total:.1f} ms a frame, {without / total:.1%} of it in steps without multiply-adds")
+    print(f"{2 * macs / total / 1e6:.0f} GFLOP/s of {rate.flops / 1e9:.0f} in a matrix product of size {rate.size}")
+    if arguments.json:
+        found = {
+            "size": arguments.size,
+            "engine": asdict(info),
+            "layers": [asdict(layer) for layer in layers],
+            "matrix_rate": asdict(rate),
+            "machine": facts,
+        }
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
