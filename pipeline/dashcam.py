@@ -40,7 +40,7 @@ def open_input(path: Path | BinaryIO, options: SourceOptions | None = None) -> V
 class JoinedSource(VideoSource):
     """Files that continue each other, read one after the other.
 
-    The first says what the output is: its streams, tags, time bases. Each further file begins where the last frame of
+    The first says what the output is: its streams, tags, chapters, time bases. Each further file begins where the last frame of
     the one before it ends, and all its streams move by the same time, so that sound and data stay with the picture.
     A file that can't be read, or whose picture is another, is left out and reported as damage: the clips before and
     behind it are worth having.
@@ -73,6 +73,7 @@ class JoinedSource(VideoSource):
         except BaseException:
             self._part.close()
             raise
+        self._backlog.clear()  # what is read comes from the parts
         files = 1 + len(self._later)
         self.name = f"{path} and {files - 1} more"
         # Loop recordings are cut into files of one length; it is only an estimate.

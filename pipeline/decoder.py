@@ -166,6 +166,7 @@ class FrameDecoder:
         original = self._stream.codec_context
         decoder: Any = av.CodecContext.create(original.codec.name, "r")
         decoder.extradata = original.extradata
+        decoder.options = self._guard.limits.decoder_options
         decoder.thread_type = "SLICE"
         decoder.flags |= Flags.output_corrupt
         last_pts, faults = self._last_pts, 0

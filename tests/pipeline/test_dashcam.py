@@ -107,6 +107,7 @@ def test_what_does_not_fit_is_left_out_and_named(clips: list[Path], tmp_path: Pa
     assert len(lines) == 4
 
 
+@pytest.mark.slow
 def test_damage_and_isolation_reach_every_file(shared_clip: Any) -> None:
     damaged = shared_clip("damaged.mp4")
     with joined(damaged, damaged, isolation=Isolation()) as source:

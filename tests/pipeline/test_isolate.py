@@ -115,14 +115,14 @@ def test_a_process_that_is_killed_again_and_again_is_one_error(long_clip: Path) 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process can't be stopped from outside")
 def test_a_process_that_hangs_is_given_up(long_clip: Path) -> None:
-    with IsolatedSource(long_clip, SourceOptions(), Isolation(timeout=10)) as source:
-        source._child._timeout = 0.5  # starting took its time; now it is the decoder's turn
+    with IsolatedSource(long_clip, SourceOptions(), Isolation()) as source:
+        source._child._timeout = 2.0  # starting took its time; now it is the decoder's turn
         events = source.events()
         frames = sum(isinstance(next(events), av.VideoFrame) for _ in range(8))
         os.kill(source.process_id, signal.SIGSTOP)
         frames += sum(isinstance(event, av.VideoFrame) for event in events)
         assert 36 <= frames < 60
-        assert "no progress for 0.5 s (--hang-timeout)" in source.damage[0]
+        assert "no progress for 2 s (--hang-timeout)" in source.damage[0]
 
 
 class Killing:
