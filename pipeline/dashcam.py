@@ -40,8 +40,9 @@ def open_input(path: Path | BinaryIO, options: SourceOptions | None = None) -> V
 class JoinedSource(VideoSource):
     """Files that continue each other, read one after the other.
 
-    The first says what the output is: its streams, tags, chapters, time bases. Each further file begins where the last frame of
-    the one before it ends, and all its streams move by the same time, so that sound and data stay with the picture.
+    The first says what the output is: its streams, tags, chapters, time bases. Each further file begins where the last
+    frame of the one before it ends, and all its streams move by the same time, so that sound and data stay with the
+    picture.
     A file that can't be read, or whose picture is another, is left out and reported as damage: the clips before and
     behind it are worth having.
     """
