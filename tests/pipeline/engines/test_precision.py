@@ -1,0 +1,127 @@
+"""Which arithmetic is chosen, and what is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import openvino as ov
+import pytest
+
+from network import catalogue
+from pipeline.engines.core import openvino_core
+from pipeline.engines.openvino import network_digest
+from pipeline.engines.precision import choose, int8_form
+from pipeline.engines.select import load_engine
+from pipeline.errors import EngineError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AVX2 = {"AVX2": True, "AVX-512": False, "VNNI": False, "AMX": False}
+VNNI = AVX2 | {"VNNI": True}
+AMX = VNNI | {"AMX": True}
+SILENT: dict[str, bool | None] = dict.fromkeys(AVX2)
+
+
+@pytest.mark.parametrize(
+    ("features", "precision", "reason"),
+    [
+        (AVX2, "fp32", "without VNNI or AMX"),
+        (VNNI, "int8", "has VNNI"),
+        (AMX, "int8", "has AMX"),
+        (SILENT, "fp32", "does not tell"),
+        ({}, "fp32", "does not tell"),
+    ],
+)
+def test_auto_goes_by_what_the_processor_has(features: dict[str, bool | None], precision: str, reason: str) -> None:
+    choice = choose(features)
+    assert choice.precision == precision
+    assert reason in choice.reason
+
+
+def write_form(path: Path, digest: str) -> Path:
+    """An INT8 file in name: it says of which weights it is."""
+    identity = catalogue.onnx_file("identity")
+    assert identity is not None
+    model = openvino_core().read_model(identity)
+    model.set_rt_info(digest, ["framework", catalogue.DIGEST_KEY])
+    ov.save_model(model, path, compress_to_fp16=False)
+    return path
+
+
+@pytest.fixture
+def original(tmp_path: Path) -> Path:
+    return write_form(tmp_path / "network.xml", "a" * 64)
+
+
+def test_int8_of_the_same_weights_is_taken_where_the_processor_is_made_for_it(tmp_path: Path, original: Path) -> None:
+    told: list[str] = []
+    form = write_form(tmp_path / "network-int8.xml", "a" * 64)
+    assert int8_form(original, form, "auto", told.append, VNNI) == form
+    assert int8_form(original, form, "auto", told.append, AVX2) is None
+    assert int8_form(original, form, "fp32", told.append, VNNI) is None
+    assert int8_form(original, None, "auto", told.append, VNNI) is None
+    assert int8_form(original, form, "int8", told.append, VNNI) == form
+    assert told == []
+    assert int8_form(original, form, "int8", told.append, AVX2) == form
+    assert len(told) == 1
+    assert "no VNNI" in told[0]
+
+
+def test_int8_of_other_weights_is_passed_over_with_one_line_and_refused_on_request(
+    tmp_path: Path, original: Path
+) -> None:
+    stale = write_form(tmp_path / "network-int8.xml", "b" * 64)
+    told: list[str] = []
+    assert int8_form(original, stale, "auto", told.append, VNNI) is None
+    assert len(told) == 1
+    assert "made from other weights" in told[0]
+    assert "running in fp32" in told[0]
+    with pytest.raises(EngineError, match=r"made from other weights than network\.xml"):
+        int8_form(original, stale, "int8", told.append, VNNI)
+    with pytest.raises(UsageError, match="comes without INT8"):
+        int8_form(original, None, "int8", told.append, VNNI)
+
+
+def test_damaged_int8_is_passed_over(tmp_path: Path, original: Path) -> None:
+    broken = tmp_path / "network-int8.xml"
+    broken.write_text("no network")
+    told: list[str] = []
+    assert int8_form(original, broken, "auto", told.append, VNNI) is None
+    assert "is no network" in told[0]
+
+
+@pytest.mark.parametrize("name", [name for name in catalogue.NAMES if catalogue.int8_file(name)])
+def test_the_shipped_int8_is_of_the_shipped_weights(name: str) -> None:
+    quantised, original = catalogue.int8_file(name), catalogue.onnx_file(name)
+    assert quantised is not None
+    assert original is not None
+    assert network_digest(quantised) == network_digest(original), "run `deblur export --shipped --int8`"
+
+
+def test_the_engine_says_its_precision() -> None:
+    assert load_engine("openvino", precision="fp32").info.precision == "fp32"
+    expected = choose().precision if catalogue.int8_file(catalogue.DEFAULT) else "fp32"
+    assert load_engine("openvino").info.precision == expected
+
+
+def test_what_an_engine_can_not_do_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no precision 'fp8'"):
+        load_engine(precision="fp8")
+    with pytest.raises(UsageError, match="torch engine has no int8"):
+        load_engine("torch", precision="int8")
+    with pytest.raises(UsageError, match="TensorRT engine computes in fp16"):
+        load_engine("tensorrt", precision="fp32")
+    with pytest.raises(UsageError, match="identity comes without INT8"):
+        load_engine("openvino", "identity", precision="int8")
+    form = write_form(tmp_path / "network-int8.xml", "a" * 64)
+    with pytest.raises(UsageError, match="is not in fp32"):
+        load_engine("openvino", weights=form, precision="fp32")
+
+
+def test_bf16_needs_a_processor_that_has_it() -> None:
+    if "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        assert load_engine("openvino", "identity", precision="bf16").info.precision == "bf16"
+    else:
+        with pytest.raises(EngineError, match="does not compute in bf16"):
+            load_engine("openvino", "identity", precision="bf16")
