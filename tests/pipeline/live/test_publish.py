@@ -68,6 +68,7 @@ def send(publisher: Publisher, frame: av.VideoFrame, seconds: float, enough: Cal
     return taken
 
 
+@pytest.mark.slow
 def test_a_stream_arrives_breaks_and_comes_back(port: int, frame: Callable[..., av.VideoFrame]) -> None:
     lines: list[str] = []
     publisher = Publisher(f"tcp://127.0.0.1:{port}", lines.append)
