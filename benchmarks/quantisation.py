@@ -1,0 +1,144 @@
+"""What INT8 costs in quality: every evaluation set in FP32 and in INT8. Writes the table of docs/quantisation.md.
+
+    python benchmarks/quantisation.py EVAL --out docs/quantisation.md
+
+EVAL is as for `quality.py`. INT8 is measured twice: as this processor computes it, and in floating point between the
+same roundings, which is what a processor with VNNI computes (OpenVINO is told not to use 8-bit products, by a setting
+that it does not document). Ends with 1 if either loses more than 0.1 dB on a set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from measure import machine
+from quality import harm_to_sharp, measured, synthesised
+from torch import Tensor, nn
+
+from network import catalogue
+from network.datasets import find_pairs
+from network.evaluate import CONVENTION, Candidate, read_samples
+from pipeline.engines.core import openvino_core
+from pipeline.engines.openvino import network_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from network.evaluate import Sample
+
+LIMIT = 0.1
+IN_FLOATING_POINT = {"LP_TRANSFORMS_MODE": "NO"}
+
+PAGE = """\
+# INT8
+
+Made by `python benchmarks/quantisation.py EVAL --out docs/quantisation.md`. PSNR in dB; in brackets what INT8 wins or
+loses against FP32.
+
+{table}
+
+{convention}. Weights {digest}; {processor}. The most that a blurred set loses is {loss:.3f} dB; {limit} are allowed.
+
+Calibrated with {frames} frames, none of an evaluation set ({sources}). Checked on {pairs} pairs of the pools, which
+lost {lost:+.3f} dB. In floating point remain: {kept}, and all plane arithmetic. NNCF {nncf}.
+
+With VNNI or AMX, products of 8 bits are added in 32 bits. Processors without them add two in 16 bits, which stop at
+their end: `--precision auto` takes FP32 there, and `--precision int8` gives the column to the right, with a note.
+
+The file is tied to the FP32 weights by their digest; one that is of other weights is not used, and `auto` says so. After
+new weights, one command writes all that is shipped:
+
+    deblur export --shipped --int8 --calibration POOL --calibration CLIP.mp4
+"""
+
+
+class Compiled(nn.Module):
+    """A network in OpenVINO, as evaluation takes networks.
+
+    Args:
+        path: ONNX or OpenVINO's own format.
+        properties: For the processor's plugin.
+    """
+
+    def __init__(self, path: Path, properties: dict[str, Any]) -> None:
+        super().__init__()
+        core = openvino_core()
+        wanted = {"INFERENCE_PRECISION_HINT": "f32", **properties}
+        self._model = core.compile_model(core.read_model(path), "CPU", wanted)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """RGB (N, 3, H, W) to the same shape."""
+        return torch.from_numpy(self._model(image.contiguous().numpy())[0].copy())
+
+
+def main() -> int:
+    """Measures, and writes the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path, help="write the page here instead of printing it")
+    arguments = parser.parse_args()
+    original, quantised = catalogue.onnx_file(catalogue.DEFAULT), catalogue.int8_file(catalogue.DEFAULT)
+    if original is None or quantised is None:
+        raise SystemExit("the INT8 form is missing; make it with `deblur export --shipped --int8`")
+    digest = network_digest(original)
+    if network_digest(quantised) != digest:
+        raise SystemExit(f"{quantised.name} is of other weights; make it again with `deblur export --shipped --int8`")
+    networks = {
+        "FP32": Compiled(original, {}),
+        "INT8 with VNNI": Compiled(quantised, IN_FLOATING_POINT),
+        "INT8 here": Compiled(quantised, {}),
+    }
+    reds, photos = arguments.folder / "reds", arguments.folder / "photos"
+    rows: list[tuple[str, list[float]]] = []
+    sets: dict[str, Iterable[Sample]] = {
+        "REDS, real blur": list(read_samples(find_pairs(reds))),
+        "photos, synthesised blur of 3 to 15 pixels": list(synthesised(photos)),
+    }
+    for name, samples in sets.items():
+        rows.append((name, [measured(Candidate(key, network), samples)["psnr"] for key, network in networks.items()]))
+    harm = [harm_to_sharp(network, photos)["mean"] for network in networks.values()]
+    loss = max(row[0] - value for _, row in rows for value in row[1:])
+    rows.append(("sharp photographs, against themselves", harm))
+    text = page(list(networks), rows, loss, quantised, digest)
+    if arguments.out:
+        arguments.out.write_text(text, encoding="utf-8")
+    else:
+        print(text)
+    return 0 if loss <= LIMIT else 1
+
+
+def page(columns: list[str], rows: list[tuple[str, list[float]]], loss: float, quantised: Path, digest: str) -> str:
+    """The page in markdown."""
+    model = openvino_core().read_model(quantised)
+    notes = json.loads(model.get_rt_info(["framework", catalogue.QUANTISATION_KEY]).value)
+    sources = ", ".join(f"{count} of {name}" for name, count in sorted(notes["calibration"].items()))
+    kept = ", ".join(name.split("/")[0] for name in notes["kept"]) or "no layer"
+    table = [f"| set | {' | '.join(columns)} |", "|---|---:|---:|---:|"]
+    table += [f"| {name} | {values[0]:.2f} | {' | '.join(_beside(values))} |" for name, values in rows]
+    return PAGE.format(
+        table="\n".join(table),
+        convention=CONVENTION,
+        digest=digest[:12],
+        processor=machine()["processor"],
+        loss=max(loss, 0),
+        limit=LIMIT,
+        frames=sum(notes["calibration"].values()),
+        sources=sources,
+        pairs=notes["checked_on_pairs"],
+        lost=notes["loss_db"],
+        kept=kept,
+        nncf=notes["nncf"],
+    )
+
+
+def _beside(values: list[float]) -> list[str]:
+    return [f"{value:.2f} ({value - values[0]:+.2f})" for value in values[1:]]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
