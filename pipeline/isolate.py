@@ -84,7 +84,7 @@ class IsolatedSource(VideoSource):
         self._baseline: Findings | None = Findings()
         self._restarts = 0
         self._last_pts: int | None = None
-        self._last_number = -1
+        self._last_number = self._skipped = -1
         self._packet_container: InputContainer | None = None
         self._frames: SharedFrames | None = None
         self._child = Child(path, options, self._timeout)
@@ -176,12 +176,16 @@ class IsolatedSource(VideoSource):
     def _go_on_behind(self, error: ChildDied | ChildHangs) -> None:
         """Replaces a process that has come to harm by one that goes on at the next keyframe."""
         place = f"at {float((self._last_pts or 0) * self.time_base):.3f} s"
-        if self._restarts == MOST_RESTARTS or (isinstance(error, ChildDied) and error.was_interrupted):
+        reached = self._child.reached
+        is_stuck = reached <= self._skipped  # as where the demuxer is what crashes
+        was_interrupted = isinstance(error, ChildDied) and error.was_interrupted
+        if self._restarts == MOST_RESTARTS or is_stuck or was_interrupted:
             raise InputError(
                 f"{self._file}: the decoder {error} {place}, after {self._restarts} times before; leave out the rest "
                 "by --duration, or go on behind it by --start"
             ) from error
         self._restarts += 1
+        self._skipped = reached
         before = self._found or Findings.of(self)
         self._kept = replace(
             before,
@@ -189,7 +193,6 @@ class IsolatedSource(VideoSource):
             corrupt_packets=before.corrupt_packets + 1,
         )
         self._found, self._baseline = self._kept, None
-        reached = self._child.reached
         self._child.end()
         self._child = Child(self._file, self._how, self._timeout, skip=reached)
         self._expect_ready()

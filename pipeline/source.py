@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -14,10 +13,11 @@ from av.stream import Discard, Disposition
 
 from pipeline.decoder import FrameDecoder
 from pipeline.errors import InputError
-from pipeline.hardware import Acceleration, accelerator, fallback_note
+from pipeline.hardware import accelerator, fallback_note
 from pipeline.hdr import display_matrix
-from pipeline.limits import LimitGuard, Limits
+from pipeline.limits import LimitGuard
 from pipeline.opening import choose_video, open_container, promised_length, seek
+from pipeline.source_options import SourceOptions
 from pipeline.truncation import EndWatch
 from pipeline.window import TimeWindow, exact
 
@@ -29,32 +29,9 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneSpec
-    from pipeline.isolation import Isolation
 
 
-@dataclass(frozen=True, slots=True)
-class SourceOptions:
-    """How an input is read.
-
-    Attributes:
-        format: FFmpeg's name of the container format, such as ``mp4``; None to find out from the content.
-        start: Seconds from the beginning of the input to begin at; None for the beginning.
-        duration: Seconds of it to read; None for all.
-        deinterlace: Turn interlaced frames into progressive ones, one for each; else interlaced input is refused.
-        acceleration: What decodes.
-        limits: What the input may hold.
-        isolation: How to decode in a process of its own; None for this one. It is :func:`pipeline.isolate.open_source`
-            that goes by it; a :class:`VideoSource` decodes where it is.
-    """
-
-    format: str | None = None
-    start: float | None = None
-    duration: float | None = None
-    deinterlace: bool = False
-    acceleration: Acceleration = Acceleration.NONE
-    limits: Limits = field(default_factory=Limits)
-    isolation: Isolation | None = None
-    continued: tuple[Path, ...] = ()
+__all__ = ["SourceOptions", "VideoSource"]
 
 
 class VideoSource:

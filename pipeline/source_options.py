@@ -1,0 +1,39 @@
+"""How an input is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.hardware import Acceleration
+from pipeline.limits import Limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.isolation import Isolation
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How an input is read.
+
+    Attributes:
+        format: FFmpeg's name of the container format, such as ``mp4``; None to find out from the content.
+        start: Seconds from the beginning of the input to begin at; None for the beginning.
+        duration: Seconds of it to read; None for all.
+        deinterlace: Turn interlaced frames into progressive ones, one for each; else interlaced input is refused.
+        acceleration: What decodes.
+        limits: What the input may hold.
+        isolation: How to decode in a process of its own; None for this one. It is :func:`pipeline.isolate.open_source`
+            that goes by it; a :class:`VideoSource` decodes where it is.
+    """
+
+    format: str | None = None
+    start: float | None = None
+    duration: float | None = None
+    deinterlace: bool = False
+    acceleration: Acceleration = Acceleration.NONE
+    limits: Limits = field(default_factory=Limits)
+    isolation: Isolation | None = None
+    continued: tuple[Path, ...] = ()
