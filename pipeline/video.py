@@ -54,7 +54,12 @@ class VideoJob:
     segments: SegmentOptions | None = None
 
 
-def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | None = None) -> Report:
+def deblur_video(
+    job: VideoJob,
+    load: Callable[[], Engine],
+    display: Display | None = None,
+    on_output: Callable[[Report], None] = lambda _report: None,
+) -> Report:
     """Deblurs one video. The output gets its name when it is complete; before that, nothing has it.
 
     Args:
@@ -62,6 +67,7 @@ def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | N
         load: Makes the engine. Called after input and output were found to be good, because it can take seconds;
             a caller with many videos returns the same engine each time.
         display: Shows the progress; None shows nothing.
+        on_output: Called when the output has its name, before that which could make it again is thrown away.
 
     Returns:
         What was done. A damaged input is no error here: everything that could be decoded is in the output, and
@@ -82,10 +88,12 @@ def deblur_video(job: VideoJob, load: Callable[[], Engine], display: Display | N
         with open_input(job.input, job.source) as source:
             output = _segmented_output(job, source)
             if output is None:
-                return _in_one_piece(job, source, load, display)
+                report = _in_one_piece(job, source, load, display)
+                on_output(report)
+                return report
             # Each time, at least one segment is forgotten.
             with contextlib.suppress(ChangedError):
-                return deblur_in_segments(job, source, output, load, display)
+                return deblur_in_segments(job, source, output, load, display, on_output)
 
 
 def _segmented_output(job: VideoJob, source: VideoSource) -> Path | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.batch.plan import Fate
 from pipeline.errors import DamagedInputError, DeblurError, Interrupted, OutputError
 from pipeline.segments.file import Seal
+from pipeline.segments.work import discard_work
 from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class BatchWork:
             if video.fate is Fate.TODO:
                 self._waiting.put(number)
             else:
+                if video.fate is Fate.FINISHED:
+                    discard_work(video.output)
                 self._note(number, _known(video))
         count = min(self._jobs, len(self._plan.of(Fate.TODO)))
         threads = [threading.Thread(target=self._work, name=f"batch-{number}") for number in range(count)]
@@ -152,8 +155,12 @@ class BatchWork:
         try:
             video.output.parent.mkdir(parents=True, exist_ok=True)
             content = Seal.of(video.input)
-            report = deblur_video(self._job(video), load, display)
-            self._ledger.add(content, video.output, damaged=bool(report.damage))
+            report = deblur_video(
+                self._job(video),
+                load,
+                display,
+                lambda report: self._ledger.add(content, video.output, damaged=bool(report.damage)),
+            )
         except Interrupted as error:
             return Outcome(video, State.NOT_DONE, error=str(error))
         except DeblurError as error:

@@ -43,7 +43,12 @@ class ChangedError(Exception):
 
 
 def deblur_in_segments(
-    job: VideoJob, source: VideoSource, output: Path, load: Callable[[], Engine], display: Display
+    job: VideoJob,
+    source: VideoSource,
+    output: Path,
+    load: Callable[[], Engine],
+    display: Display,
+    on_output: Callable[[Report], None],
 ) -> Report:
     """Deblurs one video such that a crash costs one segment at most.
 
@@ -53,6 +58,7 @@ def deblur_in_segments(
         output: The file to write.
         load: Makes the engine.
         display: Shows the progress.
+        on_output: Called when the output has its name, before the segments go.
 
     Raises:
         ChangedError: If the input has to be opened and read once more.
@@ -78,7 +84,10 @@ def deblur_in_segments(
             raise Interrupted(f"interrupted; {joined.name} was not written{work.way_to_go_on}") from error
         finally:
             joined.abandon()  # after a complete run there is nothing to abandon
-        return Report.of_run(source, joined, engine.info, batch, result, kept=segments.kept_frames, notes=work.notes)
+        report = Report.of_run(source, joined, engine.info, batch, result, kept=segments.kept_frames, notes=work.notes)
+        on_output(report)
+        work.done()
+        return report
 
 
 def _go(segments: _Segments, seconds: float) -> RunResult:
@@ -178,7 +187,6 @@ class _Segments:
                     work.check_space()
             work.join()
             self.joined.finish()
-            work.done()
         finally:
             self._display.end()
         return self._sum(time.perf_counter() - started)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.errors import DeblurError, OutputError, UsageError
 from pipeline.segments.file import Seal
-from pipeline.segments.manifest import Manifest, ManifestDamagedError
+from pipeline.segments.manifest import NAME, Manifest, ManifestDamagedError
 from pipeline.target import work_folder
 
 if TYPE_CHECKING:
@@ -192,9 +192,18 @@ class WorkFolder:
 
 
 def _remove(folder: Path) -> None:
-    # What can't be removed does no harm: the next run into the same output finds and removes it.
+    # What can't be removed does no harm: the next run into the same output finds and removes it. The manifest goes
+    # first: a run that is killed here must not leave one that speaks of segments which are gone.
     with contextlib.suppress(OSError):
+        (folder / NAME).unlink(missing_ok=True)
         shutil.rmtree(folder)
+
+
+def discard_work(output: Path) -> None:
+    """Removes what a run that was killed while it tidied up has left beside a complete output."""
+    if work_folder(output).is_dir():
+        with contextlib.suppress(DeblurError), WorkFolder(output) as work:
+            work.done()
 
 
 def _count(segments: int) -> str:

@@ -70,6 +70,18 @@ def test_a_card_with_broken_files_comes_out_as_far_as_it_can(deblur: CommandLine
     assert set(states(report).values()) == {"finished", "failed"}
 
 
+def test_what_a_run_left_that_was_killed_while_it_tidied_up_goes(
+    deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip, out = make_clip(tmp_path / "clip.mp4"), tmp_path / "out"
+    assert deblur.run("batch", clip, out, *FAST).code == 0
+    left = out / ".clip.mp4.deblur"
+    left.mkdir()
+    (left / "000000.segment").write_bytes(b"of no use any more")
+    assert deblur.run("batch", clip, out, *FAST).code == 0
+    assert sorted(path.name for path in out.iterdir()) == [".deblur-batch.sqlite", "clip.mp4"]
+
+
 def test_another_input_under_the_same_name_is_no_finished_one(
     deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
