@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -46,11 +47,29 @@ def test_requests_that_make_no_sense_are_refused(trained: Path, tmp_path: Path) 
         (["--weights", str(trained), str(tmp_path / "absent" / "out.onnx")], "no folder"),
         (["--weights", str(tmp_path / "absent.safetensors"), str(tmp_path / "out.onnx")], "does not exist"),
         (["--weights", str(trained), str(there)], "--overwrite"),
+        (["--weights", str(trained), "--int8", str(tmp_path / "out.onnx")], "must end in .xml"),
+        (["--weights", str(trained), "--int8", str(tmp_path / "out.xml")], "go together"),
+        (["--weights", str(trained), "--calibration", str(tmp_path), str(tmp_path / "out.onnx")], "go together"),
     ):
         result = CliRunner().invoke(export, arguments)
         assert result.exit_code == 2
         assert message in " ".join(result.output.split()), result.output
     assert there.read_bytes() == b"kept"
+
+
+@pytest.mark.slow
+def test_int8_is_written_and_runs(trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("nncf", reason="INT8 networks are made with NNCF")
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    pairs = np.random.default_rng(0).integers(0, 256, (160, 2, 64, 64, 3), np.uint8)
+    np.save(pool / "pairs_0000000.npy", pairs)
+    out = tmp_path / "tiny.xml"
+    result = CliRunner().invoke(export, ["--weights", str(trained), "--int8", "--calibration", str(pool), str(out)])
+    assert result.exit_code == 0, result.output
+    assert "convolutions in INT8" in result.output
+    info = load_engine(weights=out).info
+    assert (info.precision, info.digest) == ("int8", weights.load(trained)[1].digest)
 
 
 @pytest.mark.slow

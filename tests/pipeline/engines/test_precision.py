@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import openvino as ov
 import pytest
 
 from network import catalogue
+from network.planes import PlaneSpec
+from pipeline.bench.synthetic import frames
 from pipeline.engines.core import openvino_core
-from pipeline.engines.openvino import network_digest
+from pipeline.engines.openvino import OpenVinoEngine, network_digest
 from pipeline.engines.precision import choose, int8_form
 from pipeline.engines.select import load_engine
 from pipeline.errors import EngineError, UsageError
@@ -97,6 +100,23 @@ def test_the_shipped_int8_is_of_the_shipped_weights(name: str) -> None:
     assert quantised is not None
     assert original is not None
     assert network_digest(quantised) == network_digest(original), "run `deblur export --shipped --int8`"
+
+
+@pytest.mark.parametrize("name", [name for name in catalogue.NAMES if catalogue.int8_file(name)])
+def test_the_shipped_int8_makes_nearly_the_same_picture(name: str) -> None:
+    spec = PlaneSpec(192, 128)
+    results = []
+    for path in (catalogue.int8_file(name), catalogue.onnx_file(name)):
+        assert path is not None
+        engine = OpenVinoEngine(path)
+        batch, out = engine.buffers(spec, 1), engine.buffers(spec, 1)
+        for plane, made in zip(batch.planes, next(frames(spec.width, spec.height, 1)), strict=True):
+            plane[0] = made
+        engine.run(batch, out)
+        results.append(out.planes[0].astype(int))
+        assert engine.info.precision == ("int8" if path.suffix == ".xml" else "fp32")
+    assert np.abs(results[0] - results[1]).mean() < 1
+    assert np.abs(results[1] - batch.planes[0]).mean() > np.abs(results[0] - results[1]).mean()
 
 
 def test_the_engine_says_its_precision() -> None:
