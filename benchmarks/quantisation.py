@@ -13,21 +13,23 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import torch
 from measure import machine
-from quality import harm_to_sharp, measured, synthesised
+from quality import harm_to_sharp, synthesised
 from torch import Tensor, nn
 
 from network import catalogue
 from network.datasets import find_pairs
-from network.evaluate import CONVENTION, Candidate, read_samples
+from network.evaluate import CONVENTION, deblur_picture, read_samples
+from network.metrics import psnr
 from pipeline.engines.core import openvino_core
 from pipeline.engines.openvino import network_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from network.evaluate import Sample
 
@@ -50,8 +52,8 @@ lost {lost:+.3f} dB. In floating point remain: {kept}, and all plane arithmetic.
 With VNNI or AMX, products of 8 bits are added in 32 bits. Processors without them add two in 16 bits, which stop at
 their end: `--precision auto` takes FP32 there, and `--precision int8` gives the column to the right, with a note.
 
-The file is tied to the FP32 weights by their digest; one that is of other weights is not used, and `auto` says so. After
-new weights, one command writes all that is shipped:
+The file is tied to the FP32 weights by their digest; one that is of other weights is not used, and `auto` says so.
+After new weights, one command writes all that is shipped:
 
     deblur export --shipped --int8 --calibration POOL --calibration CLIP.mp4
 """
@@ -76,6 +78,11 @@ class Compiled(nn.Module):
         return torch.from_numpy(self._model(image.contiguous().numpy())[0].copy())
 
 
+def mean_psnr(network: nn.Module, samples: Sequence[Sample]) -> float:
+    """PSNR of what a network makes of pictures, in dB."""
+    return fmean(psnr(deblur_picture(network, sample.blurred), sample.sharp) for sample in samples)
+
+
 def main() -> int:
     """Measures, and writes the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -95,12 +102,12 @@ def main() -> int:
     }
     reds, photos = arguments.folder / "reds", arguments.folder / "photos"
     rows: list[tuple[str, list[float]]] = []
-    sets: dict[str, Iterable[Sample]] = {
+    sets: dict[str, Sequence[Sample]] = {
         "REDS, real blur": list(read_samples(find_pairs(reds))),
         "photos, synthesised blur of 3 to 15 pixels": list(synthesised(photos)),
     }
     for name, samples in sets.items():
-        rows.append((name, [measured(Candidate(key, network), samples)["psnr"] for key, network in networks.items()]))
+        rows.append((name, [mean_psnr(network, samples) for network in networks.values()]))
     harm = [harm_to_sharp(network, photos)["mean"] for network in networks.values()]
     loss = max(row[0] - value for _, row in rows for value in row[1:])
     rows.append(("sharp photographs, against themselves", harm))
