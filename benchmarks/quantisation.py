@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from network import catalogue
 from network.datasets import find_pairs
-from network.evaluate import CONVENTION, deblur_picture, read_samples
+from network.evaluate import deblur_picture, read_samples
 from network.metrics import psnr
 from pipeline.engines.core import openvino_core
 from pipeline.engines.openvino import network_digest
@@ -44,7 +44,7 @@ loses against FP32.
 
 {table}
 
-{convention}. Weights {digest}; {processor}. The most that a blurred set loses is {loss:.3f} dB; {limit} are allowed.
+PSNR over RGB of the 8-bit rounded result, no crop, mean over pictures. Weights {digest}; {processor}. The most that a blurred set loses is {loss:.3f} dB; {limit} are allowed.
 
 Calibrated with {frames} frames, none of an evaluation set ({sources}). Checked on {pairs} pairs of the pools, which
 lost {lost:+.3f} dB. In floating point remain: {kept}, and all plane arithmetic. NNCF {nncf}.
@@ -129,7 +129,6 @@ def page(columns: list[str], rows: list[tuple[str, list[float]]], loss: float, q
     table += [f"| {name} | {values[0]:.2f} | {' | '.join(_beside(values))} |" for name, values in rows]
     return PAGE.format(
         table="\n".join(table),
-        convention=CONVENTION,
         digest=digest[:12],
         processor=machine()["processor"],
         loss=max(loss, 0),
