@@ -44,7 +44,8 @@ loses against FP32.
 
 {table}
 
-PSNR over RGB of the 8-bit rounded result, no crop, mean over pictures. Weights {digest}; {processor}. The most that a blurred set loses is {loss:.3f} dB; {limit} are allowed.
+PSNR over RGB of the 8-bit rounded result, no crop, mean over pictures. Weights {digest}; {processor}.
+The most that a blurred set loses is {loss:.3f} dB; {limit} are allowed.
 
 Calibrated with {frames} frames, none of an evaluation set ({sources}). Checked on {pairs} pairs of the pools, which
 lost {lost:+.3f} dB. In floating point remain: {kept}, and all plane arithmetic. NNCF {nncf}.
