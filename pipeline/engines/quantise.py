@@ -2,7 +2,7 @@
 
 Convolutions and what lies between them are quantised. The sum of the network's input and its correction is not: the
 planes get back exactly what the network changed, and rounding the input to 8 bits of another scale would be a change
-(it cost 0.6 dB on synthesised pairs). Where that loses more than is allowed, NNCF measures which layers it is, and leaves them in floating
+(it cost 0.6 dB). Where that loses more than is allowed, NNCF measures which layers it is, and leaves them in floating
 point one after the other until the rest is good enough.
 
 Processors without VNNI add two products in 16 bits, which stop at their end. That happens above all where a layer reads
