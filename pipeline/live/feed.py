@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ class FeedOptions:
         reader: How each connection is read.
         rate: Frames a second at most; None for all.
         stall: Without a frame for so long, and for four times the usual, the source is told to have stalled.
-        give_up: Without a frame for so long, the connection is abandoned and made again.
+        give_up: Without a frame for so long, the connection is abandoned and made again; files are waited for.
         first_retry: Before the second attempt; doubled with each one that fails.
         last_retry: At most between two attempts.
     """
@@ -191,6 +192,8 @@ class Feed:
         while not connection.wait(_POLL):
             silence = time.perf_counter() - connection.last_sign
             give_up = max(options.give_up, 10 * self._interval) if connection.opened else patience
+            if self._address.is_paced_here and connection.opened:
+                give_up = math.inf  # it could only be begun again from its start
             if self._stop.is_set() or silence > give_up:
                 connection.abandon()
                 return

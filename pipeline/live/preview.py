@@ -90,19 +90,22 @@ class Preview:
             False if the user closed the window or asked to quit.
         """
         result = self._subscription.get(timeout)
+        is_first = self._result is None
         if result is not None:
-            if self._result is None:
-                cv2.resizeWindow(self._title, result.frame.width, result.frame.height)
             self._result, self._last_new = result, time.perf_counter()
             frame = self._to_bgr(result.frame)
             before = frame if result.original is result.frame else self._to_bgr(result.original)
             self._pictures = before, frame
         self._draw()
         key = cv2.waitKeyEx(1)
+        if result is not None and is_first:  # a size that was set before the window is there is sometimes lost
+            cv2.resizeWindow(self._title, result.frame.width, result.frame.height)
         if result is not None:
             self._subscription.mark_shown(result)
-        if key != -1 and not self._press(key):
-            return False
+        while key != -1:
+            if not self._press(key):
+                return False
+            key = cv2.waitKeyEx(1)
         return self._result is None or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
 
     def close(self) -> None:

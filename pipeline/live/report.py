@@ -145,7 +145,7 @@ class LiveReport:
                 )
         if self.gaps:
             longest = max(gap.seconds for gap in self.gaps)
-            lines.append(f"the source was away {len(self.gaps)} times, for {longest:.1f} s at the longest")
+            lines.append(f"times at which the source was away: {len(self.gaps)}, the longest {longest:.1f} s")
         if self.captured.passed and self.processed.dropped > 0.02 * self.captured.passed:
             lines.append(f"to drop fewer frames: {advice(self.engine.network)}")
         return "\n".join(lines)

@@ -43,6 +43,7 @@ def test_a_test_source_is_deblurred_into_several_outputs(deblur: CommandLine, tm
     assert "from capture to there p50" in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a process of Windows can't be interrupted from outside like this")
 def test_ctrl_c_completes_the_recording_and_is_no_error(deblur: CommandLine, tmp_path: Path) -> None:
     process = deblur.start("live", TEST_SOURCE, "--network", "identity", "--record", tmp_path / "out.mp4")

@@ -144,6 +144,7 @@ def test_a_source_that_stays_silent_is_given_up_and_connected_again(
     assert kinds(feed)[0] is EventKind.STALLED
 
 
+@pytest.mark.slow
 def test_a_change_of_size_is_told(watcher: Watcher, sender: Sender, until: Callable[..., None]) -> None:
     feed = watcher.start(sender.url)
     until(lambda: len(watcher.frames) > 5)

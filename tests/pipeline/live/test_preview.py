@@ -113,6 +113,7 @@ class Screen:
 
     def press(self, key: str) -> None:
         self._do("key", key)
+        time.sleep(0.15)  # of keys that come within one look at the keyboard, OpenCV gives the last
 
     def drag(self, start: float, end: float) -> None:
         """Drags from one place of the window to another, as parts of its width."""
