@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.precision import precision_option
 from pipeline.cli.serve import page_companion, serve_options
 from pipeline.errors import UsageError
 from pipeline.live.strength import MAX_STRENGTH
@@ -96,6 +97,7 @@ def _list_cameras(ctx: click.Context, _param: click.Parameter, value: bool) -> N
 )
 @click.option("--network", default="idc-rt", show_default=True, help="Which network: idc-rt, idc, or identity.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights other than the shipped ones.")
+@precision_option
 @click.option(
     "--strength",
     type=click.FloatRange(0, MAX_STRENGTH),
@@ -129,6 +131,7 @@ def live(
     engine: str,
     network: str,
     weights: Path | None,
+    precision: str,
     strength: float,
     threads: int | None,
     quiet: bool,
@@ -163,7 +166,7 @@ def live(
 
     companions = []
     if serve:
-        load = partial(load_engine, engine, network, weights, threads=threads)
+        load = partial(load_engine, engine, network, weights, threads=threads, precision=precision)
         title = address.name if address else ""
         companions.append(page_companion(serve, certificate, key, names, (size, fps), title, load))
     job = LiveJob(
@@ -178,7 +181,8 @@ def live(
         duration=duration,
         auto_size=auto_size,
     )
-    done = run_live(job, load_engine(engine, network, weights, threads=threads, tell=status.note), status)
+    loaded = load_engine(engine, network, weights, threads=threads, tell=status.note, precision=precision)
+    done = run_live(job, loaded, status)
     if report is not None:
         done.write(report)
     if not quiet and done.captured.passed:
