@@ -8,12 +8,41 @@ OpenVINO 2026.4).
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from functools import cache
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
 
 import openvino as ov
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_T = TypeVar("_T")
 
 
 @cache
 def openvino_core() -> ov.Core:
     """The core that everything in this process shares."""
     return ov.Core()
+
+
+def with_cores_of_its_own(work: Callable[[], _T]) -> _T:
+    """The result of work that makes cores of its own, as libraries do: in a thread whose signals nobody waits for.
+
+    Args:
+        work: Called once, in another thread, which Ctrl-C leaves behind.
+
+    Raises:
+        BaseException: Whatever ``work`` raises.
+    """
+    future: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+            future.set_exception(error)
+
+    Thread(target=run, name="deblur-cores", daemon=True).start()
+    return future.result()

@@ -29,7 +29,7 @@ from openvino import opset13 as ops
 from network import catalogue
 from network.errors import DataError
 from network.metrics import psnr
-from pipeline.engines.core import openvino_core
+from pipeline.engines.core import openvino_core, with_cores_of_its_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,17 +83,20 @@ def quantise(source: Path, out: Path, calibration: Calibration, limit: float = 0
     if not names:
         raise DataError(f"{source} has no convolution to quantise")
     before = measured(original, calibration.pairs)
-    model = nncf.quantize_with_accuracy_control(
-        _with_plain_biases(original.clone()),
-        calibration_dataset=nncf.Dataset(calibration.frames, _as_input),
-        validation_dataset=nncf.Dataset(calibration.pairs),
-        validation_fn=_validate,
-        max_drop=limit,
-        preset=nncf.QuantizationPreset.MIXED,
-        target_device=nncf.TargetDevice.CPU,
-        subset_size=len(calibration.frames),
-        ignored_scope=nncf.IgnoredScope(names=_last_sums(original)),
-        advanced_quantization_parameters=AdvancedQuantizationParameters(overflow_fix=OverflowFix.FIRST_LAYER),
+    # NNCF makes cores and lets them go.
+    model = with_cores_of_its_own(
+        lambda: nncf.quantize_with_accuracy_control(
+            _with_plain_biases(original.clone()),
+            calibration_dataset=nncf.Dataset(calibration.frames, _as_input),
+            validation_dataset=nncf.Dataset(calibration.pairs),
+            validation_fn=_validate,
+            max_drop=limit,
+            preset=nncf.QuantizationPreset.MIXED,
+            target_device=nncf.TargetDevice.CPU,
+            subset_size=len(calibration.frames),
+            ignored_scope=nncf.IgnoredScope(names=_last_sums(original)),
+            advanced_quantization_parameters=AdvancedQuantizationParameters(overflow_fix=OverflowFix.FIRST_LAYER),
+        )
     )
     loss = before - measured(model, calibration.pairs)
     if loss > limit:

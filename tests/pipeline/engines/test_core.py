@@ -29,10 +29,35 @@ except KeyboardInterrupt:
     print("interrupted")
 """
 
+LIBRARY_THEN_INTERRUPTED = """
+import signal
+import openvino as ov
+from pipeline.engines.core import openvino_core, with_cores_of_its_own
+signal.signal(signal.SIGINT, signal.default_int_handler)
+openvino_core().get_property("CPU", "FULL_DEVICE_NAME")
+print(with_cores_of_its_own(lambda: len(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")) > 0))
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def run(program: str) -> tuple[int, list[str], str]:
+    """Exit code, lines, errors."""
+    ended = subprocess.run(  # noqa: S603 - the interpreter and a text of this file
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return ended.returncode, ended.stdout.split(), ended.stderr
+
 
 @pytest.mark.timeout(120)
 def test_a_process_can_be_interrupted_after_its_engines_are_gone() -> None:
-    ended = subprocess.run(  # noqa: S603 - the interpreter and a text of this file
-        [sys.executable, "-c", TWO_ENGINES_THEN_INTERRUPTED], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stdout.strip()) == (0, "interrupted"), ended.stderr
+    code, lines, errors = run(TWO_ENGINES_THEN_INTERRUPTED)
+    assert (code, lines) == (0, ["interrupted"]), errors
+
+
+@pytest.mark.timeout(120)
+def test_a_process_can_be_interrupted_after_a_library_had_cores_of_its_own() -> None:
+    code, lines, errors = run(LIBRARY_THEN_INTERRUPTED)
+    assert (code, lines) == (0, ["True", "interrupted"]), errors
