@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from network.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +169,8 @@ class SharedBatchNorm(nn.BatchNorm2d):
         return (centred * scale[:, None, None] + self.bias[:, None, None]).to(features.dtype)
 
     def _mean(self, value: Tensor) -> Tensor:
-        total: Tensor = _Sum.apply(value)  # type: ignore[no-untyped-call]
-        return total / self.count
+        summed: Callable[[Tensor], Tensor] = _Sum.apply  # typed in some versions of PyTorch, and not in others
+        return summed(value) / self.count
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, samples: int) -> None:
