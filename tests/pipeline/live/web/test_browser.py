@@ -20,6 +20,7 @@ from onnx import TensorProto, helper
 from pipeline.engines.openvino import OpenVinoEngine
 from pipeline.engines.select import load_engine
 from pipeline.live.session import SessionOptions
+from pipeline.live.web.options import WebLimits
 from pipeline.live.web.page import Watched
 
 if TYPE_CHECKING:
@@ -166,15 +167,16 @@ def test_every_control_works_and_what_comes_back_is_sharper_than_what_was_sent(
             # The divider: left of it what was sent, right of it what came of it.
             for place, sharp in ((0.02, 2), (0.98, 1)):
                 await tab.drag("#divider", "#picture", place)
-                ratios = []
-                for _ in range(4):
+                ratios: list[bool] = []
+                # A frame may be drawn a moment after the one that it is compared with: often is enough, and soon.
+                while sum(ratios[-4:]) < 3 and len(ratios) < 40:
                     _, received, shown = await tab.run(PICTURES)
                     both, canvas = luma(received), luma(shown)
                     halves = {1: both[: len(both) // 2], 2: both[len(both) // 2 :]}
                     cut = slice(40, -40)  # without the narrow rest on the other side
                     distance = {n: np.abs(half[:, cut] - canvas[:, cut]).mean() for n, half in halves.items()}
-                    ratios.append(distance[3 - sharp] > distance[sharp])
-                assert sum(ratios) >= 3
+                    ratios.append(bool(distance[3 - sharp] > distance[sharp]))
+                assert sum(ratios[-4:]) >= 3, ratios
             await tab.key("#divider", "ArrowLeft")
             assert await tab.run("document.querySelector('#divider').getAttribute('aria-valuenow')") == "96"
             await tab.drag("#divider", "#picture", 0.5)
@@ -286,7 +288,10 @@ def test_a_file_is_compared_and_downloaded(
     text.write_text("no film")
 
     async def scenario() -> None:
-        async with serve(load_engine("openvino", "identity")) as served, open_browser(None, tmp_path) as browser:
+        # The word of a page that is closed may not get through; then its file goes when nobody asks for it any more.
+        limits = WebLimits(idle_seconds=20.0)
+        engine = load_engine("openvino", "identity")
+        async with serve(engine, limits=limits) as served, open_browser(None, tmp_path) as browser:
             folder = Path(served.server._uploads._folder.name)
             tab = await browser.open(served.link)
             await tab.until(READY)
