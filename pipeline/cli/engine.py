@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import tempfile
 import time
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from network import catalogue
-from network.planes import Matrix, PlaneSpec
-from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
-from trt.errors import CacheError, MissingError, TensorRTError
-from trt.settings import EngineSettings, Precision
+from pipeline.cli.engine_build import build
+from pipeline.cli.engine_common import engine_cache, explained
+from pipeline.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from torch import nn
-
     from trt.cache import EngineCache
-
-ONNX = ".onnx"
-SAFETENSORS = ".safetensors"
-FRAMES = 2
-"""Frames of a call in :class:`pipeline.engines.tensorrt.TensorRTEngine` on one GPU: a batch over its chunks. That
-module can't be asked without importing PyTorch; a test holds the two together."""
-
-
-class _Size(click.ParamType[Any]):
-    """Width and height in pixels, such as 1920x1080."""
-
-    name = "WxH"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        width, _, height = value.lower().partition("x")
-        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-            self.fail(f"{value!r} is no size; write width and height such as 1920x1080", param, ctx)
-        return int(width), int(height)
 
 
 @click.group(short_help="Build and manage TensorRT engines.")
@@ -55,78 +26,15 @@ def engine() -> None:
     """
 
 
-@engine.command()
-@click.option(
-    "--network", default=catalogue.DEFAULT, show_default=True, help="Which network: idc-rt, idc, or identity."
-)
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Weights other than the shipped ones: safetensors, or for --portable ONNX too.",
-)
-@click.option("--size", type=_Size(), default="1920x1080", show_default=True, help="Of a frame in pixels.")
-@click.option("--layout", default="yuv420p", show_default=True, help="FFmpeg's pixel format, such as yuv420p10le.")
-@click.option(
-    "--matrix", type=click.Choice([each.value for each in Matrix]), help="As for untagged video if not given."
-)
-@click.option("--full-range", is_flag=True, help="Codes from 0 to the highest, not the limited range of video.")
-@click.option(
-    "--batch",
-    type=click.IntRange(1),
-    default=FRAMES,
-    show_default=True,
-    help="Frames at a time; the default is what `deblur video` takes on one GPU.",
-)
-@click.option(
-    "--precision",
-    type=click.Choice([each.value for each in Precision]),
-    default=Precision.FP16.value,
-    show_default=True,
-)
-@click.option("--opt-level", type=click.IntRange(0, 5), help="How long to search for faster kernels, 0 to 5.")
-@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="As for `deblur video`.")
-@click.option("--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the GPU.")
-@click.option(
-    "--portable",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write an engine for any machine with an RTX GPU; needs no GPU here. --size and --batch are then the largest.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
-def build(
-    *,
-    network: str,
-    weights: Path | None,
-    size: tuple[int, int],
-    layout: str,
-    matrix: str | None,
-    full_range: bool,
-    batch: int,
-    precision: str,
-    opt_level: int | None,
-    strength: float,
-    device: int,
-    portable: Path | None,
-    overwrite: bool,
-) -> None:
-    """Builds an engine into the cache, unless it is there, or with --portable into FILE."""
-    if network not in catalogue.NAMES:
-        raise UsageError(f"there is no network {network!r}; choose one of {', '.join(catalogue.NAMES)}")
-    spec = plane_spec(size, layout, Matrix(matrix) if matrix else None, full_range=full_range)
-    settings = EngineSettings(Precision(precision), strength, opt_level)
-    with _explained():
-        if portable is not None:
-            _build_portable(network, weights, portable, spec, batch, settings, overwrite=overwrite)
-        else:
-            _build_cached(network, weights, spec, batch, settings, device)
+engine.add_command(build)
 
 
 @engine.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_(*, as_json: bool) -> None:
     """Lists the cached engines, the most recently used first."""
-    with _explained():
-        found = _cache().entries()
+    with explained():
+        found = engine_cache().entries()
     if as_json:
         values = [
             {
@@ -158,9 +66,9 @@ def verify(*, portable: Path | None) -> None:
     The comparison with PyTorch needs the GPU and is made before an engine's first use; its outcome is shown here. What
     is damaged is built again when it is needed.
     """
-    with _explained():
+    with explained():
         if portable is not None:
-            from trt.portable import read_portable
+            from trt.portable_file import read_portable
 
             header, _ = read_portable(portable)
             click.echo(
@@ -168,7 +76,7 @@ def verify(*, portable: Path | None) -> None:
                 f"TensorRT-RTX {header.tensorrt}"
             )
             return
-        damaged = _verify_all(_cache())
+        damaged = _verify_all(engine_cache())
     if damaged:
         raise EngineError(f"{damaged} cached engines can't be used; `deblur engine clear` removes them all")
 
@@ -176,8 +84,8 @@ def verify(*, portable: Path | None) -> None:
 @engine.command()
 def clear() -> None:
     """Removes every cached engine; they are built again when they are needed."""
-    with _explained():
-        count, freed = _cache().clear()
+    with explained():
+        count, freed = engine_cache().clear()
     click.echo(f"removed {count} engines, {freed / 1e6:.1f} MB")
 
 
@@ -187,131 +95,6 @@ def where() -> None:
     from trt.cache import default_folder
 
     click.echo(default_folder())
-
-
-def plane_spec(size: tuple[int, int], pixel_format: str, matrix: Matrix | None, *, full_range: bool) -> PlaneSpec:
-    """What the planes of a video are that says nothing of its colours but what is given.
-
-    Args:
-        size: Width and height in pixels.
-        pixel_format: FFmpeg's name.
-        matrix: None takes what the decoder takes for untagged video.
-        full_range: False leaves it to what the pixel format implies.
-
-    Raises:
-        UsageError: If FFmpeg has no such format, or it does not go with the matrix.
-    """
-    import av
-
-    from pipeline.frames import spec_of
-
-    try:
-        spec, native = spec_of(av.VideoFrame(*size, pixel_format))
-        if native != pixel_format and not pixel_format.startswith("yuvj"):
-            raise UsageError(f"frames are deblurred as {native}, not as {pixel_format}; give --layout {native}")
-        return PlaneSpec(
-            spec.width, spec.height, spec.layout, spec.depth, matrix or spec.matrix, full_range or spec.full_range
-        )
-    except ValueError as error:
-        raise UsageError(f"{pixel_format} can't be the layout of the planes: {error}") from error
-
-
-def _build_cached(
-    network: str, weights: Path | None, spec: PlaneSpec, batch: int, settings: EngineSettings, device: int
-) -> None:
-    from trt import parity
-    from trt.obtain import Request, TensorRTToolchain, obtain
-
-    place = f"cuda:{device}"
-    toolchain = TensorRTToolchain(place)
-    name, loaded = _network(network, weights)
-    request = Request(loaded, name, spec, batch, settings)
-    cache = _cache()
-    told = 0
-
-    def tell(line: str) -> None:
-        nonlocal told
-        told += 1
-        click.echo(line, err=True)
-
-    obtain(request, toolchain, cache, lambda made: parity.verify(made, loaded, settings, place), tell)
-    click.echo(f"{'built' if told else 'already in the cache'}: {cache.folder}")
-
-
-def _build_portable(
-    network: str,
-    weights: Path | None,
-    path: Path,
-    spec: PlaneSpec,
-    batch: int,
-    settings: EngineSettings,
-    *,
-    overwrite: bool,
-) -> None:
-    from trt.portable import Range, build_portable
-
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path} is there already; add --overwrite to replace it")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {path.absolute().parent}; create it first")
-    largest = (spec.height, spec.width)
-    shapes = Range(usual=largest, largest=largest, smallest=(min(16, largest[0]), min(16, largest[1])), batch=batch)
-    with _onnx(network, weights) as source:
-        click.echo(f"building a portable engine from {source.name}", err=True)
-        begin = time.monotonic()
-        try:
-            header = build_portable(source, path, spec, settings, shapes)
-        except OSError as error:
-            raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
-    click.echo(
-        f"wrote {path}: {header.network} {header.precision}, up to {header.largest[1]}x{header.largest[0]}, batch "
-        f"{header.batch}, TensorRT-RTX {header.tensorrt}, {header.size / 1e6:.1f} MB, {time.monotonic() - begin:.0f} s"
-    )
-
-
-def _network(name: str, weights: Path | None) -> tuple[str, nn.Module]:
-    """A network with its name, as PyTorch module."""
-    from network.registry import create
-    from network.weights import load
-
-    if weights is not None and weights.suffix.lower() != SAFETENSORS:
-        raise UsageError(f"engines are built from {SAFETENSORS} files, which {weights} is not by its name")
-    path = weights or catalogue.weights_file(name)
-    if path is None and name == "identity":
-        return name, create(name).eval()
-    if path is None:
-        raise _without_weights(name)
-    module, header = load(path)
-    return header.network, module
-
-
-@contextlib.contextmanager
-def _onnx(name: str, weights: Path | None) -> Iterator[Path]:
-    """A network as ONNX file; converted for the while if it is none."""
-    if weights is None:
-        path = catalogue.onnx_file(name)
-        if path is None:
-            raise _without_weights(name)
-        yield path
-    elif weights.suffix.lower() == SAFETENSORS:
-        from network.export import export_weights
-
-        with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
-            path = Path(folder) / f"{weights.stem}{ONNX}"
-            export_weights(weights, path)
-            yield path
-    else:
-        yield weights
-
-
-def _without_weights(network: str) -> UsageError:
-    return UsageError(f"network {network!r} comes without weights: train it with `deblur train` and give --weights")
-
-
-def _cache() -> EngineCache:
-    from trt.cache import EngineCache
-
-    return EngineCache()
 
 
 def _verify_all(cache: EngineCache) -> int:
@@ -336,23 +119,3 @@ def _verify_all(cache: EngineCache) -> int:
             f"{found.digest[:12]}  {found.entry.key if found.entry else 'unknown'}: {problem or f'intact; {parity}'}"
         )
     return damaged
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Turns errors of the TensorRT package into those with an exit code."""
-    try:
-        yield
-    except TensorRTError as error:
-        kind: type[DeblurError] = EngineError
-        if isinstance(error, MissingError):
-            kind = UsageError
-        elif isinstance(error, CacheError):
-            kind = OutputError
-        raise kind(str(error)) from error
-    except RuntimeError as error:
-        if find_spec("torch") is None or type(error).__name__ != "OutOfMemoryError":
-            raise
-        raise EngineError(
-            "the GPU's memory does not suffice to build this engine; give a smaller --size or --batch"
-        ) from error

@@ -18,18 +18,14 @@ from network.export import export_network
 from network.planes import Layout, Matrix, PlaneSpec
 from trt.errors import BuildError, MissingError, PortableError
 from trt.portable import (
-    ENGINE_NAME,
-    HEADER_NAME,
-    Header,
     Range,
-    _write,
     build_portable,
     check_portable,
     installed_version,
     load_portable,
-    read_portable,
     serialize_portable,
 )
+from trt.portable_file import ENGINE_NAME, HEADER_NAME, Header, read_portable, write_portable
 from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
@@ -69,7 +65,7 @@ def shipped() -> Path:
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     path = tmp_path / "portable.engine"
-    _write(path, replace(HEADER, sha256=hashlib.sha256(ENGINE).hexdigest()), ENGINE)
+    write_portable(path, replace(HEADER, sha256=hashlib.sha256(ENGINE).hexdigest()), ENGINE)
     return path
 
 

@@ -19,7 +19,8 @@ from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
 pytest.importorskip("filelock", reason="the extra trt is not installed")
 pytest.importorskip("platformdirs", reason="the extra trt is not installed")
 
-from pipeline.cli.engine import FRAMES, engine, plane_spec
+from pipeline.cli.engine import engine
+from pipeline.cli.engine_build import FRAMES, plane_spec
 from trt.cache import FOLDER_VARIABLE, EngineCache
 from trt.key import EngineKey
 

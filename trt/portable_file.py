@@ -1,0 +1,117 @@
+"""The file of a portable engine: a ZIP archive of a JSON header, which says what the engine is for, and the engine."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from network.planes import Layout, Matrix, PlaneSpec
+from trt.errors import PortableError
+from trt.files import write_whole
+from trt.settings import Precision
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT = "deblur-stream portable engine 1"
+HEADER_NAME = "header.json"
+ENGINE_NAME = "engine.plan"
+LARGEST_HEADER = 1 << 20
+LARGEST_ENGINE = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a portable engine is.
+
+    Attributes:
+        network: Name of the network.
+        network_digest: SHA-256 of its weights, as its file says.
+        onnx_sha256: Of the ONNX file that it was built from.
+        tensorrt: Version of TensorRT-RTX; it must be the same where the engine runs.
+        precision: Of the network.
+        layout: Of the planes.
+        depth: Bits of a code.
+        matrix: Between RGB and the planes.
+        full_range: Of the codes.
+        strength: Scales what the network changes.
+        smallest: Height and width in pixels.
+        largest: Height and width in pixels.
+        batch: Most frames of a call.
+        size: Of the engine in bytes.
+        sha256: Of the engine.
+    """
+
+    network: str
+    network_digest: str
+    onnx_sha256: str
+    tensorrt: str
+    precision: str
+    layout: str
+    depth: int
+    matrix: str
+    full_range: bool
+    strength: float
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    batch: int
+    size: int
+    sha256: str
+
+    @property
+    def spec(self) -> PlaneSpec:
+        """The planes that it takes, at the largest size."""
+        height, width = self.largest
+        return PlaneSpec(width, height, Layout(self.layout), self.depth, Matrix(self.matrix), self.full_range)
+
+
+def read_portable(path: Path) -> tuple[Header, bytes]:
+    """Reads a portable engine.
+
+    Raises:
+        PortableError: If the file is not there, damaged, or no portable engine of this version.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(HEADER_NAME).file_size > LARGEST_HEADER:
+                raise PortableError(f"{path} is no portable engine; build one with `deblur engine build --portable`")
+            header = _parse(path, archive.read(HEADER_NAME))
+            if not archive.getinfo(ENGINE_NAME).file_size == header.size <= LARGEST_ENGINE:
+                raise PortableError(f"{path} is damaged: its engine is not of the size it says; copy it again")
+            engine = archive.read(ENGINE_NAME)
+    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise PortableError(f"{path} can't be read as a portable engine ({error}); copy or build it again") from error
+    if hashlib.sha256(engine).hexdigest() != header.sha256:
+        raise PortableError(f"{path} is damaged: the checksum of its engine does not match; copy it again")
+    return header, engine
+
+
+def write_portable(path: Path, header: Header, engine: bytes) -> None:
+    """Writes a portable engine; replaces the file if it is there.
+
+    Raises:
+        OSError: If that is not possible.
+    """
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(HEADER_NAME, json.dumps({"format": FORMAT, **asdict(header)}, indent=1))
+        archive.writestr(ENGINE_NAME, engine)
+    write_whole(path, buffer.getvalue())
+
+
+def _parse(path: Path, content: bytes) -> Header:
+    try:
+        values = json.loads(content)
+        if values.pop("format") != FORMAT:
+            raise PortableError(f"{path} was written by another version of deblur; build it again")
+        values["smallest"], values["largest"] = tuple(values["smallest"]), tuple(values["largest"])
+        header = Header(**values)
+        Precision(header.precision)
+        header.spec  # noqa: B018 - refuses what is no layout
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PortableError(f"{path} has a damaged header; copy or build it again") from error
+    return header
