@@ -53,8 +53,8 @@ def export(
 ) -> None:
     """Writes the network of a safetensors file as the ONNX file OUT, with dynamic batch, height and width.
 
-    `deblur video --weights OUT` then runs it without PyTorch. With --int8, the network is quantised for processors
-    with VNNI or AMX; pictures that it is evaluated on are none to calibrate it with.
+    `deblur video --weights OUT` then runs it without PyTorch. With --int8, the network computes in 8 bits on
+    processors; pictures that it is evaluated on are none to calibrate it with.
     """
     _check(out, weights, shipped=shipped, overwrite=overwrite, suffix=".xml" if int8 else ".onnx")
     if int8 != bool(calibration):

@@ -29,22 +29,27 @@ class Choice:
     reason: str
 
 
-def choose(features: Mapping[str, bool | None] | None = None) -> Choice:
-    """What a network that there is in INT8 too runs in.
+INT8_FEATURES = ("AMX", "VNNI", "AVX2")
+"""Instruction sets with which INT8 is faster than FP32, the fastest first; only AVX2 alone was measured.
 
-    INT8 where the processor adds products of 8 bits in 32 bits (VNNI, AMX). Others add two products in 16 bits, where
-    large sums stop at the end of the range, and the result is wrong in places.
+With AMX or VNNI, products of 8 bits are added in 32 bits. With AVX2 they are added by twos in 16 bits, which could stop
+at their end; `tests/pipeline/engines/test_overflow.py` looks whether they do.
+"""
+
+
+def choose(features: Mapping[str, bool | None] | None = None) -> Choice:
+    """What a network that there is in INT8 too runs in: INT8 where that is faster.
 
     Args:
         features: As :func:`pipeline.machine.cpu_features` gives them; None asks for this machine's.
     """
     known = cpu_features() if features is None else features
-    for name in ("AMX", "VNNI"):
+    for name in INT8_FEATURES:
         if known.get(name):
             return Choice("int8", f"the processor has {name}")
-    if known.get("VNNI") is None:
-        return Choice("fp32", "the system does not tell whether the processor has VNNI")
-    return Choice("fp32", "without VNNI or AMX, 8-bit sums would overflow")
+    if known.get("AVX2") is None:
+        return Choice("fp32", "the system does not tell what the processor has for 8-bit sums")
+    return Choice("fp32", f"the processor has none of {', '.join(INT8_FEATURES)}")
 
 
 def int8_form(
@@ -86,12 +91,4 @@ def int8_form(
             raise
         tell(f"{error}; running in fp32")
         return None
-    warn_of_overflow(tell, features)
     return quantised
-
-
-def warn_of_overflow(tell: Callable[[str], None], features: Mapping[str, bool | None] | None = None) -> None:
-    """Tells where INT8 is known to be inexact on the processor; ``features`` as for :func:`choose`."""
-    known = cpu_features() if features is None else features
-    if known.get("VNNI") is False and not known.get("AMX"):
-        tell("this processor has no VNNI: 8-bit sums may overflow, and spots of the picture be wrong")

@@ -7,8 +7,8 @@ point one after the other until the rest is good enough.
 
 Processors without VNNI add two products in 16 bits, which stop at their end. That happens above all where a layer reads
 the picture itself, white being the largest of codes, so weights of those layers take half the range of 8 bits (NNCF's
-default). Half the range everywhere would prevent all of it, but lost 0.3 dB; so the file is meant for processors that
-add in 32 bits, and only nearly right on others.
+default). Half the range everywhere would prevent all of it, but lost 0.3 dB. So the other layers keep the whole range,
+and `tests/pipeline/engines/test_overflow.py` holds what such a processor computes against sums that can't stop.
 """
 
 from __future__ import annotations

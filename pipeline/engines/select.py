@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from network import catalogue
-from pipeline.engines.precision import PRECISIONS, int8_form, warn_of_overflow
+from pipeline.engines.precision import PRECISIONS, int8_form
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -167,8 +167,6 @@ def _openvino(
         quantised = int8_form(original, catalogue.int8_file(network), precision, tell)
         return OpenVinoEngine(quantised or original, options)
     suffix = weights.suffix.lower()
-    if suffix == OPENVINO:
-        warn_of_overflow(tell)
     if (suffix == OPENVINO) != (precision == "int8") and precision != "auto":
         made = "`deblur export --int8` writes" if precision == "int8" else "`deblur export` writes"
         raise UsageError(f"{weights} is not in {precision}; give a file that {made}, or leave --precision out")

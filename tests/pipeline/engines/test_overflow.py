@@ -1,0 +1,83 @@
+"""Sums of 8-bit products do not stop at the end of 16 bits, on processors that add in so many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from network import catalogue
+from pipeline.engines.core import openvino_core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Picture = NDArray[np.float32]
+
+SIZE = 192
+WHERE_ROUNDINGS_DIFFER = 8
+"""Codes of 255 by which single pixels may differ: the kernels round at other places than the graph says."""
+
+
+def blurred(picture: Picture) -> Picture:
+    """By the mean of 9 pixels in a row."""
+    return np.mean([np.roll(picture, shift, -1) for shift in range(-4, 5)], 0, dtype=np.float32)
+
+
+def noise() -> Picture:
+    return np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE)).astype(np.float32)
+
+
+def black_and_white_noise() -> Picture:
+    return (255 * np.random.default_rng(1).integers(0, 2, (3, SIZE, SIZE))).astype(np.float32)
+
+
+def checkerboard() -> Picture:
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    return np.broadcast_to(255 * ((rows + columns) % 2), (3, SIZE, SIZE)).astype(np.float32)
+
+
+def text() -> Picture:
+    letters = np.random.default_rng(2).integers(0, 2, (SIZE // 4, SIZE // 4)).repeat(4, 0).repeat(4, 1)
+    return np.broadcast_to(255 * letters, (3, SIZE, SIZE)).astype(np.float32)
+
+
+def blurred_text() -> Picture:
+    return blurred(text())
+
+
+def blue_blurred_text() -> Picture:
+    return blurred_text() * np.array([0, 0, 1], np.float32)[:, None, None]
+
+
+def lamp_trail() -> Picture:
+    picture = np.zeros((3, SIZE, SIZE), np.float32)
+    picture[:, 90:94, 40:150] = 255
+    return blurred(picture)
+
+
+def white() -> Picture:
+    return np.full((3, SIZE, SIZE), 255, np.float32)
+
+
+def compiled(**properties: str) -> Callable[[Picture], Picture]:
+    path = catalogue.int8_file(catalogue.DEFAULT)
+    assert path is not None
+    core = openvino_core()
+    wanted: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", **properties}
+    model = core.compile_model(core.read_model(path), "CPU", wanted)
+    return lambda picture: np.clip(255 * model(picture[None] / np.float32(255))[0][0], 0, 255)
+
+
+@pytest.mark.parametrize(
+    "made", [white, noise, black_and_white_noise, checkerboard, text, blurred_text, blue_blurred_text, lamp_trail]
+)
+def test_pictures_of_extremes_come_out_as_with_sums_that_can_not_stop(made: Callable[[], Picture]) -> None:
+    picture = made()
+    # Without the transformation into 8-bit products the same roundings are computed in floating point.
+    difference = np.abs(compiled()(picture) - compiled(LP_TRANSFORMS_MODE="NO")(picture))
+    assert difference.max() < WHERE_ROUNDINGS_DIFFER
+    assert np.sqrt(np.mean(np.square(difference))) < 1
