@@ -18,7 +18,7 @@ AUTO_THRESHOLD = 0.6
 """Of :func:`pipeline.sharpness.blur_estimate`: up to it, frames pass where nobody set a threshold of their own. What
 `benchmarks/skip_sharp.py` recommends takes its place with every release of weights."""
 
-MARGIN = 0.05
+MARGIN = 0.03
 """Frames begin to pass this far below the threshold, and cease to as soon as one is above it."""
 
 PATIENCE = 5

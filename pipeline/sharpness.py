@@ -12,13 +12,18 @@ if TYPE_CHECKING:
 BLOCK = 32
 """Height and width of a block, in samples."""
 
-SHARE = 24
-"""One sample in so many is looked at."""
+SHARE = 12
+"""One sample in so many is looked at, and more of small pictures."""
 
-_LEAST_DETAIL = 25.0
+_LEAST_DETAIL = 40.0
 """Mean square difference, in 8-bit codes, of samples two apart below which a block is flat: sky says nothing."""
 
-_LEAST_BLOCKS = 4
+_BLOCKS = 64
+"""At least so many are looked at, where the picture has as many."""
+
+_SPEAKING = 4
+"""So many blocks with detail, or all of a small picture, are needed to tell anything."""
+
 _QUANTILE = 0.25
 _SHARP, _BLURRED = 0.5, 0.25
 """Ratio of the mean square difference of neighbours to that of samples two apart: at a step, and on a long ramp."""
@@ -39,8 +44,8 @@ def blur_estimate(luma: NDArray[Any], depth: int = 8) -> float:
         depth: Bits of a code.
 
     Returns:
-        From 0 (every edge is a step) to 1 (long ramps alone); 0 where there is too little detail to tell, because a
-        network has nothing to do there either.
+        From 0 (every edge is a step) to 1 (long ramps alone); 1 where there is too little detail to tell, because
+        strong blur leaves little.
     """
     blocks = _blocks(luma)
     if depth > 8:
@@ -51,8 +56,8 @@ def blur_estimate(luma: NDArray[Any], depth: int = 8) -> float:
         far[number] = _mean_square_difference(blocks, 2 * down, 2 * right)
     detail = far.max(0)
     speaks = detail > _LEAST_DETAIL
-    if speaks.sum() < min(_LEAST_BLOCKS, len(blocks)):
-        return 0.0
+    if speaks.sum() < min(_SPEAKING, len(blocks)):
+        return 1.0
     worst = (near / np.maximum(far, np.float32(1e-6))).min(0)[speaks]
     order = np.argsort(worst)
     weight = np.cumsum(np.sqrt(detail[speaks])[order])
@@ -64,7 +69,8 @@ def _blocks(luma: NDArray[Any]) -> NDArray[np.float32]:
     """Blocks on a regular grid, (N, height, width); the whole picture where it is smaller than a block."""
     height, width = luma.shape
     size = min(BLOCK, height), min(BLOCK, width)
-    number = max(_LEAST_BLOCKS, height * width // (size[0] * size[1] * SHARE))
+    available = height * width // (size[0] * size[1])
+    number = max(min(_BLOCKS, available), available // SHARE)
     rows = max(1, round((number * height / width) ** 0.5))
     columns = -(-number // rows)
     top = np.linspace(0, height - size[0], rows).astype(int)
