@@ -14,6 +14,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MAX_STRENGTH = 1.5
+"""The most by which a network's correction is scaled. Beyond it, the network's mistakes are what one sees."""
+
 
 class Layout(StrEnum):
     """How the samples of one frame lie in planes."""

@@ -1,9 +1,11 @@
-"""How an engine is built, apart from what it is built for. Needs the standard library alone."""
+"""How an engine is built, apart from what it is built for. Needs no more than numpy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from network.planes import MAX_STRENGTH
 
 
 class Precision(StrEnum):
@@ -19,7 +21,8 @@ class EngineSettings:
 
     Attributes:
         precision: Of the network.
-        strength: Scales what the network changes, 0 to 1. It is a constant of the compiled graph.
+        strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`. It is a constant of the
+            compiled graph.
         optimization_level: How long TensorRT searches for faster kernels, 0 to 5; None leaves it to TensorRT.
         workspace_bytes: Most scratch memory on the device that TensorRT may plan with, in bytes; 0 sets no limit.
 
@@ -33,8 +36,8 @@ class EngineSettings:
     workspace_bytes: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.strength <= 1:
-            raise ValueError(f"the strength must be from 0 to 1, not {self.strength}")
+        if not 0 <= self.strength <= MAX_STRENGTH:
+            raise ValueError(f"the strength must be from 0 to {MAX_STRENGTH}, not {self.strength}")
         if self.optimization_level is not None and not 0 <= self.optimization_level <= 5:
             raise ValueError(f"the optimization level must be from 0 to 5, not {self.optimization_level}")
         if self.workspace_bytes < 0:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from network.planes import MAX_STRENGTH
 from pipeline.cli.gate import SkipSharp
 from pipeline.cli.limits import guard_options
 from pipeline.cli.precision import precision_option
@@ -131,10 +132,10 @@ _OPTIONS = (
     click.option("--weights", type=click.Path(path_type=Path), help="Weights other than the shipped ones."),
     click.option(
         "--strength",
-        type=click.FloatRange(0, 1),
+        type=click.FloatRange(0, MAX_STRENGTH),
         default=1.0,
         show_default=True,
-        help="How much of the correction is applied.",
+        help="How much of the correction is applied; over 1 for strong blur.",
     ),
     precision_option,
     click.option(

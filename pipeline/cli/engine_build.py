@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from network import catalogue
-from network.planes import Matrix, PlaneSpec
+from network.planes import MAX_STRENGTH, Matrix, PlaneSpec
 from pipeline.cli.engine_common import engine_cache, explained
 from pipeline.errors import OutputError, UsageError
 from trt.settings import EngineSettings, Precision
@@ -71,7 +71,9 @@ class _Size(click.ParamType[Any]):
     show_default=True,
 )
 @click.option("--opt-level", type=click.IntRange(0, 5), help="How long to search for faster kernels, 0 to 5.")
-@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="As for `deblur video`.")
+@click.option(
+    "--strength", type=click.FloatRange(0, MAX_STRENGTH), default=1.0, show_default=True, help="As for `deblur video`."
+)
 @click.option("--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the GPU.")
 @click.option(
     "--portable",

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from network.planes import MAX_STRENGTH
 from pipeline.cli.precision import precision_option
 from pipeline.cli.serve import page_companion, serve_options
 from pipeline.errors import UsageError
-from pipeline.live.strength import MAX_STRENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable

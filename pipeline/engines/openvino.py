@@ -33,7 +33,7 @@ class OpenVinoOptions:
     Attributes:
         device: OpenVINO's name of the device, such as ``CPU`` or ``GPU``.
         threads: Threads to compute with; None leaves it to OpenVINO, which takes every physical core.
-        strength: Scales what the network changes, 0 to 1.
+        strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`.
         bf16: Whether layers in floating point compute in bfloat16, on a device that can.
     """
 
@@ -181,7 +181,7 @@ def planar_model(core: ov.Core, network: ov.Model, spec: PlaneSpec, batch: int, 
         network: RGB to RGB; not changed.
         spec: What the frames are.
         batch: Frames in a batch.
-        strength: Scales what the network changes, 0 to 1.
+        strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`.
 
     Returns:
         A model of static shapes whose inputs and outputs are the planes of ``spec`` in their integer type.

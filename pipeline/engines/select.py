@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from network import catalogue
+from network.planes import MAX_STRENGTH
 from pipeline.engines.precision import PRECISIONS, int8_form
 from pipeline.errors import UsageError
 
@@ -42,7 +43,7 @@ def load_engine(
             name but the default must then agree with it. None is the default.
         weights: An ONNX or INT8 file that ``deblur export`` wrote, or a safetensors file that ``deblur train`` wrote;
             None takes what comes with the package.
-        strength: How much of what the network changes is applied, 0 to 1.
+        strength: How much of what the network changes is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         threads: Threads to compute with on a processor; None leaves it to the engine.
         tell: Takes a line about what the user should know or what takes long, now and while the engine is used; None
             tells nobody.
@@ -99,8 +100,8 @@ def _check_request(engine: str, network: str | None, strength: float, threads: i
         raise UsageError(f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
     if network is not None and network not in catalogue.NAMES:
         raise UsageError(f"there is no network {network!r}; choose one of {', '.join(catalogue.NAMES)}")
-    if not 0 <= strength <= 1:
-        raise UsageError(f"the strength must be from 0 to 1, not {strength}")
+    if not 0 <= strength <= MAX_STRENGTH:
+        raise UsageError(f"the strength must be from 0 to {MAX_STRENGTH}, not {strength}")
     if threads is not None and threads < 1:
         raise UsageError(f"the number of threads must be at least 1, not {threads}")
 

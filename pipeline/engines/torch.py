@@ -28,7 +28,7 @@ class TorchOptions:
     Attributes:
         device: PyTorch's name of the device; None takes CUDA where it is there, else the processor.
         threads: Threads to compute with on the processor; None leaves it to PyTorch. It holds for the whole process.
-        strength: Scales what the network changes, 0 to 1.
+        strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`.
         half: Whether the network computes in 16-bit floating point; plane arithmetic stays in 32 bits.
     """
 

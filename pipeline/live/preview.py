@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 from av.video.reformatter import VideoReformatter
 
-from pipeline.live.strength import MAX_STRENGTH
+from network.planes import MAX_STRENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from network.planes import MAX_STRENGTH
+
 if TYPE_CHECKING:
     from network.planes import PlaneBatch
-
-MAX_STRENGTH = 1.5
-"""Beyond it, the network's mistakes are what one sees."""
 
 _ONE = 256
 """The strength 1 as a fixed-point number: 8-bit differences times strength stay within 32 bits with room to spare."""
@@ -22,7 +21,7 @@ def apply_strength(blurred: PlaneBatch, deblurred: PlaneBatch, strength: float) 
     Args:
         blurred: What the engine got; left as it is.
         deblurred: What the engine made of it, of the same spec and size; overwritten.
-        strength: 0 to :data:`MAX_STRENGTH`; in steps of 1/256.
+        strength: 0 to :data:`network.planes.MAX_STRENGTH`; in steps of 1/256.
 
     Raises:
         ValueError: If the strength is out of range.

@@ -279,7 +279,7 @@ def test_reset_changes_nothing_of_a_frame(engines: Engines) -> None:
 def test_strength_scales_what_is_changed(engines: Engines) -> None:
     spec = PlaneSpec(37, 21)
     results = {}
-    for strength in (0.0, 0.5, 1.0):
+    for strength in (0.0, 0.5, 1.0, 1.5):
         engine = engines.residual(strength)
         batch = engine.buffers(spec, 1)
         for plane in batch.planes:
@@ -288,6 +288,7 @@ def test_strength_scales_what_is_changed(engines: Engines) -> None:
     assert not results[0.0].any()
     assert np.abs(results[1.0]).mean() > 4
     assert np.abs(2 * results[0.5] - results[1.0]).max() <= 1
+    assert np.abs(results[1.5] - results[1.0] - results[0.5]).max() <= 1
 
 
 def test_info_says_what_the_engine_is(engines: Engines) -> None:

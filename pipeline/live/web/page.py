@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import WSMsgType
 
+from network.planes import MAX_STRENGTH
 from pipeline.errors import DeblurError, InputError
 from pipeline.live.session import SessionOptions
-from pipeline.live.strength import MAX_STRENGTH
 from pipeline.live.web.access import TokenBucket
 from pipeline.live.web.peer import Peer
 from pipeline.live.web.track import Appearance, ResultTrack

@@ -65,7 +65,7 @@ def test_an_unknown_option_is_one_line_and_code_2(deblur: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("--strength", "1.5"),
+        ("--strength", "1.6"),
         ("--start", "-3"),
         ("--start", "1:x"),
         ("--duration", "nan"),

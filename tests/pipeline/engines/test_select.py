@@ -77,7 +77,7 @@ def test_a_network_that_was_never_trained_is_not_loaded(engine: str) -> None:
     [
         ({"engine": "vulkan"}, "no engine 'vulkan'.*openvino"),
         ({"network": "unet"}, "no network 'unet'.*idc-rt"),
-        ({"network": "identity", "strength": 1.5}, "from 0 to 1"),
+        ({"network": "identity", "strength": 1.6}, "from 0 to 1.5"),
         ({"network": "identity", "strength": float("nan")}, "from 0 to 1"),
         ({"network": "identity", "threads": 0}, "at least 1"),
     ],
