@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 
 from pipeline.errors import InputError, UsageError
+from pipeline.live.srt import find_program
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp")
 """Of addresses on a network."""
@@ -61,6 +62,7 @@ class Address:
         url: For FFmpeg.
         format: FFmpeg's name of the demuxer or device; None to find out.
         options: For it.
+        is_carried: Whether FFmpeg can't open ``url``, so that :mod:`pipeline.live.srt` has to.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Address:
     url: str
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    is_carried: bool = False
 
     @property
     def is_paced_here(self) -> bool:
@@ -121,29 +124,24 @@ def camera_format() -> str:
     return name
 
 
-def require_protocol(url: str) -> None:
-    """Refuses an address that this build of FFmpeg has no protocol for.
-
-    Raises:
-        UsageError: If it has none.
-    """
-    scheme = url.partition("://")[0].lower()
+def has_protocol(scheme: str) -> bool:
+    """Whether this build of FFmpeg can open addresses that begin so."""
     try:
         # FFmpeg looks for the protocol before anything else; the empty address then fails for another reason.
         av.open(f"{scheme}://", timeout=1.0).close()
-    except av.error.ProtocolNotFoundError as error:
-        raise UsageError(
-            f"this build of FFmpeg has no {scheme} protocol (PyAV's own wheels lack some); let another program "
-            f"turn it into one that is there, as by `ffmpeg -i {url} -c copy -f mpegts udp://127.0.0.1:5000`"
-        ) from error
+    except av.error.ProtocolNotFoundError:
+        return False
     except (av.error.FFmpegError, OSError):
-        return
+        return True
+    return True
 
 
 def _network(source: str, scheme: str, wishes: Wishes) -> Address:
-    if scheme == "srt":
-        require_protocol(source)
     options = dict(_LOW_DELAY)
+    if scheme == "srt" and not has_protocol(scheme):
+        find_program()
+        container = wishes.input_format or "mpegts"
+        return Address(without_password(source), Kind.NETWORK, source, container, options, is_carried=True)
     if scheme.startswith("rtsp"):
         options["rtsp_transport"] = "tcp"  # over UDP, a lost datagram smears the picture until the next keyframe
     return Address(without_password(source), Kind.NETWORK, source, wishes.input_format, options)
@@ -151,7 +149,7 @@ def _network(source: str, scheme: str, wishes: Wishes) -> Address:
 
 def without_password(url: str) -> str:
     """The address as it may be shown and kept in a report."""
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
+    return re.sub(r"(?<=[?&]passphrase=)[^&]*", "...", re.sub(r"(?<=://)[^/@]*@", "", url))
 
 
 def _is_device(source: str) -> bool:

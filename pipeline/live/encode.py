@@ -15,6 +15,8 @@ from pipeline.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, depth_of, sp
 from pipeline.live.processor import copy_of
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from pipeline.live.subscription import LiveResult
 
 TICKS = 90_000
@@ -54,11 +56,11 @@ class LiveEncoder:
     Methods may raise ``OSError``, ``ValueError`` or ``av.error.FFmpegError`` as they come from PyAV.
     """
 
-    def __init__(self, url: str, first: LiveResult, options: EncoderOptions) -> None:
+    def __init__(self, target: str | IO[bytes], first: LiveResult, options: EncoderOptions) -> None:
         """Opens the container.
 
         Args:
-            url: A file or an address.
+            target: A file or an address, or a file of bytes to write to, which is not closed.
             first: The first result, for its size, colour and time; it is not encoded yet.
             options: How to encode.
         """
@@ -72,7 +74,7 @@ class LiveEncoder:
         self._last, self._next_keyframe = -1, 0
         self._keyframe_ticks = round(options.keyframe_every * TICKS)
         self._container = av.open(
-            url, "w", format=options.format, container_options=options.container_options, timeout=options.timeout
+            target, "w", format=options.format, container_options=options.container_options, timeout=options.timeout
         )
         try:
             self._stream = self._add_stream(frame, options)

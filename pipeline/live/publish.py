@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import av.error
 
 from pipeline.errors import UsageError
-from pipeline.live.address import require_protocol, without_password
+from pipeline.live.address import has_protocol, without_password
 from pipeline.live.encode import EncoderOptions, LiveEncoder
+from pipeline.live.srt import SrtPipe, find_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import IO
 
     from pipeline.live.subscription import LiveResult
 
@@ -41,13 +43,14 @@ class Publisher:
             bitrate: Bits a second at most.
 
         Raises:
-            UsageError: If this FFmpeg can't send to such an address.
+            UsageError: If nothing here can send to such an address.
         """
         scheme = url.partition("://")[0].lower()
         if "://" not in url or scheme not in _FORMATS:
             raise UsageError(f"can't send to {url!r}; give an address of {', '.join(_FORMATS)}")
-        if scheme == "srt":
-            require_protocol(url)
+        self._is_carried = scheme == "srt" and not has_protocol(scheme)
+        if self._is_carried:
+            find_program()
         rate = str(bitrate)
         self._options = EncoderOptions(
             format=_FORMATS[scheme],
@@ -62,6 +65,7 @@ class Publisher:
         )
         self._url, self._tell = url, tell
         self._encoder: LiveEncoder | None = None
+        self._pipe: SrtPipe | None = None
         self._pause = FIRST_RETRY
         self._retry_at = 0.0
         self.name = without_password(url)
@@ -73,12 +77,12 @@ class Publisher:
             return False
         try:
             if self._encoder is None:
-                self._encoder = LiveEncoder(self._url, result, self._options)
+                self._encoder = LiveEncoder(self._open(), result, self._options)
             self._encoder.encode(result)
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self._lose(error)
             return False
-        if not self._is_connected:
+        if not self._is_connected and (self._pipe is None or self._pipe.is_connected):
             self._is_connected = True
             self._pause = FIRST_RETRY
             self._tell(f"sending to {self.name}")
@@ -92,13 +96,27 @@ class Publisher:
                 encoder.close()
             except (OSError, ValueError, av.error.FFmpegError) as error:
                 self._tell(f"{self.name} did not end regularly: {getattr(error, 'strerror', None) or error}")
+        if self._pipe is not None:
+            self._pipe.finish()
+            self._pipe = None
+
+    def _open(self) -> str | IO[bytes]:
+        if not self._is_carried:
+            return self._url
+        self._pipe = SrtPipe(self._url, sends=True)
+        return self._pipe.file
 
     def _lose(self, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or str(error)
+        if self._pipe is not None:
+            reason = self._pipe.failure or reason
         self._tell(f"can't send to {self.name}: {reason}; trying again in {self._pause:g} s")
         if self._encoder is not None:
             self._encoder.abandon()
             self._encoder = None
+        if self._pipe is not None:
+            self._pipe.finish()
+            self._pipe = None
         self._is_connected = False
         self._retry_at = time.perf_counter() + self._pause
         self._pause = min(2 * self._pause, LAST_RETRY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from av.codec.context import Flags
 from pipeline.errors import InputError
 from pipeline.live.address import Address, Kind
 from pipeline.live.clock import CaptureClock
+from pipeline.live.srt import SrtPipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import IO
 
 LATE = 1.0
 """Seconds by which frames may come late before only keyframes are decoded, until it is made up for."""
@@ -70,6 +73,7 @@ class Connection:
         self._address, self._options, self._deliver = address, options, deliver
         self._lock = threading.Lock()
         self._wanted = True
+        self._pipe: SrtPipe | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="deblur-source", daemon=True)
         self.corrupt = self.skipped = 0
@@ -90,19 +94,38 @@ class Connection:
         """Makes the connection end as soon as it can; no frame is delivered any more."""
         with self._lock:
             self._wanted = False
+            if self._pipe is not None:
+                self._pipe.close()
 
     def _run(self) -> None:
         try:
-            self._read()
+            if self._address.is_carried:
+                self._read_carried()
+            else:
+                self._read(self._address.url)
         except Exception as error:  # noqa: BLE001 - looked at by whoever waits for the end
             self.error = error
         finally:
             self._ended.set()
 
-    def _read(self) -> None:
+    def _read_carried(self) -> None:
+        with self._lock:
+            if not self._wanted:
+                return
+            pipe = self._pipe = SrtPipe(self._address.url, sends=False)
+        try:
+            self._read(pipe.file)
+        except av.error.FFmpegError as error:
+            raise ConnectionError(errno.ECONNRESET, pipe.failure or str(error)) from error
+        finally:
+            pipe.close()
+            pipe.file.close()
+
+    def _read(self, source: str | IO[bytes]) -> None:
         address, options = self._address, self._options
         with av.open(
-            address.url,
+            source,
+            "r",
             format=address.format,
             options=dict(address.options),
             timeout=(options.open_timeout, options.read_timeout),
