@@ -253,3 +253,20 @@ def test_keys_and_mouse_do_what_they_say(
     (recording,) = made.glob("*.mkv")
     assert report["outputs"][f"recording {recording}"]["shown"] >= 5
     assert f"note: snapshot {snapshot}" in err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_film_is_shown_in_its_size_by_the_shipped_network(
+    show: Callable[[list[str]], Screen], shared_clip: Callable[[str], Path], until: Callable[..., None]
+) -> None:
+    clip = str(shared_clip("phone_blur_desk.mp4"))
+    program = "from pipeline.cli import main; main()"
+    screen = show(["-c", program, "live", clip, "--size", "720x432", "--window"])
+    until(lambda: screen.geometry()[2:] == (720, 432), 60)
+    until(lambda: screen.picture().std() > 20)
+    if folder := os.environ.get("SCREENSHOTS"):
+        cv2.imwrite(str(Path(folder) / "live-window.png"), screen.picture())
+    screen.press("q")
+    _, err = screen.program.communicate(timeout=60)
+    assert screen.program.returncode == 0, err
