@@ -39,7 +39,8 @@ def filled(batch: PlaneBatch) -> PlaneBatch:
     ids=str,
 )
 def test_it_agrees_with_openvino(spec: PlaneSpec) -> None:
-    ours, theirs = load_contender("openvino", None, None, 1), load_contender("onnxruntime", None, None, 1)
+    ours = load_contender("openvino", None, None, 1, "fp32")
+    theirs = load_contender("onnxruntime", None, None, 1)
     assert isinstance(ours, OpenVinoEngine)
     assert (theirs.info.network, theirs.info.digest) == (ours.info.network, ours.info.digest)
     blurred = filled(ours.buffers(spec, 2))
