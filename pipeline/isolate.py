@@ -225,6 +225,7 @@ class IsolatedSource(VideoSource):
             return
         frame.pts, frame.dts, frame.duration = message["pts"], message["dts"], message["duration"]
         frame.time_base = Fraction(*message["time_base"])
+        frame.key_frame = message["is_key"]  # type: ignore[misc]  # its setter is not in PyAV's stubs
         frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries = message["colour"]
         self._last_pts = message["pts"]
         yield frame

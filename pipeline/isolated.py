@@ -149,6 +149,7 @@ class _Decoding:
                 "pts": frame.pts,
                 "dts": frame.dts,
                 "duration": frame.duration,
+                "is_key": bool(frame.key_frame),
                 "time_base": [base.numerator, base.denominator],
                 "colour": [
                     int(value)

@@ -35,7 +35,8 @@ def everything(source: VideoSource, samples_of: Any) -> list[Any]:
         if isinstance(event, av.VideoFrame):
             samples = hashlib.sha256(b"".join(plane.tobytes() for plane in samples_of(event))).hexdigest()
             tags = (event.colorspace, event.color_range, event.color_trc, event.color_primaries)
-            found.append((event.format.name, event.pts, event.duration, event.time_base, tags, samples))
+            times = event.duration, event.time_base, event.key_frame
+            found.append((event.format.name, event.pts, times, tags, samples))
         else:
             found.append((event.stream.index, event.pts, event.dts, event.duration, bytes(event)))
     return [found, source.notes, source.damage, source.corrupt_packets, source.corrupt_frames, source.spec]
