@@ -1,0 +1,126 @@
+"""What the network does around lamps and the trails they leave at night: does it ring, does it help?
+
+    python benchmarks/lamps.py EVAL/photos --json lamps.json
+
+Pairs are synthesised from sharp photographs by the profile ``dashcam``, each of them a night with lamps. Looked at are
+the pixels within 12 of one that is clipped. A network rings where its output is darker than anything within 7 pixels,
+before the blur or after it, or brighter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from measure import machine, table
+
+from network import catalogue
+from network.evaluate import Candidate, deblur_samples, pool_samples
+from network.metrics import psnr
+from network.pairs import pictures_in
+from network.pool import Pool
+from network.scoreboard import as_json
+from network.synth.pool import PoolOptions, make_pool
+from network.synth.profile import PROFILES
+from network.weights import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from network.evaluate import Sample
+
+    Picture = NDArray[np.uint8]
+
+CLIPPED = 250
+REACH, NEIGHBOURS = 25, 15
+"""Sides of the squares: around a clipped pixel, and for the darkest and brightest of what is near."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """One pair.
+
+    Attributes:
+        gain: PSNR won, whole picture, in dB.
+        gain_at_lamps: PSNR won near what is clipped.
+        darker: Codes of 255 by which 99 % of the samples there are at most darker than anything near.
+        brighter: Likewise brighter.
+    """
+
+    gain: float
+    gain_at_lamps: float
+    darker: float
+    brighter: float
+
+
+def nights(photos: Path, pairs: int, size: int) -> Iterator[Sample]:
+    """Pairs of pictures at night, each with lamps."""
+    profile = replace(PROFILES["dashcam"], lamps=1.0, untouched=0.0, shortest=6.0, longest=24.0)
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in make_pool(pictures_in(photos), Path(folder), profile, PoolOptions(pairs=pairs, size=size, seed=3)):
+            pass
+        yield from pool_samples(Pool([Path(folder)]))
+
+
+def judge(blurred: Picture, output: Picture, sharp: Picture) -> Night | None:
+    """Judges one pair, RGB (H, W, 3); None where nothing is clipped."""
+    clipped = (blurred.max(2) >= CLIPPED).astype(np.uint8)
+    near = (cv2.dilate(clipped, np.ones((REACH, REACH), np.uint8)) > 0) & (clipped == 0)
+    if not near.any():
+        return None
+    square = np.ones((NEIGHBOURS, NEIGHBOURS), np.uint8)
+    darkest = cv2.erode(np.minimum(blurred, sharp), square).astype(int)
+    brightest = cv2.dilate(np.maximum(blurred, sharp), square).astype(int)
+    return Night(
+        psnr(output, sharp) - psnr(blurred, sharp),
+        psnr(output[near][None], sharp[near][None]) - psnr(blurred[near][None], sharp[near][None]),
+        float(np.percentile(np.maximum(darkest - output, 0)[near], 99)),
+        float(np.percentile(np.maximum(output - brightest, 0)[near], 99)),
+    )
+
+
+def measure(photos: Path, weights: Path, pairs: int, size: int) -> list[Night]:
+    """Judges as many pairs as there are with lamps among ``pairs``."""
+    network, header = load(weights)
+    candidate = Candidate(header.network, network.eval())
+    found = (
+        judge(each.sample.blurred, each.outputs[0], each.sample.sharp)
+        for each in deblur_samples([candidate], nights(photos, pairs, size))
+    )
+    return [each for each in found if each is not None]
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measures, prints, and writes JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("photos", type=Path, help="a folder of sharp photographs")
+    parser.add_argument("--weights", type=Path, default=catalogue.weights_file(catalogue.DEFAULT))
+    parser.add_argument("--pairs", type=int, default=48)
+    parser.add_argument("--size", type=int, default=320, help="of a pair, in pixels")
+    parser.add_argument("--json", type=Path, help="write the result here")
+    options = parser.parse_args(words)
+    found = measure(options.photos, options.weights, options.pairs, options.size)
+    rows = [("nights with lamps", "mean", "worst")]
+    for name, values, worst in (
+        ("gain, whole picture, dB", [each.gain for each in found], min),
+        ("gain near lamps, dB", [each.gain_at_lamps for each in found], min),
+        ("darker than anything near, codes", [each.darker for each in found], max),
+        ("brighter than anything near, codes", [each.brighter for each in found], max),
+    ):
+        rows.append((name, f"{fmean(values):.2f}", f"{worst(values):.2f}"))
+    print(f"{len(found)} of {options.pairs} pairs have something clipped\n{table(rows)}")
+    if options.json:
+        facts = {"pairs": [asdict(each) for each in found], "machine": machine()}
+        options.json.write_text(as_json(facts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
