@@ -76,7 +76,7 @@ def test_the_network_is_left_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"strength": 1.5}, "strength"),
+        ({"strength": 1.6}, "strength"),
         ({"strength": -0.1}, "strength"),
         ({"optimization_level": 6}, "optimization level"),
         ({"workspace_bytes": -1}, "workspace"),
