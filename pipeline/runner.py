@@ -22,6 +22,7 @@ import av
 from pipeline.errors import InputError
 from pipeline.frames import read_planes, write_planes
 from pipeline.gate import Fate
+from pipeline.interruptions import raise_if_lost
 from pipeline.stages import POLL, Channel, Stage, Stopped
 from pipeline.timing import LatencyHistogram, RunProgress, RunResult, StageClock
 
@@ -82,6 +83,7 @@ def run(
     try:
         flow.start()
         while flow.is_running(POLL):
+            raise_if_lost()
             if on_progress is not None:
                 on_progress(flow.progress)
     except BaseException as error:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from pipeline import interruptions
 from pipeline.cli.lazy import LazyCommand, LazyGroup
 from pipeline.errors import DeblurError, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
 DEBUG_VARIABLE = "DEBLUR_DEBUG"
 """Set to anything but nothing, it does what ``--debug`` does."""
@@ -74,11 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: Without the program's name; those of the process where None.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    interruptions = _watch_signals()
+    seen = interruptions.watch()
     try:
         code = group.main(arguments, prog_name="deblur", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - nothing but one line may reach the user
-        if interruptions and not isinstance(error, Interrupted):
+        if seen and not isinstance(error, Interrupted):
             # Libraries in C turn an interruption into errors of their own, such as "initialization failed".
             error = Interrupted("interrupted")
         code = _explain(error, wants_traceback="--debug" in arguments or bool(os.environ.get(DEBUG_VARIABLE)))
@@ -89,24 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
-
-
-def _watch_signals() -> list[int]:
-    """Makes SIGTERM do what Ctrl-C does: `timeout`, `docker stop` and service managers end a program by it.
-
-    Returns:
-        A list to which each such signal is appended as it comes.
-    """
-    seen: list[int] = []
-
-    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-        seen.append(number)
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as for a job in the background
-            signal.signal(number, interrupt)
-    return seen
 
 
 def _explain(error: BaseException, *, wants_traceback: bool) -> int:
