@@ -12,14 +12,13 @@ from pipeline.engines.core import openvino_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     Picture = NDArray[np.float32]
 
 SIZE = 192
-WHERE_ROUNDINGS_DIFFER = 8
-"""Codes of 255 by which single pixels may differ: the kernels round at other places than the graph says."""
 
 
 def blurred(picture: Picture) -> Picture:
@@ -63,8 +62,7 @@ def white() -> Picture:
     return np.full((3, SIZE, SIZE), 255, np.float32)
 
 
-def compiled(**properties: str) -> Callable[[Picture], Picture]:
-    path = catalogue.int8_file(catalogue.DEFAULT)
+def compiled(path: Path | None, **properties: str) -> Callable[[Picture], Picture]:
     assert path is not None
     core = openvino_core()
     wanted: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", **properties}
@@ -75,9 +73,14 @@ def compiled(**properties: str) -> Callable[[Picture], Picture]:
 @pytest.mark.parametrize(
     "made", [white, noise, black_and_white_noise, checkerboard, text, blurred_text, blue_blurred_text, lamp_trail]
 )
-def test_pictures_of_extremes_come_out_as_with_sums_that_can_not_stop(made: Callable[[], Picture]) -> None:
-    picture = made()
+def test_extremes_come_out_no_worse_than_with_sums_that_can_not_stop(made: Callable[[], Picture]) -> None:
+    picture, quantised = made(), catalogue.int8_file(catalogue.DEFAULT)
+    exact = compiled(catalogue.onnx_file(catalogue.DEFAULT))(picture)
     # Without the transformation into 8-bit products the same roundings are computed in floating point.
-    difference = np.abs(compiled()(picture) - compiled(LP_TRANSFORMS_MODE="NO")(picture))
-    assert difference.max() < WHERE_ROUNDINGS_DIFFER
-    assert np.sqrt(np.mean(np.square(difference))) < 1
+    here, endless = (
+        np.abs(result(picture) - exact)
+        for result in (compiled(quantised), compiled(quantised, LP_TRANSFORMS_MODE="NO"))
+    )
+    # Kernels round at other places than the graph says, in codes of 255.
+    assert here.max() < endless.max() + 3
+    assert np.sqrt(np.mean(here**2)) < 1.2 * np.sqrt(np.mean(endless**2)) + 0.1
