@@ -100,8 +100,6 @@ def _segmented_output(job: VideoJob, source: VideoSource) -> Path | None:
     """Where to write to in segments; None to write in one piece."""
     if job.segments is None or not isinstance(job.input, Path) or not isinstance(job.output, Path):
         return None
-    if job.source.continued:  # earlier work is known by the content of one input
-        return None
     if not job.input.is_file() or (job.output.exists() and not job.output.is_file()):  # a device, a named pipe
         return None
     is_short = source.duration is not None and source.duration <= job.segments.seconds

@@ -79,8 +79,7 @@ def video(
     output. OUT gets its name when it is complete; after an error or Ctrl-C there is no such file.
 
     Where IN and OUT are files and IN is longer than --segment, what is finished outlives Ctrl-C, a crash and a power
-    cut in a hidden folder beside OUT: the same command goes on from there. Files that are joined are written in one
-    piece.
+    cut in a hidden folder beside OUT: the same command goes on from there.
     """
     check_report(report, overwrite=how.overwrite)
     input_, *continued = inputs

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from pipeline.target import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _MAGIC = b"deblur segment 1\n"
@@ -59,6 +59,27 @@ class Seal:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             return cls(file.tell(), sha256)
+
+    @classmethod
+    def of_all(cls, paths: Sequence[Path]) -> Seal:
+        """The seal of files in their order: of one its own, of several that of their seals.
+
+        A file behind the first that can't be read is part of it as just that, since a source that joins files leaves
+        it out.
+
+        Raises:
+            OSError: If the first can't be read.
+        """
+        seals = [cls.of(paths[0])]
+        for path in paths[1:]:
+            try:
+                seals.append(cls.of(path))
+            except OSError:
+                seals.append(cls(0, "unreadable"))
+        if len(seals) == 1:
+            return seals[0]
+        digests = "\n".join(seal.sha256 for seal in seals)
+        return cls(sum(seal.size for seal in seals), hashlib.sha256(digests.encode()).hexdigest())
 
 
 class SegmentWriter:

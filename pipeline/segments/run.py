@@ -75,9 +75,10 @@ def deblur_in_segments(
         joined = JoinedSink(output, source, sink)
         try:
             engine = load()
-            work.check_space(expected=source.path.stat().st_size)
             batch = engine.info.batch if job.batch is None else job.batch
-            kept = work.resume(_facts(job, source.path, engine.info, batch, joined, options))
+            content = Seal.of_all((source.path, *job.source.continued))
+            work.check_space(expected=content.size)
+            kept = work.resume(_facts(job, content, engine.info, batch, joined, options))
             segments = _Segments(job, source, joined, engine, batch, work, kept, display)
             result = _go(segments, options.seconds)
         except KeyboardInterrupt as error:
@@ -99,13 +100,13 @@ def _go(segments: _Segments, seconds: float) -> RunResult:
 
 
 def _facts(
-    job: VideoJob, path: Path, engine: EngineInfo, batch: int, joined: JoinedSink, options: SegmentOptions
+    job: VideoJob, content: Seal, engine: EngineInfo, batch: int, joined: JoinedSink, options: SegmentOptions
 ) -> dict[str, str]:
     """All that shapes the output, by what a user calls it."""
     source, sink, plan = job.source, job.sink, joined.plan
     known = versions()
     return {
-        "input": Seal.of(path).sha256,
+        "input": content.sha256,
         "version of this program or its libraries": json.dumps({n: known.get(n) for n in ("deblur-stream", "av")}),
         "engine or network": json.dumps({**asdict(engine), "batch": batch}),
         "--start or --duration": json.dumps([source.start, source.duration]),

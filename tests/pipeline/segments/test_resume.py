@@ -265,3 +265,32 @@ def test_copied_streams_of_real_files_are_those_of_one_piece(
     found = content_of(run.output)
     assert [time for time, *_ in found.pop("video")] == [time for time, *_ in expected.pop("video")]
     assert found == expected
+
+
+def test_joined_files_are_resumed_as_one(
+    case: Callable[..., Runner], make_clip: Callable[..., Path], tmp_path: Path, content_of: Any
+) -> None:
+    later = make_clip(tmp_path / "later.mp4", **{"frames": 70, **CLIPS["h264.mp4"]})
+    run = case()
+    run.changes["source"] = SourceOptions(continued=(later,))
+    run.run()
+    expected = content_of(run.output)
+    assert len(expected["video"]) == 80 + 70
+    run.output.unlink()
+    interrupt(run, after=100)
+    _, engine, notes = run.run()
+    assert content_of(run.output) == expected
+    assert 0 < engine.frames <= 75  # the first file, and the beginning of the second, were kept
+    assert any("are kept" in note for note in notes)
+
+
+def test_another_file_behind_the_first_is_another_input(
+    case: Callable[..., Runner], make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    later = make_clip(tmp_path / "later.mp4", frames=30)
+    run = case()
+    run.changes["source"] = SourceOptions(continued=(later,))
+    interrupt(run, after=50)
+    make_clip(later, frames=31)
+    with pytest.raises(UsageError, match="with another input;"):
+        run.run()
