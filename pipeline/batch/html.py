@@ -70,7 +70,7 @@ def _section(outcome: Outcome, options: SourceOptions) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in _lines(outcome))
     return (
         f'<section class="{outcome.state.name.lower()}">\n'
-        f"<h2>{escape(str(outcome.video.input))}: {escape(outcome.state.value)}</h2>\n"
+        f"<h2>{escape(outcome.video.name)}: {escape(outcome.state.value)}</h2>\n"
         f"{_pictures(outcome, options)}<ul>{items}</ul>\n</section>"
     )
 

@@ -38,10 +38,14 @@ class BatchInput:
     Attributes:
         path: As the user would name it.
         folder: Where it lies below the folder that was given; ``.`` for a file that was named itself.
+        continued: Files that continue it, in their order; all become one output.
+        note: What the plan says of it; may be empty.
     """
 
     path: Path
     folder: PurePath
+    continued: tuple[Path, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputError
-from pipeline.segments.file import Seal
+from pipeline.segments.file import Seal, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 NAME = ".deblur-batch.sqlite"
@@ -39,13 +39,13 @@ class Ledger:
         self._folder, self._options = folder, options
         self._path = folder / NAME
 
-    def is_finished(self, path: Path, output: Path) -> bool:
+    def is_finished(self, paths: Sequence[Path], output: Path) -> bool:
         """Whether an output is there, whole, of this very input and made with the same options.
 
         The content of the input decides, not its name or date; it is read only where the size agrees.
 
         Args:
-            path: The input.
+            paths: The input: a file, or several that are joined.
             output: The output.
 
         Raises:
@@ -56,9 +56,9 @@ class Ledger:
         query = "SELECT input_size, input_sha256, output_size FROM outputs WHERE path = ? AND options = ?"
         with self._database() as database:
             row = database.execute(query, (self._key(output), self._options)).fetchone()
-        if row is None or row[0] != path.stat().st_size or row[2] != output.stat().st_size:
+        if row is None or row[0] != size_of(paths) or row[2] != output.stat().st_size:
             return False
-        return Seal.of(path).sha256 == str(row[1])
+        return Seal.of_all(paths).sha256 == str(row[1])
 
     def was_damaged(self, output: Path) -> bool:
         """Whether the input of a finished output was damaged."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from pipeline.dashcam import open_input
 from pipeline.errors import DeblurError
-from pipeline.source import VideoSource
+from pipeline.segments.file import size_of
 from pipeline.streams import describe
 from pipeline.target import work_folder
 
@@ -38,7 +39,7 @@ class PlannedVideo:
     """One input and its output.
 
     Attributes:
-        input: The file to read.
+        input: The file to read; of several that are joined, the first.
         output: The file to write.
         fate: What is to become of it.
         reason: Why it can't be done; empty if it can.
@@ -46,10 +47,12 @@ class PlannedVideo:
         size: Of the input in bytes; 0 if unknown.
         spec: What its frames are; None if nobody looked.
         frames: To expect; 0 if unknown.
-        middle: Of the video, in seconds from its beginning; 0 if unknown.
+        middle: Of the video, or of the first of joined ones, in seconds from its beginning; 0 if unknown.
         streams: Beside the video, in words.
         is_damaged: Whether the input of a finished output was found to be damaged.
         is_begun: Whether an interrupted run has left finished segments.
+        continued: Files that continue the input, in their order.
+        note: What else the plan says of it; may be empty.
     """
 
     input: Path
@@ -64,6 +67,18 @@ class PlannedVideo:
     streams: tuple[str, ...] = ()
     is_damaged: bool = False
     is_begun: bool = False
+    continued: tuple[Path, ...] = ()
+    note: str = ""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files to read, in their order."""
+        return self.input, *self.continued
+
+    @property
+    def name(self) -> str:
+        """Of the input, for people."""
+        return f"{self.input} and {len(self.continued)} more" if self.continued else str(self.input)
 
     @property
     def megapixels(self) -> float:
@@ -145,51 +160,52 @@ def make_plan(
         overwrite: Replace outputs that are there and are not those that would be written.
     """
     videos = [
-        _look(item.path, output, options, ledger, overwrite=overwrite)
-        for item, output in zip(inputs, outputs, strict=True)
+        _look(item, output, options, ledger, overwrite=overwrite) for item, output in zip(inputs, outputs, strict=True)
     ]
     there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     return Plan(tuple(videos), ignored, shutil.disk_usage(there).free)
 
 
-def _look(path: Path, output: Path, options: SourceOptions, ledger: Ledger, *, overwrite: bool) -> PlannedVideo:
+def _look(item: BatchInput, output: Path, options: SourceOptions, ledger: Ledger, *, overwrite: bool) -> PlannedVideo:
+    video = PlannedVideo(item.path, output, Fate.TODO, continued=item.continued, note=item.note)
     try:
-        if ledger.is_finished(path, output):
-            damaged = ledger.was_damaged(output)
-            return PlannedVideo(path, output, Fate.FINISHED, size=path.stat().st_size, is_damaged=damaged)
-        with VideoSource(path, options) as source:
+        size = size_of(video.files)
+        if ledger.is_finished(video.files, output):
+            return replace(video, fate=Fate.FINISHED, size=size, is_damaged=ledger.was_damaged(output))
+        with open_input(item.path, replace(options, continued=item.continued, isolation=None)) as source:
             frames = source.frame_estimate or round((source.duration or 0) * _GUESSED_RATE)
-            video = PlannedVideo(
-                path,
-                output,
-                Fate.TODO,
-                size=path.stat().st_size,
+            video = replace(
+                video,
+                size=size,
                 spec=source.spec,
                 frames=frames,
-                middle=(source.duration or 0.0) / 2,
+                middle=(source.duration or 0.0) / len(video.files) / 2,
                 streams=tuple(describe(stream) for stream in source.copied),
                 is_begun=work_folder(output).is_dir(),
             )
     except DeblurError as error:
-        return PlannedVideo(path, output, Fate.FAILED, str(error), error.exit_code)
+        return replace(video, fate=Fate.FAILED, reason=str(error), exit_code=error.exit_code)
     except OSError as error:
-        return PlannedVideo(path, output, Fate.FAILED, f"{path} can't be read: {error.strerror or error}", 3)
+        reason = f"{item.path} can't be read: {error.strerror or error}"
+        return replace(video, fate=Fate.FAILED, reason=reason, exit_code=3)
     if output.exists() and not overwrite and not video.is_begun:
         reason = f"{output} is there, and not made from this input with these options; add --overwrite to replace it"
-        return PlannedVideo(path, output, Fate.FAILED, reason, 4)
+        return replace(video, fate=Fate.FAILED, reason=reason, exit_code=4)
     return video
 
 
 def _line(video: PlannedVideo) -> str:
     if video.fate is not Fate.TODO:
-        return f"{video.input}: {video.reason or video.fate.value}"
+        return f"{video.name}: {video.reason or video.fate.value}"
     facts = [f"{video.frames or 'unknown number of'} frames"]
     if video.spec:
         facts.append(f"{video.spec.width}x{video.spec.height}")
     facts += [f"video + {len(video.streams)} other stream{'s' * (len(video.streams) != 1)}", _bytes(video.size)]
     if video.is_begun:
         facts.append("begun before")
-    return f"{video.input} -> {video.output}: {', '.join(facts)}"
+    if video.note:
+        facts.append(video.note)
+    return f"{video.name} -> {video.output}: {', '.join(facts)}"
 
 
 def _bytes(size: int) -> str:

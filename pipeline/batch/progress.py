@@ -185,7 +185,7 @@ class _Lines:
 
     def update(self, progress: RunProgress) -> None:
         of = f" of {self._frames}" if self._frames else ""
-        self._batch.now_and_then(f"{self._video.input}: frame {progress.frames}{of}")
+        self._batch.now_and_then(f"{self._video.name}: frame {progress.frames}{of}")
 
     def end(self) -> None:
         pass
@@ -205,7 +205,7 @@ def batch_display(stream: TextIO | None = None, *, quiet: bool = False) -> Batch
 
 
 def _line(outcome: Outcome) -> str:
-    text = f"{outcome.video.input}: {outcome.state.value}"
+    text = f"{outcome.video.name}: {outcome.state.value}"
     if outcome.report is not None:
         result = outcome.report.result
         text += f", {result.frames_out} frames, {outcome.report.frames_per_second:.1f} frames/s"

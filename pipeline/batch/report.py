@@ -87,8 +87,7 @@ class BatchReport:
             first = next((outcome for outcome in missing if outcome.error), missing[0])
             reason = f": {first.error}" if first.error else ""
             raise BatchError(
-                f"{len(missing)} of {len(self.outcomes)} inputs have no output; "
-                f"the first is {first.video.input}{reason}"
+                f"{len(missing)} of {len(self.outcomes)} inputs have no output; the first is {first.video.name}{reason}"
             )
         damaged = self.count(State.DAMAGED)
         if damaged:
@@ -102,6 +101,7 @@ def _video(outcome: Outcome) -> dict[str, Any]:
     video = outcome.video
     return {
         "input": str(video.input),
+        "continued": [str(path) for path in video.continued],
         "output": str(video.output),
         "state": outcome.state.name.lower(),
         "exit_code": outcome.exit_code,

@@ -154,7 +154,7 @@ class BatchWork:
     def _deblur(self, video: PlannedVideo, load: Callable[[], Engine], display: Display) -> Outcome:
         try:
             video.output.parent.mkdir(parents=True, exist_ok=True)
-            content = Seal.of(video.input)
+            content = Seal.of_all(video.files)
             report = deblur_video(
                 self._job(video),
                 load,

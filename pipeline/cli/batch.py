@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from pipeline.batch.inputs import FIELDS, TEMPLATE, find_inputs, output_paths
 from pipeline.batch.ledger import Ledger
 from pipeline.batch.plan import Fate, Plan, make_plan
 from pipeline.batch.progress import batch_display
+from pipeline.batch.recordings import join_recordings
 from pipeline.batch.report import BatchReport
 from pipeline.batch.service import Pauses, lower_priority
 from pipeline.batch.speed import measure_speed
@@ -55,6 +56,7 @@ Exit codes:
     show_default=True,
     help=f"Of an output in OUT_DIR; may contain {', '.join(f'{{{field}}}' for field in FIELDS)}.",
 )
+@click.option("--dashcam", is_flag=True, help="Join the clips of a loop recording that continue each other.")
 @click.option("--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first input that can't be done.")
@@ -72,6 +74,7 @@ def batch(
     output: Path,
     recursive: bool,
     template: str,
+    dashcam: bool,
     jobs: int,
     dry_run: bool,
     fail_fast: bool,
@@ -90,10 +93,11 @@ def batch(
     if nice is not None:
         lower_priority(nice)
     found = find_inputs(inputs, output, recursive=recursive)
-    outputs = output_paths(found.inputs, output, template)
+    recordings = join_recordings(found.inputs, how.source()) if dashcam else found.inputs
+    outputs = output_paths(recordings, output, template)
     engines = _Engines(how, jobs, None if quiet else _tell)
     ledger = Ledger(output, _options(how, engines.first.info))
-    plan = make_plan(found.inputs, outputs, output, found.ignored, how.source(), ledger, overwrite=how.overwrite)
+    plan = make_plan(recordings, outputs, output, found.ignored, how.source(), ledger, overwrite=how.overwrite)
     if dry_run or not quiet:
         _show(plan, engines.first, is_result=dry_run)
     if dry_run:
@@ -105,7 +109,8 @@ def batch(
 
     def job(video: PlannedVideo) -> VideoJob:
         segments = how.segments(always=True)
-        return VideoJob(video.input, video.output, how.source(), how.sink(), gate=how.gate, segments=segments)
+        source = replace(how.source(), continued=video.continued)
+        return VideoJob(video.input, video.output, source, how.sink(), gate=how.gate, segments=segments)
 
     display = batch_display(quiet=quiet)
     work = BatchWork(plan, job, engines.next, ledger, display, jobs=jobs, fail_fast=fail_fast)

@@ -82,6 +82,19 @@ class Seal:
         return cls(sum(seal.size for seal in seals), hashlib.sha256(digests.encode()).hexdigest())
 
 
+def size_of(paths: Sequence[Path]) -> int:
+    """Bytes of files together; those behind the first count only as far as they can be read.
+
+    Raises:
+        OSError: If the first can't be read.
+    """
+    size = paths[0].stat().st_size
+    for path in paths[1:]:
+        with contextlib.suppress(OSError):
+            size += path.stat().st_size
+    return size
+
+
 class SegmentWriter:
     """Writes a segment; it is there under its name once it is committed."""
 

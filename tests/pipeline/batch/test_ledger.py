@@ -20,7 +20,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     source.write_bytes(b"blurred")
     output.write_bytes(b"sharp")
     ledger = Ledger(tmp_path / "out", "options")
-    assert not ledger.is_finished(source, output)
+    assert not ledger.is_finished([source], output)
     ledger.add(Seal.of(source), output, damaged=True)
     return source, output
 
@@ -28,28 +28,28 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 def test_a_finished_output_is_known_by_content(pair: tuple[Path, Path], tmp_path: Path) -> None:
     source, output = pair
     ledger = Ledger(tmp_path / "out", "options")
-    assert ledger.is_finished(source, output)
+    assert ledger.is_finished([source], output)
     assert ledger.was_damaged(output)
     renamed = source.rename(tmp_path / "other name.mp4")
-    assert ledger.is_finished(renamed, output)
+    assert ledger.is_finished([renamed], output)
     renamed.write_bytes(b"another")  # of the same length
-    assert not ledger.is_finished(renamed, output)
+    assert not ledger.is_finished([renamed], output)
 
 
 def test_other_options_and_other_outputs_are_not_finished(pair: tuple[Path, Path], tmp_path: Path) -> None:
     source, output = pair
-    assert not Ledger(tmp_path / "out", "other options").is_finished(source, output)
+    assert not Ledger(tmp_path / "out", "other options").is_finished([source], output)
     output.write_bytes(b"shar")
-    assert not Ledger(tmp_path / "out", "options").is_finished(source, output)
+    assert not Ledger(tmp_path / "out", "options").is_finished([source], output)
     output.unlink()
-    assert not Ledger(tmp_path / "out", "options").is_finished(source, output)
+    assert not Ledger(tmp_path / "out", "options").is_finished([source], output)
 
 
 def test_a_ledger_that_is_none_any_more_is_begun_anew(pair: tuple[Path, Path], tmp_path: Path) -> None:
     source, output = pair
     (tmp_path / "out" / NAME).write_bytes(bytes(range(256)) * 40)
     ledger = Ledger(tmp_path / "out", "options")
-    assert not ledger.is_finished(source, output)
+    assert not ledger.is_finished([source], output)
     ledger.add(Seal.of(source), output, damaged=False)
-    assert ledger.is_finished(source, output)
+    assert ledger.is_finished([source], output)
     assert not ledger.was_damaged(output)

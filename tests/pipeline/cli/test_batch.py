@@ -70,6 +70,33 @@ def test_a_card_with_broken_files_comes_out_as_far_as_it_can(deblur: CommandLine
     assert set(states(report).values()) == {"finished", "failed"}
 
 
+def test_loop_recordings_become_one_output_for_each_camera(
+    deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    card, out, report = tmp_path / "card", tmp_path / "out", tmp_path / "batch.json"
+    card.mkdir()
+    for camera in "FR":
+        for second in (0, 1, 2, 30):
+            make_clip(card / f"20261123_0815{second:02}_{camera}.mp4", frames=25)
+    ended = deblur.run("batch", card, out, *FAST, "--dashcam", "--report", report)
+    assert ended.code == 0, ended.err
+    assert "20261123_081500_F.mp4 and 2 more -> " in ended.err
+    assert "not joined to 20261123_081502_R.mp4: it begins 27 s after the end of that" in ended.err
+    assert {path.name: count_frames(path) for path in out.glob("*.mp4")} == {
+        f"20261123_0815{second}_{camera}.mp4": frames for camera in "FR" for second, frames in (("00", 75), ("30", 25))
+    }
+    videos = json.loads(report.read_text(encoding="utf-8"))["videos"]
+    assert [len(video["continued"]) for video in videos] == [2, 2, 0, 0]
+    assert report.with_suffix(".html").read_text(encoding="utf-8").count("data:image/jpeg;base64,/9j/") == 8
+
+    again = deblur.run("batch", card, out, *FAST, "--dashcam")
+    assert "4 inputs: 0 to do (0 frames), 4 finished before" in again.err
+    make_clip(card / "20261123_081501_F.mp4", frames=24)
+    changed = deblur.run("batch", card, out, *FAST, "--dashcam")
+    assert changed.code == 8
+    assert "20261123_081500_F.mp4 is there, and not made from this input" in changed.err
+
+
 def test_what_a_run_left_that_was_killed_while_it_tidied_up_goes(
     deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
