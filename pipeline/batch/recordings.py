@@ -97,8 +97,9 @@ def time_in_name(stem: str) -> tuple[datetime | None, str]:
     """
     for match in _TIME.finditer(stem):
         digits = "".join(part for part in match.groups() if part is not None)
+        year = "%y" if len(digits) == 12 else "%Y"
         try:
-            began = datetime.strptime(f"{digits}Z", "%y%m%d%H%M%S%z" if len(digits) == 12 else "%Y%m%d%H%M%S%z")
+            began = datetime.strptime(digits, f"{year}%m%d%H%M%S").replace(tzinfo=UTC)
         except ValueError:  # numbers that are no time
             continue
         return began, stem[match.end() :]
