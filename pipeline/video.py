@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.burned_text import keeping_text
 from pipeline.dashcam import open_input
 from pipeline.errors import Interrupted
 from pipeline.gate import FrameGate, GateOptions
@@ -20,7 +21,7 @@ from pipeline.source import SourceOptions
 from pipeline.target import check_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
     from pipeline.engine import Engine
@@ -43,6 +44,7 @@ class VideoJob:
         segments: How to keep what is finished, such that an interrupted run can be resumed; None to write in one piece.
             Where input or output is a pipe, or the video no longer than one segment, it is one piece all the same
             (but see :attr:`SegmentOptions.always`).
+        keep_text: Leave burned-in text as it is; the input has to be a file.
     """
 
     input: Path | BinaryIO
@@ -52,6 +54,7 @@ class VideoJob:
     batch: int | None = None
     gate: GateOptions = field(default_factory=GateOptions)
     segments: SegmentOptions | None = None
+    keep_text: bool = False
 
 
 def deblur_video(
@@ -84,16 +87,20 @@ def deblur_video(
     if isinstance(job.output, Path):
         for path in job.source.continued:
             check_output(job.output, path, overwrite=job.sink.overwrite)
+    notes = []
+    if job.keep_text:
+        load, note = keeping_text(job.input, job.source, load)
+        notes.append(note)
     while True:
         with open_input(job.input, job.source) as source:
             output = _segmented_output(job, source)
             if output is None:
-                report = _in_one_piece(job, source, load, display)
+                report = _in_one_piece(job, source, load, display, notes)
                 on_output(report)
                 return report
             # Each time, at least one segment is forgotten.
             with contextlib.suppress(ChangedError):
-                return deblur_in_segments(job, source, output, load, display, on_output)
+                return deblur_in_segments(job, source, output, load, display, on_output, notes)
 
 
 def _segmented_output(job: VideoJob, source: VideoSource) -> Path | None:
@@ -106,12 +113,14 @@ def _segmented_output(job: VideoJob, source: VideoSource) -> Path | None:
     return None if is_short and not job.segments.always else job.output
 
 
-def _in_one_piece(job: VideoJob, source: VideoSource, load: Callable[[], Engine], display: Display) -> Report:
+def _in_one_piece(
+    job: VideoJob, source: VideoSource, load: Callable[[], Engine], display: Display, notes: Sequence[str]
+) -> Report:
     sink = VideoSink(job.output, source, job.sink)
     try:
         engine = load()
         batch = engine.info.batch if job.batch is None else job.batch
-        display.begin(source.name, source.frame_estimate, [*source.notes, *sink.notes])
+        display.begin(source.name, source.frame_estimate, [*source.notes, *sink.notes, *notes])
         try:
             result = run(
                 source,
@@ -128,7 +137,7 @@ def _in_one_piece(job: VideoJob, source: VideoSource, load: Callable[[], Engine]
         raise Interrupted(f"interrupted; {sink.name} was not written") from error
     finally:
         sink.abandon()  # after a complete run there is nothing to abandon
-    return Report.of_run(source, sink, engine.info, batch, result)
+    return Report.of_run(source, sink, engine.info, batch, result, notes=notes)
 
 
 def _cancel(job: VideoJob) -> None:

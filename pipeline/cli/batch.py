@@ -96,7 +96,8 @@ def batch(
     recordings = join_recordings(found.inputs, how.source()) if dashcam else found.inputs
     outputs = output_paths(recordings, output, template)
     engines = _Engines(how, jobs, None if quiet else _tell)
-    ledger = Ledger(output, _options(how, engines.first.info))
+    keep_text = how.keeps_text(dashcam=dashcam)
+    ledger = Ledger(output, _options(how, engines.first.info, keep_text=keep_text))
     plan = make_plan(recordings, outputs, output, found.ignored, how.source(), ledger, overwrite=how.overwrite)
     if dry_run or not quiet:
         _show(plan, engines.first, is_result=dry_run)
@@ -108,9 +109,11 @@ def batch(
         raise OutputError(f"the folder {output} can't be made: {error.strerror}") from error
 
     def job(video: PlannedVideo) -> VideoJob:
-        segments = how.segments(always=True)
+        segments = how.segments(always=True, keep_text=keep_text)
         source = replace(how.source(), continued=video.continued)
-        return VideoJob(video.input, video.output, source, how.sink(), gate=how.gate, segments=segments)
+        return VideoJob(
+            video.input, video.output, source, how.sink(), gate=how.gate, segments=segments, keep_text=keep_text
+        )
 
     display = batch_display(quiet=quiet)
     work = BatchWork(plan, job, engines.next, ledger, display, jobs=jobs, fail_fast=fail_fast)
@@ -179,7 +182,7 @@ def _check(report: Path | None, output: Path) -> None:
         check_report(path, overwrite=True)  # a batch is run again to go on, and then its report is the newer one
 
 
-def _options(how: Deblurring, engine: EngineInfo) -> str:
+def _options(how: Deblurring, engine: EngineInfo, *, keep_text: bool) -> str:
     """All that shapes an output besides its input, but no version: a new one is no reason to do all again."""
     source, sink, segments = how.source(), how.sink(), how.segments()
     return json.dumps(
@@ -190,6 +193,7 @@ def _options(how: Deblurring, engine: EngineInfo) -> str:
             "sink": [sink.codec, sink.crf, sink.preset, sink.bitrate],
             "gate": asdict(how.gate),
             "segment": segments.seconds if segments else 0,
+            **({"keep_text": True} if keep_text else {}),  # outputs of times before there was a choice stay finished
         },
         sort_keys=True,
     )

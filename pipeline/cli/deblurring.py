@@ -63,6 +63,7 @@ class Deblurring:
     overwrite: bool
     skip_sharp: float | None
     every_frame: bool
+    keep_text: bool | None
     segment: float
     fresh: bool
     limits: Limits
@@ -112,11 +113,15 @@ class Deblurring:
         """Which frames pass the network by."""
         return GateOptions(duplicates=not self.every_frame, sharp=self.skip_sharp)
 
-    def segments(self, *, always: bool = False) -> SegmentOptions | None:
+    def keeps_text(self, *, dashcam: bool) -> bool:
+        """Whether burned-in text is left as it is: as was asked for, and else in clips of a dashcam."""
+        return dashcam if self.keep_text is None else self.keep_text
+
+    def segments(self, *, always: bool = False, keep_text: bool = False) -> SegmentOptions | None:
         """How what is finished is kept; None for not at all."""
         if not self.segment:
             return None
-        settings = (("strength", f"{self.strength:g}"),)
+        settings = (("strength", f"{self.strength:g}"), ("keep-text", f"{keep_text}"))
         return SegmentOptions(seconds=self.segment, fresh=self.fresh, always=always, settings=settings)
 
 
@@ -161,6 +166,12 @@ _OPTIONS = (
         help="Pass frames untouched whose blur, from 0 to 1, is at most this.",
     ),
     click.option("--every-frame", is_flag=True, help="Run the network even for a frame that equals the one before."),
+    click.option(
+        "--keep-text/--no-keep-text",
+        default=None,
+        help="Leave burned-in text such as a dashcam's time as it is, and whatever else is sharp and never moves; "
+        "done with --dashcam unless told otherwise.",
+    ),
     click.option(
         "--segment",
         type=click.FloatRange(min=0),

@@ -89,6 +89,7 @@ def video(
     def load() -> Engine:
         return how.load(None if quiet else _tell)
 
+    keep_text = how.keeps_text(dashcam=dashcam)
     # An input pipe says by its content what it is; an output pipe can't.
     of_input = input_ == "-" and output != "-"
     job = VideoJob(
@@ -99,7 +100,8 @@ def video(
         ),
         sink=how.sink(None if of_input else format_),
         gate=how.gate,
-        segments=how.segments(),
+        segments=how.segments(keep_text=keep_text),
+        keep_text=keep_text,
     )
     done = deblur_video(job, load, display_for(quiet=quiet))
     if report is not None:

@@ -23,7 +23,7 @@ from pipeline.target import check_output, work_folder
 from pipeline.timing import Latency, LatencyHistogram, RunProgress, RunResult, StageTime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from av.stream import Stream
@@ -49,6 +49,7 @@ def deblur_in_segments(
     load: Callable[[], Engine],
     display: Display,
     on_output: Callable[[Report], None],
+    notes: Sequence[str] = (),
 ) -> Report:
     """Deblurs one video such that a crash costs one segment at most.
 
@@ -59,6 +60,7 @@ def deblur_in_segments(
         load: Makes the engine.
         display: Shows the progress.
         on_output: Called when the output has its name, before the segments go.
+        notes: What else to tell the user, a line each.
 
     Raises:
         ChangedError: If the input has to be opened and read once more.
@@ -70,6 +72,7 @@ def deblur_in_segments(
     if not work_folder(output).is_dir():
         check_output(output, source.path, overwrite=job.sink.overwrite)  # before anything is made there
     with WorkFolder(output, fresh=options.fresh) as work:
+        work.notes += notes
         # An output beside work that is joined is that work's own: the run ended before it could tidy up.
         sink = replace(job.sink, overwrite=job.sink.overwrite or work.is_joined)
         joined = JoinedSink(output, source, sink)
