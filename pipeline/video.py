@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pipeline.engine import Engine
     from pipeline.progress import Display
+    from pipeline.segments.elsewhere import Elsewhere
     from pipeline.segments.options import SegmentOptions
     from pipeline.source import VideoSource
 
@@ -62,6 +63,7 @@ def deblur_video(
     load: Callable[[], Engine],
     display: Display | None = None,
     on_output: Callable[[Report], None] = lambda _report: None,
+    elsewhere: Elsewhere | None = None,
 ) -> Report:
     """Deblurs one video. The output gets its name when it is complete; before that, nothing has it.
 
@@ -71,6 +73,7 @@ def deblur_video(
             a caller with many videos returns the same engine each time.
         display: Shows the progress; None shows nothing.
         on_output: Called when the output has its name, before that which could make it again is thrown away.
+        elsewhere: Makes the segments of an output that is written in segments; None to make them here.
 
     Returns:
         What was done. A damaged input is no error here: everything that could be decoded is in the output, and
@@ -100,7 +103,7 @@ def deblur_video(
                 return report
             # Each time, at least one segment is forgotten.
             with contextlib.suppress(ChangedError):
-                return deblur_in_segments(job, source, output, load, display, on_output, notes)
+                return deblur_in_segments(job, source, output, load, display, on_output, notes, elsewhere)
 
 
 def _segmented_output(job: VideoJob, source: VideoSource) -> Path | None:

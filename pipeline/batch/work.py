@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.engine import Engine
     from pipeline.progress import Display
     from pipeline.report import Report
+    from pipeline.segments.elsewhere import Elsewhere
     from pipeline.timing import RunProgress
     from pipeline.video import VideoJob
 
@@ -78,6 +79,7 @@ class BatchWork:
         *,
         jobs: int = 1,
         fail_fast: bool = False,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         """Prepares the work.
 
@@ -88,10 +90,11 @@ class BatchWork:
             ledger: Takes what is finished.
             display: Shows the progress.
             jobs: Videos at a time, at least 1.
+            elsewhere: Makes the segments, so that they are only joined here; None to make them here.
             fail_fast: Stop at the first failure; of what is under way then, finished segments are kept.
         """
         self._plan, self._job, self._load, self._ledger, self._display = plan, job, load, ledger, display
-        self._jobs, self._fail_fast = jobs, fail_fast
+        self._jobs, self._fail_fast, self._elsewhere = jobs, fail_fast, elsewhere
         self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -160,6 +163,7 @@ class BatchWork:
                 load,
                 display,
                 lambda report: self._ledger.add(content, video.output, damaged=bool(report.damage)),
+                self._elsewhere,
             )
         except Interrupted as error:
             return Outcome(video, State.NOT_DONE, error=str(error))

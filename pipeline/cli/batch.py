@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import time
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.batch.cluster import RayCluster
 from pipeline.batch.html import write_page
 from pipeline.batch.inputs import FIELDS, TEMPLATE, find_inputs, output_paths
 from pipeline.batch.ledger import Ledger
@@ -27,7 +30,7 @@ from pipeline.errors import Interrupted, OutputError, UsageError
 from pipeline.video import VideoJob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pipeline.batch.plan import PlannedVideo
     from pipeline.engine import Engine, EngineInfo
@@ -58,6 +61,7 @@ Exit codes:
 )
 @click.option("--dashcam", is_flag=True, help="Join the clips of a loop recording that continue each other.")
 @click.option("--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time.")
+@click.option("--ray", metavar="auto|ADDRESS", help="Spread the work over a running Ray cluster.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first input that can't be done.")
 @click.option(
@@ -76,6 +80,7 @@ def batch(
     template: str,
     dashcam: bool,
     jobs: int,
+    ray: str | None,
     dry_run: bool,
     fail_fast: bool,
     report: Path | None,
@@ -116,8 +121,11 @@ def batch(
         )
 
     display = batch_display(quiet=quiet)
-    work = BatchWork(plan, job, engines.next, ledger, display, jobs=jobs, fail_fast=fail_fast)
-    done, interruption = _run(work)
+    with _cluster(ray, how, output, engines.first.info, None if quiet else _tell) as cluster:
+        if cluster is not None:
+            jobs = max(jobs, cluster.slots)
+        work = BatchWork(plan, job, engines.next, ledger, display, jobs=jobs, fail_fast=fail_fast, elsewhere=cluster)
+        done, interruption = _run(work)
     if report is not None:
         done.write(report)
         write_page(done, report.with_suffix(".html"), how.source())
@@ -150,6 +158,27 @@ class _Engines:
 
     def _load(self) -> Engine:
         return self._how.load(self._tell, self._threads)
+
+
+@contextlib.contextmanager
+def _cluster(
+    address: str | None, how: Deblurring, output: Path, engine: EngineInfo, tell: Callable[[str], None] | None
+) -> Iterator[RayCluster | None]:
+    """The cluster that makes the segments, once every machine of it was asked; None to make them here."""
+    if address is None:
+        yield None
+        return
+    if not how.segment:
+        raise UsageError("--ray spreads segments over machines; leave out --segment 0")
+
+    def load(cores: int) -> Callable[[], Engine]:
+        return functools.partial(how.load, None, cores)
+
+    with RayCluster(address, load, cpus=how.threads, gpu=how.engine == "tensorrt") as cluster:
+        for note in cluster.check(output, engine):
+            if tell is not None:
+                tell(note)
+        yield cluster
 
 
 def _run(work: BatchWork) -> tuple[BatchReport, KeyboardInterrupt | None]:

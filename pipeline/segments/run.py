@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections import deque
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import av
 
 from pipeline.errors import DeblurError, Interrupted
-from pipeline.gate import FrameGate
 from pipeline.report import Report, versions
-from pipeline.runner import run
-from pipeline.segments.cutter import Cutter, SegmentSource
+from pipeline.segments.cutter import Cutter
 from pipeline.segments.file import Seal, read_segment
-from pipeline.segments.joined import JoinedSink, SegmentSink
-from pipeline.segments.manifest import SegmentRecord
+from pipeline.segments.joined import JoinedSink
+from pipeline.segments.make import SegmentMaker
 from pipeline.segments.work import WorkFolder
 from pipeline.target import check_output, work_folder
-from pipeline.timing import Latency, LatencyHistogram, RunProgress, RunResult, StageTime
+from pipeline.timing import Latency, RunProgress, RunResult, StageTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
 
     from pipeline.engine import Engine, EngineInfo
     from pipeline.progress import Display
+    from pipeline.segments.elsewhere import Elsewhere, Made
+    from pipeline.segments.manifest import SegmentRecord
     from pipeline.segments.options import SegmentOptions
     from pipeline.source import VideoSource
     from pipeline.video import VideoJob
@@ -50,6 +50,7 @@ def deblur_in_segments(
     display: Display,
     on_output: Callable[[Report], None],
     notes: Sequence[str] = (),
+    elsewhere: Elsewhere | None = None,
 ) -> Report:
     """Deblurs one video such that a crash costs one segment at most.
 
@@ -61,6 +62,7 @@ def deblur_in_segments(
         display: Shows the progress.
         on_output: Called when the output has its name, before the segments go.
         notes: What else to tell the user, a line each.
+        elsewhere: Makes the segments, so that they are only joined here; None to make them here.
 
     Raises:
         ChangedError: If the input has to be opened and read once more.
@@ -83,7 +85,7 @@ def deblur_in_segments(
             work.check_space(expected=content.size)
             kept = work.resume(_facts(job, content, engine.info, batch, joined, options))
             segments = _Segments(job, source, joined, engine, batch, work, kept, display)
-            result = _go(segments, options.seconds)
+            result = _go(segments, options.seconds, elsewhere)
         except KeyboardInterrupt as error:
             raise Interrupted(f"interrupted; {joined.name} was not written{work.way_to_go_on}") from error
         finally:
@@ -94,10 +96,13 @@ def deblur_in_segments(
         return report
 
 
-def _go(segments: _Segments, seconds: float) -> RunResult:
+def _go(segments: _Segments, seconds: float, elsewhere: Elsewhere | None) -> RunResult:
     """Does the work, and says of what was finished when it fails that it is kept."""
+    started = time.perf_counter()
     try:
-        return segments.go(seconds)
+        if elsewhere is not None:
+            segments.have_made(elsewhere)
+        return segments.go(seconds, started)
     except DeblurError as error:
         raise type(error)(f"{error}{segments.work.way_to_go_on}") from error
 
@@ -129,6 +134,9 @@ def _facts(
 class _Segments:
     """One pass over the input, in which every segment is either taken over or made.
 
+    Attributes:
+        kept_frames: Frames of segments that an interrupted run had finished.
+
     Args:
         job: What to read and to write.
         source: Not read yet.
@@ -152,32 +160,53 @@ class _Segments:
         display: Display,
     ) -> None:
         self.work, self.joined = work, joined
-        self._job, self._source, self._engine, self._batch = job, source, engine, batch
+        self._job, self._source = job, source
+        self.kept_frames = sum(record.frames for record in kept.values())
+        self._made: list[Made] = []
+        self._maker = SegmentMaker(source, joined, engine, batch, job.gate)
         self._kept, self._display = kept, display
         self._results: list[RunResult] = []
-        self._latency = LatencyHistogram()
         self._packets = 0
         self._progress = RunProgress(0, 0.0)
 
-    @property
-    def kept_frames(self) -> int:
-        """Frames of segments that are taken over."""
-        return sum(record.frames for record in self._kept.values())
+    def have_made(self, elsewhere: Elsewhere) -> None:
+        """Has the segments made that are not finished, and takes them over for :meth:`go`."""
+        source, work = self._source, self.work
+        self._display.begin(source.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
+        try:
+            with contextlib.closing(elsewhere.make(self._job, source.duration, self._kept)) as progress:
+                for found in progress:
+                    for made in found:
+                        work.manifest.finish(made.record)
+                        self._made.append(made)
+                        seconds = float((made.record.last_pts - made.record.first_pts) * source.time_base)
+                        self._progress = RunProgress(
+                            self._progress.frames + made.record.frames, self._progress.seconds + seconds
+                        )
+                        work.check_space()
+                    self._display.update(self._progress)
+        finally:
+            self._display.end()
+        self._kept = work.whole()
 
-    def go(self, seconds: float) -> RunResult:
+    @property
+    def _remaining(self) -> int | None:
+        """Frames that are left to do, as far as the input promises any."""
+        estimate = self._source.frame_estimate
+        return None if estimate is None else max(estimate - self.kept_frames, 0)
+
+    def go(self, seconds: float, started: float) -> RunResult:
         """Reads all, writes all, and gives the output its name.
 
         Args:
             seconds: Of video in a segment at least.
+            started: When the work began, as ``time.perf_counter`` tells.
 
         Raises:
             ChangedError: If a segment to take over has other frames than the input gives now.
         """
-        started = time.perf_counter()
         source, work = self._source, self.work
-        estimate = source.frame_estimate
-        remaining = None if estimate is None else max(estimate - self.kept_frames, 0)
-        self._display.begin(source.name, remaining, [*source.notes, *self.joined.notes, *work.notes])
+        self._display.begin(source.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
         try:
             cutter = Cutter(source.events(), seconds)
             for number, events in enumerate(cutter.segments()):
@@ -223,47 +252,18 @@ class _Segments:
         Returns:
             Whether the user interrupted when it was as good as finished.
         """
-        source = self._source
-        damage = source.corrupt_packets, source.corrupt_frames
-        decoded: deque[float] = deque()
-        gate = FrameGate(source.spec, self._job.gate)
         stops: list[None] = []
         before = self._progress
-        sink = SegmentSink(self.joined, self.work.segment(number), decoded, self._latency)
 
         def show(progress: RunProgress) -> None:
             self._progress = RunProgress(before.frames + progress.frames, before.seconds + progress.seconds)
             self._display.update(self._progress)
 
-        try:
-            result = run(
-                SegmentSource(source.spec, _stamped(events, decoded)),
-                self._engine,
-                sink,
-                batch=self._batch,
-                gate=gate,
-                on_progress=show,
-                on_stop=lambda: stops.append(None),
-            )
-        finally:
-            sink.abandon()  # after a complete run there is nothing to abandon
-        self._results.append(result)
-        if sink.seal is None or sink.first_pts is None:
-            raise AssertionError("a run that ended well has finished its sink")
-        self.work.manifest.finish(
-            SegmentRecord(
-                number=number,
-                frames=sink.frames,
-                first_pts=sink.first_pts,
-                last_pts=sink.last_pts,
-                size=sink.seal.size,
-                sha256=sink.seal.sha256,
-                duplicates=gate.duplicates,
-                sharp=gate.sharp,
-                corrupt_packets=source.corrupt_packets - damage[0],
-                corrupt_frames=source.corrupt_frames - damage[1],
-            )
+        record, result = self._maker.make(
+            number, self.work.segment(number), events, show, on_stop=lambda: stops.append(None)
         )
+        self._results.append(result)
+        self.work.manifest.finish(record)
         return bool(stops)
 
     def _sum(self, wall: float) -> RunResult:
@@ -271,7 +271,7 @@ class _Segments:
         results, kept = self._results, self._kept.values()
         stages = {
             name: StageTime(
-                sum(getattr(result, name).busy for result in results),
+                sum(getattr(result, name).busy for result in results) + sum(made.busy[name] for made in self._made),
                 sum(getattr(result, name).waiting for result in results),
             )
             for name in ("decode", "infer", "encode")
@@ -281,18 +281,8 @@ class _Segments:
             frames_out=self.joined.frames,
             packets=self._packets + sum(result.packets for result in results),
             wall=wall,
-            latency=self._latency.summary if results else Latency(0.0, 0.0, 0.0),
+            latency=self._maker.latency.summary if results else Latency(0.0, 0.0, 0.0),
             duplicates=sum(result.duplicates for result in results) + sum(record.duplicates for record in kept),
             sharp=sum(result.sharp for result in results) + sum(record.sharp for record in kept),
             **stages,
         )
-
-
-def _stamped(
-    events: Iterator[av.VideoFrame | av.Packet[Stream]], decoded: deque[float]
-) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-    """The events, with the time noted at which each frame was decoded."""
-    for event in events:
-        if isinstance(event, av.VideoFrame):
-            decoded.append(time.perf_counter())
-        yield event

@@ -25,6 +25,11 @@ _JOINED = "joined"
 """Fact of the manifest: every segment was joined, and the output about to get its name."""
 
 
+def segment_path(folder: Path, number: int) -> Path:
+    """Where a segment lies in the folder of the work."""
+    return folder / f"{number:06d}.segment"
+
+
 class WorkFolder:
     """The work on one output, held by this process alone. A context manager.
 
@@ -97,7 +102,7 @@ class WorkFolder:
 
     def segment(self, number: int) -> Path:
         """Where a segment lies."""
-        return self.path / f"{number:06d}.segment"
+        return segment_path(self.path, number)
 
     def resume(self, facts: Mapping[str, str]) -> dict[int, SegmentRecord]:
         """The segments of an earlier run that are whole, by number; all others are forgotten.
@@ -118,16 +123,28 @@ class WorkFolder:
                     f"{' and another '.join(other)}; run it the same way to go on, or add --fresh to start over"
                 )
         self._manifest.begin(facts)
-        whole: dict[int, SegmentRecord] = {}
-        for number, record in finished.items():
-            if self._is_whole(record):
-                whole[number] = record
-            else:
-                self.notes.append(f"segment {number} of an interrupted run is damaged; it is done again")
-                self._manifest.forget(number)
+        whole = self.whole()
+        self.notes += (
+            f"segment {number} of an interrupted run is damaged; it is done again"
+            for number in sorted(finished.keys() - whole)
+        )
         if whole:
             frames = sum(record.frames for record in whole.values())
             self.notes.append(f"going on: {_count(len(whole))} ({frames} frames) of an interrupted run are kept")
+        return whole
+
+    def whole(self) -> dict[int, SegmentRecord]:
+        """The finished segments whose files are whole, by number; all others are forgotten.
+
+        Raises:
+            OutputError: If the manifest can't be written.
+        """
+        whole = {}
+        for number, record in self._manifest.finished().items():
+            if self._is_whole(record):
+                whole[number] = record
+            else:
+                self._manifest.forget(number)
         return whole
 
     @property
@@ -179,7 +196,7 @@ class WorkFolder:
 
     def _tidy(self) -> None:
         """Deletes what a run that was killed had not finished."""
-        for pattern in ("*.part", ".*.partial*"):
+        for pattern in ("*.part", ".*.partial*", "*.made"):
             for path in self.path.glob(pattern):
                 path.unlink(missing_ok=True)
 

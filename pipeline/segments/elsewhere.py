@@ -1,0 +1,164 @@
+"""Segments that other processes make, here or on other machines that see the same folders.
+
+Each of several workers reads the whole input, as every run does, and makes its share: the segments that are its turn.
+Beside a finished segment it leaves a note, from which whoever holds the manifest takes it over; a worker that is begun
+anew goes by the notes of the one before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.burned_text import keeping_text
+from pipeline.dashcam import open_input
+from pipeline.errors import OutputError
+from pipeline.segments.cutter import Cutter
+from pipeline.segments.joined import JoinedSink
+from pipeline.segments.make import SegmentMaker
+from pipeline.segments.manifest import SegmentRecord
+from pipeline.segments.work import segment_path
+from pipeline.target import settle, work_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator
+
+    import av
+    from av.stream import Stream
+
+    from pipeline.engine import Engine
+    from pipeline.segments.file import CodedFrame
+    from pipeline.timing import RunProgress
+    from pipeline.video import VideoJob
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A segment that a worker has finished.
+
+    Attributes:
+        record: Of the segment.
+        busy: Seconds that it took to ``decode``, ``infer`` and ``encode``.
+    """
+
+    record: SegmentRecord
+    busy: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The segments ``number``, ``number + of``, ``number + 2 of`` and so on.
+
+    Attributes:
+        number: From 0.
+        of: Workers among which the segments are divided.
+    """
+
+    number: int
+    of: int
+
+
+class Elsewhere(Protocol):
+    """Something that has segments made."""
+
+    def make(self, job: VideoJob, seconds: float | None, done: Collection[int]) -> Generator[list[Made]]:
+        """Has all segments of an input made that are not done, and yields them as they are found finished.
+
+        Args:
+            job: With a file to read, one to write, and options for segments. The folder of the work is there, and held
+                by the caller.
+            seconds: How long the input is; None if unknown.
+            done: Numbers of the segments that nobody has to make.
+
+        Yields:
+            What was finished since, about once a second; often nothing. Closing the iterator stops the work.
+
+        Raises:
+            DeblurError: If a worker fails.
+        """
+
+
+def make_share(
+    job: VideoJob,
+    load: Callable[[], Engine],
+    share: Share,
+    done: Collection[int],
+    on_progress: Callable[[RunProgress], None] = lambda _progress: None,
+) -> None:
+    """Makes the segments of a share, and leaves a note of each.
+
+    Args:
+        job: As of :meth:`Elsewhere.make`.
+        load: Makes the engine.
+        share: Which segments.
+        done: Those that nobody has to make.
+        on_progress: Called about ten times a second; what it raises ends the work.
+
+    Raises:
+        OutputError: If the folder of the work is not seen from here, or can't be written.
+        DeblurError: As ``pipeline.video.deblur_video`` does.
+    """
+    if job.segments is None or not isinstance(job.input, Path) or not isinstance(job.output, Path):
+        raise ValueError("a share needs options for segments, an input and an output that are files")
+    folder = work_folder(job.output)
+    if not folder.is_dir():
+        raise OutputError(f"there is no folder {folder} here; the same folders have to be there on every machine")
+    if job.keep_text:
+        load, _ = keeping_text(job.input, job.source, load)
+    known = {made.record.number for made in read_notes(folder)}
+    with tempfile.TemporaryDirectory() as scratch, open_input(job.input, job.source) as source:
+        sink = _Encoders(Path(scratch) / job.output.name, source, replace(job.sink, overwrite=True))
+        try:
+            engine = load()
+            batch = engine.info.batch if job.batch is None else job.batch
+            maker = SegmentMaker(source, sink, engine, batch, job.gate)
+            for number, events in enumerate(Cutter(source.events(), job.segments.seconds).segments()):
+                if number % share.of != share.number or number in done or number in known:
+                    for _ in events:
+                        pass
+                    continue
+                path = segment_path(folder, number)
+                record, result = maker.make(number, path, events, on_progress)
+                busy = {stage: getattr(result, stage).busy for stage in ("decode", "infer", "encode")}
+                _leave_note(path, Made(record, busy))
+        except OSError as error:
+            raise OutputError(f"{error.filename or folder}: {error.strerror or error}") from error
+        finally:
+            sink.abandon()
+
+
+def read_notes(folder: Path) -> list[Made]:
+    """The segments that workers have finished, by their notes.
+
+    Args:
+        folder: Of the work.
+    """
+    found = []
+    for path in sorted(folder.glob("*.made")):
+        # A file system that several machines share may show a name before the content.
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            note = json.loads(path.read_text(encoding="utf-8"))
+            found.append(Made(SegmentRecord(**note["record"]), note["busy"]))
+    return found
+
+
+def _leave_note(segment: Path, made: Made) -> None:
+    path = segment.with_suffix(".made")
+    temporary = segment.with_suffix(".note.part")
+    temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
+    settle(temporary)
+    temporary.replace(path)
+
+
+class _Encoders(JoinedSink):
+    """The encoders that a joined output has, without the output."""
+
+    def write_coded(self, frame: CodedFrame) -> None:
+        """Leaves it to the segment's own file."""
+
+    def write_packet(self, packet: av.Packet[Stream]) -> None:
+        """Leaves it to whoever joins the segments."""

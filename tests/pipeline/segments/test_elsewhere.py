@@ -1,0 +1,171 @@
+"""Segments that other processes make: shares of an input, and what they are joined to."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.errors import EngineError, Interrupted, OutputError
+from pipeline.segments.elsewhere import Made, Share, make_share, read_notes
+from pipeline.segments.options import SegmentOptions
+from pipeline.segments.work import WorkFolder
+from pipeline.target import work_folder
+from pipeline.video import VideoJob, deblur_video
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator
+    from pathlib import Path
+
+    from conftest import Inverter, Runner  # type: ignore[import-not-found]
+
+pytestmark = pytest.mark.timeout(120)
+GROUPS = {"g": "25", "bf": "2", "sc_threshold": "0"}
+
+
+@dataclass
+class Workers:
+    """Makes shares one after the other in this process; ``deaths`` end a worker behind so many segments."""
+
+    make_engine: Callable[[], Any]
+    shares: int = 2
+    deaths: deque[int] = field(default_factory=deque)
+    spoil: bool = False
+    seen: list[tuple[int, ...]] = field(default_factory=list)
+
+    def make(self, job: VideoJob, seconds: float | None, done: Collection[int]) -> Generator[list[Made]]:
+        assert seconds == pytest.approx(110 / 25)
+        self.seen.append(tuple(done))
+        folder = work_folder(job.output)  # type: ignore[arg-type]
+        known: set[int] = set(done)
+        waiting = [Share(number, self.shares) for number in range(self.shares)]
+        while waiting:
+            share = waiting.pop()
+            try:
+                make_share(job, self._engine, share, done, self._look(folder))
+            except SystemExit:
+                waiting.append(share)
+            found = [made for made in read_notes(folder) if made.record.number not in known]
+            known |= {made.record.number for made in found}
+            if self.spoil:
+                (folder / "000001.segment").write_bytes(b"")
+            yield found
+
+    def _engine(self) -> Any:
+        return self.make_engine()
+
+    def _look(self, folder: Path) -> Callable[[object], None]:
+        limit = self.deaths.popleft() if self.deaths else None
+
+        def look(_progress: object) -> None:
+            if limit is not None and len(read_notes(folder)) >= limit:
+                raise SystemExit
+
+        return look
+
+
+@pytest.fixture
+def case(make_clip: Callable[..., Path], runner: type[Runner], tmp_path: Path) -> Runner:
+    """A clip of 110 frames with sound, in segments of a second."""
+    return runner(make_clip(tmp_path / "clip.mp4", frames=110, options=GROUPS), tmp_path / "out.mp4")
+
+
+def deblur(case: Runner, workers: Any, load: Callable[[], Any]) -> Any:
+    job = VideoJob(case.clip, case.output, segments=SegmentOptions(seconds=1.0))
+    return deblur_video(job, load, elsewhere=workers)
+
+
+@pytest.mark.parametrize("shares", [1, 2, 3, 8])
+def test_shares_joined_are_what_one_run_writes(
+    case: Runner, content_of: Any, inverter: type[Inverter], shares: int
+) -> None:
+    undisturbed, *_ = case.run()
+    expected = content_of(case.output)
+    case.output.unlink()
+    here = inverter()
+    report = deblur(case, Workers(inverter, shares), lambda: here)
+    assert content_of(case.output) == expected
+    assert here.frames == 0
+    assert report.kept == 0
+    assert report.result.frames_out == 110
+    assert report.result.packets == undisturbed.result.packets
+    assert report.result.infer.busy > 0
+    assert not case.work.exists()
+
+
+def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(
+    case: Runner, content_of: Any, inverter: type[Inverter]
+) -> None:
+    case.run()
+    expected = content_of(case.output)
+    case.output.unlink()
+    engines: list[Inverter] = []
+
+    def engine() -> Inverter:
+        engines.append(inverter())
+        return engines[-1]
+
+    workers = Workers(engine, 2, deque([1]))
+    deblur(case, workers, inverter)
+    assert content_of(case.output) == expected
+    assert len(engines) == 3
+    assert 110 < sum(engine.frames for engine in engines) < 2 * 110
+
+
+def test_what_an_interrupted_run_finished_is_nobodys_work(
+    case: Runner, content_of: Any, inverter: type[Inverter]
+) -> None:
+    case.run()
+    expected = content_of(case.output)
+    case.output.unlink()
+    with pytest.raises(Interrupted):
+        case.run(60)
+    workers = Workers(inverter)
+    report = deblur(case, workers, inverter)
+    assert content_of(case.output) == expected
+    assert workers.seen[0][0] == 0
+    assert report.kept >= 25
+
+
+def test_a_segment_that_arrives_damaged_is_made_here(case: Runner, content_of: Any, inverter: type[Inverter]) -> None:
+    case.run()
+    expected = content_of(case.output)
+    case.output.unlink()
+    here = inverter()
+    deblur(case, Workers(inverter, spoil=True), lambda: here)
+    assert content_of(case.output) == expected
+    assert here.frames == 25
+
+
+def test_a_worker_that_fails_fails_the_video_and_what_is_finished_is_kept(
+    case: Runner, inverter: type[Inverter]
+) -> None:
+    class Failing:
+        def make(self, job: VideoJob, seconds: float | None, done: Collection[int]) -> Generator[list[Made]]:
+            assert not done
+            assert seconds
+            folder = work_folder(job.output)  # type: ignore[arg-type]
+            make_share(job, inverter, Share(0, 2), ())
+            yield read_notes(folder)
+            raise EngineError("on n2: no memory")
+
+    with pytest.raises(EngineError, match=r"on n2: no memory; 3 segments are finished: run the same again"):
+        deblur(case, Failing(), inverter)
+    assert not case.output.exists()
+    with WorkFolder(case.output) as work:
+        assert sorted(work.whole()) == [0, 2, 4]
+
+
+def test_a_machine_that_does_not_see_the_folder_says_so(case: Runner, inverter: type[Inverter]) -> None:
+    job = VideoJob(case.clip, case.output, segments=SegmentOptions(seconds=1.0))
+    with pytest.raises(OutputError, match="the same folders have to be there on every machine"):
+        make_share(job, inverter, Share(0, 1), ())
+
+
+def test_a_note_that_is_not_written_to_its_end_is_no_note(tmp_path: Path) -> None:
+    (tmp_path / "000001.made").write_text('{"record": {"number": 1')
+    (tmp_path / "000002.made").write_text('{"record": {"number": 2}, "busy": {}}')
+    (tmp_path / "000003.made").touch()
+    assert read_notes(tmp_path) == []
