@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import importlib
 import math
-import os
-import platform
 import secrets
 import socket
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline import errors
+from pipeline.batch.node import Node, Refusal, ask, make
 from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
-from pipeline.report import versions
-from pipeline.segments.elsewhere import Made, Share, make_share, read_notes
+from pipeline.machine import processor
+from pipeline.segments.elsewhere import Made, Promise, Share, read_notes
 from pipeline.target import work_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterator
+    from collections.abc import Callable, Collection, Generator
 
     from pipeline.engine import Engine, EngineInfo
     from pipeline.video import VideoJob
@@ -34,42 +33,8 @@ _POLL = 0.5
 _PATIENCE = 5.0
 """Seconds that an address has to answer."""
 
-_LIBRARIES = ("deblur-stream", "av", "numpy", "openvino", "torch")
-"""What has to be of one version everywhere, so that it does not matter which machine makes a segment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """What a machine of the cluster says of itself.
-
-    Attributes:
-        name: In the network.
-        libraries: Versions by name.
-        engine: What would run the network.
-        cores: That encoders divide their work among.
-        sees_folder: Whether it sees a file in the folder of the outputs.
-    """
-
-    name: str
-    libraries: dict[str, str]
-    engine: EngineInfo
-    cores: int
-    sees_folder: bool
-
-    @classmethod
-    def here(cls, load: Callable[[], Engine], token: Path) -> Node:
-        """The machine that this runs on.
-
-        Args:
-            load: Makes the engine.
-            token: A file that was written to the folder of the outputs.
-
-        Raises:
-            DeblurError: If the engine can't be loaded.
-        """
-        known = versions()
-        libraries = {name: known[name] for name in _LIBRARIES if name in known}
-        return cls(platform.node(), libraries, _engine(load).info, os.cpu_count() or 1, token.is_file())
+_ANSWER = 120.0
+"""Seconds that a machine has to load the engine and say what it is."""
 
 
 class RayCluster:
@@ -83,15 +48,15 @@ class RayCluster:
     """
 
     def __init__(
-        self, address: str, load: Callable[[int], Callable[[], Engine]], *, cpus: int | None, gpu: bool
+        self, address: str, engine: EngineInfo, load: Callable[[int], Callable[[], Engine]], *, cpus: int | None
     ) -> None:
         """Connects to the cluster.
 
         Args:
             address: Of the cluster, such as ``10.0.0.1:6379``; ``auto`` for the one that this machine belongs to.
-            load: Gives what makes an engine for so many cores; both go to other processes.
+            engine: That this process would use, and all machines have to; where it runs on a GPU, a share gets one.
+            load: Gives what makes it for so many cores; both go to other processes.
             cpus: Cores of a share; None for all of the smallest machine.
-            gpu: Whether a share needs a GPU.
 
         Raises:
             UsageError: If Ray is not installed, there is no such cluster, or no machine in it that a share fits on.
@@ -111,19 +76,17 @@ class RayCluster:
         try:
             machines = self._machines()
             self._cpus = cpus or min((int(machine["CPU"]) for machine in machines), default=1)
-            self._gpus = 1 if gpu else 0
+            self._gpus = int(engine.backend in ("tensorrt", "torch") and engine.device != processor())
             self.slots = sum(self._fits(machine) for machine in machines)
             if not self.slots:
-                raise UsageError(
-                    f"no machine of the cluster has {self._cpus} cores{' and a GPU' * gpu} to give; lower --threads, "
-                    "or add machines"
-                )
+                wanted = f"{self._cpus} cores{' and a GPU' * self._gpus}"
+                raise UsageError(f"no machine of the cluster has {wanted} to give; lower --threads, or add machines")
         except BaseException:
             self._ray.shutdown()
             raise
         self._load = load(self._cpus)
         self._free = threading.BoundedSemaphore(self.slots)
-        self._expected: EngineInfo | None = None
+        self._expected = Node.here(engine)
 
     def __enter__(self) -> Self:
         """The cluster itself."""
@@ -133,64 +96,63 @@ class RayCluster:
         """Leaves the cluster, which ends whatever is still at work for this process."""
         self._ray.shutdown()
 
-    def check(self, folder: Path, engine: EngineInfo) -> list[str]:
+    def check(self, folder: Path) -> list[str]:
         """Asks every machine whether its segments will fit.
 
         Args:
             folder: Of the outputs; it is there.
-            engine: That this process would use.
 
         Returns:
             What the user should know, a line each.
 
         Raises:
-            UsageError: If a machine has other versions or another engine, or does not see the folder.
+            UsageError: If a machine has other versions, another engine or other cores, does not see the folder, or does
+                not answer.
             EngineError: If a machine can't load the engine.
         """
-        self._expected = engine
         token = folder.resolve() / f".deblur-{secrets.token_hex(4)}"
         try:
             token.touch()
-            nodes = [self._get(order) for order in self._ask_all(token)]
+            orders = self._ask_all(token)
+            _, late = self._ray.wait(orders, num_returns=len(orders), timeout=_ANSWER)
+            if late:
+                raise UsageError(f"{len(late)} machines of the cluster did not answer in {_ANSWER:.0f} s; is it busy?")
+            nodes = [self._get(order) for order in orders]
         except OSError as error:
             raise OutputError(f"{folder} can't be written: {error.strerror}") from error
         finally:
             token.unlink(missing_ok=True)
-        known = versions()
         for node in nodes:
-            _compare(node, {name: known[name] for name in _LIBRARIES if name in known}, engine)
-        cores = sorted({node.cores for node in nodes} | {os.cpu_count() or 1})
-        notes = [f"the cluster: machines: {len(nodes)}, shares at a time: {self.slots}, cores of each: {self._cpus}"]
-        if len(cores) > 1:
-            notes.append(
-                f"machines have {', '.join(map(str, cores[:-1]))} and {cores[-1]} cores, and encoders divide pictures "
-                "by their number: outputs are as good, but not the same bit for bit as on one machine"
-            )
-        return notes
+            node.compare(self._expected)
+        return [f"the cluster: machines: {len(nodes)}, shares at a time: {self.slots}, cores of each: {self._cpus}"]
 
-    def make(self, job: VideoJob, seconds: float | None, done: Collection[int]) -> Generator[list[Made]]:
+    def make(
+        self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
+    ) -> Generator[list[Made]]:
         """As of :class:`pipeline.segments.elsewhere.Elsewhere`. May be called from any thread."""
         if job.segments is None or not isinstance(job.output, Path):
             raise ValueError("only segments of files are made on a cluster")
         wanted = max(math.ceil((seconds or 0) / job.segments.seconds), 1)
         waiting = [Share(number, min(wanted, self.slots)) for number in range(min(wanted, self.slots))]
         folder, numbers = work_folder(job.output), set(done)
-        work = self._remote(_make, max_retries=RETRIES)
+        # Where there is a GPU, Ray would begin a process for every call, and the engine be loaded in each.
+        work = self._ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_calls=0, max_retries=RETRIES)(make)
         job = _absolute(job)
         orders: list[Any] = []
         try:
             while waiting or orders:
                 while waiting and self._free.acquire(timeout=0 if orders else _POLL):
-                    orders.append(work.remote(job, self._load, waiting.pop(), tuple(done), self._expected))
+                    orders.append(work.remote(job, promise, self._load, waiting.pop(), tuple(done), self._expected))
                 ready: list[Any] = []
                 if orders:
                     ready, orders = self._ray.wait(orders, timeout=_POLL)
+                notes = read_notes(folder)
                 for order in ready:
                     self._free.release()
-                    self._get(order)
-                found = [made for made in read_notes(folder) if made.record.number not in numbers]
-                numbers.update(made.record.number for made in found)
-                yield found
+                    notes += self._get(order)  # a network's file system may show a note late
+                found = {made.record.number: made for made in notes if made.record.number not in numbers}
+                numbers.update(found)
+                yield list(found.values())
         finally:
             for order in orders:
                 self._ray.cancel(order, force=True)
@@ -208,16 +170,16 @@ class RayCluster:
         shares = int(machine["CPU"]) // self._cpus
         return min(shares, int(machine.get("GPU", 0)) // self._gpus) if self._gpus else shares
 
-    def _remote(self, function: Callable[..., Any], **options: Any) -> Any:
-        return self._ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, **options)(function)
-
-    def _ask_all(self, token: Path) -> Iterator[Any]:
+    def _ask_all(self, token: Path) -> list[Any]:
         strategies = importlib.import_module("ray.util.scheduling_strategies")
-        ask = self._remote(_ask, max_retries=0)
-        for machine in self._machines():
-            if self._fits(machine):
-                where = strategies.NodeAffinitySchedulingStrategy(machine["id"], soft=False)
-                yield ask.options(scheduling_strategy=where).remote(self._load, token)
+        question = self._ray.remote(num_cpus=0, num_gpus=self._gpus, max_calls=0, max_retries=0)(ask)
+        return [
+            question.options(
+                scheduling_strategy=strategies.NodeAffinitySchedulingStrategy(machine["id"], soft=False)
+            ).remote(self._load, token)
+            for machine in self._machines()
+            if self._fits(machine)
+        ]
 
     def _get(self, order: Any) -> Any:
         """What a task returned, or what it raised, as an error of this project."""
@@ -225,30 +187,23 @@ class RayCluster:
             result = self._ray.get(order)
         except self._ray.exceptions.RayError as error:
             cause = getattr(error, "cause", None) or error
+            if "failed to import" in str(cause):
+                raise UsageError(
+                    "a machine of the cluster has no deblur-stream; install it on every machine"
+                ) from error
             lines = str(cause).strip().splitlines() or [type(cause).__name__]
             raise EngineError(f"a machine of the cluster failed {RETRIES + 1} times or for good: {lines[0]}") from error
-        if isinstance(result, _Refusal):
+        if isinstance(result, Refusal):
             kind = getattr(errors, result.kind, DeblurError)
             raise kind(f"on {result.node}: {result.text}")
         return result
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """An error of this project that a machine met, in a form that travels."""
-
-    node: str
-    kind: str
-    text: str
-
-    @classmethod
-    def of(cls, error: DeblurError) -> _Refusal:
-        return cls(platform.node(), type(error).__name__, str(error))
-
-
 def _check_address(address: str) -> None:
     """Finds out at once what Ray itself takes minutes to say."""
     host, _, port = address.rpartition(":")
+    if "://" in address:
+        raise UsageError(f"--ray takes host:port of the cluster itself, not {address}; run this on one of its machines")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE):
             return
@@ -265,58 +220,3 @@ def _absolute(job: VideoJob) -> VideoJob:
     continued = tuple(path.absolute() for path in job.source.continued)
     source = replace(job.source, continued=continued)
     return replace(job, input=job.input.absolute(), output=job.output.absolute(), source=source)
-
-
-def _compare(node: Node, libraries: dict[str, str], engine: EngineInfo) -> None:
-    other = sorted(name for name in _LIBRARIES if node.libraries.get(name) != libraries.get(name))
-    if other:
-        there, here = (
-            ", ".join(f"{name} {known.get(name) or 'not at all'}" for name in other)
-            for known in (node.libraries, libraries)
-        )
-        raise UsageError(f"{node.name} has {there}, and this machine {here}; install the same versions everywhere")
-    if node.engine != engine:
-        raise UsageError(
-            f"{node.name} would use {_words(node.engine)}, and this machine {_words(engine)}; say which by --engine, "
-            "--precision and --weights, or leave the machine out"
-        )
-    if not node.sees_folder:
-        raise UsageError(f"{node.name} does not see the folder of the outputs; it has to be the same on every machine")
-
-
-def _words(engine: EngineInfo) -> str:
-    return f"{engine.network} {engine.digest[:12]} in {engine.precision} by {engine.backend} on {engine.device}"
-
-
-# What runs on the machines of the cluster --------------------------------------------------------------------------
-
-_loaded: dict[str, Engine] = {}
-"""The engine of this process, which makes one share after the other, by what made it."""
-
-
-def _engine(load: Callable[[], Engine]) -> Engine:
-    name = repr(load)
-    if name not in _loaded:
-        _loaded.clear()
-        _loaded[name] = load()
-    return _loaded[name]
-
-
-def _ask(load: Callable[[], Engine], token: Path) -> Node | _Refusal:
-    try:
-        return Node.here(load, token)
-    except DeblurError as error:
-        return _Refusal.of(error)
-
-
-def _make(
-    job: VideoJob, load: Callable[[], Engine], share: Share, done: Collection[int], expected: EngineInfo | None
-) -> _Refusal | None:
-    try:
-        engine = _engine(load)
-        if expected is not None and engine.info != expected:  # a machine that came when all others had been asked
-            raise UsageError(f"this machine would use {_words(engine.info)}, and the others {_words(expected)}")
-        make_share(job, lambda: engine, share, done)
-    except DeblurError as error:
-        return _Refusal.of(error)
-    return None

@@ -171,11 +171,13 @@ def _cluster(
     if not how.segment:
         raise UsageError("--ray spreads segments over machines; leave out --segment 0")
 
-    def load(cores: int) -> Callable[[], Engine]:
-        return functools.partial(how.load, None, cores)
+    everywhere = replace(how, weights=how.weights and how.weights.absolute())
 
-    with RayCluster(address, load, cpus=how.threads, gpu=how.engine == "tensorrt") as cluster:
-        for note in cluster.check(output, engine):
+    def load(cores: int) -> Callable[[], Engine]:
+        return functools.partial(everywhere.load, None, cores)
+
+    with RayCluster(address, engine, load, cpus=how.threads) as cluster:
+        for note in cluster.check(output):
             if tell is not None:
                 tell(note)
         yield cluster

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import PlaneBatch
 from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError
+from pipeline.machine import processor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,7 +150,7 @@ class TorchEngine:
 
 
 def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
 
 
 def _reason(error: BaseException) -> str:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipeline.burned_text import keeping_text
 from pipeline.dashcam import open_input
-from pipeline.errors import OutputError
+from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.segments.cutter import Cutter
+from pipeline.segments.file import Seal
 from pipeline.segments.joined import JoinedSink
 from pipeline.segments.make import SegmentMaker
 from pipeline.segments.manifest import SegmentRecord
@@ -25,7 +26,7 @@ from pipeline.segments.work import segment_path
 from pipeline.target import settle, work_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator
+    from collections.abc import Callable, Collection, Generator, Sequence
 
     import av
     from av.stream import Stream
@@ -62,15 +63,33 @@ class Share:
     of: int
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a worker has to find, so that its segments fit into the output.
+
+    Attributes:
+        content: SHA-256 of the input, as of :meth:`pipeline.segments.file.Seal.of_all`.
+        encoder: That the output is made with.
+        header: What it begins with; see :attr:`pipeline.segments.joined.JoinedSink.header`.
+    """
+
+    content: str
+    encoder: str
+    header: bytes
+
+
 class Elsewhere(Protocol):
     """Something that has segments made."""
 
-    def make(self, job: VideoJob, seconds: float | None, done: Collection[int]) -> Generator[list[Made]]:
+    def make(
+        self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
+    ) -> Generator[list[Made]]:
         """Has all segments of an input made that are not done, and yields them as they are found finished.
 
         Args:
             job: With a file to read, one to write, and options for segments. The folder of the work is there, and held
                 by the caller.
+            promise: For the workers.
             seconds: How long the input is; None if unknown.
             done: Numbers of the segments that nobody has to make.
 
@@ -84,21 +103,28 @@ class Elsewhere(Protocol):
 
 def make_share(
     job: VideoJob,
+    promise: Promise,
     load: Callable[[], Engine],
     share: Share,
     done: Collection[int],
     on_progress: Callable[[RunProgress], None] = lambda _progress: None,
-) -> None:
+) -> list[Made]:
     """Makes the segments of a share, and leaves a note of each.
 
     Args:
         job: As of :meth:`Elsewhere.make`.
+        promise: As of :meth:`Elsewhere.make`.
         load: Makes the engine.
         share: Which segments.
         done: Those that nobody has to make.
         on_progress: Called about ten times a second; what it raises ends the work.
 
+    Returns:
+        All finished segments of which there is a note, those of other workers included.
+
     Raises:
+        InputError: If there is another input here under the same name.
+        UsageError: If the encoder is another here, or does otherwise.
         OutputError: If the folder of the work is not seen from here, or can't be written.
         DeblurError: As ``pipeline.video.deblur_video`` does.
     """
@@ -107,12 +133,18 @@ def make_share(
     folder = work_folder(job.output)
     if not folder.is_dir():
         raise OutputError(f"there is no folder {folder} here; the same folders have to be there on every machine")
+    _check_input(job.input, job.source.continued, promise)
     if job.keep_text:
         load, _ = keeping_text(job.input, job.source, load)
     known = {made.record.number for made in read_notes(folder)}
     with tempfile.TemporaryDirectory() as scratch, open_input(job.input, job.source) as source:
         sink = _Encoders(Path(scratch) / job.output.name, source, replace(job.sink, overwrite=True))
         try:
+            if (sink.plan.encoder, sink.header) != (promise.encoder, promise.header):
+                raise UsageError(
+                    f"{sink.plan.encoder} would not do here what {promise.encoder} does on the machine that joins the "
+                    "segments; another version, number of cores or GPU? choose another --codec, or leave this one out"
+                )
             engine = load()
             batch = engine.info.batch if job.batch is None else job.batch
             maker = SegmentMaker(source, sink, engine, batch, job.gate)
@@ -129,6 +161,7 @@ def make_share(
             raise OutputError(f"{error.filename or folder}: {error.strerror or error}") from error
         finally:
             sink.abandon()
+    return read_notes(folder)
 
 
 def read_notes(folder: Path) -> list[Made]:
@@ -144,6 +177,15 @@ def read_notes(folder: Path) -> list[Made]:
             note = json.loads(path.read_text(encoding="utf-8"))
             found.append(Made(SegmentRecord(**note["record"]), note["busy"]))
     return found
+
+
+def _check_input(path: Path, continued: Sequence[Path], promise: Promise) -> None:
+    try:
+        content = Seal.of_all((path, *continued))
+    except OSError as error:
+        raise InputError(f"{path} can't be read here: {error.strerror or error}") from error
+    if content.sha256 != promise.content:
+        raise InputError(f"{path} is another file here than on the machine that joins the segments")
 
 
 def _leave_note(segment: Path, made: Made) -> None:

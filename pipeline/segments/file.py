@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import secrets
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -105,7 +106,8 @@ class SegmentWriter:
             OSError: If it can't be created.
         """
         self._path = path
-        self._temporary = path.with_suffix(".part")
+        # Two may be at the same segment, where one was given up for dead too early.
+        self._temporary = path.with_name(f"{path.stem}.{secrets.token_hex(4)}.part")
         self._file: BinaryIO = self._temporary.open("wb")
         self._hash = hashlib.sha256()
         self._size = 0

@@ -13,6 +13,7 @@ import av
 from pipeline.errors import DeblurError, Interrupted
 from pipeline.report import Report, versions
 from pipeline.segments.cutter import Cutter
+from pipeline.segments.elsewhere import Promise
 from pipeline.segments.file import Seal, read_segment
 from pipeline.segments.joined import JoinedSink
 from pipeline.segments.make import SegmentMaker
@@ -85,7 +86,8 @@ def deblur_in_segments(
             work.check_space(expected=content.size)
             kept = work.resume(_facts(job, content, engine.info, batch, joined, options))
             segments = _Segments(job, source, joined, engine, batch, work, kept, display)
-            result = _go(segments, options.seconds, elsewhere)
+            promise = Promise(content.sha256, joined.plan.encoder, joined.header)
+            result = _go(segments, options.seconds, promise, elsewhere)
         except KeyboardInterrupt as error:
             raise Interrupted(f"interrupted; {joined.name} was not written{work.way_to_go_on}") from error
         finally:
@@ -96,12 +98,12 @@ def deblur_in_segments(
         return report
 
 
-def _go(segments: _Segments, seconds: float, elsewhere: Elsewhere | None) -> RunResult:
+def _go(segments: _Segments, seconds: float, promise: Promise, elsewhere: Elsewhere | None) -> RunResult:
     """Does the work, and says of what was finished when it fails that it is kept."""
     started = time.perf_counter()
     try:
         if elsewhere is not None:
-            segments.have_made(elsewhere)
+            segments.have_made(elsewhere, promise)
         return segments.go(seconds, started)
     except DeblurError as error:
         raise type(error)(f"{error}{segments.work.way_to_go_on}") from error
@@ -169,12 +171,12 @@ class _Segments:
         self._packets = 0
         self._progress = RunProgress(0, 0.0)
 
-    def have_made(self, elsewhere: Elsewhere) -> None:
+    def have_made(self, elsewhere: Elsewhere, promise: Promise) -> None:
         """Has the segments made that are not finished, and takes them over for :meth:`go`."""
         source, work = self._source, self.work
         self._display.begin(source.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
         try:
-            with contextlib.closing(elsewhere.make(self._job, source.duration, self._kept)) as progress:
+            with contextlib.closing(elsewhere.make(self._job, promise, source.duration, self._kept)) as progress:
                 for found in progress:
                     for made in found:
                         work.manifest.finish(made.record)

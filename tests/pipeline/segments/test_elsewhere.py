@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.errors import EngineError, Interrupted, OutputError
-from pipeline.segments.elsewhere import Made, Share, make_share, read_notes
+from pipeline.errors import DeblurError, EngineError, Interrupted, OutputError
+from pipeline.segments.elsewhere import Made, Promise, Share, make_share, read_notes
 from pipeline.segments.options import SegmentOptions
 from pipeline.segments.work import WorkFolder
 from pipeline.target import work_folder
@@ -35,7 +35,9 @@ class Workers:
     spoil: bool = False
     seen: list[tuple[int, ...]] = field(default_factory=list)
 
-    def make(self, job: VideoJob, seconds: float | None, done: Collection[int]) -> Generator[list[Made]]:
+    def make(
+        self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
+    ) -> Generator[list[Made]]:
         assert seconds == pytest.approx(110 / 25)
         self.seen.append(tuple(done))
         folder = work_folder(job.output)  # type: ignore[arg-type]
@@ -44,7 +46,7 @@ class Workers:
         while waiting:
             share = waiting.pop()
             try:
-                make_share(job, self._engine, share, done, self._look(folder))
+                make_share(job, promise, self._engine, share, done, self._look(folder))
             except SystemExit:
                 waiting.append(share)
             found = [made for made in read_notes(folder) if made.record.number not in known]
@@ -143,12 +145,12 @@ def test_a_worker_that_fails_fails_the_video_and_what_is_finished_is_kept(
     case: Runner, inverter: type[Inverter]
 ) -> None:
     class Failing:
-        def make(self, job: VideoJob, seconds: float | None, done: Collection[int]) -> Generator[list[Made]]:
+        def make(
+            self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
+        ) -> Generator[list[Made]]:
             assert not done
             assert seconds
-            folder = work_folder(job.output)  # type: ignore[arg-type]
-            make_share(job, inverter, Share(0, 2), ())
-            yield read_notes(folder)
+            yield make_share(job, promise, inverter, Share(0, 2), ())
             raise EngineError("on n2: no memory")
 
     with pytest.raises(EngineError, match=r"on n2: no memory; 3 segments are finished: run the same again"):
@@ -161,7 +163,31 @@ def test_a_worker_that_fails_fails_the_video_and_what_is_finished_is_kept(
 def test_a_machine_that_does_not_see_the_folder_says_so(case: Runner, inverter: type[Inverter]) -> None:
     job = VideoJob(case.clip, case.output, segments=SegmentOptions(seconds=1.0))
     with pytest.raises(OutputError, match="the same folders have to be there on every machine"):
-        make_share(job, inverter, Share(0, 1), ())
+        make_share(job, Promise("", "", b""), inverter, Share(0, 1), ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"content": "00"}, "is another file here than on the machine that joins the segments"),
+        ({"header": b"threads=64"}, "libx264 would not do here what libx264 does on the machine that joins"),
+        ({"encoder": "h264_nvenc"}, "libx264 would not do here what h264_nvenc does on the machine that joins"),
+    ],
+)
+def test_a_machine_whose_segments_would_not_fit_says_so(
+    case: Runner, inverter: type[Inverter], changes: dict[str, Any], message: str
+) -> None:
+    class Wrong:
+        def make(
+            self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
+        ) -> Generator[list[Made]]:
+            assert seconds
+            yield make_share(job, replace(promise, **changes), inverter, Share(0, 1), done)
+
+    with pytest.raises(DeblurError, match=message):
+        deblur(case, Wrong(), inverter)
+    assert not case.output.exists()
+    assert not case.work.exists()
 
 
 def test_a_note_that_is_not_written_to_its_end_is_no_note(tmp_path: Path) -> None:
