@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -137,8 +136,9 @@ def make_share(
     if job.keep_text:
         load, _ = keeping_text(job.input, job.source, load)
     known = {made.record.number for made in read_notes(folder)}
-    with tempfile.TemporaryDirectory() as scratch, open_input(job.input, job.source) as source:
-        sink = _Encoders(Path(scratch) / job.output.name, source, replace(job.sink, overwrite=True))
+    with open_input(job.input, job.source) as source:
+        # What a worker leaves there that is killed goes with the folder.
+        sink = _Encoders(folder / job.output.name, source, replace(job.sink, overwrite=True))
         try:
             if (sink.plan.encoder, sink.header) != (promise.encoder, promise.header):
                 raise UsageError(
