@@ -12,7 +12,7 @@ from av.video.reformatter import VideoReformatter
 
 from pipeline.deinterlace import Deinterlacer
 from pipeline.errors import InputError
-from pipeline.frames import convert_frame, depth_of, has_alpha, spec_of
+from pipeline.frames import convert_frame, depth_of, format_of, has_alpha, on_host, spec_of
 from pipeline.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class FrameDecoder:
 
     Attributes:
         interlaced: Whether the first frame was interlaced.
-        first: The first frame, in its native format; None until there is one.
+        first: The first frame, in its native format and the processor's memory; None until there is one.
+        is_on_device: Whether it was decoded on a GPU and frames stay there.
         spec: What the planes of every frame are; None until there is a frame.
         corrupt_packets: Packets that could not be decoded.
         corrupt_frames: Frames that came out damaged.
@@ -77,6 +78,7 @@ class FrameDecoder:
         self._last_pts: int | None = None
         self._held: av.VideoFrame | None = None
         self.first: av.VideoFrame | None = None
+        self.is_on_device = False
         self.spec: PlaneSpec | None = None
         self.corrupt_packets = 0
         self.corrupt_frames = 0
@@ -238,7 +240,8 @@ class FrameDecoder:
         self._note_change(frame)
         native = self._to_native(frame)
         if self.first is None:
-            self.first = native
+            self.first = on_host(native)
+            self.is_on_device = native is not self.first
         if self._deinterlacer is None:
             yield native
             return
@@ -253,7 +256,7 @@ class FrameDecoder:
             )
         self.interlaced = frame.interlaced_frame
         self.spec, self._pixel_format = spec_of(frame)
-        name = frame.format.name
+        name = format_of(frame)
         self._first_size = (frame.width, frame.height)
         self._first_format = name
         if name != self._pixel_format and not name.startswith("yuvj"):
@@ -268,8 +271,8 @@ class FrameDecoder:
     def _note_change(self, frame: av.VideoFrame) -> None:
         if (frame.width, frame.height) != self._first_size:
             self._note_once(f"frames of {frame.width}x{frame.height}", frame, "scaled")
-        elif frame.format.name != self._first_format:
-            self._note_once(f"frames in {frame.format.name}", frame, "converted")
+        elif format_of(frame) != self._first_format:
+            self._note_once(f"frames in {format_of(frame)}", frame, "converted")
 
     def _note_once(self, what: str, frame: av.VideoFrame, done: str) -> None:
         if what not in self._converted:

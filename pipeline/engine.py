@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import av
+
     from network.planes import PlaneBatch, PlaneSpec
 
 
@@ -67,3 +69,23 @@ class Engine(Protocol):
 
     def reset(self) -> None:
         """Forgets the stream: the next frame does not follow on the last one."""
+
+
+@runtime_checkable
+class DeviceEngine(Engine, Protocol):
+    """An engine that takes frames from the device that decodes them."""
+
+    def load(self, frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
+        """Puts a frame into a batch, without a way through the memory of the processor where there is another.
+
+        May be called by another thread than ``run``, for another batch.
+
+        Args:
+            frame: In the native format and size of ``batch.spec``, on a device or not; free when this returns. Its
+                planes export DLPack.
+            batch: Made by ``buffers``; all frames for its next ``run`` come this way.
+            index: Place of the frame in the batch, 0 to ``batch.size - 1``.
+
+        Raises:
+            pipeline.errors.EngineError: If the frame can't be taken.
+        """

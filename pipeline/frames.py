@@ -138,6 +138,22 @@ def guess_matrix(width: int, height: int, colorspace: int, primaries: int = SPAC
     return Matrix.BT709 if height > 576 or width > 1024 else Matrix.BT601
 
 
+def format_of(frame: av.VideoFrame) -> str:
+    """The pixel format of a frame's samples by FFmpeg's name, also where they lie on a GPU."""
+    return (frame.sw_format or frame.format).name
+
+
+def on_host(frame: av.VideoFrame) -> av.VideoFrame:
+    """The frame in the processor's memory, with all its properties: itself, or a copy of one that lies on a GPU."""
+    if frame.sw_format is None:
+        return frame
+    tags = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
+    copied = frame.reformat(format=frame.sw_format.name)
+    # The reformatter renames some matrices though it converts nothing.
+    copied.colorspace, copied.color_primaries, copied.color_trc, copied.color_range = tags
+    return copied
+
+
 def spec_of(frame: av.VideoFrame) -> tuple[PlaneSpec, str]:
     """What the planes of frames like this one are, once they are in a native format.
 
@@ -145,12 +161,13 @@ def spec_of(frame: av.VideoFrame) -> tuple[PlaneSpec, str]:
         frame: A decoded frame with its colour tags.
 
     Returns:
-        The planes, and the name of the pixel format that they need (``frame.format.name`` if it is native).
+        The planes, and the name of the pixel format that they need (that of the frame itself if it is native).
     """
-    name = native_format(frame.format.name)
+    coded = format_of(frame)
+    name = native_format(coded)
     layout, depth, is_rgb = _NATIVE[name]
     matrix = Matrix.RGB if is_rgb else guess_matrix(frame.width, frame.height, frame.colorspace, frame.color_primaries)
-    full_range = is_rgb or frame.color_range == RANGE_FULL or frame.format.name.startswith("yuvj")
+    full_range = is_rgb or frame.color_range == RANGE_FULL or coded.startswith("yuvj")
     if layout is Layout.GRAY and frame.color_range == RANGE_UNSPECIFIED:
         full_range = True  # as libswscale takes it
     return PlaneSpec(frame.width, frame.height, layout, depth, matrix, full_range), name
@@ -161,6 +178,8 @@ def convert_frame(
 ) -> av.VideoFrame:
     """The frame in ``pixel_format`` and the size of ``spec``: itself where it already is, else converted.
 
+    A frame on a GPU stays there unless it is converted.
+
     Time stamps, side data and colour tags stay; a range or matrix is never changed.
 
     Args:
@@ -169,8 +188,9 @@ def convert_frame(
         pixel_format: A native format.
         reformatter: Reused from frame to frame.
     """
-    if frame.format.name == pixel_format and (frame.width, frame.height) == (spec.width, spec.height):
+    if format_of(frame) == pixel_format and (frame.width, frame.height) == (spec.width, spec.height):
         return frame
+    frame = on_host(frame)
     tags = (frame.colorspace, frame.color_primaries, frame.color_trc)
     color_range = RANGE_FULL if frame.format.name.startswith("yuvj") else frame.color_range
     known_range = RANGE_FULL if spec.full_range else RANGE_LIMITED

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 CUDA = "cuda"
 
 
+THROUGH_HOST = (
+    "frames go from the GPU's decoder through the memory of the processor, where something looks at them; they stay on "
+    "the GPU with --engine tensorrt --every-frame, without --skip-sharp, --keep-text, --deinterlace and --isolate"
+)
+
+
 class Acceleration(StrEnum):
     """What decodes video."""
 
@@ -26,14 +32,15 @@ class Acceleration(StrEnum):
     """NVIDIA's decoder where there is a GPU, else the processor without a word."""
 
 
-def accelerator(wanted: Acceleration) -> tuple[HWAccel | None, str]:
+def accelerator(wanted: Acceleration, *, on_device: bool = False) -> tuple[HWAccel | None, str]:
     """What PyAV needs to decode as wanted.
 
-    Frames are copied to the host as they come, as NV12 or P010. Streams that the GPU does not know are decoded by the
-    processor all the same.
+    Frames are NV12 or P010, and copied to the host as they come unless they are to stay on the device. Streams that the
+    GPU does not know are decoded by the processor all the same.
 
     Args:
         wanted: By whom to decode.
+        on_device: Leave frames where they are decoded.
 
     Returns:
         The accelerator, None for the processor; and a line for the user, empty if there is nothing to say.
@@ -42,7 +49,8 @@ def accelerator(wanted: Acceleration) -> tuple[HWAccel | None, str]:
         return None, ""
     problem = cuda_problem()
     if not problem:
-        return HWAccel(CUDA, allow_software_fallback=True), ""
+        made = HWAccel(CUDA, allow_software_fallback=True, is_hw_owned=on_device)
+        return made, "" if on_device else THROUGH_HOST
     note = f"no decoding on the GPU: {problem}; the processor decodes"
     return None, note if wanted is Acceleration.CUDA else ""
 

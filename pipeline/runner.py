@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import av
 
+from pipeline.chunk import Chunk, pad
+from pipeline.engine import DeviceEngine
 from pipeline.errors import InputError
-from pipeline.frames import read_planes, write_planes
+from pipeline.frames import on_host, read_planes, write_planes
 from pipeline.gate import Fate
 from pipeline.interruptions import raise_if_lost
 from pipeline.stages import POLL, Channel, Stage, Stopped
@@ -28,8 +29,6 @@ from pipeline.timing import LatencyHistogram, RunProgress, RunResult, StageClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from av.stream import Stream
 
     from network.planes import PlaneBatch
     from pipeline.endpoints import Sink, Source
@@ -54,6 +53,7 @@ def run(
     *,
     batch: int = 1,
     gate: FrameGate | None = None,
+    on_device: bool = False,
     on_progress: Callable[[RunProgress], None] | None = None,
     on_stop: Callable[[], None] | None = None,
 ) -> RunResult:
@@ -65,6 +65,8 @@ def run(
         sink: Finished where all went well; the caller abandons it where anything is raised.
         batch: Frames that the engine gets at a time, at least 1. A batch that is not full is padded.
         gate: Decides which frames the engine gets, asked by one thread; None for all.
+        on_device: Frames are on the device that decoded them: they go from there to an engine that takes them, without
+            a look by the gate, and to others by the memory of the processor.
         on_progress: Called in the caller's thread about ten times a second, and once at the end.
         on_stop: Called in the caller's thread when the run stops before its end. Has to unblock whatever ``source``
             and ``sink`` may be waiting for, such as a pipe; the run's end waits for them.
@@ -79,7 +81,7 @@ def run(
         raise ValueError(f"a batch has at least one frame, not {batch}")
     started = time.perf_counter()
     engine.reset()
-    flow = _Flow(source, engine, sink, batch, gate)
+    flow = _Flow(source, engine, sink, batch, gate, on_device=on_device)
     try:
         flow.start()
         while flow.is_running(POLL):
@@ -100,29 +102,13 @@ def run(
     return flow.result(time.perf_counter() - started)
 
 
-@dataclass(slots=True)
-class _Chunk:
-    """At most a batch of frames for the engine, with the frames that pass it by and the packets around them.
-
-    Attributes:
-        planes: Before the engine its input, after it its output; None while there is no frame for it.
-        filled: Frames in ``planes``.
-        events: Frames and packets in order. The frames carry all that planes do not.
-        decoded: When each frame was decoded.
-        fates: What becomes of each frame.
-    """
-
-    planes: PlaneBatch | None = None
-    filled: int = 0
-    events: list[av.VideoFrame | av.Packet[Stream]] = field(default_factory=list)
-    decoded: list[float] = field(default_factory=list)
-    fates: list[Fate] = field(default_factory=list)
-
-
 class _Flow:
     """The state of one run."""
 
-    def __init__(self, source: Source, engine: Engine, sink: Sink, batch: int, gate: FrameGate | None) -> None:
+    def __init__(
+        self, source: Source, engine: Engine, sink: Sink, batch: int, gate: FrameGate | None, *, on_device: bool
+    ) -> None:
+        self._direct = engine if on_device and isinstance(engine, DeviceEngine) else None
         self._source, self._engine, self._sink, self._batch, self._gate = source, engine, sink, batch, gate
         self._last_result: tuple[PlaneBatch, int] | None = None
         self.stop = threading.Event()
@@ -136,8 +122,8 @@ class _Flow:
         self._last_time = 0.0
         self._free_inputs = self._ring()
         self._free_outputs = self._ring()
-        self._decoded: Channel[_Chunk | None] = Channel(RING, self.stop)  # None ends the stream
-        self._inferred: Channel[_Chunk | None] = Channel(RING, self.stop)
+        self._decoded: Channel[Chunk | None] = Channel(RING, self.stop)  # None ends the stream
+        self._inferred: Channel[Chunk | None] = Channel(RING, self.stop)
         self._stages = [Stage(work, self.stop, self._fail) for work in (self._decode, self._infer, self._encode)]
 
     def _ring(self) -> Channel[PlaneBatch]:
@@ -200,7 +186,7 @@ class _Flow:
         events = self._source.events()
         # Frames that pass the engine by are no reason to wait for more than about a batch of those that do not.
         most_frames = 2 * self._batch - 1
-        chunk, planes = _Chunk(), None
+        chunk, planes = Chunk(), None
         while True:
             with clock.busy():
                 event = next(events, None)
@@ -212,8 +198,7 @@ class _Flow:
                     with clock.waiting():
                         planes = self._free_inputs.get()
                 with clock.busy():
-                    read_planes(event, planes, chunk.filled)
-                    fate = self._gate.decide(planes, chunk.filled) if self._gate else Fate.DEBLUR
+                    event, fate = self._take(event, planes, chunk.filled)
                 chunk.fates.append(fate)
                 if fate is Fate.DEBLUR:
                     chunk.planes = planes
@@ -224,11 +209,20 @@ class _Flow:
                 with clock.waiting():
                     self._decoded.put(chunk)
                 planes = None if chunk.planes is not None else planes
-                chunk = _Chunk()
+                chunk = Chunk()
         with clock.waiting():
             if chunk.events:
                 self._decoded.put(chunk)
             self._decoded.put(None)
+
+    def _take(self, frame: av.VideoFrame, planes: PlaneBatch, index: int) -> tuple[av.VideoFrame, Fate]:
+        """Puts a frame into a batch, and says what becomes of it."""
+        if self._direct is not None:
+            self._direct.load(frame, planes, index)
+            return on_host(frame), Fate.DEBLUR  # what the samples of the result will replace; its properties stay
+        frame = on_host(frame)
+        read_planes(frame, planes, index)
+        return frame, self._gate.decide(planes, index) if self._gate else Fate.DEBLUR
 
     def _infer(self) -> None:
         clock = self._clocks["infer"]
@@ -240,7 +234,7 @@ class _Flow:
                 with clock.waiting():
                     chunk.planes = self._free_outputs.get()
                 with clock.busy():
-                    _pad(blurred, chunk.filled)
+                    pad(blurred, chunk.filled)
                     self._engine.run(blurred, chunk.planes)
                 self._free_inputs.put(blurred)
             with clock.waiting():
@@ -263,7 +257,7 @@ class _Flow:
             self._sink.finish()
         self.is_finished = True
 
-    def _write(self, chunk: _Chunk) -> None:
+    def _write(self, chunk: Chunk) -> None:
         index = used = 0
         for event in chunk.events:
             if isinstance(event, av.Packet):
@@ -295,10 +289,3 @@ class _Flow:
         if self._last_result is not None and self._last_result[0] is not planes:
             self._free_outputs.put(self._last_result[0])
         self._last_result = planes, index
-
-
-def _pad(batch: PlaneBatch, frames: int) -> None:
-    """Repeats the last of ``frames`` frames to the end of the batch, so that the engine reads no old memory."""
-    if frames < batch.size:
-        for plane in batch.planes:
-            plane[frames:] = plane[frames - 1]

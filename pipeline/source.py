@@ -84,7 +84,9 @@ class VideoSource:
         self.path = path if isinstance(path, Path) else None
         self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
         self._seekable = path.is_file() if isinstance(path, Path) else path.seekable()
-        self._accelerator, self._acceleration_note = accelerator(self._options.acceleration)
+        self._accelerator, self._acceleration_note = accelerator(
+            self._options.acceleration, on_device=self._options.on_device
+        )
         self.container = open_container(path, self.name, self._options.format, self._options.limits, self._accelerator)
         try:
             self._prepare()
@@ -118,6 +120,11 @@ class VideoSource:
     def coded_pixel_format(self) -> str:
         """Of the input, by FFmpeg's name."""
         return self.stream.codec_context.pix_fmt or self.pixel_format
+
+    @property
+    def is_on_device(self) -> bool:
+        """Whether frames are on the GPU that decodes them."""
+        return self._decoder.is_on_device
 
     @property
     def rotation(self) -> int:

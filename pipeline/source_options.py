@@ -24,6 +24,8 @@ class SourceOptions:
         duration: Seconds of it to read; None for all.
         deinterlace: Turn interlaced frames into progressive ones, one for each; else interlaced input is refused.
         acceleration: What decodes.
+        on_device: Leave the frames that a GPU decodes on it, for an engine that takes them from there. What looks at
+            their samples before (duplicates, ``--skip-sharp``, deinterlacing, ``--isolate``) can't go with it.
         limits: What the input may hold.
         isolation: How to decode in a process of its own; None for this one. It is :func:`pipeline.isolate.open_source`
             that goes by it; a :class:`VideoSource` decodes where it is.
@@ -34,6 +36,7 @@ class SourceOptions:
     duration: float | None = None
     deinterlace: bool = False
     acceleration: Acceleration = Acceleration.NONE
+    on_device: bool = False
     limits: Limits = field(default_factory=Limits)
     isolation: Isolation | None = None
     continued: tuple[Path, ...] = ()

@@ -131,6 +131,7 @@ def _in_one_piece(
                 sink,
                 batch=batch,
                 gate=FrameGate(source.spec, job.gate),
+                on_device=source.is_on_device,
                 on_progress=display.update,
                 on_stop=lambda: _cancel(job),
             )

@@ -93,9 +93,22 @@ class Deblurring:
             duration=duration,
             deinterlace=self.deinterlace,
             acceleration=Acceleration(self.hwaccel),
+            on_device=self._on_device,
             limits=self.limits,
             isolation=self.isolation,
         )
+
+    @property
+    def _on_device(self) -> bool:
+        """Whether frames may stay on the GPU that decodes them, because nothing looks at their samples before it."""
+        is_looked_at = (
+            not self.every_frame
+            or self.skip_sharp is not None
+            or self.deinterlace
+            or self.isolation is not None
+            or bool(self.keep_text)
+        )
+        return self.engine == "tensorrt" and not is_looked_at
 
     def sink(self, container: str | None = None) -> SinkOptions:
         """How outputs are written; see :class:`pipeline.sink.SinkOptions`."""

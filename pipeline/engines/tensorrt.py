@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from network import weights
-from network.planes import PlaneBatch
 from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError
 from trt.compiled import TorchCompiled, plane_dtype
@@ -19,13 +18,16 @@ from trt.errors import TensorRTError
 from trt.memory import Plan, estimate_bytes, free_memory, plans, start_with
 from trt.obtain import Request
 from trt.settings import EngineSettings, Precision
+from trt.staging import StagedBatch
 from trt.tiling import TiledCompiled, tile_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from network.planes import PlaneSpec
+    import av
+
+    from network.planes import PlaneBatch, PlaneSpec
     from trt.compiled import Compiled
     from trt.compiler import Compiler
 
@@ -143,7 +145,18 @@ class TensorRTEngine:
         except (MemoryError, RuntimeError) as error:
             raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
         self._for(spec, batch)
-        return PlaneBatch(spec, planes)
+        return StagedBatch(spec, planes)
+
+    def load(self, frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
+        """Copies a frame to the first device, from wherever it is; see :class:`pipeline.engine.DeviceEngine`."""
+        if not isinstance(batch, StagedBatch):
+            raise EngineError("frames are handed over in batches of this engine; make them with buffers()")
+        try:
+            batch.load(frame.planes, index, self._devices[0])
+        except (RuntimeError, NotImplementedError, ValueError) as error:
+            raise EngineError(
+                f"a frame can't be handed over on the device: {_reason(error)}; leave out --every-frame or --hwaccel"
+            ) from error
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
         """Deblurs ``batch`` into ``out``.
@@ -157,8 +170,8 @@ class TensorRTEngine:
         """
         if batch.spec != out.spec or batch.size != out.size:
             raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
-        planes = tuple(torch.from_numpy(plane) for plane in batch.planes)
-        targets = tuple(torch.from_numpy(plane) for plane in out.planes)
+        planes = batch.take() if isinstance(batch, StagedBatch) else _tensors(batch)
+        targets = _tensors(out)
         while True:
             ready = self._for(batch.spec, batch.size)
             try:
@@ -258,6 +271,10 @@ class _Ready:
     plan: Plan
     rest: Iterator[Plan]
     execution: Execution
+
+
+def _tensors(batch: PlaneBatch) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.from_numpy(plane) for plane in batch.planes)
 
 
 def _empty_cache(devices: list[torch.device]) -> None:

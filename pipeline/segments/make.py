@@ -78,6 +78,7 @@ class SegmentMaker:
                 sink,
                 batch=self._batch,
                 gate=gate,
+                on_device=source.is_on_device,
                 on_progress=on_progress,
                 on_stop=on_stop,
             )

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline.frames import convert_frame, spec_of
-from pipeline.hardware import Acceleration, cuda_problem
+from pipeline.hardware import THROUGH_HOST, Acceleration, cuda_problem
 from pipeline.source import SourceOptions, VideoSource
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1200)]
@@ -64,3 +64,25 @@ def test_a_video_goes_through_the_gpu(codec: str, tmp_path: Path) -> None:
     assert 0 < error < 200, "it is the same scene, and it was changed"
     if codec.endswith("nvenc") and any("can't be had" in note for note in found["notes"]):
         pytest.skip(f"this GPU has no {codec}; the processor encoded")
+
+
+def test_frames_that_stay_on_the_gpu_give_the_same_bits(tmp_path: Path) -> None:
+    """From NVDEC to the engine by DLPack, against the way through the memory of the processor."""
+    results = []
+    for name, more in (("through.mkv", []), ("direct.mkv", ["--every-frame"])):
+        output, report = tmp_path / name, tmp_path / f"{name}.json"
+        command = [sys.executable, "-m", "pipeline.cli", "video", str(CLIP), str(output), "--engine", "tensorrt"]
+        command += ["--hwaccel", "cuda", "--codec", "ffv1", "--report", str(report), *more]
+        ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=900, check=False)  # noqa: S603
+        assert ended.returncode == 0, ended.stderr
+        notes = json.loads(report.read_text())["notes"]
+        if any("the processor does" in note for note in notes):
+            pytest.skip(f"this GPU does not decode the clip: {notes}")
+        assert (THROUGH_HOST in notes) == (not more)
+        with av.open(str(output)) as container:
+            results.append([(frame.pts, frame.to_ndarray()) for frame in container.decode(video=0)])
+    through, direct = results
+    assert len(through) == len(direct) > 0
+    for (time, one), (other_time, other) in zip(through, direct, strict=True):
+        assert time == other_time
+        np.testing.assert_array_equal(one, other)

@@ -16,6 +16,8 @@ from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline import runner
 from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError, InputError, OutputError
+from pipeline.frames import read_planes
+from pipeline.gate import FrameGate
 from pipeline.timing import RunProgress
 
 if TYPE_CHECKING:
@@ -126,6 +128,29 @@ def test_every_frame_goes_through_the_engine_in_order(frames: int, batch: int) -
     assert (result.frames_in, result.frames_out, result.packets) == (frames, frames, 0)
     assert engine.resets == 1
     assert engine.runs == -(-frames // batch)
+
+
+class LoadingEngine(InvertingEngine):
+    """Takes frames by itself, as an engine does that has them on its device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[int] = []
+
+    def load(self, frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
+        self.loads.append(index)
+        read_planes(frame, batch, index)
+
+
+@pytest.mark.parametrize("engine", [InvertingEngine(), LoadingEngine()])
+def test_frames_on_a_device_go_to_engines_that_take_them_and_by_the_processor_to_others(
+    engine: InvertingEngine,
+) -> None:
+    sink, gate = MemorySink(), FrameGate(SPEC)
+    runner.run(MemorySource(7), engine, sink, batch=3, gate=gate, on_device=True)
+    assert sink.frames == [(255 - number, number) for number in range(7)]
+    if isinstance(engine, LoadingEngine):
+        assert engine.loads == [0, 1, 2, 0, 1, 2, 0]
 
 
 @pytest.mark.parametrize("batch", [1, 4])

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -13,9 +14,12 @@ from torch import Tensor, nn
 
 from network import registry
 from network.planes import Layout, PlaneBatch, PlaneSpec
+from pipeline.engine import DeviceEngine
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
 from pipeline.errors import EngineError
+from pipeline.frames import plane_rows, spec_of
+from pipeline.runner import run
 from trt import parity
 from trt.cache import EngineCache
 from trt.compiled import TorchCompiled
@@ -25,7 +29,7 @@ from trt.obtain import obtain
 from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from trt.compiled import Compiled
@@ -92,6 +96,35 @@ class TorchCompiler:
         return Limited(inner, self)
 
 
+class Native:
+    """The frames of a clip in one pixel format."""
+
+    def __init__(self, path: Path, pixel_format: str) -> None:
+        with av.open(str(path)) as container:
+            self._frames = [frame.reformat(format=pixel_format) for frame in container.decode(video=0)]
+        self.spec, _ = spec_of(self._frames[0])
+
+    def events(self) -> Iterator[av.VideoFrame]:
+        yield from self._frames
+
+
+class Kept:
+    """A sink that keeps time and samples of every frame."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[int | None, list[bytes]]] = []
+
+    def write_frame(self, frame: av.VideoFrame) -> None:
+        planes = [plane_rows(frame, index).tobytes() for index in range(len(frame.planes))]
+        self.frames.append((frame.pts, planes))
+
+    def write_packet(self, packet: object) -> None:
+        raise AssertionError(packet)
+
+    def finish(self) -> None:
+        pass
+
+
 def engine(compiler: TorchCompiler, told: list[str] | None = None, devices: int = 1) -> TensorRTEngine:
     options = TensorRTOptions(devices=("cpu",) * devices, settings=FP32)
     lines = [] if told is None else told
@@ -130,6 +163,34 @@ def test_any_number_of_frames_on_any_number_of_devices(batch: int, devices: int)
 @pytest.mark.parametrize("layout", list(Layout))
 def test_every_layout(layout: Layout) -> None:
     assert_right(engine(TorchCompiler()), PlaneSpec(75, 51, layout, 10), 2)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "nv12", "p010le"])
+def test_frames_handed_over_by_dlpack_give_the_same_bits(
+    make_clip: Callable[..., Path], tmp_path: Path, pixel_format: str, devices: int
+) -> None:
+    path = make_clip(tmp_path / "clip.mkv", frames=21, size=(70, 52), codec="ffv1", pix_fmt="yuv420p10le")
+    results = []
+    for on_device in (False, True):
+        by = engine(TorchCompiler(), devices=devices)
+        assert isinstance(by, DeviceEngine)
+        sink = Kept()
+        run(Native(path, pixel_format), by, sink, batch=8, on_device=on_device)
+        results.append(sink.frames)
+    assert len(results[0]) == 21
+    for ordinary, direct in zip(*results, strict=True):
+        assert ordinary == direct
+
+
+def test_frames_are_handed_over_only_in_batches_of_this_engine() -> None:
+    frame = av.VideoFrame(SPEC.width, SPEC.height, "yuv420p")
+    by = engine(TorchCompiler())
+    with pytest.raises(EngineError, match=r"make them with buffers\(\)"):
+        by.load(frame, PlaneBatch.empty(SPEC, 1), 0)
+    other = av.VideoFrame(SPEC.width, SPEC.height, "nv12")
+    with pytest.raises(EngineError, match="can't be handed over on the device"):
+        by.load(other, by.buffers(SPEC, 1), 0)
 
 
 def test_info_says_tensorrt_and_how_many_frames() -> None:
