@@ -83,9 +83,14 @@ def measured(candidate: Candidate, samples: Iterable[Sample], *, video: bool = F
     return found
 
 
+def sharp_scores(network: nn.Module, photos: Path) -> list[float]:
+    """PSNR of each sharp picture against itself after the network."""
+    return [psnr(picture, deblur_picture(network, picture)) for picture in map(read_picture, pictures_in(photos))]
+
+
 def harm_to_sharp(network: nn.Module, photos: Path) -> dict[str, float]:
-    """PSNR of sharp pictures against themselves after the network."""
-    scores = [psnr(picture, deblur_picture(network, picture)) for picture in map(read_picture, pictures_in(photos))]
+    """PSNR of sharp pictures against themselves after the network, over all of them."""
+    scores = sharp_scores(network, photos)
     return {"images": len(scores), "mean": fmean(scores), "worst": min(scores)}
 
 

@@ -164,7 +164,7 @@ def _samples(path: Path, options: SourceOptions) -> Iterator[NDArray[np.uint8]]:
     files = files[:: max(len(files) // SAMPLES, 1)]
     each = -(-SAMPLES // len(files))
     for number, file in enumerate(files):
-        how = replace(options, continued=())
+        how = replace(options, continued=(), on_device=False)
         for part in range(each):
             try:
                 with open_source(file, how) as source:
