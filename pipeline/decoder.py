@@ -27,6 +27,9 @@ _DAMAGE_LINES = 20
 _REPLAY_PACKETS = 600
 """Packets since the last keyframe that are kept, so that the end of a damaged file can be decoded again."""
 
+_EXPORTED = {"nv12", "p010le", "p016le"}
+"""Formats of frames on a GPU that PyAV knows to export."""
+
 _PICTURE_PER_PACKET = {"h264", "hevc", "mjpeg"}
 """Decoders of codecs where each packet of a progressive video holds one visible picture."""
 
@@ -195,6 +198,12 @@ class FrameDecoder:
 
     def _to_native(self, frame: av.VideoFrame) -> av.VideoFrame:
         assert self.spec is not None  # noqa: S101 - for the type checker
+        if frame.sw_format is not None and not _is_handed_over(frame):
+            what = f"frames of {frame.width}x{frame.height} in {format_of(frame)} can't stay on the GPU"
+            if what not in self._converted:
+                self._converted.add(what)
+                self.notes.append(f"{what}; they go through the memory of the processor")
+            frame = on_host(frame)
         return convert_frame(frame, self.spec, self._pixel_format, self._reformatter)
 
     def _finish(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
@@ -284,3 +293,8 @@ class FrameDecoder:
             stamp = next((value for value in stamps if value is not None), None)
             place = "at an unknown time" if stamp is None else f"at {float(stamp * self._time_base):.3f} s"
             self.damage.append(f"{place}: {what}")
+
+
+def _is_handed_over(frame: av.VideoFrame) -> bool:
+    """Whether PyAV exports the planes of a frame on a GPU as they are: others have no DLPack, or a chroma plane cut."""
+    return format_of(frame) in _EXPORTED and frame.width % 2 == 0 and frame.height % 2 == 0

@@ -21,6 +21,12 @@ THROUGH_HOST = (
 )
 
 
+NO_CONTEXT = (
+    "frames go from the GPU's decoder through the memory of the processor: FFmpeg does not share the context that the "
+    "network runs in"
+)
+
+
 class Acceleration(StrEnum):
     """What decodes video."""
 
@@ -49,8 +55,9 @@ def accelerator(wanted: Acceleration, *, on_device: bool = False) -> tuple[HWAcc
         return None, ""
     problem = cuda_problem()
     if not problem:
-        made = HWAccel(CUDA, allow_software_fallback=True, is_hw_owned=on_device)
-        return made, "" if on_device else THROUGH_HOST
+        stays = on_device and _shares_context()
+        made = HWAccel(CUDA, allow_software_fallback=True, is_hw_owned=stays)
+        return made, "" if stays else NO_CONTEXT if on_device else THROUGH_HOST
     note = f"no decoding on the GPU: {problem}; the processor decodes"
     return None, note if wanted is Acceleration.CUDA else ""
 
@@ -64,6 +71,18 @@ def cuda_problem() -> str:
     except (av.error.FFmpegError, NotImplementedError, OSError):
         return "FFmpeg finds no NVIDIA GPU, or no driver"
     return ""
+
+
+def _shares_context() -> bool:
+    """Whether FFmpeg can decode in the context of the GPU that the network runs in, as it is at this moment.
+
+    It refuses one that another library has begun with other flags.
+    """
+    try:
+        HWAccel(CUDA, is_hw_owned=True).create(av.Codec("h264", "r"))
+    except (av.error.FFmpegError, NotImplementedError, OSError):
+        return False
+    return True
 
 
 def fallback_note(context: CodecContext, first: av.VideoFrame) -> str:

@@ -37,7 +37,8 @@ class StagedBatch(PlaneBatch):
     """A batch in host memory that may have device memory too.
 
     Either all frames of a batch are handed over on the device, or none: which of the two memories holds is said by
-    the last of them.
+    the last of them. Places to which none was handed over hold what was there before; frames stand for themselves, and
+    nobody reads those results.
 
     Args:
         spec: What the frames are.

@@ -153,7 +153,7 @@ class TensorRTEngine:
             raise EngineError("frames are handed over in batches of this engine; make them with buffers()")
         try:
             batch.load(frame.planes, index, self._devices[0])
-        except (RuntimeError, NotImplementedError, ValueError) as error:
+        except (RuntimeError, BufferError, TypeError, ValueError) as error:
             raise EngineError(
                 f"a frame can't be handed over on the device: {_reason(error)}; leave out --every-frame or --hwaccel"
             ) from error

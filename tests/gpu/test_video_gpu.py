@@ -11,9 +11,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import torch
 
-from pipeline.frames import convert_frame, spec_of
-from pipeline.hardware import THROUGH_HOST, Acceleration, cuda_problem
+from pipeline.frames import convert_frame, on_host, spec_of
+from pipeline.hardware import NO_CONTEXT, THROUGH_HOST, Acceleration, cuda_problem
 from pipeline.source import SourceOptions, VideoSource
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1200)]
@@ -86,3 +87,13 @@ def test_frames_that_stay_on_the_gpu_give_the_same_bits(tmp_path: Path) -> None:
     for (time, one), (other_time, other) in zip(through, direct, strict=True):
         assert time == other_time
         np.testing.assert_array_equal(one, other)
+
+
+def test_an_input_opens_whoever_began_the_context_of_the_gpu() -> None:
+    """As in a batch: PyTorch may have been there first. FFmpeg shares the context, or frames come through the host."""
+    torch.ones(8, device="cuda").sum().item()
+    with VideoSource(CLIP, SourceOptions(acceleration=Acceleration.CUDA, on_device=True)) as source:
+        assert source.is_on_device != (NO_CONTEXT in source.notes)
+        frames = [on_host(event) for event in source.events() if isinstance(event, av.VideoFrame)]
+    assert len(frames) == 100
+    assert all(frame.sw_format is None for frame in frames)

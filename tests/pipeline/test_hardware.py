@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.frames import on_host
 from pipeline.hardware import Acceleration, accelerator, cuda_problem
 from pipeline.sink import SinkOptions
 from pipeline.source import SourceOptions, VideoSource
@@ -49,6 +50,21 @@ def test_without_a_gpu_the_processor_decodes_the_same_frames(
     for one, other in zip(frames, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     assert len(notes) - len(silence) == (acceleration is Acceleration.CUDA)
+
+
+@without_gpu
+def test_without_a_gpu_no_frame_is_on_it(tmp_path: Path, make_clip: Callable[..., Path]) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", frames=8)
+    options = SourceOptions(acceleration=Acceleration.CUDA, on_device=True)
+    with VideoSource(clip, options) as source, VideoSource(clip) as ordinary:
+        assert not source.is_on_device
+        assert source.spec == ordinary.spec
+        pairs = zip(source.events(), ordinary.events(), strict=True)
+        frames = [pair for pair in pairs if isinstance(pair[0], av.VideoFrame)]
+    assert len(frames) == 8
+    for one, other in frames:
+        assert on_host(one) is one
+        np.testing.assert_array_equal(one.to_ndarray(), other.to_ndarray())
 
 
 @without_gpu
