@@ -117,14 +117,16 @@ class RayCluster:
             _, late = self._ray.wait(orders, num_returns=len(orders), timeout=_ANSWER)
             if late:
                 raise UsageError(f"{len(late)} machines of the cluster did not answer in {_ANSWER:.0f} s; is it busy?")
-            nodes = [self._get(order) for order in orders]
+            nodes = [node for order in orders if (node := self._answer(order)) is not None]
         except OSError as error:
             raise OutputError(f"{folder} can't be written: {error.strerror}") from error
         finally:
             token.unlink(missing_ok=True)
         for node in nodes:
             node.compare(self._expected)
-        return [f"the cluster: machines: {len(nodes)}, shares at a time: {self.slots}, cores of each: {self._cpus}"]
+        found = f"the cluster: machines: {len(nodes)}, shares at a time: {self.slots}, cores of each: {self._cpus}"
+        gone = len(orders) - len(nodes)
+        return [found, *([f"machines of the cluster that have just gone away: {gone}"] if gone else [])]
 
     def make(
         self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
@@ -180,6 +182,17 @@ class RayCluster:
             for machine in self._machines()
             if self._fits(machine)
         ]
+
+    def _answer(self, order: Any) -> Node | None:
+        """What a machine said; None if it is gone, which Ray may find out only now."""
+        try:
+            answer: Node = self._get(order)
+        except EngineError as error:
+            exceptions = self._ray.exceptions
+            if isinstance(error.__cause__, (exceptions.TaskUnschedulableError, exceptions.NodeDiedError)):
+                return None
+            raise
+        return answer
 
     def _get(self, order: Any) -> Any:
         """What a task returned, or what it raised, as an error of this project."""
