@@ -71,7 +71,7 @@ class FrameDecoder:
         self._timeline = Timeline(step, jump=round(10 / self._time_base))
         self._interlaced_frames = 0
         self.interlaced = False
-        self._converted: set[str] = set()
+        self._noted: set[str] = set()
         self._first_format = ""
         self._first_size = (0, 0)
         self._recent: list[av.Packet[av.VideoStream]] = []
@@ -200,9 +200,7 @@ class FrameDecoder:
         assert self.spec is not None  # noqa: S101 - for the type checker
         if frame.sw_format is not None and not _is_handed_over(frame):
             what = f"frames of {frame.width}x{frame.height} in {format_of(frame)} can't stay on the GPU"
-            if what not in self._converted:
-                self._converted.add(what)
-                self.notes.append(f"{what}; they go through the memory of the processor")
+            self._note_once(what, f"{what}; they go through the memory of the processor")
             frame = on_host(frame)
         return convert_frame(frame, self.spec, self._pixel_format, self._reformatter)
 
@@ -279,14 +277,17 @@ class FrameDecoder:
 
     def _note_change(self, frame: av.VideoFrame) -> None:
         if (frame.width, frame.height) != self._first_size:
-            self._note_once(f"frames of {frame.width}x{frame.height}", frame, "scaled")
+            what, done = f"frames of {frame.width}x{frame.height}", "scaled"
         elif format_of(frame) != self._first_format:
-            self._note_once(f"frames in {format_of(frame)}", frame, "converted")
+            what, done = f"frames in {format_of(frame)}", "converted"
+        else:
+            return
+        self._note_once(what, f"{what} from {frame.time or 0:.3f} s on are {done} to those of the first frame")
 
-    def _note_once(self, what: str, frame: av.VideoFrame, done: str) -> None:
-        if what not in self._converted:
-            self._converted.add(what)
-            self.notes.append(f"{what} from {frame.time or 0:.3f} s on are {done} to those of the first frame")
+    def _note_once(self, what: str, line: str) -> None:
+        if what not in self._noted:
+            self._noted.add(what)
+            self.notes.append(line)
 
     def _damaged(self, what: str, *stamps: int | None) -> None:
         if len(self.damage) < _DAMAGE_LINES:

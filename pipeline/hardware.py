@@ -55,7 +55,7 @@ def accelerator(wanted: Acceleration, *, on_device: bool = False) -> tuple[HWAcc
         return None, ""
     problem = cuda_problem()
     if not problem:
-        stays = on_device and _shares_context()
+        stays = on_device and _can_open(on_device=True)
         made = HWAccel(CUDA, allow_software_fallback=True, is_hw_owned=stays)
         return made, "" if stays else NO_CONTEXT if on_device else THROUGH_HOST
     note = f"no decoding on the GPU: {problem}; the processor decodes"
@@ -66,20 +66,17 @@ def cuda_problem() -> str:
     """Why FFmpeg can't use an NVIDIA GPU; empty if it can."""
     if CUDA not in hwdevices_available():
         return "this FFmpeg is built without CUDA"
-    try:
-        HWAccel(CUDA).create(av.Codec("h264", "r"))
-    except (av.error.FFmpegError, NotImplementedError, OSError):
-        return "FFmpeg finds no NVIDIA GPU, or no driver"
-    return ""
+    return "" if _can_open(on_device=False) else "FFmpeg finds no NVIDIA GPU, or no driver"
 
 
-def _shares_context() -> bool:
-    """Whether FFmpeg can decode in the context of the GPU that the network runs in, as it is at this moment.
+def _can_open(*, on_device: bool) -> bool:
+    """Whether FFmpeg can use the GPU, as it is at this moment.
 
-    It refuses one that another library has begun with other flags.
+    Where frames are to stay on the device, it decodes in the context that the network runs in, and refuses one that
+    another library has begun with other flags.
     """
     try:
-        HWAccel(CUDA, is_hw_owned=True).create(av.Codec("h264", "r"))
+        HWAccel(CUDA, is_hw_owned=on_device).create(av.Codec("h264", "r"))
     except (av.error.FFmpegError, NotImplementedError, OSError):
         return False
     return True

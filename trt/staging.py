@@ -82,7 +82,12 @@ class StagedBatch(PlaneBatch):
         if self._stage.is_filled and self._stage.planes is not None:
             self._stage.is_filled = False
             return self._stage.planes
-        return tuple(torch.from_numpy(plane) for plane in self.planes)
+        return on_host(self)
+
+
+def on_host(batch: PlaneBatch) -> tuple[Tensor, ...]:
+    """The planes of a batch in host memory, as tensors over the same memory."""
+    return tuple(torch.from_numpy(plane) for plane in batch.planes)
 
 
 def _settle(device: torch.device) -> None:

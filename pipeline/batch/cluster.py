@@ -134,8 +134,8 @@ class RayCluster:
         """As of :class:`pipeline.segments.elsewhere.Elsewhere`. May be called from any thread."""
         if job.segments is None or not isinstance(job.output, Path):
             raise ValueError("only segments of files are made on a cluster")
-        wanted = max(math.ceil((seconds or 0) / job.segments.seconds), 1)
-        waiting = [Share(number, min(wanted, self.slots)) for number in range(min(wanted, self.slots))]
+        count = min(max(math.ceil((seconds or 0) / job.segments.seconds), 1), self.slots)
+        waiting = [Share(number, count) for number in range(count)]
         folder, numbers = work_folder(job.output), set(done)
         # Where there is a GPU, Ray would begin a process for every call, and the engine be loaded in each.
         work = self._ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_calls=0, max_retries=RETRIES)(make)

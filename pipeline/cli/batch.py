@@ -16,6 +16,7 @@ import click
 from pipeline.batch.cluster import RayCluster
 from pipeline.batch.html import write_page
 from pipeline.batch.inputs import FIELDS, TEMPLATE, find_inputs, output_paths
+from pipeline.batch.lazy import LazyEngine
 from pipeline.batch.ledger import Ledger
 from pipeline.batch.plan import Fate, Plan, make_plan
 from pipeline.batch.progress import batch_display
@@ -124,7 +125,8 @@ def batch(
     with _cluster(ray, how, output, engines.first.info, None if quiet else _tell) as cluster:
         if cluster is not None:
             jobs = max(jobs, cluster.slots)
-        work = BatchWork(plan, job, engines.next, ledger, display, jobs=jobs, fail_fast=fail_fast, elsewhere=cluster)
+        load = engines.next if cluster is None else lambda: LazyEngine(engines.first.info, engines.next)
+        work = BatchWork(plan, job, load, ledger, display, jobs=jobs, fail_fast=fail_fast, elsewhere=cluster)
         done, interruption = _run(work)
     if report is not None:
         done.write(report)

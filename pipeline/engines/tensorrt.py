@@ -18,7 +18,7 @@ from trt.errors import TensorRTError
 from trt.memory import Plan, estimate_bytes, free_memory, plans, start_with
 from trt.obtain import Request
 from trt.settings import EngineSettings, Precision
-from trt.staging import StagedBatch
+from trt.staging import StagedBatch, on_host
 from trt.tiling import TiledCompiled, tile_spec
 
 if TYPE_CHECKING:
@@ -170,8 +170,8 @@ class TensorRTEngine:
         """
         if batch.spec != out.spec or batch.size != out.size:
             raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
-        planes = batch.take() if isinstance(batch, StagedBatch) else _tensors(batch)
-        targets = _tensors(out)
+        planes = batch.take() if isinstance(batch, StagedBatch) else on_host(batch)
+        targets = on_host(out)
         while True:
             ready = self._for(batch.spec, batch.size)
             try:
@@ -271,10 +271,6 @@ class _Ready:
     plan: Plan
     rest: Iterator[Plan]
     execution: Execution
-
-
-def _tensors(batch: PlaneBatch) -> tuple[torch.Tensor, ...]:
-    return tuple(torch.from_numpy(plane) for plane in batch.planes)
 
 
 def _empty_cache(devices: list[torch.device]) -> None:

@@ -17,7 +17,7 @@ from pipeline.burned_text import keeping_text
 from pipeline.dashcam import open_input
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.segments.cutter import Cutter
-from pipeline.segments.file import Seal
+from pipeline.segments.file import Seal, temporary_for
 from pipeline.segments.joined import JoinedSink
 from pipeline.segments.make import SegmentMaker
 from pipeline.segments.manifest import SegmentRecord
@@ -190,7 +190,7 @@ def _check_input(path: Path, continued: Sequence[Path], promise: Promise) -> Non
 
 def _leave_note(segment: Path, made: Made) -> None:
     path = segment.with_suffix(".made")
-    temporary = segment.with_suffix(".note.part")
+    temporary = temporary_for(path)
     temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
     settle(temporary)
     temporary.replace(path)

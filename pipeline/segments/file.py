@@ -96,6 +96,14 @@ def size_of(paths: Sequence[Path]) -> int:
     return size
 
 
+def temporary_for(path: Path) -> Path:
+    """Where a file is written before it gets its name; what is left there goes when the folder is opened again.
+
+    Each call gives another name: two may be at the same segment, where one was given up for dead too early.
+    """
+    return path.with_name(f"{path.stem}.{secrets.token_hex(4)}.part")
+
+
 class SegmentWriter:
     """Writes a segment; it is there under its name once it is committed."""
 
@@ -106,8 +114,7 @@ class SegmentWriter:
             OSError: If it can't be created.
         """
         self._path = path
-        # Two may be at the same segment, where one was given up for dead too early.
-        self._temporary = path.with_name(f"{path.stem}.{secrets.token_hex(4)}.part")
+        self._temporary = temporary_for(path)
         self._file: BinaryIO = self._temporary.open("wb")
         self._hash = hashlib.sha256()
         self._size = 0

@@ -43,6 +43,15 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, errors
 
 
+def wait_for_segments(process: subprocess.Popen[str], work: Path) -> None:
+    """Returns when three segments are finished."""
+    limit = time.monotonic() + 120
+    while len(list(work.glob("*.made"))) < 3:
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < limit, "no segment was made"
+        time.sleep(0.02)
+
+
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Two nodes of one core each on this machine, as processes of their own."""
@@ -73,11 +82,7 @@ def test_a_node_that_is_killed_costs_nothing_but_time(
     report = tmp_path / "batch.json"
     process = start(clip, broken, tmp_path / "there", "--ray", cluster.address, "--report", report)
     work = tmp_path / "there" / ".clip.mp4.deblur"
-    limit = time.monotonic() + 120
-    while len(list(work.glob("*.made"))) < 3:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < limit, "no segment was made"
-        time.sleep(0.02)
+    wait_for_segments(process, work)
     cluster.remove_node(cluster.second, allow_graceful=False)
     finished = len(list(work.glob("*.made")))
     assert finished < 16, "all was done before the node was killed"
@@ -107,11 +112,7 @@ def test_ctrl_c_ends_the_work_of_all_nodes_and_a_rerun_goes_on(
     clip = make_clip(tmp_path / "clip.mp4", size=(320, 240), frames=400, options={"g": "25", "sc_threshold": "0"})
     process = start(clip, tmp_path / "out", "--ray", cluster.address)
     work = tmp_path / "out" / ".clip.mp4.deblur"
-    limit = time.monotonic() + 120
-    while len(list(work.glob("*.made"))) < 3:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < limit, "no segment was made"
-        time.sleep(0.02)
+    wait_for_segments(process, work)
     process.send_signal(signal.SIGINT)
     code, errors = end(process)
     assert code == 130, errors

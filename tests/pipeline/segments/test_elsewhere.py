@@ -74,6 +74,14 @@ def case(make_clip: Callable[..., Path], runner: type[Runner], tmp_path: Path) -
     return runner(make_clip(tmp_path / "clip.mp4", frames=110, options=GROUPS), tmp_path / "out.mp4")
 
 
+def undisturbed(case: Runner, content_of: Any) -> tuple[Any, Any]:
+    """The report of a run without workers, and the content of its output, which is deleted."""
+    report, *_ = case.run()
+    content = content_of(case.output)
+    case.output.unlink()
+    return report, content
+
+
 def deblur(case: Runner, workers: Any, load: Callable[[], Any]) -> Any:
     job = VideoJob(case.clip, case.output, segments=SegmentOptions(seconds=1.0))
     return deblur_video(job, load, elsewhere=workers)
@@ -83,16 +91,14 @@ def deblur(case: Runner, workers: Any, load: Callable[[], Any]) -> Any:
 def test_shares_joined_are_what_one_run_writes(
     case: Runner, content_of: Any, inverter: type[Inverter], shares: int
 ) -> None:
-    undisturbed, *_ = case.run()
-    expected = content_of(case.output)
-    case.output.unlink()
+    whole, expected = undisturbed(case, content_of)
     here = inverter()
     report = deblur(case, Workers(inverter, shares), lambda: here)
     assert content_of(case.output) == expected
     assert here.frames == 0
     assert report.kept == 0
     assert report.result.frames_out == 110
-    assert report.result.packets == undisturbed.result.packets
+    assert report.result.packets == whole.result.packets
     assert report.result.infer.busy > 0
     assert not case.work.exists()
 
@@ -100,9 +106,7 @@ def test_shares_joined_are_what_one_run_writes(
 def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(
     case: Runner, content_of: Any, inverter: type[Inverter]
 ) -> None:
-    case.run()
-    expected = content_of(case.output)
-    case.output.unlink()
+    _, expected = undisturbed(case, content_of)
     engines: list[Inverter] = []
 
     def engine() -> Inverter:
@@ -119,9 +123,7 @@ def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(
 def test_what_an_interrupted_run_finished_is_nobodys_work(
     case: Runner, content_of: Any, inverter: type[Inverter]
 ) -> None:
-    case.run()
-    expected = content_of(case.output)
-    case.output.unlink()
+    _, expected = undisturbed(case, content_of)
     with pytest.raises(Interrupted):
         case.run(60)
     workers = Workers(inverter)
@@ -132,9 +134,7 @@ def test_what_an_interrupted_run_finished_is_nobodys_work(
 
 
 def test_a_segment_that_arrives_damaged_is_made_here(case: Runner, content_of: Any, inverter: type[Inverter]) -> None:
-    case.run()
-    expected = content_of(case.output)
-    case.output.unlink()
+    _, expected = undisturbed(case, content_of)
     here = inverter()
     deblur(case, Workers(inverter, spoil=True), lambda: here)
     assert content_of(case.output) == expected
