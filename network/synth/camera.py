@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from network.synth.render import to_codes
+from network.synth.render import to_codes, to_srgb_light
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -109,7 +109,14 @@ def _h264(picture: Picture, crf: int) -> Picture:
         return np.asarray(next(container.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
 
 
-def photograph(rng: Generator, blurred: FloatArray, sharp: FloatArray, profile: BlurProfile) -> tuple[Picture, Picture]:
+def steepness(rng: Generator, profile: BlurProfile) -> float:
+    """Draws how much steeper than sRGB a camera's response is: see :func:`network.synth.render.to_linear`."""
+    return float(rng.uniform(1, profile.steepness))
+
+
+def photograph(
+    rng: Generator, blurred: FloatArray, sharp: FloatArray, profile: BlurProfile, response: float
+) -> tuple[Picture, Picture]:
     """Both sides of a pair through the same tone curve; defocus, noise and compression on the blurred side alone.
 
     Args:
@@ -117,6 +124,7 @@ def photograph(rng: Generator, blurred: FloatArray, sharp: FloatArray, profile: 
         blurred: Linear light, (H, W, 3).
         sharp: Likewise.
         profile: Shares and strengths.
+        response: The ``steepness`` by which both were made linear.
 
     Returns:
         Blurred and sharp picture, uint8 RGB.
@@ -124,6 +132,8 @@ def photograph(rng: Generator, blurred: FloatArray, sharp: FloatArray, profile: 
     contrast = rng.uniform(0, 0.6) if rng.random() < 0.5 else 0.0
     if rng.random() < profile.defocus:
         blurred = defocus(rng, blurred)
+    # Noise comes after: a power's slope has no bound at black, where a real response is cut off.
+    blurred, sharp = (to_srgb_light(light, response) for light in (blurred, sharp))
     if rng.random() < 0.6:
         blurred = sensor_noise(rng, blurred, profile.noise * rng.uniform(0, 1) ** 2)
     picture = quantised(develop(blurred, contrast))

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from network.errors import DataError
-from network.synth.camera import highlight_gain, photograph, raised
+from network.synth.camera import highlight_gain, photograph, raised, steepness
 from network.synth.footage import FrameReader, UnusableError
 from network.synth.interpolate import Step, between, estimate
 from network.synth.motion import sub_frames
@@ -135,6 +135,7 @@ def expose_frames(
     length: float,
     border: int = 0,
     prepare: Callable[[FloatArray], FloatArray] | None = None,
+    response: float = 1.0,
 ) -> tuple[FloatArray, FloatArray]:
     """Averages an exposure around the middle frame, in linear light.
 
@@ -147,6 +148,7 @@ def expose_frames(
         length: Mean path of a pixel in pixels; 0 returns the middle frame twice.
         border: Pixels at each side that do not count.
         prepare: Changes the linear light of each frame before it is averaged, such as raised highlights.
+        response: The ``steepness`` by which frames are made linear.
 
     Returns:
         The blurred and the sharp picture (the middle frame, exactly), linear, float32 (H, W, 3).
@@ -174,7 +176,7 @@ def expose_frames(
     paths = [step.path for step in steps.values()]
     if max(paths) > 4 * min(paths) + 1:
         raise UnusableError("with stuttering motion")
-    light = {index: to_linear(frames[index]) for index in range(min(steps), max(steps) + 2)}
+    light = {index: to_linear(frames[index], response) for index in range(min(steps), max(steps) + 2)}
     if prepare is not None:
         light = {index: prepare(picture) for index, picture in light.items()}
     total = np.zeros_like(light[middle])
@@ -217,8 +219,9 @@ def _pair(
     if gaps.max() > _MOST_UNEVEN * gaps.min():
         raise UnusableError("with missing frames")
     prepare = partial(raised, *highlight_gain(rng)) if rng.random() < profile.highlights else None
-    blurred, middle = expose_frames(frames, window.length, border, prepare)
-    return _inner(*photograph(rng, blurred, middle, profile), border, size)
+    response = steepness(rng, profile)
+    blurred, middle = expose_frames(frames, window.length, border, prepare, response)
+    return _inner(*photograph(rng, blurred, middle, profile, response), border, size)
 
 
 def _reduced(crop: Picture, side: int) -> Picture:

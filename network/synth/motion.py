@@ -74,26 +74,33 @@ class Motion:
         return map_x.astype(np.float32, copy=False), map_y.astype(np.float32, copy=False)
 
 
-def smooth_path(rng: Generator, times: NDArray[Any], vibration: float) -> NDArray[np.float64]:
+def smooth_path(rng: Generator, times: NDArray[Any], vibration: float, unsteadiness: float) -> NDArray[np.float64]:
     """A smooth random path through zero at time zero, of length 1.
 
-    Velocity, acceleration and, for shaking hands and engines, an oscillation of random frequency.
+    A steady velocity, changes of it, and, for shaking hands and engines, an oscillation of random frequency. The
+    changes are a Gaussian process with a correlation time of 0.2 to 1.5 exposures: slow ones bend the path, fast ones
+    make it dwell and dart.
 
     Args:
         rng: Source of randomness.
-        times: Instants in [-0.5, 0.5], the middle one 0.
+        times: Evenly spaced instants in [-0.5, 0.5], the middle one 0.
         vibration: Amplitude of the oscillation relative to the path.
+        unsteadiness: Median deviation of velocity relative to the steady part.
 
     Returns:
         (len(times), 2) positions.
     """
     angle = rng.uniform(0, 2 * np.pi)
     velocity = np.array([np.cos(angle), np.sin(angle)])
-    acceleration = rng.normal(0, 0.6, 2)
+    memory = np.exp(rng.uniform(np.log(0.2), np.log(1.5)))
+    strength = unsteadiness * np.exp(rng.normal(0, 0.7))
+    covariance = np.exp(-((times[:, None] - times) ** 2) / (2 * memory**2)) + 1e-6 * np.eye(len(times))
+    changes = np.cumsum(np.linalg.cholesky(covariance) @ rng.normal(0, strength, (len(times), 2)), axis=0)
+    changes *= times[1] - times[0]
     amplitude = rng.normal(0, vibration, 2)
     frequency, phase = rng.uniform(0.7, 2.5), rng.uniform(0, 2 * np.pi, 2)
     t = times[:, None]
-    path = velocity * t + acceleration * t**2
+    path = velocity * t + changes - changes[len(times) // 2]
     path += amplitude * (np.sin(2 * np.pi * frequency * t + phase) - np.sin(phase))
     length = np.linalg.norm(np.diff(path, axis=0), axis=1).sum()
     result: NDArray[np.float64] = path / max(length, 1e-9)
@@ -119,11 +126,14 @@ def camera_motion(rng: Generator, profile: BlurProfile, length: float, frames: i
     if profile.forward:
         return _driving_motion(rng, profile, length, frames, height, width)
     times = np.linspace(-0.5, 0.5, frames)
-    shift = smooth_path(rng, times, profile.vibration) * profile.shift * rng.uniform(0.3, 1)
+    shift = smooth_path(rng, times, profile.vibration, profile.unsteadiness) * profile.shift * rng.uniform(0.3, 1)
     # Most footage has one dominant kind of warp; squaring uniform numbers makes the others small.
     strengths = np.array([profile.roll, profile.zoom, profile.tilt, profile.tilt]) * rng.uniform(-1, 1, 4)
     strengths *= rng.uniform(0, 1, 4)
-    warp = np.stack([smooth_path(rng, times, profile.vibration)[:, 0] for _ in strengths], axis=1) * strengths
+    warp = (
+        np.stack([smooth_path(rng, times, profile.vibration, profile.unsteadiness)[:, 0] for _ in strengths], axis=1)
+        * strengths
+    )
     # The mean radius is about 2/3 of the corner's, so a warp moves the mean pixel by 2/3 of its value.
     path = np.linalg.norm(np.diff(shift, axis=0), axis=1).sum() + 2 / 3 * np.abs(np.diff(warp, axis=0)).sum(0).max()
     scale = length / max(path, 1e-9)
@@ -140,8 +150,8 @@ def _driving_motion(
     Turning and shaking move near and far alike, so depth acts on the drive alone.
     """
     times = np.linspace(-0.5, 0.5, frames)
-    shift = smooth_path(rng, times, profile.vibration) * profile.shift * rng.uniform(0, 1)
-    roll = smooth_path(rng, times, profile.vibration)[:, 0] * profile.roll * rng.uniform(-1, 1)
+    shift = smooth_path(rng, times, profile.vibration, profile.unsteadiness) * profile.shift * rng.uniform(0, 1)
+    roll = smooth_path(rng, times, profile.vibration, profile.unsteadiness)[:, 0] * profile.roll * rng.uniform(-1, 1)
     advance = times * profile.forward
     path = np.linalg.norm(np.diff(shift, axis=0), axis=1).sum() + 2 / 3 * np.abs(np.diff(roll)).sum() + profile.forward
     scale = length / max(path, 1e-9)
@@ -166,7 +176,7 @@ def _driving_motion(
 def object_motion(rng: Generator, profile: BlurProfile, length: float, frames: int) -> Motion:
     """An object's motion: translation and roll, independent of the camera's."""
     times = np.linspace(-0.5, 0.5, frames)
-    shift = smooth_path(rng, times, profile.vibration) * length
+    shift = smooth_path(rng, times, profile.vibration, profile.unsteadiness) * length
     warp = np.zeros((frames, 4), np.float32)
     return Motion(shift.astype(np.float32), warp, None, (0.0, 0.0))
 

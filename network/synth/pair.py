@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from network.synth.camera import highlight_gain, photograph, raised
+from network.synth.camera import highlight_gain, photograph, raised, steepness
 from network.synth.driving import light_lamps
 from network.synth.motion import camera_motion, object_motion, sub_frames
 from network.synth.render import MovingObject, expose, to_linear
@@ -43,7 +43,8 @@ def blur_pair(
     with_objects = other is not None and rng.random() < profile.objects
     object_lengths = [length * rng.uniform(0, 1.5) for _ in range(int(rng.integers(1, 4)))] if with_objects else []
     frames = sub_frames(max([length, *object_lengths]))
-    linear = to_linear(scene)
+    response = steepness(rng, profile)
+    linear = to_linear(scene, response)
     if rng.random() < profile.highlights:
         linear = raised(*highlight_gain(rng), linear)
     if profile.lamps and rng.random() < profile.lamps:
@@ -53,10 +54,10 @@ def blur_pair(
     if other is not None:
         for path in object_lengths:
             mask = _blob(rng, height, width)
-            picture = to_linear(np.ascontiguousarray(other[:height, :width]))
+            picture = to_linear(np.ascontiguousarray(other[:height, :width]), response)
             objects.append(MovingObject(picture, mask, object_motion(rng, profile, path, frames)))
     blurred, sharp = expose(linear, camera, objects)
-    return photograph(rng, blurred, sharp, profile)
+    return photograph(rng, blurred, sharp, profile, response)
 
 
 def blur_length(rng: Generator, profile: BlurProfile) -> float:

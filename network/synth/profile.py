@@ -24,18 +24,22 @@ class BlurProfile:
         tilt: Of perspective change.
         forward: Of driving forwards: motion away from a vanishing point near the upper middle of a whole frame of
             which the pair is a crop, the faster the nearer the thing; see :mod:`network.synth.driving`.
+        unsteadiness: How much velocity changes during the exposure, relative to its mean: 0 draws straight strokes of
+            constant speed; at 1 a stroke may bend, or dwell at a point and then dart off.
         vibration: Amplitude of a fast oscillation, relative to the path.
         parallax: How much depth scales translation: 0 for a flat scene, 1 for a foreground twice as fast as the mean.
         objects: Share of pairs with objects (up to three) that move on their own.
         defocus: Share of pairs with a mild defocus on top.
         highlights: Share of pairs whose brightest pixels are raised beyond white before blurring.
         lamps: Share of pairs that are darkened to night and get bright lamps, which leave trails.
+        steepness: Largest power of sRGB's light that a camera averages, at least 1; every pair draws one. Two clips of
+            REDS show 1.7 (``benchmarks/response.py``).
         noise: Largest standard deviation of sensor noise at mid grey, of the full scale.
         compression: Share of pairs whose blurred side went through JPEG or H.264.
 
     Raises:
         DataError: If a share is not within [0, 1], a strength is negative or no number, or ``longest`` is less than
-            ``shortest``.
+            ``shortest``, or ``steepness`` less than 1.
     """
 
     shortest: float = 1.0
@@ -47,12 +51,14 @@ class BlurProfile:
     zoom: float = 0.25
     tilt: float = 0.15
     forward: float = 0.0
+    unsteadiness: float = 0.7
     vibration: float = 0.12
     parallax: float = 0.6
     objects: float = 0.4
     defocus: float = 0.25
     highlights: float = 0.3
     lamps: float = 0.0
+    steepness: float = 2.0
     noise: float = 0.012
     compression: float = 0.5
 
@@ -64,6 +70,8 @@ class BlurProfile:
             if not 0 <= value <= most or value == float("inf"):
                 allowed = "from 0 to 1" if field.name in _SHARES else "0 or more"
                 raise DataError(f"{field.name} must be {allowed}, not {value:g}")
+        if self.steepness < 1:
+            raise DataError(f"steepness must be 1 or more, not {self.steepness:g}")
         if self.longest < self.shortest:
             raise DataError(f"longest must be at least shortest, {self.shortest:g}, not {self.longest:g}")
 

@@ -31,9 +31,24 @@ class MovingObject:
     motion: Motion
 
 
-def to_linear(codes: NDArray[np.uint8]) -> FloatArray:
-    """Linear light in [0, 1] of sRGB codes (IEC 61966-2-1)."""
-    return _LINEAR[codes]
+def to_linear(codes: NDArray[np.uint8], steepness: float = 1.0) -> FloatArray:
+    """Linear light in [0, 1] of a camera's codes.
+
+    Args:
+        codes: Any shape.
+        steepness: 1 takes the codes for sRGB (IEC 61966-2-1); more raises that light to this power: cameras lift
+            shadows and hold back highlights by more than sRGB does, so that what they average over an exposure is
+            brighter than the average of their codes.
+    """
+    table = _LINEAR if steepness == 1 else np.power(_LINEAR, np.float32(steepness))
+    return table[codes]
+
+
+def to_srgb_light(linear: FloatArray, steepness: float) -> FloatArray:
+    """Light as sRGB counts it, of what :func:`to_linear` gave for ``steepness``; negative light is cut off."""
+    if steepness == 1:
+        return linear
+    return np.power(np.maximum(linear, 0), np.float32(1 / steepness), dtype=np.float32)
 
 
 def to_codes(linear: FloatArray) -> FloatArray:

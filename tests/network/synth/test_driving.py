@@ -117,6 +117,7 @@ def test_lamps_are_brighter_than_white_in_a_darker_scene_and_leave_trails() -> N
     [
         ({"compression": 1.5}, "compression must be from 0 to 1, not 1.5"),
         ({"noise": -0.1}, "noise must be 0 or more"),
+        ({"steepness": 0.9}, "steepness must be 1 or more"),
         ({"longest": float("nan")}, "longest must be 0 or more"),
         ({"longest": 0.5}, "longest must be at least shortest"),
     ],

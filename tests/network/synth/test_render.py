@@ -7,7 +7,7 @@ import pytest
 
 from network.synth.motion import Motion, camera_motion, smooth_path, sub_frames
 from network.synth.profile import PROFILES
-from network.synth.render import MovingObject, expose, to_codes, to_linear
+from network.synth.render import MovingObject, expose, to_codes, to_linear, to_srgb_light
 
 SIDE = 65
 
@@ -77,10 +77,37 @@ def test_linear_light_and_codes_are_inverse() -> None:
     assert to_linear(np.array([188], np.uint8))[0] == pytest.approx(0.503, abs=0.001)
 
 
+@pytest.mark.parametrize("steepness", [1.0, 1.5, 2.0])
+def test_light_of_a_steeper_response_leads_back_to_the_codes(steepness: float) -> None:
+    codes = np.arange(256, dtype=np.uint8)
+    np.testing.assert_allclose(to_codes(to_srgb_light(to_linear(codes, steepness), steepness)), codes, atol=0.01)
+
+
+def test_the_steeper_the_response_the_brighter_is_the_average_of_black_and_white() -> None:
+    light = to_linear(np.array([0, 255], np.uint8), 2.0).mean(keepdims=True)
+    # Half the light, and 0.5^(1/2) as sRGB counts it, which is code 219; sRGB itself gives 188.
+    assert to_codes(to_srgb_light(light, 2.0))[0] == pytest.approx(218.9, abs=0.1)
+    assert to_codes(to_linear(np.array([0, 255], np.uint8)).mean(keepdims=True))[0] == pytest.approx(187.5, abs=0.1)
+
+
+def test_a_steady_hand_draws_straight_strokes_of_constant_speed_and_an_unsteady_one_dwells_and_darts() -> None:
+    times = np.linspace(-0.5, 0.5, 41)
+
+    def uneven(unsteadiness: float) -> float:
+        rng, ratios = np.random.default_rng(8), []
+        for _ in range(40):
+            speed = np.linalg.norm(np.diff(smooth_path(rng, times, 0.0, unsteadiness), axis=0), axis=1)
+            ratios.append(speed.max() / speed.mean())
+        return float(np.median(ratios))
+
+    assert uneven(0.0) == pytest.approx(1, abs=1e-9)
+    assert 1.1 < uneven(0.3) < 0.9 * uneven(1.0) < 4
+
+
 def test_paths_pass_through_the_middle_and_have_length_one() -> None:
     rng = np.random.default_rng(3)
     for frames in (5, 21, 41):
-        path = smooth_path(rng, np.linspace(-0.5, 0.5, frames), 0.1)
+        path = smooth_path(rng, np.linspace(-0.5, 0.5, frames), 0.1, 0.7)
         np.testing.assert_allclose(path[frames // 2], 0, atol=1e-12)
         assert np.linalg.norm(np.diff(path, axis=0), axis=1).sum() == pytest.approx(1)
 
