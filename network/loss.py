@@ -49,15 +49,20 @@ def frequency_loss(result: Tensor, sharp: Tensor) -> Tensor:
     return difference.abs().mean() + spectrum.abs().mean()
 
 
+SLIGHT = 0.02
+"""Root mean square difference, of the full scale, below which :func:`deviation_loss` is all but flat."""
+
+
 def deviation_loss(result: Tensor, sharp: Tensor) -> Tensor:
     """Root mean square difference of each picture, averaged over pictures.
 
     Where blur leaves open what was there, absolute differences are least at the median, which is close to no
     correction at all; squares are least at the mean, which is what PSNR measures. The root keeps pictures with much
-    blur from ruling those with little.
+    blur from ruling those with little; :data:`SLIGHT` under it keeps those that are all but sharp from making the
+    network timid.
     """
     squares = (result - sharp).square().mean((1, 2, 3))
-    return (squares + 1e-6).sqrt().mean() - 1e-3  # the root's slope at zero is infinite
+    return (squares + SLIGHT**2).sqrt().mean() - SLIGHT
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

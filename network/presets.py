@@ -46,9 +46,9 @@ class Preset:
     loss: str = "deviation"
     optimiser: Literal["adam", "adamw", "muon"] = "muon"
     weight_decay: float = 1e-4
-    rate: float = 5e-4
+    rate: float = 4e-4
     final_rate: float = 1e-6
-    muon_factor: float = 6.0
+    muon_factor: float = 5.0
     warmup: int = 200
     schedule: Literal["exponential", "trapezoid"] = "trapezoid"
     decay: int = 3000

@@ -60,8 +60,8 @@ def test_deviation_loss_by_hand() -> None:
     result, sharp = torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4)
     sharp[0] = 0.3
     sharp[1, :, :2] = 0.4
-    expected = (0.3 + math.sqrt(0.4**2 / 2)) / 2
-    assert deviation_loss(result, sharp).item() == pytest.approx(expected, abs=1.1e-3)
+    expected = (math.sqrt(0.3**2 + 0.02**2) + math.sqrt(0.4**2 / 2 + 0.02**2)) / 2 - 0.02
+    assert deviation_loss(result, sharp).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", LOSSES)
