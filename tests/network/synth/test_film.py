@@ -15,7 +15,7 @@ from network.synth.camera import quantised
 from network.synth.film import expose_frames, film_pairs
 from network.synth.footage import UnusableError, survey
 from network.synth.profile import PROFILES
-from network.synth.render import to_codes, to_linear
+from network.synth.render import to_codes, to_linear, to_srgb_light
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +91,14 @@ def test_light_is_neither_won_nor_lost(make_scene: type[Scene]) -> None:
     assert blurred[INNER].max() < 0.9 * sharp[INNER].max()
     averaged_codes = to_linear(quantised(np.mean([frame(time) for time in np.linspace(-1.25, 1.25, 41)], axis=0)))
     assert averaged_codes[INNER].sum() < 0.98 * true[INNER].sum()
+
+
+def test_a_steeper_response_brightens_what_moves(scene: Scene) -> None:
+    frames = _frames(scene, (3.0, 1.0))
+    blurred, _ = expose_frames(frames, 8.0, BORDER)
+    steep, sharp = (to_srgb_light(light, 2.0) for light in expose_frames(frames, 8.0, BORDER, response=2.0))
+    assert np.array_equal(quantised(to_codes(sharp)), frames[len(frames) // 2])
+    assert to_codes(steep)[INNER].mean() > to_codes(blurred)[INNER].mean() + 0.2
 
 
 def test_a_still_exposure_is_the_frame_exactly(scene: Scene) -> None:

@@ -80,6 +80,16 @@ def test_longer_paths_blur_more() -> None:
     assert scores[0] > scores[1] + 2 > scores[2] + 4
 
 
+def test_a_steeper_response_brightens_the_blurred_side_alone() -> None:
+    plain = replace(PROFILE, untouched=0.0, compression=0.0, defocus=0.0, noise=0.0, highlights=0.0, shortest=8.0)
+    for seed in range(4):
+        blurred, sharp = blur_pair(np.random.default_rng(seed), _scene(), replace(plain, steepness=1.0))
+        brighter, same = blur_pair(np.random.default_rng(seed), _scene(), replace(plain, steepness=8.0))
+        # Objects have soft edges, whose mixture depends on the response too.
+        assert np.median(np.abs(same.astype(int) - sharp)) == 0
+        assert brighter.mean() > blurred.mean() + 1
+
+
 def test_compression_touches_the_blurred_side_alone() -> None:
     clean = replace(PROFILE, untouched=0.0, compression=0.0, objects=0.0)
     for seed in range(4):
