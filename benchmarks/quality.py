@@ -2,8 +2,9 @@
 
     python benchmarks/quality.py EVAL --json quality.json
 
-EVAL holds ``reds/SEQUENCE/blur`` and ``sharp``, and ``photos``: sharp pictures. From these, 64 pairs of 160x160 with
-blur of 3 to 15 pixels are synthesised with seed 1.
+EVAL holds ``reds/SEQUENCE/blur`` and ``sharp``, and ``photos``: sharp pictures. From these, 64 pairs with blur
+of 3 to 15 pixels are synthesised as by ``deblur synth --pairs 64 --seed 1 --set shortest=3 --set longest=15 --set
+untouched=0``.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def synthesised(photos: Path) -> Iterator[Sample]:
     """Pairs made from sharp pictures."""
     profile = replace(PROFILES["handheld"], shortest=3.0, longest=15.0, untouched=0.0)
     with tempfile.TemporaryDirectory() as name:
-        for _ in make_pool(pictures_in(photos), Path(name), profile, PoolOptions(pairs=64, size=160, seed=1)):
+        for _ in make_pool(pictures_in(photos), Path(name), profile, PoolOptions(pairs=64, seed=1)):
             pass
         yield from pool_samples(Pool([Path(name)]))
 
