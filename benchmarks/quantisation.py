@@ -60,7 +60,7 @@ faster on all of them, and what `--precision auto` takes.
 The file is tied to the FP32 weights by their digest; one that is of other weights is not used, and `auto` says so.
 After new weights, one command writes all that is shipped:
 
-    deblur export --shipped --int8 --calibration POOL --calibration CLIP.mp4
+    deblur export --shipped --int8 --loss 0.03 --calibration POOL
 """
 
 
