@@ -82,4 +82,6 @@ def test_a_run_in_its_steady_state_allocates_no_planes_and_grows_by_nothing(tmp_
     assert result.duplicates == 0
     smallest_plane = (WIDTH // 2) * (HEIGHT // 2)
     assert watched.most < smallest_plane, "a plane was allocated on the way"
-    assert watched.held[1] - watched.held[0] < 20_000, "the run grows"
+    # Each frame leaves its latency, 13 kB in all. A busy machine has other frames on the way at the end than at the
+    # beginning, which was 14 kB more once. Keeping the frames, even without their pictures, would be 30 kB more.
+    assert watched.held[1] - watched.held[0] < 40_000, "the run grows"
