@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from network.evaluate import Sample
 
+SYNTHESISED = PoolOptions(pairs=64, seed=1)
 HEADINGS = {
     "images": "{}",
     "blurred_psnr": "{:.2f}",
@@ -48,11 +49,11 @@ HEADINGS = {
 }
 
 
-def synthesised(photos: Path) -> Iterator[Sample]:
-    """Pairs made from sharp pictures."""
+def synthesised(photos: Path, options: PoolOptions = SYNTHESISED) -> Iterator[Sample]:
+    """Pairs made from sharp pictures, with blur of 3 to 15 pixels."""
     profile = replace(PROFILES["handheld"], shortest=3.0, longest=15.0, untouched=0.0)
     with tempfile.TemporaryDirectory() as name:
-        for _ in make_pool(pictures_in(photos), Path(name), profile, PoolOptions(pairs=64, seed=1)):
+        for _ in make_pool(pictures_in(photos), Path(name), profile, options):
             pass
         yield from pool_samples(Pool([Path(name)]))
 

@@ -12,24 +12,22 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from measure import machine, table
+from quality import synthesised
 
 from network.colour import LUMA_WEIGHTS
 from network.datasets import find_pairs
-from network.evaluate import CONVENTION, pool_samples, read_samples
+from network.evaluate import CONVENTION, read_samples
 from network.metrics import psnr
 from network.pairs import pictures_in, read_picture
 from network.planes import Layout, Matrix, PlaneSpec
-from network.pool import Pool
 from network.scoreboard import as_json
-from network.synth.pool import PoolOptions, make_pool
-from network.synth.profile import PROFILES
+from network.synth.pool import PoolOptions
 from pipeline.bench.rounds import rate_of
 from pipeline.engines.select import load_engine
 from pipeline.gate import AUTO_THRESHOLD
@@ -37,7 +35,7 @@ from pipeline.plot import Curve, Curves, chart
 from pipeline.sharpness import blur_estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -134,16 +132,6 @@ def recommend(curves: Iterable[Sequence[Point]], loss: float) -> float:
     return found
 
 
-def synthesised(photos: Path, size: int, pairs: int) -> Iterator[tuple[Picture, Picture]]:
-    """Pairs made from sharp pictures."""
-    profile = replace(PROFILES["handheld"], shortest=3.0, longest=15.0, untouched=0.0)
-    with tempfile.TemporaryDirectory() as name:
-        for _ in make_pool(pictures_in(photos), Path(name), profile, PoolOptions(pairs=pairs, size=size, seed=1)):
-            pass
-        for sample in pool_samples(Pool([Path(name)])):
-            yield sample.blurred, sample.sharp
-
-
 def median_seconds(work: Callable[[], object], seconds: float) -> float:
     """Of one call, after one that does not count; calls for that many seconds."""
 
@@ -206,9 +194,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reds, photos = options.folder / "reds", options.folder / "photos"
     engine = load_engine(options.engine, None, options.weights, threads=options.threads)
 
+    pairs = PoolOptions(pairs=options.pairs, size=options.size, seed=1)
     judged = {
         "REDS, blurred": judge(engine, ((each.blurred, each.sharp) for each in read_samples(find_pairs(reds)))),
-        "photos, blurred": judge(engine, synthesised(photos, options.size, options.pairs)),
+        "photos, blurred": judge(engine, ((each.blurred, each.sharp) for each in synthesised(photos, pairs))),
         "REDS, sharp": judge(engine, ((each.sharp, each.sharp) for each in read_samples(find_pairs(reds)))),
         "photos, sharp": judge(engine, ((each, each) for each in map(read_picture, pictures_in(photos)))),
     }

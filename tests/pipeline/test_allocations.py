@@ -46,10 +46,12 @@ class WatchedSink:
         self.frames += 1
         if self.frames in {WARM, FRAMES}:
             gc.collect()
-            self.held.append(tracemalloc.get_traced_memory()[0])
+            # OpenVINO's own wrappers of results come and go by some 14 kB, as its threads have it.
+            own = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, "*/openvino/*")])
+            self.held.append(sum(trace.size for trace in own.traces))
         if self.frames == WARM:
             tracemalloc.reset_peak()
-            self.before = self.held[0]
+            self.before = tracemalloc.get_traced_memory()[0]
         elif self.frames > WARM:
             now, peak = tracemalloc.get_traced_memory()
             self.most = max(self.most, peak - self.before)
@@ -82,6 +84,4 @@ def test_a_run_in_its_steady_state_allocates_no_planes_and_grows_by_nothing(tmp_
     assert result.duplicates == 0
     smallest_plane = (WIDTH // 2) * (HEIGHT // 2)
     assert watched.most < smallest_plane, "a plane was allocated on the way"
-    # Each frame leaves its latency, 13 kB in all. A busy machine has other frames on the way at the end than at the
-    # beginning, which was 14 kB more once. Keeping the frames, even without their pictures, would be 30 kB more.
-    assert watched.held[1] - watched.held[0] < 40_000, "the run grows"
+    assert watched.held[1] - watched.held[0] < 20_000, "the run grows"
