@@ -10,7 +10,6 @@ before the blur or after it, or brighter.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -19,14 +18,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from measure import machine, table
+from quality import made_pairs
 
 from network import catalogue
-from network.evaluate import Candidate, deblur_samples, pool_samples
+from network.evaluate import Candidate, deblur_samples
 from network.metrics import psnr
-from network.pairs import pictures_in
-from network.pool import Pool
 from network.scoreboard import as_json
-from network.synth.pool import PoolOptions, make_pool
+from network.synth.pool import PoolOptions
 from network.synth.profile import PROFILES
 from network.weights import load
 
@@ -64,10 +62,7 @@ class Night:
 def nights(photos: Path, pairs: int, size: int) -> Iterator[Sample]:
     """Pairs of pictures at night, each with lamps."""
     profile = replace(PROFILES["dashcam"], lamps=1.0, untouched=0.0, shortest=6.0, longest=24.0)
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in make_pool(pictures_in(photos), Path(folder), profile, PoolOptions(pairs=pairs, size=size, seed=3)):
-            pass
-        yield from pool_samples(Pool([Path(folder)]))
+    return made_pairs(photos, profile, PoolOptions(pairs=pairs, size=size, seed=3))
 
 
 def judge(blurred: Picture, output: Picture, sharp: Picture) -> Night | None:

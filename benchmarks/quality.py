@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from measure import machine
 
 from network import catalogue, weights
@@ -32,11 +33,17 @@ from network.synth.profile import PROFILES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from numpy.typing import NDArray
     from torch import nn
 
     from network.evaluate import Sample
+    from network.synth.profile import BlurProfile
+
+    Picture = NDArray[np.uint8]
 
 SYNTHESISED = PoolOptions(pairs=64, seed=1)
+LARGE = 100
+"""Pixels: longer waves of the error are brightness rather than sharpness."""
 HEADINGS = {
     "images": "{}",
     "blurred_psnr": "{:.2f}",
@@ -49,20 +56,48 @@ HEADINGS = {
 }
 
 
-def synthesised(photos: Path, options: PoolOptions = SYNTHESISED) -> Iterator[Sample]:
-    """Pairs made from sharp pictures, with blur of 3 to 15 pixels."""
-    profile = replace(PROFILES["handheld"], shortest=3.0, longest=15.0, untouched=0.0)
+def made_pairs(photos: Path, profile: BlurProfile, options: PoolOptions) -> Iterator[Sample]:
+    """Pairs made from sharp pictures, kept nowhere."""
     with tempfile.TemporaryDirectory() as name:
         for _ in make_pool(pictures_in(photos), Path(name), profile, options):
             pass
         yield from pool_samples(Pool([Path(name)]))
 
 
+def synthesised(photos: Path, options: PoolOptions = SYNTHESISED) -> Iterator[Sample]:
+    """Pairs made from sharp pictures, with blur of 3 to 15 pixels."""
+    profile = replace(PROFILES["handheld"], shortest=3.0, longest=15.0, untouched=0.0)
+    return made_pairs(photos, profile, options)
+
+
+def errors_by_size(blurred: Picture, output: Picture, sharp: Picture) -> NDArray[np.float64]:
+    """Squared errors before and after, apart for what is larger than :data:`LARGE` and all the rest.
+
+    Args:
+        blurred: RGB, uint8 (H, W, 3).
+        output: What a network made of it.
+        sharp: The truth.
+
+    Returns:
+        (2, 2): before and after; large and rest.
+    """
+    height, width = sharp.shape[:2]
+    waves = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
+    large = waves < 1 / LARGE
+    powers = [
+        np.square(np.abs(np.fft.fft2(sharp.astype(np.float32) - side, axes=(0, 1)))).sum(2)
+        for side in (blurred, output)
+    ]
+    return np.array([[power[large].sum(), power[~large].sum()] for power in powers])
+
+
 def measured(candidate: Candidate, samples: Iterable[Sample], *, video: bool = False) -> dict[str, Any]:
     """The figures of one set."""
     board = Scoreboard([candidate], video=video)
+    errors = np.zeros((2, 2))
     for result in deblur_samples([candidate], samples):
         board.add(result)
+        errors += errors_by_size(result.sample.blurred, result.outputs[0], result.sample.sharp)
     blurred, row, *rest = board.rows()
     found: dict[str, Any] = {
         "images": board.images,
@@ -73,6 +108,7 @@ def measured(candidate: Candidate, samples: Iterable[Sample], *, video: bool = F
         "made_worse": row.made_worse,
         "blurred_ssim": blurred.ssim,
         "ssim": row.ssim,
+        "removed": dict(zip(("large", "rest"), (1 - errors[1] / errors[0]).tolist(), strict=True)),
     }
     for sharp in rest:
         found["warping_error"] = {
@@ -123,6 +159,10 @@ def main() -> None:
         f"the worst with {harm['worst']:.1f} dB.\n"
     )
     for name, row in rows.items():
+        print(
+            f"Of the squared error on {name}, {row['removed']['large']:.0%} of what is larger than {LARGE} pixels is "
+            f"gone, and {row['removed']['rest']:.0%} of the rest.\n"
+        )
         if errors := row.get("warping_error"):
             print(
                 f"Warping error on {name}: blurred {errors['blurred']:.2e}, result {errors['result']:.2e}, "

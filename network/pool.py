@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from network.errors import DataError
+from network.synth.fresh import fresh_pair
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,19 +85,20 @@ class Pool:
         pair: NDArray[np.uint8] = self.shards[shard][index - int(self._ends[shard])]
         return pair
 
-    def batch(self, rng: Generator, count: int, patch: int) -> tuple[Tensor, Tensor]:
+    def batch(self, rng: Generator, count: int, patch: int, fresh: float = 0.0) -> tuple[Tensor, Tensor]:
         """Random patches, flipped and turned at random.
 
         Args:
             rng: Source of randomness; the same state gives the same batch.
             count: Patches.
             patch: Height and width in pixels.
+            fresh: Share of the patches that get a new blur, see :func:`network.synth.fresh.fresh_pair`.
 
         Returns:
             Blurred and sharp patches in [0, 1], each float32 (count, 3, patch, patch).
 
         Raises:
-            DataError: If the pairs are smaller than a patch.
+            DataError: If the pairs are smaller than a patch, or, with ``fresh``, not larger.
         """
         pairs = np.empty((count, 2, patch, patch, 3), np.uint8)
         for slot in range(count):
@@ -104,6 +106,9 @@ class Pool:
             height, width = pair.shape[1:3]
             if height < patch or width < patch:
                 raise DataError(f"pairs of {width}x{height} are too small for patches of {patch}; set a smaller patch")
+            if fresh and rng.random() < fresh:
+                pair = fresh_pair(rng, pair[1], patch)
+                height, width = pair.shape[1:3]
             top, left = rng.integers(height - patch + 1), rng.integers(width - patch + 1)
             crop = pair[:, top : top + patch, left : left + patch]
             crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))

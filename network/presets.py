@@ -30,6 +30,7 @@ class Preset:
         patch: Height and width of a training patch in pixels, divisible by 16.
         noise: Standard deviation, in codes of 255, of the normal distribution from which the standard deviation of
             the noise on a blurred patch is drawn.
+        fresh: Share of the patches whose blur is made anew in every step, see :mod:`network.synth.fresh`.
         clip: Largest norm of the gradient.
         precision: Of the network's arithmetic in training: ``fp32``, ``bf16``, ``fp16`` (with scaled gradients) or
             ``auto``, which is bf16 on a CUDA device that has it, fp16 on any other CUDA device, and fp32 elsewhere.
@@ -38,7 +39,7 @@ class Preset:
         seed: Of initial weights, sampling and augmentation.
 
     Raises:
-        TrainingError: If a field that names a choice names none of them.
+        TrainingError: If a field that names a choice names none of them, or ``fresh`` is no share.
     """
 
     network: str = "idc-rt"
@@ -56,6 +57,7 @@ class Preset:
     batch: int = 4
     patch: int = 256
     noise: float = 0.0
+    fresh: float = 0.0
     clip: float = 5.0
     precision: Literal["fp32", "bf16", "fp16", "auto"] = "auto"
     ema: float = 0.999
@@ -66,6 +68,8 @@ class Preset:
             choices, value = get_args(kind), getattr(self, name)
             if get_origin(kind) is Literal and value not in choices:
                 raise TrainingError(f"{name} is one of {', '.join(choices)}, not {value!r}")
+        if not 0 <= self.fresh <= 1:
+            raise TrainingError(f"fresh is from 0 to 1, not {self.fresh:g}")
 
 
 GOPRO_TRAINING_PAIRS = 2103

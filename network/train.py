@@ -239,7 +239,7 @@ class _Files:
 
 def _batch(pool: Pool, preset: Preset, step: int) -> tuple[Tensor, Tensor]:
     rng = np.random.default_rng([preset.seed, step])
-    blurred, sharp = pool.batch(rng, preset.batch, preset.patch)
+    blurred, sharp = pool.batch(rng, preset.batch, preset.patch, preset.fresh)
     if preset.noise:
         deviations = np.abs(rng.normal(0, preset.noise / 255, (preset.batch, 1, 1, 1)))
         noise = rng.standard_normal(blurred.shape, np.float32) * deviations.astype(np.float32)

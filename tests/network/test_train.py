@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 class InterruptingPool(Pool):
     """Pairs during whose fifth batch the user presses Ctrl-C."""
 
-    def batch(self, rng: np.random.Generator, count: int, patch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(
+        self, rng: np.random.Generator, count: int, patch: int, fresh: float = 0.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         self.batches = getattr(self, "batches", 0) + 1
         if self.batches == 5:
             signal.raise_signal(signal.SIGINT)
-        return super().batch(rng, count, patch)
+        return super().batch(rng, count, patch, fresh)
 
 
 class Exploding(torch.nn.Module):

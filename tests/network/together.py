@@ -38,12 +38,14 @@ class InterruptingPool(Pool):
 
     batches = 0
 
-    def batch(self, rng: np.random.Generator, count: int, patch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(
+        self, rng: np.random.Generator, count: int, patch: int, fresh: float = 0.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """As the pool's."""
         self.batches += 1
         if self.batches == 4:
             signal.raise_signal(signal.SIGINT)
-        return super().batch(rng, count, patch)
+        return super().batch(rng, count, patch, fresh)
 
 
 def gradients(case: str, processes: Processes) -> dict[str, torch.Tensor]:
