@@ -1,9 +1,9 @@
 """One training run by several processes, as ``torchrun`` starts them.
 
-Every process draws the very same batch and takes its share of it; gradients are averaged by DistributedDataParallel.
-Batch normalisation is over the whole batch too: by PyTorch's SyncBatchNorm on CUDA devices, and elsewhere, where
-PyTorch has none, by :class:`SharedBatchNorm`. So a run's result does not depend on the number of processes beyond
-rounding.
+Every process makes its share of a batch that is the same for any number of them; gradients are averaged by
+DistributedDataParallel. Batch normalisation is over the whole batch too: by PyTorch's SyncBatchNorm on CUDA devices,
+and elsewhere, where PyTorch has none, by :class:`SharedBatchNorm`. So a run's result does not depend on the number of
+processes beyond rounding.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class Processes:
         """Whether this is the one that writes and speaks."""
         return self.rank == 0
 
-    def share(self, batch: Tensor) -> Tensor:
+    def share(self, batch: int) -> slice:
         """This process's part of a batch.
 
         Args:
-            batch: (N, ...), N divisible by :attr:`count`.
+            batch: Size of the batch, divisible by :attr:`count`.
         """
-        size = len(batch) // self.count
-        return batch[self.rank * size : (self.rank + 1) * size]
+        size = batch // self.count
+        return slice(self.rank * size, (self.rank + 1) * size)
 
     def mean(self, *values: float) -> list[float]:
         """Means of numbers over all processes; every process must call it."""

@@ -15,6 +15,7 @@ from network.errors import DataError
 from network.synth.fresh import fresh_pair
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.random import Generator
@@ -85,23 +86,23 @@ class Pool:
         pair: NDArray[np.uint8] = self.shards[shard][index - int(self._ends[shard])]
         return pair
 
-    def batch(self, rng: Generator, count: int, patch: int, fresh: float = 0.0) -> tuple[Tensor, Tensor]:
+    def batch(self, rngs: Sequence[Generator], patch: int, fresh: float = 0.0) -> tuple[Tensor, Tensor]:
         """Random patches, flipped and turned at random.
 
         Args:
-            rng: Source of randomness; the same state gives the same batch.
-            count: Patches.
+            rngs: A source of randomness for each patch, which decides it alone: whoever makes a part of a batch gets
+                the same patches as whoever makes all of it.
             patch: Height and width in pixels.
             fresh: Share of the patches that get a new blur, see :func:`network.synth.fresh.fresh_pair`.
 
         Returns:
-            Blurred and sharp patches in [0, 1], each float32 (count, 3, patch, patch).
+            Blurred and sharp patches in [0, 1], each float32 (rngs, 3, patch, patch).
 
         Raises:
             DataError: If the pairs are smaller than a patch, or, with ``fresh``, not larger.
         """
-        pairs = np.empty((count, 2, patch, patch, 3), np.uint8)
-        for slot in range(count):
+        pairs = np.empty((len(rngs), 2, patch, patch, 3), np.uint8)
+        for slot, rng in enumerate(rngs):
             pair = self.pair(int(rng.integers(len(self))))
             height, width = pair.shape[1:3]
             if height < patch or width < patch:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
-OFFENDING_BATCH = "not_a_number.npz"
+OFFENDING_BATCH = "not_a_number_{rank}.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +148,14 @@ def _steps(
     begun = time.monotonic()
     waited, whole, stopped = 0.0, True, False
     with ThreadPoolExecutor(1) as loader:
-        upcoming = loader.submit(_batch, pool, preset, state.step)
+        upcoming = loader.submit(_batch, pool, preset, state.step, processes)
         try:
             while state.step < preset.steps and not stopped:
                 asked = time.monotonic()
                 batch = upcoming.result()
                 waited += time.monotonic() - asked
-                upcoming = loader.submit(_batch, pool, preset, state.step + 1)
-                blurred, sharp = (
-                    processes.share(images).to(place, memory_format=torch.channels_last) for images in batch
-                )
+                upcoming = loader.submit(_batch, pool, preset, state.step + 1, processes)
+                blurred, sharp = (images.to(place, memory_format=torch.channels_last) for images in batch)
                 whole = False
                 try:
                     result = take_step(
@@ -237,13 +235,16 @@ class _Files:
         self._record.spent(state.step - self._earlier_steps, elapsed)
 
 
-def _batch(pool: Pool, preset: Preset, step: int) -> tuple[Tensor, Tensor]:
-    rng = np.random.default_rng([preset.seed, step])
-    blurred, sharp = pool.batch(rng, preset.batch, preset.patch, preset.fresh)
+def _batch(pool: Pool, preset: Preset, step: int, processes: Processes) -> tuple[Tensor, Tensor]:
+    """This process's part of a step's batch."""
+    places = range(preset.batch)[processes.share(preset.batch)]
+    rngs = [np.random.default_rng([preset.seed, step, place]) for place in places]
+    blurred, sharp = pool.batch(rngs, preset.patch, preset.fresh)
     if preset.noise:
-        deviations = np.abs(rng.normal(0, preset.noise / 255, (preset.batch, 1, 1, 1)))
-        noise = rng.standard_normal(blurred.shape, np.float32) * deviations.astype(np.float32)
-        blurred = torch.from_numpy(blurred.numpy() + noise)  # not by PyTorch: see Pool.batch
+        noisy = blurred.numpy()  # not by PyTorch: see Pool.batch
+        for patch, rng in zip(noisy, rngs, strict=True):
+            deviation = np.float32(abs(rng.normal(0, preset.noise / 255)))
+            patch += rng.standard_normal(patch.shape, np.float32) * deviation
     return blurred, sharp
 
 
@@ -260,7 +261,7 @@ def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
 def _with_batch(
     error: NotFiniteError, run: Path, step: int, batch: tuple[Tensor, Tensor], processes: Processes
 ) -> TrainingError:
-    path = run / OFFENDING_BATCH
-    if processes.leads:
-        np.savez(path, blurred=batch[0].numpy(), sharp=batch[1].numpy())
-    return TrainingError(f"{error} at step {step}; the batch is in {path}")
+    path = run / OFFENDING_BATCH.format(rank=processes.rank)
+    np.savez(path, blurred=batch[0].numpy(), sharp=batch[1].numpy())
+    what = "the batch" if processes.count == 1 else f"process {processes.rank}'s part of the batch"
+    return TrainingError(f"{error} at step {step}; {what} is in {path}")

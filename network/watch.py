@@ -145,7 +145,8 @@ def make_watch(
     """
     if options is None:
         return None
-    blurred, sharp = (options.validation or pool).batch(np.random.default_rng(0), options.images, preset.patch)
+    rngs = [np.random.default_rng([0, place]) for place in range(options.images)]
+    blurred, sharp = (options.validation or pool).batch(rngs, preset.patch)
     try:
         return Watch(run / FOLDER, options, (blurred.to(device), sharp.to(device)), pairs=preset.batch, step=step)
     except ImportError as error:

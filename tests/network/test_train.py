@@ -24,6 +24,7 @@ from network.step import NotFiniteError, take_step
 from network.train import CHECKPOINT, WEIGHTS, train
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -31,12 +32,12 @@ class InterruptingPool(Pool):
     """Pairs during whose fifth batch the user presses Ctrl-C."""
 
     def batch(
-        self, rng: np.random.Generator, count: int, patch: int, fresh: float = 0.0
+        self, rngs: Sequence[np.random.Generator], patch: int, fresh: float = 0.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         self.batches = getattr(self, "batches", 0) + 1
         if self.batches == 5:
             signal.raise_signal(signal.SIGINT)
-        return super().batch(rng, count, patch, fresh)
+        return super().batch(rngs, patch, fresh)
 
 
 class Exploding(torch.nn.Module):
@@ -212,7 +213,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_batch(tiny: Preset, poo
     with pytest.raises(TrainingError, match="the batch is in"):
         for _ in train(replace(tiny, noise=float("inf")), pool, run):
             pass
-    with np.load(run / "not_a_number.npz") as batch:
+    with np.load(run / "not_a_number_0.npz") as batch:
         assert batch["blurred"].shape == (2, 3, 32, 32)
     assert not (run / CHECKPOINT).exists()
 
@@ -277,12 +278,12 @@ def test_an_empty_or_damaged_pool_is_named(tmp_path: Path) -> None:
 
 def test_patches_larger_than_the_pairs_are_refused(pool: Pool) -> None:
     with pytest.raises(DataError, match="too small for patches of 64"):
-        pool.batch(np.random.default_rng(0), 1, 64)
+        pool.batch([np.random.default_rng(0)], 64)
 
 
 def test_both_sides_of_a_pair_are_cropped_and_turned_alike(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     sharp = rng.integers(0, 255, (4, 20, 24, 3), dtype=np.uint8)
     np.save(tmp_path / "pairs_0000000.npy", np.stack([sharp + 1, sharp], axis=1))
-    blurred, clean = Pool([tmp_path]).batch(rng, 16, 16)
+    blurred, clean = Pool([tmp_path]).batch(rng.spawn(16), 16)
     torch.testing.assert_close(blurred - clean, torch.full_like(clean, 1 / 255))

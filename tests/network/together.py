@@ -22,6 +22,8 @@ from network.presets import Preset
 from network.train import train
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
 RECIPE = Preset(
@@ -39,13 +41,13 @@ class InterruptingPool(Pool):
     batches = 0
 
     def batch(
-        self, rng: np.random.Generator, count: int, patch: int, fresh: float = 0.0
+        self, rngs: Sequence[np.random.Generator], patch: int, fresh: float = 0.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """As the pool's."""
         self.batches += 1
         if self.batches == 4:
             signal.raise_signal(signal.SIGINT)
-        return super().batch(rng, count, patch, fresh)
+        return super().batch(rngs, patch, fresh)
 
 
 def gradients(case: str, processes: Processes) -> dict[str, torch.Tensor]:
@@ -58,7 +60,8 @@ def gradients(case: str, processes: Processes) -> dict[str, torch.Tensor]:
             torch.nn.init.normal_(parameter, std=0.05)
     blurred, sharp = torch.rand(2, 4, 3, patch, patch, generator=torch.Generator().manual_seed(4))
     model = processes.wrap(network, torch.device("cpu"))
-    value = multi_scale_loss(model(processes.share(blurred)), processes.share(sharp), LOSSES[loss])
+    part = processes.share(len(sharp))
+    value = multi_scale_loss(model(blurred[part]), sharp[part], LOSSES[loss])
     value.backward()
     tensors = {key: weight.grad for key, weight in network.named_parameters() if weight.grad is not None}
     tensors |= {key: buffer.float() for key, buffer in network.named_buffers() if "running" in key}

@@ -77,10 +77,12 @@ def test_a_share_of_a_batch_gets_fresh_blur(tmp_path: Path) -> None:
     pool = Pool([tmp_path])
     shares = []
     for fresh in (0.0, 0.5, 1.0):
-        blurred, clean = pool.batch(np.random.default_rng(4), 40, PATCH, fresh)
+        blurred, clean = pool.batch(np.random.default_rng(4).spawn(40), PATCH, fresh)
         assert clean.shape == blurred.shape == (40, 3, PATCH, PATCH)
-        again, _ = pool.batch(np.random.default_rng(4), 40, PATCH, fresh)
+        again, _ = pool.batch(np.random.default_rng(4).spawn(40), PATCH, fresh)
         assert blurred.equal(again)
+        part, _ = pool.batch(np.random.default_rng(4).spawn(40)[10:30], PATCH, fresh)
+        assert part.equal(blurred[10:30])
         shares.append(float((blurred.amax((1, 2, 3)) > 0).float().mean()))
     assert shares[0] == 0
     assert 0.25 < shares[1] < 0.75
