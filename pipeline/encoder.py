@@ -13,7 +13,7 @@ import av.error
 from av.codec.codec import UnknownCodecError
 
 from network.planes import Matrix
-from pipeline.encoder_settings import merge_parameters, settings_of
+from pipeline.encoder_settings import merge_parameters, repeatable, settings_of
 from pipeline.errors import UsageError
 from pipeline.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709
 from pipeline.hdr import hdr_options
@@ -97,7 +97,7 @@ class EncoderPlan:
         if aspect:
             context.sample_aspect_ratio = aspect
         context.thread_count = 0
-        context.options = dict(self.options)
+        context.options = repeatable(self.encoder, self.options)
 
 
 def plan_encoder(

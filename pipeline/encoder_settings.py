@@ -7,6 +7,7 @@ from typing import Any
 import av
 
 from pipeline.errors import UsageError
+from pipeline.machine import cpu_features
 
 # Quality by default is close to transparent: the next generation of the clip should show the network's work, not
 # the encoder's. Speed by default is high: a network takes 50 ms or more a frame on a processor, and an encoder
@@ -69,6 +70,23 @@ def settings_of(
         if encoder.lossless and not encoder.lossy:
             return options, [f"{encoder.name} is lossless; --bitrate has no effect"]
     return options, []
+
+
+def repeatable(encoder: str, options: dict[str, str]) -> dict[str, str]:
+    """Options with which an encoder makes the same file of the same frames each time, on this machine.
+
+    With AVX-512, x264 does not: small pictures come out different now and then (seen with x264 as PyAV 18.1 has it).
+    With AVX2 it makes what it makes without either, and as fast. That a run goes on after a crash as if nothing had
+    been, and that a cluster makes what one machine makes, rests on it.
+
+    Args:
+        encoder: FFmpeg's name.
+        options: For it; not changed.
+    """
+    repeated = dict(options)
+    if encoder == "libx264" and cpu_features()["AVX-512"]:
+        merge_parameters(repeated, {"x264-params": "asm=avx2"})
+    return repeated
 
 
 def merge_parameters(options: dict[str, str], extra: dict[str, str]) -> None:
