@@ -94,7 +94,9 @@ class PixelSpectrum(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(N, 3 block^2, H, W) as :func:`torch.nn.functional.pixel_unshuffle` gives it, to the same shape."""
-        return F.conv2d(pixels, self.matrix)
+        # Never in half precision: beside brightness, it would round away the fine detail that all depends on.
+        with torch.autocast(pixels.device.type, enabled=False):
+            return F.conv2d(pixels, self.matrix)
 
     def fold_into(self, reader: nn.Module) -> nn.Conv2d:
         """Changes the weights of a :class:`ConvUnit` so that it takes pixels where it took coefficients.

@@ -37,6 +37,15 @@ def test_cost_is_within_the_budget() -> None:
     assert 20_000 <= macs_a_pixel <= 30_000
 
 
+def test_the_cosine_coefficients_are_as_exact_in_mixed_precision() -> None:
+    spectrum = IDCRealTime().spectrum
+    pixels = torch.rand(1, 48, 8, 8, generator=torch.Generator().manual_seed(0))
+    exact = spectrum(pixels)
+    assert spectrum(pixels.bfloat16().float()).sub(exact).abs().max() > 0.1, "or rounding did no harm"
+    with torch.autocast("cpu", torch.bfloat16):
+        assert spectrum(pixels).equal(exact)
+
+
 def test_no_convolution_runs_above_half_resolution() -> None:
     network = IDCRealTime().eval()
     heights: list[int] = []
