@@ -109,7 +109,7 @@ class Pool:
                 raise DataError(f"pairs of {width}x{height} are too small for patches of {patch}; set a smaller patch")
             if fresh and rng.random() < fresh:
                 pair = fresh_pair(rng, pair[1], patch)
-                height, width = pair.shape[1:3]
+                height = width = patch
             top, left = rng.integers(height - patch + 1), rng.integers(width - patch + 1)
             crop = pair[:, top : top + patch, left : left + patch]
             crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))

@@ -10,6 +10,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from network.errors import DataError
@@ -39,17 +40,16 @@ PROFILE = replace(
 
 
 def fresh_pair(rng: Generator, sharp: Picture, patch: int) -> Picture:
-    """Blurs a picture by a random path.
+    """Blurs a random part of a picture by a random path.
 
     Args:
         rng: Source of randomness; the same state gives the same pair.
         sharp: RGB, uint8 (H, W, 3).
-        patch: Least height and width of the result in pixels. Paths that reach further than the borders around it
-            allow are made shorter.
+        patch: Height and width of the result in pixels. Paths that reach further than the borders around it allow
+            are made shorter.
 
     Returns:
-        The blurred and the sharp side, uint8 (2, H - 2 r, W - 2 r, 3), where the path reaches r pixels: what lies
-        nearer to a border would show what is beyond it.
+        The blurred and the sharp side, uint8 (2, patch, patch, 3).
 
     Raises:
         DataError: If the picture is not larger than a patch.
@@ -61,16 +61,27 @@ def fresh_pair(rng: Generator, sharp: Picture, patch: int) -> Picture:
             "needs; set fresh=0 or a smaller patch"
         )
     if rng.random() < PROFILE.untouched:
-        return np.stack((sharp, sharp))
+        part = _part(rng, sharp, patch)
+        return np.stack((part, part))
     length = blur_length(rng, PROFILE)
     times = np.linspace(-0.5, 0.5, sub_frames(length))
     path = length * smooth_path(rng, times, PROFILE.vibration, PROFILE.unsteadiness)
     path *= min(1.0, room / np.abs(path).max())
     response = steepness(rng, PROFILE)
-    linear = to_linear(sharp, response)
-    sides = photograph(rng, moved(linear, path), linear, PROFILE, response)
-    reach = math.ceil(np.abs(path).max())
-    return np.stack([side[reach : len(side) - reach, reach : side.shape[1] - reach] for side in sides])
+    # What lies nearer to a border than the path reaches would show what is beyond it, so that much more is blurred; and
+    # no more than that, since this is done while the cores are wanted for training.
+    needed = patch + 2 * math.ceil(np.abs(path).max())
+    part = _part(rng, sharp, min(cv2.getOptimalDFTSize(needed), *sharp.shape[:2]))
+    border = (len(part) - patch) // 2
+    linear = to_linear(part, response)
+    blurred = moved(linear, path)
+    inner = slice(border, border + patch)
+    return np.stack(photograph(rng, blurred[inner, inner], linear[inner, inner], PROFILE, response))
+
+
+def _part(rng: Generator, picture: Picture, side: int) -> Picture:
+    top, left = (int(rng.integers(length - side + 1)) for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
 
 
 def moved(linear: FloatArray, path: NDArray[np.float64]) -> FloatArray:
