@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -95,7 +96,9 @@ class PixelSpectrum(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """(N, 3 block^2, H, W) as :func:`torch.nn.functional.pixel_unshuffle` gives it, to the same shape."""
         # Never in half precision: beside brightness, it would round away the fine detail that all depends on.
-        with torch.autocast(pixels.device.type, enabled=False):
+        device = pixels.device.type
+        has_mixed = torch.amp.is_autocast_available(device)  # the device "meta" has not
+        with torch.autocast(device, enabled=False) if has_mixed else nullcontext():
             return F.conv2d(pixels, self.matrix)
 
     def fold_into(self, reader: nn.Module) -> nn.Conv2d:
