@@ -18,8 +18,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from measure import machine
-
 from network import weights
 from network.cost import multiply_adds, parameters
 from network.datasets import find_pairs
@@ -30,6 +28,7 @@ from network.pool import Pool
 from network.presets import PRESETS, Preset
 from network.scoreboard import as_json
 from network.train import WEIGHTS, train
+from pipeline.machine import describe
 from pipeline.plot import Bar, Panel, chart
 
 if TYPE_CHECKING:
@@ -214,7 +213,7 @@ def main(words: Sequence[str] | None = None) -> None:
                 for name, figures in by_seed.items()
             },
             "claims": claims,
-            "machine": machine(),
+            "machine": describe(),
         }
         arguments.json.write_text(as_json(found), encoding="utf-8")
     if arguments.plot:

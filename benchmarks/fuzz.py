@@ -31,12 +31,13 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
-from measure import machine, table
+from measure import table
 from mutations import NAMES, PAIRS, mutate, write_clip
 
 from pipeline.engines.select import load_engine
 from pipeline.errors import DeblurError
 from pipeline.frames import plane_rows
+from pipeline.machine import describe
 from pipeline.sink import SinkOptions
 from pipeline.source import SourceOptions
 from pipeline.video import VideoJob, deblur_video
@@ -380,7 +381,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"memory grew by {done.growth / 2**20:.1f} MiB in a process at most")
     if given.json:
         found = {
-            "machine": machine(),
+            "machine": describe(),
             "arguments": {"clips": given.clips, "seed": given.seed, "pairs": given.pairs},
             "head": HEAD,
             "pairs": list(done.rows("pair")),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from measure import machine, table
+from measure import table
 from quality import made_pairs
 
 from network import catalogue
@@ -27,6 +27,7 @@ from network.scoreboard import as_json
 from network.synth.pool import PoolOptions
 from network.synth.profile import PROFILES
 from network.weights import load
+from pipeline.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,7 +114,7 @@ def main(words: Sequence[str] | None = None) -> None:
         rows.append((name, f"{fmean(values):.2f}", f"{worst(values):.2f}"))
     print(f"{len(found)} of {options.pairs} pairs have something clipped\n{table(rows)}")
     if options.json:
-        facts = {"pairs": [asdict(each) for each in found], "machine": machine()}
+        facts = {"pairs": [asdict(each) for each in found], "machine": describe()}
         options.json.write_text(as_json(facts), encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import openvino as ov
-from measure import machine, table
+from measure import table
 
 from network import catalogue
 from network.planes import PlaneBatch, PlaneSpec
@@ -26,6 +26,7 @@ from pipeline.bench.synthetic import frames
 from pipeline.engines.core import openvino_core
 from pipeline.engines.cost import matrix_rate, node_multiply_adds
 from pipeline.engines.openvino import OpenVinoEngine, planar_model
+from pipeline.machine import describe
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def main() -> None:
     file = arguments.weights or shipped(catalogue.DEFAULT)
     if file is None:
         raise SystemExit(f"no {arguments.precision} network comes with this checkout; give --weights")
-    facts = machine()
+    facts = describe()
     width, height = map(int, arguments.size.split("x"))
     layers = measure(file, PlaneSpec(width, height), arguments.threads, arguments.runs)
     info = OpenVinoEngine(file).info

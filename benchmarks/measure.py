@@ -1,19 +1,16 @@
-"""What a command costs, and what machine it ran on. For the scripts beside this one."""
+"""What a command costs. For the scripts beside this one."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from pipeline.report import versions
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,18 +66,6 @@ def run_deblur(arguments: Sequence[object]) -> Cost:
             sys.exit(f"deblur {' '.join(map(str, arguments))} ended with {code}: {said.read().decode()}")
     unit = 1 if sys.platform == "darwin" else 1024
     return Cost(time.perf_counter() - started, cpu, peak * unit)
-
-
-def machine() -> dict[str, Any]:
-    """The processor, how many of its cores this process may use, and the versions that matter."""
-    name = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        models = [line for line in information.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].partition(":")[2].strip() if models else name
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {"processor": name, "cores": cores, "load_at_start": load, "versions": versions()}
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

@@ -21,7 +21,9 @@ from typing import Any
 
 import av
 import numpy as np
-from measure import Cost, machine, run_deblur, table
+from measure import Cost, run_deblur, table
+
+from pipeline.machine import describe
 
 RATE, SAMPLE_RATE, PIECE = 30, 48_000, 10
 LIMIT = 1.1
@@ -82,7 +84,7 @@ def main() -> int:
     parser.add_argument("options", nargs="*", help="more for `deblur video`, after --")
     arguments = parser.parse_args()
     width, height = map(int, arguments.size.split("x"))
-    facts = machine()
+    facts = describe()
 
     costs: dict[int, Cost] = {}
     with tempfile.TemporaryDirectory() as folder:

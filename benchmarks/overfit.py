@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from measure import machine
 from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
@@ -29,6 +28,7 @@ from network.loss import LOSSES, multi_scale_loss
 from network.metrics import psnr
 from network.pairs import read_pair
 from network.scoreboard import as_json
+from pipeline.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -150,7 +150,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if arguments.json:
         settings = {key: value for key, value in vars(arguments).items() if key not in {"folder", "json"}}
         found = {"settings": settings, "blurred_psnr": before, "readings": [asdict(reading) for reading in readings]}
-        arguments.json.write_text(as_json(found | {"machine": machine()}), encoding="utf-8")
+        arguments.json.write_text(as_json(found | {"machine": describe()}), encoding="utf-8")
     if readings[-1].psnr <= arguments.goal:
         sys.exit(f"{readings[-1].psnr:.2f} dB after {arguments.steps} steps; the goal is {arguments.goal:.2f}")
     print(f"over {arguments.goal:.2f} dB after {readings[-1].step} steps")

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
-from measure import machine, run_deblur, table
+from measure import run_deblur, table
 
 from network.planes import PlaneBatch
 from pipeline.engines.select import load_engine
 from pipeline.frames import read_planes, write_planes
+from pipeline.machine import describe
 from pipeline.sink import SinkOptions, VideoSink
 from pipeline.source import SourceOptions, VideoSource
 
@@ -124,7 +125,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the result here")
     arguments = parser.parse_args()
     clip: Path = arguments.clip
-    facts = machine()
+    facts = describe()
 
     command: list[object] = ["--quiet", "--overwrite", "--network", arguments.network]
     if arguments.threads:

@@ -18,8 +18,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from measure import machine, run_deblur, table
+from measure import run_deblur, table
 from overhead import copying, measure_parts
+
+from pipeline.machine import describe
 
 TARGET = 0.92
 
@@ -31,7 +33,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         arguments: With ``clip``, ``network``, ``seconds``, ``threads`` and ``precision``.
     """
     clip: Path = arguments.clip
-    facts = machine()
+    facts = describe()
     command: list[object] = ["--quiet", "--overwrite", "--network", arguments.network]
     command += ["--precision", arguments.precision, "--every-frame"]
     if arguments.threads:

@@ -17,7 +17,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from measure import machine
 
 from network import catalogue, weights
 from network.datasets import find_pairs
@@ -29,6 +28,7 @@ from network.pool import Pool
 from network.scoreboard import WARPING, Scoreboard, as_json
 from network.synth.pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES
+from pipeline.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -170,7 +170,7 @@ def main() -> None:
             )
     print(f"{CONVENTION}. {WARPING}. Weights {header.digest[:12]}.")
     if arguments.json:
-        found = {"weights": header.digest, "sets": rows, "sharp": harm, "machine": machine()}
+        found = {"weights": header.digest, "sets": rows, "sharp": harm, "machine": describe()}
         arguments.json.write_text(as_json(found), encoding="utf-8")
 
 

@@ -17,7 +17,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import torch
-from measure import machine
 from quality import sharp_scores, synthesised
 from torch import Tensor, nn
 
@@ -27,7 +26,9 @@ from network.evaluate import deblur_picture, read_samples
 from network.metrics import psnr
 from pipeline.engines.core import openvino_core
 from pipeline.engines.openvino import network_digest
+from pipeline.engines.precision import rest_in_bf16
 from pipeline.engines.quantise import TRANSPARENT
+from pipeline.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 LIMIT = 0.1
 IN_FLOATING_POINT = {"LP_TRANSFORMS_MODE": "NO"}
+IN_BF16 = {"INFERENCE_PRECISION_HINT": "bf16"}
 
 PAGE = """\
 # INT8
@@ -53,9 +55,10 @@ Calibrated with {frames} frames, none of an evaluation set ({sources}). Checked 
 lost {lost:+.3f} dB. In floating point remain: {kept}, and all plane arithmetic. NNCF {nncf}.
 
 With VNNI or AMX, products of 8 bits are added in 32 bits. Processors with AVX2 alone add two in 16 bits, which could
-stop at their end: the column to the right is what became of it on the processor named above, and
-`tests/pipeline/engines/test_overflow.py` compares both on noise, checkerboards, glaring text and lamps. INT8 is the
-faster on all of them, and what `--precision auto` takes.
+stop at their end; `tests/pipeline/engines/test_overflow.py` looks whether that harms noise, checkerboards, glaring text
+and lamps. What remains in floating point computes in bfloat16 where the processor multiplies such numbers. The column
+to the right is what became of all that on the processor named above, which has {features}. INT8 is the faster on all
+of them, and what `--precision auto` takes.
 
 The file is tied to the FP32 weights by their digest; one that is of other weights is not used, and `auto` says so.
 After new weights, one command writes all that is shipped:
@@ -103,7 +106,7 @@ def main() -> int:
     networks = {
         "FP32": Compiled(original, {}),
         "INT8 with VNNI": Compiled(quantised, IN_FLOATING_POINT),
-        "INT8 here": Compiled(quantised, {}),
+        "INT8 here": Compiled(quantised, IN_BF16 if rest_in_bf16() else {}),
     }
     reds, photos = arguments.folder / "reds", arguments.folder / "photos"
     rows: list[tuple[str, list[float]]] = []
@@ -131,13 +134,15 @@ def page(columns: list[str], rows: list[tuple[str, list[float]]], loss: float, q
     model = openvino_core().read_model(quantised)
     notes = json.loads(model.get_rt_info(["framework", catalogue.QUANTISATION_KEY]).value)
     sources = ", ".join(f"{count} of {name}" for name, count in sorted(notes["calibration"].items()))
+    described = describe()
     kept = ", ".join(name.split("/")[0] for name in notes["kept"]) or "no layer"
     table = [f"| set | {' | '.join(columns)} |", "|---|---:|---:|---:|"]
     table += [f"| {name} | {values[0]:.2f} | {' | '.join(_beside(values))} |" for name, values in rows]
     return PAGE.format(
         table="\n".join(table),
         digest=digest[:12],
-        processor=machine()["processor"],
+        processor=described["processor"],
+        features=", ".join(name for name, has in described["features"].items() if has) or "none of these",
         loss=max(loss, 0),
         limit=LIMIT,
         transparent=TRANSPARENT,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from measure import machine, table
+from measure import table
 from quality import synthesised
 
 from network.colour import LUMA_WEIGHTS
@@ -31,6 +31,7 @@ from network.synth.pool import PoolOptions
 from pipeline.bench.rounds import rate_of
 from pipeline.engines.select import load_engine
 from pipeline.gate import AUTO_THRESHOLD
+from pipeline.machine import describe
 from pipeline.plot import Curve, Curves, chart
 from pipeline.sharpness import blur_estimate
 
@@ -190,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="write the result here")
     parser.add_argument("--plot", type=Path, help="draw it here")
     options = parser.parse_args(arguments)
-    facts = machine()
+    facts = describe()
     reds, photos = options.folder / "reds", options.folder / "photos"
     engine = load_engine(options.engine, None, options.weights, threads=options.threads)
 

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measure import machine, run_deblur
+from measure import run_deblur
 from memory import make_clip, make_piece
 from overlap import measure as measure_overlap
 
@@ -28,6 +28,7 @@ from pipeline.bench.synthetic import write_clip
 from pipeline.engines.contender import load_contender
 from pipeline.engines.cost import matrix_rate, network_flops
 from pipeline.errors import EngineError, UsageError
+from pipeline.machine import describe
 from pipeline.plot import Curve, Curves, chart
 from pipeline.sink import SinkOptions
 
@@ -191,7 +192,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="draw the cost of a frame against its size here, as SVG")
     arguments = parser.parse_args()
     plan = QUICK if arguments.quick else Plan()
-    found: dict[str, Any] = {"machine": machine()}
+    found: dict[str, Any] = {"machine": describe()}
     found["engines"] = compare(plan)
     found["sizes"] = [facts_of(run_case("openvino", "auto", size, plan.seconds)) for size in plan.sizes]
     found["overlap"] = overlap(plan)

@@ -19,6 +19,7 @@ FEATURES = {
     "AVX-512": ({"avx512f"}, "AVX512F"),
     "VNNI": ({"avx512_vnni", "avx_vnni"}, "AVX512VNNI"),
     "AMX": ({"amx_tile"}, ""),
+    "BF16": ({"avx512_bf16", "amx_bf16"}, ""),
 }
 """Instruction sets that decide how fast a network runs: Linux's names of each, and numpy's (empty: it has none)."""
 

@@ -30,7 +30,7 @@ class Choice:
 
 
 INT8_FEATURES = ("AMX", "VNNI", "AVX2")
-"""Instruction sets with which INT8 is faster than FP32, the fastest first; only AVX2 alone was measured.
+"""Instruction sets with which INT8 is faster than FP32, the fastest first; AMX was not measured.
 
 With AMX or VNNI, products of 8 bits are added in 32 bits. With AVX2 they are added by twos in 16 bits, which could stop
 at their end; `tests/pipeline/engines/test_overflow.py` looks whether they do.
@@ -50,6 +50,17 @@ def choose(features: Mapping[str, bool | None] | None = None) -> Choice:
     if known.get("AVX2") is None:
         return Choice("fp32", "the system does not tell what the processor has for 8-bit sums")
     return Choice("fp32", f"the processor has none of {', '.join(INT8_FEATURES)}")
+
+
+def rest_in_bf16(features: Mapping[str, bool | None] | None = None) -> bool:
+    """Whether an INT8 network computes in bfloat16 what it keeps in floating point: where the processor multiplies so.
+
+    OpenVINO takes any processor with AVX-512 for one that has bfloat16, and makes do with FP32 where it has not.
+
+    Args:
+        features: As for :func:`choose`.
+    """
+    return bool((cpu_features() if features is None else features).get("BF16"))
 
 
 def int8_form(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import openvino as ov
@@ -11,6 +11,7 @@ import pytest
 from network import catalogue
 from network.planes import PlaneSpec
 from pipeline.bench.synthetic import frames
+from pipeline.engines import openvino, precision
 from pipeline.engines.core import openvino_core
 from pipeline.engines.openvino import OpenVinoEngine, network_digest
 from pipeline.engines.precision import choose, int8_form
@@ -20,7 +21,7 @@ from pipeline.errors import EngineError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLAIN = {"AVX2": False, "AVX-512": False, "VNNI": False, "AMX": False}
+PLAIN = {"AVX2": False, "AVX-512": False, "VNNI": False, "AMX": False, "BF16": False}
 AVX2 = PLAIN | {"AVX2": True}
 VNNI = AVX2 | {"VNNI": True}
 AMX = VNNI | {"AMX": True}
@@ -28,7 +29,7 @@ SILENT: dict[str, bool | None] = dict.fromkeys(PLAIN)
 
 
 @pytest.mark.parametrize(
-    ("features", "precision", "reason"),
+    ("features", "expected", "reason"),
     [
         (PLAIN, "fp32", "none of AMX, VNNI, AVX2"),
         (AVX2, "int8", "has AVX2"),
@@ -38,9 +39,9 @@ SILENT: dict[str, bool | None] = dict.fromkeys(PLAIN)
         ({}, "fp32", "does not tell"),
     ],
 )
-def test_auto_goes_by_what_the_processor_has(features: dict[str, bool | None], precision: str, reason: str) -> None:
+def test_auto_goes_by_what_the_processor_has(features: dict[str, bool | None], expected: str, reason: str) -> None:
     choice = choose(features)
-    assert choice.precision == precision
+    assert choice.precision == expected
     assert reason in choice.reason
 
 
@@ -117,6 +118,30 @@ def test_the_shipped_int8_makes_nearly_the_same_picture(name: str) -> None:
         assert engine.info.precision == ("int8" if path.suffix == ".xml" else "fp32")
     assert np.abs(results[0] - results[1]).mean() < 1
     assert np.abs(results[1] - batch.planes[0]).mean() > np.abs(results[0] - results[1]).mean()
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_the_rest_of_an_int8_network_is_in_bf16_where_the_processor_has_that(
+    has_bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "cpu_features", lambda: PLAIN | {"BF16": has_bf16})
+    wanted = []
+
+    class Core:
+        """OpenVINO, which tells what it is asked for."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(openvino_core(), name)
+
+        def compile_model(self, model: Any, device: str, properties: dict[str, Any]) -> Any:
+            wanted.append(properties["INFERENCE_PRECISION_HINT"])
+            return openvino_core().compile_model(model, device, {**properties, "INFERENCE_PRECISION_HINT": "f32"})
+
+    monkeypatch.setattr(openvino, "openvino_core", Core)
+    for path in (catalogue.int8_file(catalogue.DEFAULT), catalogue.onnx_file(catalogue.DEFAULT)):
+        assert path is not None
+        OpenVinoEngine(path).buffers(PlaneSpec(64, 64), 1)
+    assert wanted == ["bf16" if has_bf16 else "f32", "f32"]
 
 
 def test_the_engine_says_its_precision() -> None:
