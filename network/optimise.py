@@ -81,6 +81,10 @@ def arithmetic(precision: str, device: torch.device) -> torch.dtype:
     """
     if precision != "auto":
         return PRECISIONS[precision]
+    if device.type == "cpu":
+        # bfloat16 works on every processor, but is slower than FP32 where there are no instructions for it.
+        has = torch.cpu.get_capabilities()
+        return torch.bfloat16 if has.get("avx512_bf16") or has.get("amx_bf16") else torch.float32
     if device.type != "cuda":
         return torch.float32
     with torch.cuda.device(device):

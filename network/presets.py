@@ -33,8 +33,8 @@ class Preset:
         fresh: Share of the patches whose blur is made anew in every step, see :mod:`network.synth.fresh`.
         clip: Largest norm of the gradient.
         precision: Of the network's arithmetic in training: ``fp32``, ``bf16``, ``fp16`` (with scaled gradients) or
-            ``auto``, which is bf16 on a CUDA device that has it, fp16 on any other CUDA device, and fp32 elsewhere.
-            Weights, averages and the loss are fp32 in every case.
+            ``auto``, which is bf16 on a CUDA device or x86 processor that multiplies such numbers, fp16 on any other
+            CUDA device, and fp32 elsewhere. Weights, averages and the loss are fp32 in every case.
         ema: Decay of the exponential moving average of the weights.
         seed: Of initial weights, sampling and augmentation.
 

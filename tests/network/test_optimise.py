@@ -46,7 +46,6 @@ def test_rates_keep_their_proportion(tiny: Preset) -> None:
 
 def test_the_arithmetic_is_that_of_the_recipe_and_of_the_device() -> None:
     cpu = torch.device("cpu")
-    assert arithmetic("auto", cpu) == torch.float32
     assert [arithmetic(name, cpu) for name in ("fp32", "bf16", "fp16")] == [
         torch.float32,
         torch.bfloat16,
@@ -57,6 +56,21 @@ def test_the_arithmetic_is_that_of_the_recipe_and_of_the_device() -> None:
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize(
+    ("instructions", "kind"),
+    [("avx512_bf16", torch.bfloat16), ("amx_bf16", torch.bfloat16), ("avx512_vnni", torch.float32)],
+)
+def test_a_processor_computes_with_half_the_bits_if_it_has_instructions_for_it(
+    instructions: str, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, instructions: True})
+    assert arithmetic("auto", torch.device("cpu")) == kind
+
+
+def test_other_devices_compute_with_all_bits() -> None:
+    assert arithmetic("auto", torch.device("meta")) == torch.float32
 
 
 @pytest.mark.gpu

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 RECIPE = Preset(
-    options={"widths": [8, 8, 8], "depth": 1}, batch=4, patch=32, steps=6, warmup=2, decay=3, rate=1e-4, noise=2.0
+    options={"widths": [8, 8, 8], "depth": 1},
+    batch=4,
+    patch=32,
+    steps=6,
+    warmup=2,
+    decay=3,
+    rate=1e-4,
+    noise=2.0,
+    precision="fp32",
 )
 CASES = {
     "idc": ("idc", {}, "mixed", 48),
