@@ -13,6 +13,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from network import registry, weights
 from network.checkpoint import TrainingState, load_checkpoint
 from network.errors import TrainingError
+from network.layers import ConvUnit
 from network.loss import LOSSES
 from network.optimise import make_optimisers, make_scaler
 
@@ -79,6 +80,9 @@ def begin(
                 f"the starting weights are {header.network} {header.options}, not {preset.network} {options}"
             )
         network.load_state_dict(loaded.state_dict())
+        for module in network.modules():
+            if isinstance(module, ConvUnit):
+                module.shrink(preset.shrink)
         card = header.card
     # Channels last trains about a seventh faster on the CPU and is what tensor cores want.
     network = convert_conv2d_weight_memory_format(network.to(device), torch.channels_last).train()

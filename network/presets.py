@@ -37,9 +37,13 @@ class Preset:
             CUDA device, and fp32 elsewhere. Weights, averages and the loss are fp32 in every case.
         ema: Decay of the exponential moving average of the weights.
         seed: Of initial weights, sampling and augmentation.
+        shrink: What the weights of starting weights are divided by where a batch normalisation follows. The function
+            stays the same, but a step then changes it by so much more: such weights grow the longer they are trained,
+            and the rate, which does not grow with them, comes to mean less and less.
 
     Raises:
-        TrainingError: If a field that names a choice names none of them, or ``fresh`` is no share.
+        TrainingError: If a field that names a choice names none of them, ``fresh`` is no share, or ``shrink`` is not
+            positive.
     """
 
     network: str = "idc-rt"
@@ -62,6 +66,7 @@ class Preset:
     precision: Literal["fp32", "bf16", "fp16", "auto"] = "auto"
     ema: float = 0.999
     seed: int = 0
+    shrink: float = 1.0
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
@@ -70,6 +75,8 @@ class Preset:
                 raise TrainingError(f"{name} is one of {', '.join(choices)}, not {value!r}")
         if not 0 <= self.fresh <= 1:
             raise TrainingError(f"fresh is from 0 to 1, not {self.fresh:g}")
+        if not self.shrink > 0:
+            raise TrainingError(f"shrink is over 0, not {self.shrink:g}")
 
 
 GOPRO_TRAINING_PAIRS = 2103
