@@ -16,7 +16,6 @@ from network.colour import coefficients
 from network.planes import PlaneBatch, PlaneSpec
 from pipeline.engine import EngineInfo
 from pipeline.engines.core import openvino_core
-from pipeline.engines.precision import rest_in_bf16
 from pipeline.errors import EngineError
 
 if TYPE_CHECKING:
@@ -35,8 +34,7 @@ class OpenVinoOptions:
         device: OpenVINO's name of the device, such as ``CPU`` or ``GPU``.
         threads: Threads to compute with; None leaves it to OpenVINO, which takes every physical core.
         strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`.
-        bf16: Whether layers in floating point compute in bfloat16, on a device that can. Those of an INT8 network do so
-            in any case where the processor multiplies such numbers.
+        bf16: Whether layers in floating point compute in bfloat16, on a device that can.
     """
 
     device: str = "CPU"
@@ -148,11 +146,9 @@ class OpenVinoEngine:
         return self._compiled[key]
 
     def _compile(self, spec: PlaneSpec, batch: int) -> Any:
-        on_processor = self._options.device == "CPU"
-        bf16 = self._options.bf16 or (on_processor and self._info.precision == "int8" and rest_in_bf16())
-        precision = "bf16" if bf16 else "f32"
+        precision = "bf16" if self._options.bf16 else "f32"
         properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
-        if on_processor:
+        if self._options.device == "CPU":
             # Decoding and encoding run beside the network: pinned to cores, its threads would wait for theirs.
             properties["ENABLE_CPU_PINNING"] = False
             if self._options.threads is not None:

@@ -52,17 +52,6 @@ def choose(features: Mapping[str, bool | None] | None = None) -> Choice:
     return Choice("fp32", f"the processor has none of {', '.join(INT8_FEATURES)}")
 
 
-def rest_in_bf16(features: Mapping[str, bool | None] | None = None) -> bool:
-    """Whether an INT8 network computes in bfloat16 what it keeps in floating point: where the processor multiplies so.
-
-    OpenVINO takes any processor with AVX-512 for one that has bfloat16, and makes do with FP32 where it has not.
-
-    Args:
-        features: As for :func:`choose`.
-    """
-    return bool((cpu_features() if features is None else features).get("BF16"))
-
-
 def int8_form(
     original: Path,
     quantised: Path | None,

@@ -11,7 +11,7 @@ import pytest
 from network import catalogue
 from network.planes import PlaneSpec
 from pipeline.bench.synthetic import frames
-from pipeline.engines import openvino, precision
+from pipeline.engines import openvino
 from pipeline.engines.core import openvino_core
 from pipeline.engines.openvino import OpenVinoEngine, network_digest
 from pipeline.engines.precision import choose, int8_form
@@ -120,11 +120,9 @@ def test_the_shipped_int8_makes_nearly_the_same_picture(name: str) -> None:
     assert np.abs(results[1] - batch.planes[0]).mean() > np.abs(results[0] - results[1]).mean()
 
 
-@pytest.mark.parametrize("has_bf16", [True, False])
-def test_the_rest_of_an_int8_network_is_in_bf16_where_the_processor_has_that(
-    has_bf16: bool, monkeypatch: pytest.MonkeyPatch
+def test_what_an_int8_network_keeps_in_floating_point_is_fp32_on_every_processor(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(precision, "cpu_features", lambda: PLAIN | {"BF16": has_bf16})
     wanted = []
 
     class Core:
@@ -138,10 +136,10 @@ def test_the_rest_of_an_int8_network_is_in_bf16_where_the_processor_has_that(
             return openvino_core().compile_model(model, device, {**properties, "INFERENCE_PRECISION_HINT": "f32"})
 
     monkeypatch.setattr(openvino, "openvino_core", Core)
-    for path in (catalogue.int8_file(catalogue.DEFAULT), catalogue.onnx_file(catalogue.DEFAULT)):
-        assert path is not None
-        OpenVinoEngine(path).buffers(PlaneSpec(64, 64), 1)
-    assert wanted == ["bf16" if has_bf16 else "f32", "f32"]
+    path = catalogue.int8_file(catalogue.DEFAULT)
+    assert path is not None
+    OpenVinoEngine(path).buffers(PlaneSpec(64, 64), 1)
+    assert wanted == ["f32"]
 
 
 def test_the_engine_says_its_precision() -> None:
