@@ -120,7 +120,7 @@ def test_the_shipped_int8_makes_nearly_the_same_picture(name: str) -> None:
     assert np.abs(results[1] - batch.planes[0]).mean() > np.abs(results[0] - results[1]).mean()
 
 
-def test_what_an_int8_network_keeps_in_floating_point_is_fp32_on_every_processor(
+def test_nothing_is_computed_in_bf16_that_was_not_asked_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wanted = []
@@ -136,10 +136,10 @@ def test_what_an_int8_network_keeps_in_floating_point_is_fp32_on_every_processor
             return openvino_core().compile_model(model, device, {**properties, "INFERENCE_PRECISION_HINT": "f32"})
 
     monkeypatch.setattr(openvino, "openvino_core", Core)
-    path = catalogue.int8_file(catalogue.DEFAULT)
-    assert path is not None
-    OpenVinoEngine(path).buffers(PlaneSpec(64, 64), 1)
-    assert wanted == ["f32"]
+    for path in (catalogue.int8_file(catalogue.DEFAULT), catalogue.onnx_file(catalogue.DEFAULT)):
+        assert path is not None
+        OpenVinoEngine(path).buffers(PlaneSpec(64, 64), 1)
+    assert wanted == ["f32", "f32"]
 
 
 def test_the_engine_says_its_precision() -> None:
