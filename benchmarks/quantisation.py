@@ -57,8 +57,7 @@ With VNNI or AMX, products of 8 bits are added in 32 bits. Processors with AVX2 
 stop at their end; `tests/pipeline/engines/test_overflow.py` looks whether that harms noise, checkerboards, glaring text
 and lamps. The column to the right is what became of it on the processor named above, which has {features}. INT8 is the
 faster on all of them, and what `--precision auto` takes. What remains in floating point stays in FP32 even where the
-processor multiplies bfloat16: the first layers read pixels, which bfloat16 rounds to 8 bits at best, and sharp
-photographs lost 0.45 dB by it.
+processor multiplies bfloat16: the first layers read pixels, which it would round to 8 bits at best.
 
 The file is tied to the FP32 weights by their digest; one that is of other weights is not used, and `auto` says so.
 After new weights, one command writes all that is shipped:
