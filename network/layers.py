@@ -61,7 +61,14 @@ class ConvUnit(nn.Module):
 
     @torch.no_grad()
     def shrink(self, factor: float) -> None:
-        """Divides the weights by ``factor``: the same function, since the normalisation takes every scale away."""
+        """Divides the weights by ``factor``.
+
+        The function stays the same, since the normalisation takes every scale away, as long as what it divides by stays
+        large beside its epsilon.
+
+        Args:
+            factor: Over 0.
+        """
         if isinstance(self.normalisation, nn.BatchNorm2d):
             self.convolution.weight.div_(factor)
             for statistic, power in ((self.normalisation.running_mean, 1), (self.normalisation.running_var, 2)):

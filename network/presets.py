@@ -39,7 +39,8 @@ class Preset:
         seed: Of initial weights, sampling and augmentation.
         shrink: What the weights of starting weights are divided by where a batch normalisation follows. The function
             stays the same, but a step then changes it by so much more: such weights grow the longer they are trained,
-            and the rate, which does not grow with them, comes to mean less and less.
+            and the rate, which does not grow with them, comes to mean less and less. Of no effect without starting
+            weights, or on networks without such layers.
 
     Raises:
         TrainingError: If a field that names a choice names none of them, ``fresh`` is no share, or ``shrink`` is not
