@@ -14,7 +14,7 @@ from pipeline.sharpness import blur_estimate
 if TYPE_CHECKING:
     from network.planes import PlaneSpec
 
-AUTO_THRESHOLD = 0.54
+AUTO_THRESHOLD = 0.48
 """Of :func:`pipeline.sharpness.blur_estimate`: up to it, frames pass where nobody set a threshold of their own. What
 `benchmarks/skip_sharp.py` recommends takes its place with every release of weights."""
 
