@@ -120,9 +120,7 @@ def test_the_shipped_int8_makes_nearly_the_same_picture(name: str) -> None:
     assert np.abs(results[1] - batch.planes[0]).mean() > np.abs(results[0] - results[1]).mean()
 
 
-def test_nothing_is_computed_in_bf16_that_was_not_asked_for_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_nothing_is_computed_in_bf16_that_was_not_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = []
 
     class Core:
