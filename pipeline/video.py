@@ -11,6 +11,7 @@ from pipeline.burned_text import keeping_text
 from pipeline.dashcam import open_input
 from pipeline.errors import Interrupted
 from pipeline.gate import FrameGate, GateOptions
+from pipeline.leftovers import free_leftovers
 from pipeline.pipes import PipeReader, PipeWriter
 from pipeline.progress import SilentDisplay
 from pipeline.report import Report
@@ -86,6 +87,7 @@ def deblur_video(
         EngineError: If the engine can't be loaded or fails.
         Interrupted: If the user pressed Ctrl-C; nothing is left under the output's name.
     """
+    free_leftovers()  # of the video before
     display = display or SilentDisplay()
     if isinstance(job.output, Path):
         for path in job.source.continued:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import av
 
 from pipeline.gate import FrameGate
+from pipeline.leftovers import free_leftovers
 from pipeline.runner import run
 from pipeline.segments.cutter import SegmentSource
 from pipeline.segments.joined import SegmentSink
@@ -66,6 +67,7 @@ class SegmentMaker:
         Returns:
             The segment, complete on the disk, and how the run went.
         """
+        free_leftovers()  # of the segment before
         source = self._source
         damage = source.corrupt_packets, source.corrupt_frames
         decoded: deque[float] = deque()

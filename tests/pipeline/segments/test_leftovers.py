@@ -1,0 +1,68 @@
+"""What finished segments and videos leave in memory, without the help of the garbage collector's own schedule."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import pytest
+from av.codec.context import CodecContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from conftest import Inverter, Runner  # type: ignore[import-not-found]
+
+    from network.planes import PlaneBatch
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def unscheduled() -> Iterator[None]:
+    """Objects that refer to each other stay until someone asks for them."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def codecs() -> int:
+    return sum(isinstance(thing, CodecContext) for thing in gc.get_objects())
+
+
+@pytest.mark.usefixtures("unscheduled")
+def test_a_segment_leaves_no_encoder_to_the_next(
+    make_clip: Callable[..., Path], runner: type[Runner], inverter: type[Inverter], tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "in.mp4", frames=250, options={"g": "25", "sc_threshold": "0"})
+    alive: list[int] = []
+
+    class Counting(inverter):  # type: ignore[misc]
+        def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+            super().run(batch, out)
+            if self.frames % 25 == 13:  # in the middle of each segment
+                alive.append(codecs())
+
+    _, engine, _ = runner(clip, tmp_path / "out.mp4").run(engine=Counting())
+    assert engine.resets == len(alive) == 10
+    assert alive == alive[:1] * 10
+
+
+@pytest.mark.usefixtures("unscheduled")
+def test_a_video_leaves_no_codec_to_the_next(
+    make_clip: Callable[..., Path], runner: type[Runner], inverter: type[Inverter], tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "in.mp4", frames=20)
+    alive: list[int] = []
+
+    class Counting(inverter):  # type: ignore[misc]
+        def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+            super().run(batch, out)
+            if self.frames == 10:
+                alive.append(codecs())
+
+    for number in range(4):
+        runner(clip, tmp_path / f"out{number}.mp4").run(engine=Counting(), one_piece=True)
+    assert alive == alive[:1] * 4
