@@ -33,37 +33,41 @@ def codecs() -> int:
     return sum(issubclass(type(thing), CodecContext) for thing in gc.get_objects())
 
 
+@pytest.fixture
+def counting(inverter: type[Inverter]) -> type[Inverter]:
+    """An engine that counts the codecs at frame 13 of every 25: in the middle of a segment."""
+
+    class Counting(inverter):  # type: ignore[misc]
+        def __init__(self, alive: list[int]) -> None:
+            super().__init__()
+            self.alive = alive
+
+        def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+            super().run(batch, out)
+            if self.frames % 25 == 13:
+                self.alive.append(codecs())
+
+    return Counting
+
+
 @pytest.mark.usefixtures("unscheduled")
 def test_a_segment_leaves_no_encoder_to_the_next(
-    make_clip: Callable[..., Path], runner: type[Runner], inverter: type[Inverter], tmp_path: Path
+    make_clip: Callable[..., Path], runner: type[Runner], counting: type[Inverter], tmp_path: Path
 ) -> None:
     clip = make_clip(tmp_path / "in.mp4", frames=250, options={"g": "25", "sc_threshold": "0"})
     alive: list[int] = []
-
-    class Counting(inverter):  # type: ignore[misc]
-        def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-            super().run(batch, out)
-            if self.frames % 25 == 13:  # in the middle of each segment
-                alive.append(codecs())
-
-    _, engine, _ = runner(clip, tmp_path / "out.mp4").run(engine=Counting())
+    _, engine, _ = runner(clip, tmp_path / "out.mp4").run(engine=counting(alive))
     assert engine.resets == len(alive) == 10
     assert alive == alive[:1] * 10
 
 
 @pytest.mark.usefixtures("unscheduled")
 def test_a_video_leaves_no_codec_to_the_next(
-    make_clip: Callable[..., Path], runner: type[Runner], inverter: type[Inverter], tmp_path: Path
+    make_clip: Callable[..., Path], runner: type[Runner], counting: type[Inverter], tmp_path: Path
 ) -> None:
     clip = make_clip(tmp_path / "in.mp4", frames=20)
     alive: list[int] = []
-
-    class Counting(inverter):  # type: ignore[misc]
-        def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-            super().run(batch, out)
-            if self.frames == 10:
-                alive.append(codecs())
-
     for number in range(4):
-        runner(clip, tmp_path / f"out{number}.mp4").run(engine=Counting(), one_piece=True)
+        runner(clip, tmp_path / f"out{number}.mp4").run(engine=counting(alive), one_piece=True)
+    assert len(alive) == 4
     assert alive == alive[:1] * 4
