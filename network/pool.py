@@ -6,8 +6,9 @@ import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -86,7 +87,7 @@ class Pool:
         pair: NDArray[np.uint8] = self.shards[shard][index - int(self._ends[shard])]
         return pair
 
-    def batch(self, rngs: Sequence[Generator], patch: int, fresh: float = 0.0) -> tuple[Tensor, Tensor]:
+    def batch(self, rngs: Sequence[Generator], patch: int, fresh: float = 0.0) -> Tensor:
         """Random patches, flipped and turned at random.
 
         Args:
@@ -96,7 +97,8 @@ class Pool:
             fresh: Share of the patches that get a new blur, see :func:`network.synth.fresh.fresh_pair`.
 
         Returns:
-            Blurred and sharp patches in [0, 1], each float32 (rngs, 3, patch, patch).
+            Pairs, uint8 RGB (rngs, 2, patch, patch, 3), the blurred side first: a quarter of the bytes that
+            :func:`images` makes of them, which counts on the way to a GPU.
 
         Raises:
             DataError: If the pairs are smaller than a patch, or, with ``fresh``, not larger.
@@ -111,13 +113,49 @@ class Pool:
                 pair = fresh_pair(rng, pair[1], patch)
                 height = width = patch
             top, left = rng.integers(height - patch + 1), rng.integers(width - patch + 1)
-            crop = pair[:, top : top + patch, left : left + patch]
-            crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))
-            pairs[slot] = crop[:, :, ::-1] if rng.integers(2) else crop
-        # All in numpy: operations of PyTorch in a loader's thread start threads of their own, which fight those of the
-        # training for the cores. On two cores that cost half the speed.
-        blurred, sharp = np.ascontiguousarray(pairs.transpose(1, 0, 4, 2, 3)) / np.float32(255)
-        return torch.from_numpy(blurred), torch.from_numpy(sharp)
+            turns, is_flipped = int(rng.integers(4)), bool(rng.integers(2))
+            for side, picture in enumerate(pair[:, top : top + patch, left : left + patch]):
+                pairs[slot, side] = _turned(picture, turns, is_flipped=is_flipped)
+        return torch.from_numpy(pairs)
+
+
+_TURNS = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
+
+
+def _turned(picture: NDArray[np.uint8], turns: int, *, is_flipped: bool) -> NDArray[np.uint8]:
+    """Turned by quarters to the left, then mirrored, by OpenCV: NumPy copies such views one pixel at a time."""
+    turn = _TURNS[turns]
+    result: Any = picture if turn is None else cv2.rotate(picture, turn)
+    result = cv2.flip(result, 1) if is_flipped else result
+    return np.asarray(result, np.uint8)
+
+
+def images(pairs: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What a network is trained on.
+
+    Args:
+        pairs: Of :meth:`Pool.batch`, uint8 (N, 2, H, W, 3).
+        device: Where the images shall be.
+
+    Returns:
+        Blurred and sharp images in [0, 1], each float32 (N, 3, H, W), the channels last in memory.
+    """
+    planes = pairs.to(device).permute(1, 0, 4, 2, 3)
+    return planes[0] / 255, planes[1] / 255
+
+
+def add_noise(blurred: Tensor, rngs: Sequence[Generator], spread: float) -> None:
+    """Gaussian noise of a strength of its own on every image, in place; on the images' device, which draws it soonest.
+
+    Args:
+        blurred: Images, float (N, 3, H, W).
+        rngs: A source of randomness for each image.
+        spread: Standard deviation of the normal distribution from which an image's standard deviation is drawn.
+    """
+    for image, rng in zip(blurred, rngs, strict=True):
+        generator = torch.Generator(image.device).manual_seed(int(rng.integers(2**63)))
+        noise = torch.randn(image.shape, generator=generator, device=image.device)
+        image.add_(noise, alpha=abs(rng.normal(0, spread)))
 
 
 def _is_complete(folder: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,10 @@ from network.begin import begin, usable_device
 from network.checkpoint import TrainingState, save_checkpoint
 from network.errors import NetworkError, TrainingError
 from network.interrupts import DeferredInterrupts
+from network.loader import Loader
 from network.optimise import arithmetic
 from network.parallel import ALONE, Processes
+from network.pool import add_noise, images
 from network.record import RunRecord, describe, differences
 from network.step import NotFiniteError, take_step
 from network.watch import Watch, WatchOptions, make_watch
@@ -147,22 +148,22 @@ def _steps(
     model = processes.wrap(state.network, place)
     begun = time.monotonic()
     waited, whole, stopped = 0.0, True, False
-    with ThreadPoolExecutor(1) as loader:
-        upcoming = loader.submit(_batch, pool, preset, state.step, processes)
+    with Loader(lambda step: _pairs(pool, preset, step, processes), state.step, preset.steps, place) as loader:
         try:
             while state.step < preset.steps and not stopped:
                 asked = time.monotonic()
-                batch = upcoming.result()
+                pairs = next(loader)
                 waited += time.monotonic() - asked
-                upcoming = loader.submit(_batch, pool, preset, state.step + 1, processes)
-                blurred, sharp = (images.to(place, memory_format=torch.channels_last) for images in batch)
+                blurred, sharp = images(pairs, place)
+                if preset.noise:
+                    add_noise(blurred, _sources(preset, state.step, processes, 1), preset.noise / 255)
                 whole = False
                 try:
                     result = take_step(
                         state, model, preset, kind, processes, blurred, sharp, interrupted=signals.received
                     )
                 except NotFiniteError as error:
-                    raise _with_batch(error, run, state.step, batch, processes) from error
+                    raise _with_batch(error, run, state.step, (blurred, sharp), processes) from error
                 _average(state.average, state.network, min(preset.ema, (1 + state.step) / (10 + state.step)))
                 state.step += 1
                 whole = True
@@ -235,17 +236,15 @@ class _Files:
         self._record.spent(state.step - self._earlier_steps, elapsed)
 
 
-def _batch(pool: Pool, preset: Preset, step: int, processes: Processes) -> tuple[Tensor, Tensor]:
+def _pairs(pool: Pool, preset: Preset, step: int, processes: Processes) -> Tensor:
     """This process's part of a step's batch."""
+    return pool.batch(_sources(preset, step, processes), preset.patch, preset.fresh)
+
+
+def _sources(preset: Preset, step: int, processes: Processes, *use: int) -> list[np.random.Generator]:
+    """Randomness for each patch of this process's part, by its place: so the parts make up the whole batch."""
     places = range(preset.batch)[processes.share(preset.batch)]
-    rngs = [np.random.default_rng([preset.seed, step, place]) for place in places]
-    blurred, sharp = pool.batch(rngs, preset.patch, preset.fresh)
-    if preset.noise:
-        noisy = blurred.numpy()  # not by PyTorch: see Pool.batch
-        for patch, rng in zip(noisy, rngs, strict=True):
-            deviation = np.float32(abs(rng.normal(0, preset.noise / 255)))
-            patch += rng.standard_normal(patch.shape, np.float32) * deviation
-    return blurred, sharp
+    return [np.random.default_rng([preset.seed, step, place, *use]) for place in places]
 
 
 @torch.no_grad()
@@ -262,6 +261,6 @@ def _with_batch(
     error: NotFiniteError, run: Path, step: int, batch: tuple[Tensor, Tensor], processes: Processes
 ) -> TrainingError:
     path = run / OFFENDING_BATCH.format(rank=processes.rank)
-    np.savez(path, blurred=batch[0].numpy(), sharp=batch[1].numpy())
+    np.savez(path, blurred=batch[0].cpu().numpy(), sharp=batch[1].cpu().numpy())
     what = "the batch" if processes.count == 1 else f"process {processes.rank}'s part of the batch"
     return TrainingError(f"{error} at step {step}; {what} is in {path}")

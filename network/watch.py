@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from network.pool import images
 from network.step import gain_of
 
 if TYPE_CHECKING:
@@ -146,9 +147,9 @@ def make_watch(
     if options is None:
         return None
     rngs = [np.random.default_rng([0, place]) for place in range(options.images)]
-    blurred, sharp = (options.validation or pool).batch(rngs, preset.patch)
+    batch = images((options.validation or pool).batch(rngs, preset.patch), device)
     try:
-        return Watch(run / FOLDER, options, (blurred.to(device), sharp.to(device)), pairs=preset.batch, step=step)
+        return Watch(run / FOLDER, options, batch, pairs=preset.batch, step=step)
     except ImportError as error:
         tell(f"nothing goes to TensorBoard ({error}): pip install tensorboard")
         return None

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 
 from network.errors import DataError
-from network.pool import Pool
+from network.pool import Pool, add_noise, images
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,3 +88,32 @@ def test_only_a_damaged_shard_is_to_be_deleted(tmp_path: Path) -> None:
     (folder / "pairs_0000006.npy").mkdir()
     with pytest.raises(DataError, match=r"pairs_0000006\.npy can't be opened"):
         Pool([folder])
+
+
+def test_patches_are_all_eight_turned_and_mirrored_forms_of_a_pair(tmp_path: Path) -> None:
+    pair = np.random.default_rng(3).integers(0, 256, (1, 2, 8, 8, 3), dtype=np.uint8)
+    np.save(tmp_path / "pairs_0.npy", pair)
+    forms = [np.rot90(pair[0], turns, axes=(1, 2)) for turns in range(4)]
+    forms += [form[:, :, ::-1] for form in forms]
+    drawn = {batch.tobytes() for batch in Pool([tmp_path]).batch(np.random.default_rng(0).spawn(100), 8).numpy()}
+    assert drawn == {form.tobytes() for form in forms}
+
+
+def test_images_are_the_pairs_in_the_order_that_networks_take(tmp_path: Path) -> None:
+    pairs = Pool([_pool(tmp_path / "pool")]).batch(np.random.default_rng(0).spawn(3), 8)
+    blurred, sharp = images(pairs, torch.device("cpu"))
+    for side, result in enumerate((blurred, sharp)):
+        expected = pairs[:, side].numpy().transpose(0, 3, 1, 2) / np.float32(255)
+        assert np.array_equal(result.numpy(), expected)
+        assert result.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_noise_has_a_strength_of_its_own_on_every_image_and_can_be_repeated() -> None:
+    blurred = torch.full((400, 3, 16, 16), 0.5)
+    add_noise(blurred, np.random.default_rng(1).spawn(400), 2 / 255)
+    again = torch.full((10, 3, 16, 16), 0.5)
+    add_noise(again, np.random.default_rng(1).spawn(400)[20:30], 2 / 255)
+    assert torch.equal(again, blurred[20:30])
+    strengths = blurred.std((1, 2, 3)).square().mean().sqrt()
+    assert float(strengths) == pytest.approx(2 / 255, rel=0.1)
+    assert float(blurred.std((1, 2, 3)).min()) < 0.2 / 255

@@ -48,9 +48,7 @@ class InterruptingPool(Pool):
 
     batches = 0
 
-    def batch(
-        self, rngs: Sequence[np.random.Generator], patch: int, fresh: float = 0.0
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, rngs: Sequence[np.random.Generator], patch: int, fresh: float = 0.0) -> torch.Tensor:
         """As the pool's."""
         self.batches += 1
         if self.batches == 4:

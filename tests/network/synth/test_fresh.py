@@ -79,11 +79,11 @@ def test_a_share_of_a_batch_gets_fresh_blur(tmp_path: Path) -> None:
     pool = Pool([tmp_path])
     shares = []
     for fresh in (0.0, 0.5, 1.0):
-        blurred, clean = pool.batch(np.random.default_rng(4).spawn(40), PATCH, fresh)
-        assert clean.shape == blurred.shape == (40, 3, PATCH, PATCH)
-        again, _ = pool.batch(np.random.default_rng(4).spawn(40), PATCH, fresh)
+        blurred, clean = pool.batch(np.random.default_rng(4).spawn(40), PATCH, fresh).unbind(1)
+        assert clean.shape == blurred.shape == (40, PATCH, PATCH, 3)
+        again = pool.batch(np.random.default_rng(4).spawn(40), PATCH, fresh)[:, 0]
         assert blurred.equal(again)
-        part, _ = pool.batch(np.random.default_rng(4).spawn(40)[10:30], PATCH, fresh)
+        part = pool.batch(np.random.default_rng(4).spawn(40)[10:30], PATCH, fresh)[:, 0]
         assert part.equal(blurred[10:30])
         shares.append(float((blurred.amax((1, 2, 3)) > 0).float().mean()))
     assert shares[0] == 0

@@ -1,0 +1,66 @@
+"""Batches made ahead: their order, how many at a time, and where they end."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import torch
+
+from network import loader
+from network.errors import DataError
+from network.loader import Loader
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")  # a name alone needs no GPU
+
+
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_batches_come_in_order_and_end_with_the_run(device: torch.device) -> None:
+    made: list[int] = []
+
+    def make(step: int) -> torch.Tensor:
+        time.sleep(0.02 * (step % 3 == 0))  # some are ready later than those after them
+        made.append(step)
+        return torch.tensor(step)
+
+    with Loader(make, 5, 25, device) as batches:
+        assert [int(batch) for batch in batches] == list(range(5, 25))
+    assert sorted(made) == list(range(5, 25))
+
+
+@pytest.mark.timeout(30)
+def test_a_gpu_is_fed_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader.os, "cpu_count", lambda: 3)
+    together = threading.Barrier(3)
+
+    def make(step: int) -> torch.Tensor:
+        together.wait(timeout=10)
+        return torch.tensor(step)
+
+    with Loader(make, 0, 9, GPU) as batches:
+        assert [int(batch) for batch in batches] == list(range(9))
+
+
+def test_training_on_the_cpu_shares_it_with_one_thread_alone() -> None:
+    threads = set()
+
+    def make(step: int) -> torch.Tensor:
+        threads.add(threading.get_ident())
+        return torch.tensor(step)
+
+    with Loader(make, 0, 9, CPU) as batches:
+        assert len(list(batches)) == 9
+    assert len(threads) == 1
+
+
+def test_what_goes_wrong_in_a_thread_is_raised_at_its_step() -> None:
+    def make(step: int) -> torch.Tensor:
+        if step == 2:
+            raise DataError("no such pair")
+        return torch.tensor(step)
+
+    with Loader(make, 0, 9, GPU) as batches:
+        assert [int(next(batches)), int(next(batches))] == [0, 1]
+        with pytest.raises(DataError, match="no such pair"):
+            next(batches)
