@@ -89,6 +89,20 @@ def test_less_precise_arithmetic_is_used_and_comes_close(
     }
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "auto"])
+def test_a_cuda_device_trains_and_resumes_as_the_cpu_does(
+    precision: str, tiny: Preset, pool: Pool, tmp_path: Path
+) -> None:
+    expected = [step.loss for step in train(tiny, pool, tmp_path / "cpu")]
+    recipe = replace(tiny, precision=precision)
+    steps = train(recipe, pool, tmp_path / "cuda", device="cuda")
+    losses = [next(steps).loss for _ in range(4)]
+    steps.close()
+    losses += [step.loss for step in train(recipe, pool, tmp_path / "cuda", device="cuda")]
+    assert losses == pytest.approx(expected, rel=0.05)
+
+
 def test_an_interruption_leaves_a_whole_step_from_which_the_run_goes_on_exactly(
     tiny: Preset, pool: Pool, tmp_path: Path
 ) -> None:
