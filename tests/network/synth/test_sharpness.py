@@ -20,17 +20,14 @@ if TYPE_CHECKING:
 
 
 def _moved(picture: Picture, angle: float, length: int = 5) -> Picture:
-    total = np.zeros(picture.shape, np.float32)
+    impulse = np.zeros((2 * length + 5, 2 * length + 5), np.float32)
+    impulse[length + 2, length + 2] = 1
+    kernel = np.zeros_like(impulse)
     for place in np.linspace(-length / 2, length / 2, 41):
         shift = np.float32([[1, 0, place * np.cos(angle)], [0, 1, place * np.sin(angle)]])
-        total += cv2.warpAffine(
-            picture.astype(np.float32),
-            shift,
-            picture.shape[1::-1],
-            flags=cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REFLECT,
-        )
-    return np.clip(np.rint(total / 41), 0, 255).astype(np.uint8)
+        kernel += cv2.warpAffine(impulse, shift, impulse.shape, flags=cv2.INTER_CUBIC) / 41
+    # One filter is what 41 shifted copies of the whole picture add up to.
+    return cv2.filter2D(picture, -1, np.ascontiguousarray(kernel[::-1, ::-1]), borderType=cv2.BORDER_REFLECT)
 
 
 def _enlarged(picture: Picture, interpolation: int = cv2.INTER_CUBIC) -> Picture:
