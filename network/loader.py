@@ -1,60 +1,46 @@
-"""Batches made ahead of the steps that need them."""
+"""Batches of a training, or decoded pairs, made by threads ahead of whoever needs them."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterable
 
     import torch
-    from torch import Tensor
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 MOST_THREADS = 8
 
 
-class Loader:
-    """The batches of a run, in order.
-
-    On the CPU one thread makes the next batch while a step computes: more would take cores from the training. For any
-    other device, each thread makes a batch of its own, since one makes patches more slowly than a GPU learns from them.
+def threads_for(device: torch.device) -> int:
+    """How many threads shall make batches.
 
     Args:
-        make: Makes the batch of a step; called by several threads at a time.
-        first: The first step.
-        end: The step after the last.
-        device: Where the training computes.
+        device: Where the training computes. Beside the CPU's own work there is room for one; of any other device, it
+            takes several to keep up with its steps.
     """
+    return 1 if device.type == "cpu" else min(MOST_THREADS, os.cpu_count() or 1)
 
-    def __init__(self, make: Callable[[int], Tensor], first: int, end: int, device: torch.device) -> None:
-        threads = 1 if device.type == "cpu" else min(MOST_THREADS, os.cpu_count() or 1)
-        self._make, self._executor = make, ThreadPoolExecutor(threads, "loader")
-        self._steps = iter(range(first, end))
-        self._upcoming: deque[Future[Tensor]] = deque()
-        for _ in range(threads):
-            self._submit()
 
-    def __enter__(self) -> Self:
-        return self
+def made_ahead(make: Callable[[Key], Value], keys: Iterable[Key], threads: int) -> Generator[Value]:
+    """What is made of each key, in order; so many are being made while the caller is busy with the last one.
 
-    def __exit__(self, *_: object) -> None:
-        self._executor.shutdown(cancel_futures=True)
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Tensor:
-        """The next step's batch; raises what making it raised."""
-        if not self._upcoming:
-            raise StopIteration
-        batch = self._upcoming.popleft().result()
-        self._submit()
-        return batch
-
-    def _submit(self) -> None:
-        step = next(self._steps, None)
-        if step is not None:
-            self._upcoming.append(self._executor.submit(self._make, step))
+    Args:
+        make: Called by several threads at a time. What it raises is raised in its turn.
+        keys: Steps of a run, say.
+        threads: How many.
+    """
+    with ThreadPoolExecutor(threads) as executor:
+        waiting: deque[Future[Value]] = deque()
+        for key in keys:
+            waiting.append(executor.submit(make, key))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

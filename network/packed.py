@@ -7,8 +7,6 @@ import json
 import math
 import os
 import shutil
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from network.errors import DataError
+from network.loader import made_ahead
 from network.pairs import read_pair
 
 if TYPE_CHECKING:
@@ -76,7 +75,8 @@ def pack(pairs: Sequence[Pair], out: Path, options: PackOptions) -> Iterator[int
     writer = _Writer(out, options.shard_bytes, manifest)
     try:
         todo = [index for index in range(len(pairs)) if index not in finished]
-        for index, sides in _read_ahead(pairs, todo, options.workers):
+        decoded = made_ahead(read_pair, [pairs[index] for index in todo], options.workers)
+        for index, sides in zip(todo, decoded, strict=True):
             writer.append(index, _tiles(sides, options.size, pairs[index].name))
             done += 1
             yield done
@@ -186,21 +186,6 @@ class _Writer:
         shard.replace(self._out / name)
         self._manifest.shards[name] = self._open.pop(shape)
         self._manifest.write(complete=False)
-
-
-def _read_ahead(
-    pairs: Sequence[Pair], indices: Sequence[int], workers: int
-) -> Iterator[tuple[int, tuple[Picture, Picture]]]:
-    """Pairs in the order of ``indices``, decoded by threads, ``workers`` of them ahead."""
-    with ThreadPoolExecutor(workers) as executor:
-        waiting: deque[Any] = deque()
-        for index in indices:
-            waiting.append((index, executor.submit(read_pair, pairs[index])))
-            if len(waiting) > workers:
-                first, job = waiting.popleft()
-                yield first, job.result()
-        for first, job in waiting:
-            yield first, job.result()
 
 
 def _tiles(sides: tuple[Picture, Picture], size: int, name: str) -> Picture:

@@ -114,6 +114,8 @@ class Pool:
                 height = width = patch
             top, left = rng.integers(height - patch + 1), rng.integers(width - patch + 1)
             turns, is_flipped = int(rng.integers(4)), bool(rng.integers(2))
+            # No operation of PyTorch here: in a loader's thread it starts threads of its own, which fight those of the
+            # training for the cores. On two cores that cost half the speed.
             for side, picture in enumerate(pair[:, top : top + patch, left : left + patch]):
                 pairs[slot, side] = _turned(picture, turns, is_flipped=is_flipped)
         return torch.from_numpy(pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from network.begin import begin, usable_device
 from network.checkpoint import TrainingState, save_checkpoint
 from network.errors import NetworkError, TrainingError
 from network.interrupts import DeferredInterrupts
-from network.loader import Loader
+from network.loader import made_ahead, threads_for
 from network.optimise import arithmetic
 from network.parallel import ALONE, Processes
 from network.pool import add_noise, images
@@ -148,11 +149,13 @@ def _steps(
     model = processes.wrap(state.network, place)
     begun = time.monotonic()
     waited, whole, stopped = 0.0, True, False
-    with Loader(lambda step: _pairs(pool, preset, step, processes), state.step, preset.steps, place) as loader:
+    steps = range(state.step, preset.steps)
+    batches = made_ahead(lambda step: _pairs(pool, preset, step, processes), steps, threads_for(place))
+    with closing(batches):
         try:
             while state.step < preset.steps and not stopped:
                 asked = time.monotonic()
-                pairs = next(loader)
+                pairs = next(batches)
                 waited += time.monotonic() - asked
                 blurred, sharp = images(pairs, place)
                 if preset.noise:

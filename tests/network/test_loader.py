@@ -8,15 +8,12 @@ import time
 import pytest
 import torch
 
-from network import loader
 from network.errors import DataError
-from network.loader import Loader
-
-CPU, GPU = torch.device("cpu"), torch.device("cuda")  # a name alone needs no GPU
+from network.loader import made_ahead, threads_for
 
 
-@pytest.mark.parametrize("device", [CPU, GPU])
-def test_batches_come_in_order_and_end_with_the_run(device: torch.device) -> None:
+@pytest.mark.parametrize("threads", [1, 3, 40])
+def test_batches_come_in_order_and_end_with_the_run(threads: int) -> None:
     made: list[int] = []
 
     def make(step: int) -> torch.Tensor:
@@ -24,22 +21,19 @@ def test_batches_come_in_order_and_end_with_the_run(device: torch.device) -> Non
         made.append(step)
         return torch.tensor(step)
 
-    with Loader(make, 5, 25, device) as batches:
-        assert [int(batch) for batch in batches] == list(range(5, 25))
+    assert [int(batch) for batch in made_ahead(make, range(5, 25), threads)] == list(range(5, 25))
     assert sorted(made) == list(range(5, 25))
 
 
 @pytest.mark.timeout(30)
-def test_a_gpu_is_fed_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loader.os, "cpu_count", lambda: 3)
+def test_threads_make_batches_at_the_same_time() -> None:
     together = threading.Barrier(3)
 
     def make(step: int) -> torch.Tensor:
         together.wait(timeout=10)
         return torch.tensor(step)
 
-    with Loader(make, 0, 9, GPU) as batches:
-        assert [int(batch) for batch in batches] == list(range(9))
+    assert [int(batch) for batch in made_ahead(make, range(9), 3)] == list(range(9))
 
 
 def test_training_on_the_cpu_shares_it_with_one_thread_alone() -> None:
@@ -49,8 +43,7 @@ def test_training_on_the_cpu_shares_it_with_one_thread_alone() -> None:
         threads.add(threading.get_ident())
         return torch.tensor(step)
 
-    with Loader(make, 0, 9, CPU) as batches:
-        assert len(list(batches)) == 9
+    assert len(list(made_ahead(make, range(9), threads_for(torch.device("cpu"))))) == 9
     assert len(threads) == 1
 
 
@@ -60,7 +53,7 @@ def test_what_goes_wrong_in_a_thread_is_raised_at_its_step() -> None:
             raise DataError("no such pair")
         return torch.tensor(step)
 
-    with Loader(make, 0, 9, GPU) as batches:
-        assert [int(next(batches)), int(next(batches))] == [0, 1]
-        with pytest.raises(DataError, match="no such pair"):
-            next(batches)
+    batches = made_ahead(make, range(9), 3)
+    assert [int(next(batches)), int(next(batches))] == [0, 1]
+    with pytest.raises(DataError, match="no such pair"):
+        next(batches)

@@ -11,11 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from network.errors import DataError
 from network.packed import PackOptions, pack
 from network.pairs import Pair, read_pair
-from network.pool import Pool
+from network.pool import Pool, images
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDE, HIGH = (40, 64), (64, 48)  # height, width
@@ -64,9 +65,9 @@ def test_training_batches_come_from_a_packed_pool(pairs: list[Pair], tmp_path: P
     _pack(pairs, tmp_path / "pool")
     pool = Pool([tmp_path / "pool"])
     assert len(pool) == 7
-    batch = pool.batch(np.random.default_rng(0).spawn(6), 32)
-    assert batch.shape == (6, 2, 32, 32, 3)
-    assert 100 < float(batch.float().mean()) < 155
+    blurred, sharp = images(pool.batch(np.random.default_rng(0).spawn(6), 32), torch.device("cpu"))
+    assert blurred.shape == sharp.shape == (6, 3, 32, 32)
+    assert 0.4 < float(blurred.mean()) < 0.6
 
 
 def test_shards_are_bounded(pairs: list[Pair], tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from network.errors import DataError
-from network.pool import Pool
+from network.pool import Pool, images
 from network.synth.fresh import fresh_pair, moved
 from network.synth.motion import Motion, smooth_path
 from network.synth.render import expose
@@ -77,13 +78,14 @@ def test_a_share_of_a_batch_gets_fresh_blur(tmp_path: Path) -> None:
     sharp = np.stack([_scene(seed) for seed in range(4)])
     np.save(tmp_path / "pairs_0000000.npy", np.stack([np.zeros_like(sharp), sharp], axis=1))
     pool = Pool([tmp_path])
+    cpu = torch.device("cpu")
     shares = []
     for fresh in (0.0, 0.5, 1.0):
-        blurred, clean = pool.batch(np.random.default_rng(4).spawn(40), PATCH, fresh).unbind(1)
-        assert clean.shape == blurred.shape == (40, PATCH, PATCH, 3)
-        again = pool.batch(np.random.default_rng(4).spawn(40), PATCH, fresh)[:, 0]
+        blurred, clean = images(pool.batch(np.random.default_rng(4).spawn(40), PATCH, fresh), cpu)
+        assert clean.shape == blurred.shape == (40, 3, PATCH, PATCH)
+        again, _ = images(pool.batch(np.random.default_rng(4).spawn(40), PATCH, fresh), cpu)
         assert blurred.equal(again)
-        part = pool.batch(np.random.default_rng(4).spawn(40)[10:30], PATCH, fresh)[:, 0]
+        part, _ = images(pool.batch(np.random.default_rng(4).spawn(40)[10:30], PATCH, fresh), cpu)
         assert part.equal(blurred[10:30])
         shares.append(float((blurred.amax((1, 2, 3)) > 0).float().mean()))
     assert shares[0] == 0
