@@ -38,6 +38,7 @@ from pipeline.engines.select import load_engine
 from pipeline.errors import DeblurError
 from pipeline.frames import plane_rows
 from pipeline.machine import describe
+from pipeline.media.pyav18 import open_media
 from pipeline.sink import SinkOptions
 from pipeline.source import SourceOptions
 from pipeline.video import VideoJob, deblur_video
@@ -117,7 +118,7 @@ def plain_decode(path: Path, *, reuse: bool = True) -> list[str]:
     found: list[str] = []
     with (
         contextlib.suppress(av.error.FFmpegError, ValueError, OSError),
-        av.open(str(path), metadata_errors="replace") as container,
+        open_media(str(path)) as container,
     ):
         video = container.streams.best("video")
         if not isinstance(video, av.VideoStream) or video.codec_context is None:

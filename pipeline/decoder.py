@@ -13,6 +13,7 @@ from av.video.reformatter import VideoReformatter
 from pipeline.deinterlace import Deinterlacer
 from pipeline.errors import InputError
 from pipeline.frames import convert_frame, depth_of, format_of, has_alpha, on_host, spec_of
+from pipeline.media.pyav18 import fraction
 from pipeline.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class FrameDecoder:
         self._name = stream.codec_context.name
         self._guard = guard
         self._deinterlace = deinterlace
-        self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
+        self._time_base = fraction(stream.time_base) or Fraction(1, 90000)
         self._reformatter = VideoReformatter()
         self._deinterlacer: Deinterlacer | None = None
         self._pixel_format = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from pipeline.errors import DeblurError
 from pipeline.hdr import lost_side_data
-from pipeline.media.pyav18 import side_data
+from pipeline.media.pyav18 import fraction, side_data
 from pipeline.media.tags import readable, readable_tags, tags_of
 from pipeline.sink import SinkOptions, VideoSink
 from pipeline.streams import describe
@@ -69,7 +68,7 @@ def _video(source: VideoSource) -> dict[str, Any]:
         "profile": stream.profile,
         "width": source.spec.width,
         "height": source.spec.height,
-        "sample_aspect_ratio": str(Fraction(aspect)) if aspect else None,
+        "sample_aspect_ratio": str(fraction(aspect)) if aspect else None,
         "coded_pixel_format": source.coded_pixel_format,
         "pixel_format": source.pixel_format,
         "planes": asdict(source.spec),

@@ -223,7 +223,7 @@ def plane_rows(frame: av.VideoFrame, index: int) -> NDArray[Any]:
     if plane.line_size < 0:
         raise ValueError("frames stored from bottom to top are not supported")
     dtype = np.dtype(np.uint8 if depth_of(frame.format.name) == 8 else np.uint16)
-    rows = np.frombuffer(plane, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)  # type: ignore[call-overload]
+    rows = np.frombuffer(plane, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)  # type: ignore[call-overload, unused-ignore]
     interleaved = 2 if index == 1 and len(frame.planes) == 2 else 1
     samples: NDArray[Any] = rows[:, : plane.width * interleaved]
     return samples

@@ -16,6 +16,7 @@ from pipeline.errors import InputError
 from pipeline.hardware import accelerator, fallback_note
 from pipeline.hdr import display_matrix
 from pipeline.limits import LimitGuard
+from pipeline.media.pyav18 import fraction
 from pipeline.opening import choose_video, open_container, promised_length, seek
 from pipeline.source_options import SourceOptions
 from pipeline.truncation import EndWatch
@@ -200,9 +201,8 @@ class VideoSource:
         )
         for stream in self.copied:
             stream.discard = Discard.default  # else the demuxer leaves out some tracks of cameras' own data
-        self.time_base = Fraction(self.stream.time_base or Fraction(1, 90000))
-        rate = self.stream.average_rate or self.stream.guessed_rate
-        self.average_rate = Fraction(rate) if rate else None
+        self.time_base = fraction(self.stream.time_base) or Fraction(1, 90000)
+        self.average_rate = fraction(self.stream.average_rate) or fraction(self.stream.guessed_rate)
         self._notes: list[str] = [self._acceleration_note] if self._acceleration_note else []
         self._damage: list[str] = []
         self._backlog: deque[av.VideoFrame | av.Packet[Stream]] = deque()
