@@ -1,6 +1,6 @@
 """Breaks clips in thousands of ways, and shows that nothing but the damage is lost.
 
-    python benchmarks/fuzz.py --clips 2400 --seed 1 --workers 2 --json docs/fuzz.json
+    python benchmarks/fuzz.py --clips 2400 --seed 1 --workers 2 --json docs/results/data/fuzz.json
 
 Every mutated clip goes through the pipeline of `deblur video` with the network `identity` and a lossless codec, and
 through a plain loop of PyAV. Checked for each: it ends in time; it ends well or with one of the documented errors;

@@ -1,6 +1,6 @@
 """Measures `deblur live` for as long as it takes: rate, latency, drops and memory, then with a network too heavy.
 
-    python benchmarks/live.py [--seconds 300] [--heavy-seconds 180] [--output docs/live.json]
+    python benchmarks/live.py [--seconds 300] [--heavy-seconds 180] [--output docs/results/data/live.json]
 
 A test source of FFmpeg's (moving picture, 30 frames a second, 640x360) goes through the whole of a live run, source
 to output, in a process of its own: once with the default network, once with one that is far too heavy for a processor
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--heavy-seconds", type=float, default=180)
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "live.json")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "results" / "data" / "live.json")
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])

@@ -1,6 +1,6 @@
 """Shows that the paper-size network trains: it learns four real pairs by heart. Ends with 1 if it does not.
 
-    python benchmarks/overfit.py EVAL/reds --json docs/overfit.json
+    python benchmarks/overfit.py EVAL/reds --json docs/results/data/overfit.json
 
 The centres of four pairs, spread evenly over the folder's, are all that the network sees, with the paper's loss over
 three scales and Adam. A network with a fault in its layers, its loss or its gradients stays far below 38 dB; blurred

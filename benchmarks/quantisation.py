@@ -1,6 +1,6 @@
-"""What INT8 costs in quality: every evaluation set in FP32 and in INT8. Writes the table of docs/quantisation.md.
+"""What INT8 costs in quality: every evaluation set in FP32 and in INT8. Writes the table of docs/design/int8.md.
 
-    python benchmarks/quantisation.py EVAL --out docs/quantisation.md
+    python benchmarks/quantisation.py EVAL --out docs/design/int8.md
 
 EVAL is as for `quality.py`. INT8 is measured twice: as this processor computes it, and in floating point between the
 same roundings, which is what a processor with VNNI computes (OpenVINO is told not to use 8-bit products, by a setting
@@ -41,7 +41,7 @@ IN_FLOATING_POINT = IN_FP32 | {"LP_TRANSFORMS_MODE": "NO"}
 PAGE = """\
 # INT8
 
-Made by `python benchmarks/quantisation.py EVAL --out docs/quantisation.md`. PSNR in dB; in brackets what INT8 wins or
+Made by `python benchmarks/quantisation.py EVAL --out docs/design/int8.md`. PSNR in dB; in brackets what INT8 wins or
 loses against FP32.
 
 {table}

@@ -1,6 +1,6 @@
 """Calibrates `deblur video --skip-sharp`: quality against the share of frames that pass the network by.
 
-    python benchmarks/skip_sharp.py EVAL --json docs/skip_sharp.json --plot docs/skip_sharp.svg
+    python benchmarks/skip_sharp.py EVAL --json docs/results/data/skip_sharp.json --plot docs/results/skip_sharp.svg
 
 EVAL is laid out as for ``quality.py``: ``reds/SEQUENCE/blur`` and ``sharp``, and ``photos``, sharp pictures. From
 these, pairs with blur of 3 to 15 pixels are synthesised with seed 1. Every picture is judged for itself: the hysteresis

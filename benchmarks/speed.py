@@ -1,6 +1,6 @@
 """Every figure of speed in the README, from one run. Prints markdown and writes JSON with the machine's data.
 
-    python benchmarks/speed.py --json docs/speed.json --plot docs/speed.svg
+    python benchmarks/speed.py --json docs/results/data/speed.json --plot docs/results/speed.svg
     python benchmarks/speed.py --quick
 
 Takes about 12 minutes on two cores. Each engine and size is measured in a process of its own. Ratios hold on other

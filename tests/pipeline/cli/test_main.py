@@ -114,5 +114,5 @@ def test_exit_codes_are_documented_in_both_places() -> None:
     of_video, of_batch = ({int(code) for code in re.findall(r"^  (\d+) ", text, re.MULTILINE)} for text in epilogs)
     assert of_video | of_batch == codes
     assert of_video == codes - {errors.BatchError.exit_code}
-    table = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    table = (ROOT / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
     assert {int(code) for code in re.findall(r"^\| (\d+) ", table, re.MULTILINE)} == codes
