@@ -1,6 +1,7 @@
 """The paper's two claims, tried on the real-time network: multi-scale helps, and the texture branch keeps detail.
 
-    python benchmarks/ablation.py POOL EVAL/reds RUNS --steps 4000 --json docs/results/data/ablation.json --plot docs/results/ablation.svg
+    python benchmarks/ablation.py POOL EVAL/reds RUNS --steps 4000
+        --json docs/results/data/ablation.json --plot docs/results/ablation.svg
 
 Trains ``idc-rt`` with one scale and three, with and without the texture branch: the same steps, the same batches, the
 same initial seed. Each run has its own folder in RUNS; run the script again to go on where it stopped. All are scored

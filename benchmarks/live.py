@@ -118,7 +118,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--heavy-seconds", type=float, default=180)
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "results" / "data" / "live.json")
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).parents[1] / "docs" / "results" / "data" / "live.json"
+    )
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
