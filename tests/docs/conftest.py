@@ -63,7 +63,7 @@ class Workspace:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs tests that take ``page`` for every document, and those that take ``page_with_python`` for those that have."""
+    """Runs tests that take ``page`` for every document, and ``page_with_python`` for every document with Python."""
     pages = [Page(path) for path in PAGES]
     if "page" in metafunc.fixturenames:
         metafunc.parametrize("page", pages, ids=str)

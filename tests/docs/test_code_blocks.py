@@ -192,7 +192,7 @@ def test_quickstart_runs_as_written(quickstart: Any, workspace: Any) -> None:
     blocks = [text for _, text in quickstart.blocks("sh")]
     lines = [line for text in blocks for line in text.splitlines() if not line.startswith("pip install ")]
     assert len(lines) >= 6
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603
         ["bash", "-euxc", "\n".join(lines)],  # noqa: S607
         cwd=workspace.folder,
         env=workspace.environment,

@@ -13,9 +13,7 @@ SOURCES = {"link_open": "href", "image": "src"}
 
 def targets(page: Any) -> list[tuple[int, str]]:
     """Line of its paragraph, and target, of every link and picture, those in HTML included."""
-    found = [
-        (line, str(token.attrs[name])) for kind, name in SOURCES.items() for line, token in page.inline(kind)
-    ]
+    found = [(line, str(token.attrs[name])) for kind, name in SOURCES.items() for line, token in page.inline(kind)]
     for token in page.tokens:
         html = [child.content for child in token.children or () if child.type == "html_inline"]
         html += [token.content] if token.type == "html_block" else []
@@ -41,4 +39,3 @@ def test_links_lead_somewhere(page: Any) -> None:
         if not path.exists() or (link.fragment and link.fragment not in anchors(path.read_text(encoding="utf-8"))):
             broken.append(f"{page}:{line}: {target}")
     assert not broken, "\n".join(broken)
-
