@@ -132,35 +132,40 @@ def all_options() -> set[str]:
     return found
 
 
+def problem_of(words: list[str], *, is_whole: bool) -> str:
+    """What is wrong with a command of a document; empty if nothing is, or if it is another program's."""
+    arguments = deblur_arguments(words)
+    try:
+        if arguments is not None:
+            check_deblur(arguments, is_whole=is_whole)
+        elif words[0] == "python" and len(words) > 1 and words[1].startswith(("benchmarks/", "examples/", ".ci/")):
+            check_script(words)
+    except (click.UsageError, AssertionError) as error:
+        return f"{shlex.join(words)}: {error}"
+    return ""
+
+
 def test_commands_in_code_blocks_exist_with_their_options(page: Any) -> None:
-    for line, text in page.blocks("sh"):
-        for words in commands_of(text):
-            where = f"{page}:{line}: {shlex.join(words)}"
-            arguments = deblur_arguments(words)
-            try:
-                if arguments is not None:
-                    check_deblur(arguments, is_whole=True)
-                elif words[0] == "python" and words[1].startswith(("benchmarks/", "examples/", ".ci/")):
-                    check_script(words)
-            except (click.UsageError, AssertionError) as error:
-                pytest.fail(f"{where}: {error}")
+    problems = [
+        f"{page}:{line}: {problem}"
+        for line, text in page.blocks("sh")
+        for words in commands_of(text)
+        if (problem := problem_of(words, is_whole=True))
+    ]
+    assert not problems, "\n".join(problems)
 
 
 def test_commands_within_text_exist_with_their_options(page: Any) -> None:
     known = all_options() | OTHER_PROGRAMS
+    problems = []
     for line, token in page.inline("code_inline"):
         text = token.content
-        try:
-            if re.fullmatch(r"--[a-z][a-z-]*", text):
-                assert text in known, f"no command has the option {text}"
-            for words in commands_of(text) if text.startswith(("deblur ", "python ", "torchrun ")) else ():
-                arguments = deblur_arguments(words)
-                if arguments is not None:
-                    check_deblur(arguments, is_whole=False)
-                elif words[0] == "python" and len(words) > 1 and words[1].startswith(("benchmarks/", "examples/")):
-                    check_script(words)
-        except (click.UsageError, AssertionError) as error:
-            pytest.fail(f"{page}:{line}: `{text}`: {error}")
+        if re.fullmatch(r"--[a-z][a-z-]*", text) and text not in known:
+            problems.append(f"{page}:{line}: no command has the option {text}")
+        if text.startswith(("deblur ", "python ", "torchrun ")):
+            found = (problem_of(words, is_whole=False) for words in commands_of(text))
+            problems += [f"{page}:{line}: {problem}" for problem in found if problem]
+    assert not problems, "\n".join(problems)
 
 
 def test_files_that_text_names_exist(page: Any) -> None:
