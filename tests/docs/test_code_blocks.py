@@ -30,6 +30,11 @@ SEPARATORS = {"&&", "||", "|", ";", "&"}
 REDIRECTIONS = {"<", ">", ">>"}
 
 
+needs_shell = pytest.mark.skipif(
+    sys.platform == "win32", reason="the command `deblur` is a script for a POSIX shell here"
+)
+
+
 def commands_of(text: str) -> Iterator[list[str]]:
     """The commands of a shell script, each as a list of words, without redirections and assignments."""
     for line in text.replace("\\\n", " ").splitlines():
@@ -174,6 +179,7 @@ def test_files_that_text_names_exist(page: Any) -> None:
         assert match is None or (ROOT / match[0]).exists(), f"{page}:{line}: there is no {match and match[0]}"
 
 
+@needs_shell
 def test_python_blocks_run(page_with_python: Any, workspace: Any) -> None:
     lines: list[str] = []
     for line, text in page_with_python.blocks("python"):  # so that a traceback tells the line of the page
@@ -192,7 +198,7 @@ def test_python_blocks_run(page_with_python: Any, workspace: Any) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the quickstart is written for a POSIX shell")
+@needs_shell
 def test_quickstart_runs_as_written(quickstart: Any, workspace: Any) -> None:
     blocks = [text for _, text in quickstart.blocks("sh")]
     lines = [line for text in blocks for line in text.splitlines() if not line.startswith("pip install ")]
