@@ -145,6 +145,9 @@ def problem_of(words: list[str], *, is_whole: bool) -> str:
             check_deblur(arguments, is_whole=is_whole)
         elif words[0] == "python" and len(words) > 1 and words[1].startswith(("benchmarks/", "examples/", ".ci/")):
             check_script(words)
+        elif words[0] == "pytest":
+            gone = [word for word in words if word.startswith("tests/") and not (ROOT / word).exists()]
+            assert not gone, f"there is no {', '.join(gone)}"
     except (click.UsageError, AssertionError) as error:
         return f"{shlex.join(words)}: {error}"
     return ""
@@ -167,7 +170,7 @@ def test_commands_within_text_exist_with_their_options(page: Any) -> None:
         text = token.content
         if re.fullmatch(r"--[a-z][a-z-]*", text) and text not in known:
             problems.append(f"{page}:{line}: no command has the option {text}")
-        if text.startswith(("deblur ", "python ", "torchrun ")):
+        if re.match(r"(?:\w+=\S+ )*(?:deblur|python|pytest|torchrun) ", text):
             found = (problem_of(words, is_whole=False) for words in commands_of(text))
             problems += [f"{page}:{line}: {problem}" for problem in found if problem]
     assert not problems, "\n".join(problems)
