@@ -45,8 +45,7 @@ def test_tags_that_are_no_utf_8_can_be_shown(deblur: CommandLine, tmp_path: Path
     clip = write(tmp_path / "in.mkv", tags=TAGS)
     assert deblur.run("info", clip).out
     found = json.loads(deblur.run("info", clip, "--json").out)["container"]["metadata"]
-    assert tags_of(found)["artist"] == TAGS["artist"]
-    assert tags_of(found)["title"].startswith("Caf")
+    assert tags_of(found) == {**TAGS, "title": "Café"}
 
 
 def test_an_mp4_keeps_rotation_subtitles_chapters_and_languages(deblur: CommandLine, tmp_path: Path) -> None:

@@ -31,14 +31,14 @@ def test_a_killed_run_goes_on_and_changes_nothing(deblur: CommandLine, tmp_path:
     arguments = (command, clip, output if command == "video" else folder, *OPTIONS)
     with deblur.start(*arguments) as process:
         deadline = time.monotonic() + 60
-        while not any(work.glob("*.segment")):
+        while len(list(work.glob("*.segment"))) < 4:  # the last is being written, those before it are finished
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.005)
         process.kill()
     assert process.returncode == -9
     assert not output.exists()
-    assert 0 < len(list(work.glob("*.segment"))) < FRAMES // 25
+    assert len(list(work.glob("*.segment"))) < FRAMES // 25
 
     again = deblur.run(*arguments)
     assert "of an interrupted run are kept" in again.err
