@@ -36,8 +36,8 @@ from mutations import NAMES, PAIRS, mutate, write_clip
 
 from pipeline.engines.select import load_engine
 from pipeline.errors import DeblurError
-from pipeline.frames import plane_rows
 from pipeline.machine import describe
+from pipeline.media.frames import plane_rows
 from pipeline.media.pyav18 import open_media
 from pipeline.sink import SinkOptions
 from pipeline.source import SourceOptions

@@ -23,8 +23,8 @@ from measure import run_deblur, table
 
 from network.planes import PlaneBatch
 from pipeline.engines.select import load_engine
-from pipeline.frames import read_planes, write_planes
 from pipeline.machine import describe
+from pipeline.media.frames import read_planes, write_planes
 from pipeline.sink import SinkOptions, VideoSink
 from pipeline.source import SourceOptions, VideoSource
 

@@ -11,8 +11,8 @@ import av
 import numpy as np
 
 from pipeline.errors import DeblurError, UsageError
-from pipeline.frames import plane_rows
 from pipeline.isolate import open_source
+from pipeline.media.frames import plane_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

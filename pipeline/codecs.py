@@ -14,7 +14,7 @@ import numpy as np
 from av.codec.codec import codecs_available
 from av.codec.hwaccel import HWAccel
 
-from pipeline.frames import plane_rows
+from pipeline.media.frames import plane_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ from av.video.reformatter import VideoReformatter
 
 from pipeline.deinterlace import Deinterlacer
 from pipeline.errors import InputError
-from pipeline.frames import convert_frame, depth_of, format_of, has_alpha, on_host, spec_of
+from pipeline.media.frames import convert_frame, depth_of, format_of, has_alpha, on_host, spec_of
 from pipeline.media.pyav18 import fraction
-from pipeline.timeline import Timeline
+from pipeline.media.timestamps import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

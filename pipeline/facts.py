@@ -11,8 +11,8 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from pipeline.errors import DeblurError
-from pipeline.hdr import lost_side_data
 from pipeline.media.pyav18 import fraction, side_data
+from pipeline.media.side_data import lost_side_data
 from pipeline.media.tags import readable, readable_tags, tags_of
 from pipeline.sink import SinkOptions, VideoSink
 from pipeline.streams import describe

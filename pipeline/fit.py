@@ -9,7 +9,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from network.planes import Matrix, PlaneSpec
-from pipeline.frames import EXACT, RANGE_FULL, RANGE_LIMITED, SPACE_BT709, plane_rows
+from pipeline.media.frames import EXACT, RANGE_FULL, RANGE_LIMITED, SPACE_BT709, plane_rows
 
 if TYPE_CHECKING:
     from pipeline.encoder import EncoderPlan

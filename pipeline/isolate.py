@@ -12,8 +12,8 @@ import av
 from pipeline import errors
 from pipeline.child import Child, ChildDied, ChildHangs
 from pipeline.errors import DeblurError, InputError, UsageError
-from pipeline.frames import pixel_format_of, write_planes
 from pipeline.isolated import Findings
+from pipeline.media.frames import pixel_format_of, write_planes
 from pipeline.opening import open_container, seek
 from pipeline.shared_frames import SLOTS, SharedFrames
 from pipeline.source import SourceOptions, VideoSource

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import av
 from av.sidedata.sidedata import Type
 
-from pipeline.frames import read_planes
+from pipeline.media.frames import read_planes
 from pipeline.media.pyav18 import side_data
 from pipeline.shared_frames import SharedFrames
 from pipeline.source import VideoSource

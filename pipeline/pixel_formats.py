@@ -5,7 +5,7 @@ from __future__ import annotations
 import av
 from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
 
-from pipeline.frames import depth_of, has_alpha
+from pipeline.media.frames import depth_of, has_alpha
 
 
 def encoder_format(wanted: str, encoder: av.Codec) -> str:

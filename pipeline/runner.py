@@ -21,9 +21,9 @@ import av
 from pipeline.chunk import Chunk, pad
 from pipeline.engine import DeviceEngine
 from pipeline.errors import InputError
-from pipeline.frames import on_host, read_planes, write_planes
 from pipeline.gate import Fate
 from pipeline.interruptions import raise_if_lost
+from pipeline.media.frames import on_host, read_planes, write_planes
 from pipeline.stages import POLL, Channel, Stage, Stopped
 from pipeline.timing import LatencyHistogram, RunProgress, RunResult, StageClock
 

@@ -17,14 +17,14 @@ from pipeline.clock import FrameClock
 from pipeline.encoder import keeps_times, plan_encoder
 from pipeline.errors import OutputError, UsageError
 from pipeline.fit import FrameFitter
-from pipeline.hdr import lost_side_data
 from pipeline.media.pyav18 import open_media
+from pipeline.media.side_data import lost_side_data
 from pipeline.media.tags import tags_of
+from pipeline.media.timestamps import Timeline
 from pipeline.muxer import MOV_FAMILY, plan_muxer
 from pipeline.streams import add_copy, add_cover, describe, plan_copies, takes_packet
 from pipeline.tags import container_tags, video_tags
 from pipeline.target import OutputTarget
-from pipeline.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from av.stream import Discard, Disposition
 from pipeline.decoder import FrameDecoder
 from pipeline.errors import InputError
 from pipeline.hardware import accelerator, fallback_note
-from pipeline.hdr import display_matrix
 from pipeline.limits import LimitGuard
 from pipeline.media.pyav18 import fraction
+from pipeline.media.side_data import display_matrix
 from pipeline.opening import choose_video, open_container, promised_length, seek
 from pipeline.source_options import SourceOptions
 from pipeline.truncation import EndWatch
@@ -38,8 +38,8 @@ __all__ = ["SourceOptions", "VideoSource"]
 class VideoSource:
     """An input that is open, with its first frame decoded. A context manager.
 
-    Frames come in presentation order in a native format (see ``pipeline.frames``), all of one size; packets of the
-    other streams come in the order of the file. With ``start``, the time stamps of all streams are moved so that
+    Frames come in presentation order in a native format (see ``pipeline.media.frames``), all of one size; packets of
+    the other streams come in the order of the file. With ``start``, the time stamps of all streams are moved so that
     the first frame is at 0; else they are the input's own.
 
     Attributes:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.bench.loop import LoopedSource, TimedSink, endless_frames, open_video
 from pipeline.bench.rounds import WARM_UP, Rate, percentiles, rate_of, rate_of_times
 from pipeline.errors import UsageError
-from pipeline.frames import read_planes
 from pipeline.gate import FrameGate
 from pipeline.machine import peak_memory
+from pipeline.media.frames import read_planes
 from pipeline.runner import run
 from pipeline.sink import SinkOptions, VideoSink
 from pipeline.source import SourceOptions

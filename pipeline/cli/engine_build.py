@@ -124,7 +124,7 @@ def plane_spec(size: tuple[int, int], pixel_format: str, matrix: Matrix | None, 
     """
     import av
 
-    from pipeline.frames import spec_of
+    from pipeline.media.frames import spec_of
 
     try:
         spec, native = spec_of(av.VideoFrame(*size, pixel_format))

@@ -11,8 +11,8 @@ from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 
 from network.planes import Matrix
-from pipeline.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, depth_of, spec_of
 from pipeline.live.processor import copy_of
+from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, depth_of, spec_of
 
 if TYPE_CHECKING:
     from typing import IO

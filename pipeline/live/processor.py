@@ -8,8 +8,8 @@ import av
 from av.video.reformatter import VideoReformatter
 
 from network.planes import PlaneSpec
-from pipeline.frames import convert_frame, plane_rows, read_planes, spec_of
 from pipeline.live.strength import apply_strength
+from pipeline.media.frames import convert_frame, plane_rows, read_planes, spec_of
 
 if TYPE_CHECKING:
     from network.planes import PlaneBatch
@@ -82,7 +82,7 @@ def copy_of(frame: av.VideoFrame) -> av.VideoFrame:
     """A frame with samples, time and colour tags of its own, equal to those of ``frame``.
 
     Args:
-        frame: In a native format (see :mod:`pipeline.frames`).
+        frame: In a native format (see :mod:`pipeline.media.frames`).
     """
     copy = _frame_like(frame)
     for number in range(len(frame.planes)):

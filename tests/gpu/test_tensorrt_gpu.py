@@ -16,7 +16,7 @@ from network import catalogue, registry, weights
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
-from pipeline.frames import plane_rows, spec_of
+from pipeline.media.frames import plane_rows, spec_of
 from trt import parity
 from trt.cache import EngineCache
 from trt.compiled import TorchCompiled

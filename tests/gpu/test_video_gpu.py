@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.frames import convert_frame, on_host, spec_of
 from pipeline.hardware import NO_CONTEXT, THROUGH_HOST, Acceleration, cuda_problem
+from pipeline.media.frames import convert_frame, on_host, spec_of
 from pipeline.source import SourceOptions, VideoSource
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1200)]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from network.planes import PlaneBatch
-from pipeline.frames import read_planes, write_planes
+from pipeline.media.frames import read_planes, write_planes
 from pipeline.media.pyav18 import open_media
 from pipeline.media.tags import tags_of
 from pipeline.sink import SinkOptions, VideoSink

@@ -13,8 +13,8 @@ import pytest
 from network.planes import Layout, PlaneBatch, PlaneSpec
 from pipeline import runner
 from pipeline.engine import EngineInfo
-from pipeline.frames import pixel_format_of, plane_rows
 from pipeline.gate import MARGIN, PATIENCE, Fate, FrameGate, GateOptions, Hysteresis
+from pipeline.media.frames import pixel_format_of, plane_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

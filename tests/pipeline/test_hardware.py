@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.frames import on_host
 from pipeline.hardware import Acceleration, accelerator, cuda_problem
+from pipeline.media.frames import on_host
 from pipeline.sink import SinkOptions
 from pipeline.source import SourceOptions, VideoSource
 

@@ -17,10 +17,10 @@ import pytest
 from network.planes import PlaneBatch, PlaneSpec
 from pipeline.engine import EngineInfo
 from pipeline.errors import DamagedInputError, InputError, LimitError, UsageError
-from pipeline.frames import pixel_format_of
 from pipeline.isolate import MOST_RESTARTS, IsolatedSource, open_source
 from pipeline.isolation import Isolation
 from pipeline.limits import Limits
+from pipeline.media.frames import pixel_format_of
 from pipeline.segments.options import SegmentOptions
 from pipeline.sink import SinkOptions
 from pipeline.source import SourceOptions, VideoSource

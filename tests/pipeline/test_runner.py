@@ -16,8 +16,8 @@ from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline import runner
 from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError, InputError, OutputError
-from pipeline.frames import read_planes
 from pipeline.gate import FrameGate
+from pipeline.media.frames import read_planes
 from pipeline.timing import RunProgress
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.hdr import display_matrix
+from pipeline.media.side_data import display_matrix
 from pipeline.sink import SinkOptions
 from pipeline.source import SourceOptions, VideoSource
 

@@ -18,7 +18,7 @@ from pipeline.engine import DeviceEngine
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
 from pipeline.errors import EngineError
-from pipeline.frames import plane_rows, spec_of
+from pipeline.media.frames import plane_rows, spec_of
 from pipeline.runner import run
 from trt import parity
 from trt.cache import EngineCache

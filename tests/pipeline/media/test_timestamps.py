@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.timeline import Timeline
+from pipeline.media.timestamps import Timeline
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
-from pipeline.frames import (
+from pipeline.media.frames import (
     convert_frame,
     guess_matrix,
     native_format,
