@@ -22,11 +22,11 @@ import av
 from measure import run_deblur, table
 
 from network.planes import PlaneBatch
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.engines.select import load_engine
 from pipeline.machine import describe
 from pipeline.media.frames import read_planes, write_planes
 from pipeline.sink import SinkOptions, VideoSink
-from pipeline.source import SourceOptions, VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
+from pipeline.decode.isolated_source import open_source
 from pipeline.errors import DeblurError, UsageError
-from pipeline.isolate import open_source
 from pipeline.media.frames import plane_rows
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from network.planes import PlaneBatch, PlaneSpec
+    from pipeline.decode.source import VideoSource
     from pipeline.engine import Engine, EngineInfo
-    from pipeline.source import VideoSource
     from pipeline.source_options import SourceOptions
 
     Mask = NDArray[np.bool_]

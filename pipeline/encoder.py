@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.codeccontext import VideoCodecContext
 
-    from pipeline.source import VideoSource
+    from pipeline.decode.source import VideoSource
 
 _ENCODERS = {
     "h264": "libx264",

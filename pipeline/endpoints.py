@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """What is read: :class:`pipeline.source.VideoSource`, or whatever else has frames."""
+    """What is read: :class:`pipeline.decode.source.VideoSource`, or whatever else has frames."""
 
     @property
     def spec(self) -> PlaneSpec:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.source import VideoSource
+    from pipeline.decode.source import VideoSource
 
 _HDR = {
     Type.MASTERING_DISPLAY_METADATA: "mastering display",

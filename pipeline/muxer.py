@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.stream import Stream
 
-    from pipeline.source import VideoSource
+    from pipeline.decode.source import VideoSource
 
 MOV_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v", "ismv"})
 """FFmpeg's names of the containers that its MOV muxer writes."""

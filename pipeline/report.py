@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
+    from pipeline.decode.source import VideoSource
     from pipeline.engine import EngineInfo
     from pipeline.sink import VideoSink
-    from pipeline.source import VideoSource
     from pipeline.timing import RunResult
 
 SCHEMA = 1

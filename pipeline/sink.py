@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.stream import Stream
 
-    from pipeline.source import VideoSource
+    from pipeline.decode.source import VideoSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.hardware import Acceleration
-from pipeline.limits import Limits
+from pipeline.decode.hardware import Acceleration
+from pipeline.decode.limits import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,9 @@ class SourceOptions:
         on_device: Leave the frames that a GPU decodes on it, for an engine that takes them from there. What looks at
             their samples before (duplicates, ``--skip-sharp``, deinterlacing, ``--isolate``) can't go with it.
         limits: What the input may hold.
-        isolation: How to decode in a process of its own; None for this one. It is :func:`pipeline.isolate.open_source`
-            that goes by it; a :class:`VideoSource` decodes where it is.
+        isolation: How to decode in a process of its own; None for this one. It is
+            :func:`pipeline.decode.isolated_source.open_source` that goes by it; a :class:`VideoSource` decodes where it
+            is.
     """
 
     format: str | None = None

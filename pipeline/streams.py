@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.stream import Stream
 
-    from pipeline.source import VideoSource
+    from pipeline.decode.source import VideoSource
 
 _ATTACHING = {"matroska"}
 """Containers that keep cover art as an attached file, not as a stream."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.burned_text import keeping_text
-from pipeline.dashcam import open_input
+from pipeline.decode.concat import open_input
+from pipeline.decode.source import SourceOptions
 from pipeline.errors import Interrupted
 from pipeline.gate import FrameGate, GateOptions
 from pipeline.leftovers import free_leftovers
@@ -18,18 +19,17 @@ from pipeline.report import Report
 from pipeline.runner import run
 from pipeline.segments.run import ChangedError, deblur_in_segments
 from pipeline.sink import SinkOptions, VideoSink
-from pipeline.source import SourceOptions
 from pipeline.target import check_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
+    from pipeline.decode.source import VideoSource
     from pipeline.engine import Engine
     from pipeline.progress import Display
     from pipeline.segments.elsewhere import Elsewhere
     from pipeline.segments.options import SegmentOptions
-    from pipeline.source import VideoSource
 
 
 @dataclass(frozen=True, slots=True)

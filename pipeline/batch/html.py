@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.batch.report import BatchReport
-    from pipeline.source import SourceOptions
+    from pipeline.decode.source import SourceOptions
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

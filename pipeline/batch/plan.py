@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from pipeline.dashcam import open_input
+from pipeline.decode.concat import open_input
 from pipeline.errors import DeblurError
 from pipeline.segments.file import size_of
 from pipeline.streams import describe
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
     from pipeline.batch.inputs import BatchInput
     from pipeline.batch.ledger import Ledger
-    from pipeline.source import SourceOptions
+    from pipeline.decode.source import SourceOptions
 
 _GUESSED_RATE = 25
 """Frames a second of a video that does not say how many frames it has."""

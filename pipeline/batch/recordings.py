@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pipeline.decode.container import choose_video, open_container, promised_length
 from pipeline.errors import DeblurError
 from pipeline.media.tags import tags_of
-from pipeline.opening import choose_video, open_container, promised_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.batch.inputs import BatchInput
-    from pipeline.source import SourceOptions
+    from pipeline.decode.source import SourceOptions
 
 TOLERANCE = timedelta(seconds=2)
 """What may lie between the end of a clip and the beginning of the next, or overlap: names tell whole seconds, and many

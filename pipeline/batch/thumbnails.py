@@ -8,8 +8,8 @@ import av
 import av.error
 import numpy as np
 
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.errors import DeblurError
-from pipeline.source import SourceOptions, VideoSource
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from pipeline.source import SourceOptions, VideoSource
+from pipeline.decode.source import SourceOptions, VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,18 +14,18 @@ from network.planes import MAX_STRENGTH
 from pipeline.cli.gate import SkipSharp
 from pipeline.cli.limits import guard_options
 from pipeline.cli.precision import precision_option
+from pipeline.decode.hardware import Acceleration
+from pipeline.decode.source import SourceOptions
 from pipeline.gate import GateOptions
-from pipeline.hardware import Acceleration
 from pipeline.segments.options import SECONDS, SegmentOptions
 from pipeline.sink import SinkOptions
-from pipeline.source import SourceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.decode.limits import Limits
     from pipeline.engine import Engine
     from pipeline.isolation import Isolation
-    from pipeline.limits import Limits
 
 
 class Bitrate(click.ParamType[Any]):
@@ -86,7 +86,7 @@ class Deblurring:
     def source(
         self, container: str | None = None, start: float | None = None, duration: float | None = None
     ) -> SourceOptions:
-        """How inputs are read; see :class:`pipeline.source.SourceOptions`."""
+        """How inputs are read; see :class:`pipeline.decode.source.SourceOptions`."""
         return SourceOptions(
             format=container,
             start=start,

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.facts import facts
-from pipeline.source import SourceOptions, VideoSource
 
 
 @click.command()

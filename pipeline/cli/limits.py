@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.decode.limits import Limits
 from pipeline.isolation import Isolation
-from pipeline.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,9 +54,9 @@ class Limit(click.ParamType[Any]):
 def guard_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds ``--max-...`` for every limit, ``--isolate`` and ``--hang-timeout`` to a command.
 
-    The command gets two arguments for them: ``limits`` (:class:`pipeline.limits.Limits`) and ``isolation``
+    The command gets two arguments for them: ``limits`` (:class:`pipeline.decode.limits.Limits`) and ``isolation``
     (:class:`pipeline.isolation.Isolation`, None for decoding in this process), both as
-    :class:`pipeline.source.SourceOptions` takes them.
+    :class:`pipeline.decode.source.SourceOptions` takes them.
     """
 
     @functools.wraps(command)

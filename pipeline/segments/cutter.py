@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from pipeline.window import exact
+from pipeline.decode.trim import exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

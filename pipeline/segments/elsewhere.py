@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.burned_text import keeping_text
-from pipeline.dashcam import open_input
+from pipeline.decode.concat import open_input
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.segments.cutter import Cutter
 from pipeline.segments.file import Seal, temporary_for

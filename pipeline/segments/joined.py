@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.source import VideoSource
+    from pipeline.decode.source import VideoSource
     from pipeline.timing import LatencyHistogram
 
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
+    from pipeline.decode.source import VideoSource
     from pipeline.engine import Engine
     from pipeline.gate import GateOptions
     from pipeline.segments.joined import JoinedSink
-    from pipeline.source import VideoSource
     from pipeline.timing import RunProgress, RunResult
 
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
+    from pipeline.decode.source import VideoSource
     from pipeline.engine import Engine, EngineInfo
     from pipeline.progress import Display
     from pipeline.segments.elsewhere import Elsewhere, Made
     from pipeline.segments.manifest import SegmentRecord
     from pipeline.segments.options import SegmentOptions
-    from pipeline.source import VideoSource
     from pipeline.video import VideoJob
 
 _LOOK_EVERY = 64

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.hardware import NO_CONTEXT, THROUGH_HOST, Acceleration, cuda_problem
+from pipeline.decode.hardware import NO_CONTEXT, THROUGH_HOST, Acceleration, cuda_problem
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.media.frames import convert_frame, on_host, spec_of
-from pipeline.source import SourceOptions, VideoSource
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1200)]
 

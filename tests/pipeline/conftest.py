@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from network.planes import PlaneBatch
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.media.frames import read_planes, write_planes
 from pipeline.media.pyav18 import open_media
 from pipeline.media.tags import tags_of
 from pipeline.sink import SinkOptions, VideoSink
-from pipeline.source import SourceOptions, VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.bench.synthetic import write_clip
+from pipeline.decode.source import VideoSource
 from pipeline.engines.select import load_engine
 from pipeline.gate import FrameGate
 from pipeline.runner import run
 from pipeline.sink import VideoSink
-from pipeline.source import VideoSource
 
 if TYPE_CHECKING:
     from pathlib import Path

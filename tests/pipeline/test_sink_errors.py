@@ -11,9 +11,9 @@ from typing import Any
 import av
 import pytest
 
+from pipeline.decode.source import VideoSource
 from pipeline.errors import OutputError, UsageError
 from pipeline.sink import SinkOptions, VideoSink
-from pipeline.source import VideoSource
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -130,7 +130,7 @@ import resource, signal, sys, av
 from pathlib import Path
 from pipeline.errors import OutputError
 from pipeline.sink import VideoSink
-from pipeline.source import VideoSource
+from pipeline.decode.source import VideoSource
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 with VideoSource(Path({str(source)!r})) as source:

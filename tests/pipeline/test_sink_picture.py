@@ -7,9 +7,9 @@ import av
 import numpy as np
 import pytest
 
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.media.side_data import display_matrix
 from pipeline.sink import SinkOptions
-from pipeline.source import SourceOptions, VideoSource
 
 FAST = SinkOptions(preset="ultrafast")
 

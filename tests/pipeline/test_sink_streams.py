@@ -6,8 +6,8 @@ from typing import Any
 import av
 import pytest
 
+from pipeline.decode.source import VideoSource
 from pipeline.sink import SinkOptions
-from pipeline.source import VideoSource
 
 FAST = SinkOptions(codec="libx264", preset="ultrafast")
 

@@ -14,11 +14,11 @@ import av
 import av.error
 
 from network.planes import PlaneBatch
+from pipeline.decode.limits import Limits
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.engine import EngineInfo
 from pipeline.errors import DeblurError, InputError, LimitError
-from pipeline.limits import Limits
 from pipeline.sink import SinkOptions
-from pipeline.source import SourceOptions, VideoSource
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:

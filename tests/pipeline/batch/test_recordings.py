@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.batch.inputs import BatchInput
 from pipeline.batch.recordings import camera_in_name, join_recordings, time_in_name
-from pipeline.source import SourceOptions
+from pipeline.decode.source import SourceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import click
 import pytest
 
 from pipeline.cli.limits import Limit, guard_options
+from pipeline.decode.limits import Limits
 from pipeline.isolation import Isolation
-from pipeline.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

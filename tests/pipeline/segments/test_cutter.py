@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
+from pipeline.decode.source import VideoSource
 from pipeline.segments.cutter import FEWEST_FRAMES, Cutter
-from pipeline.source import VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable

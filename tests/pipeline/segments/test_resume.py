@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.decode.source import SourceOptions
 from pipeline.errors import EngineError, Interrupted, OutputError, UsageError
 from pipeline.gate import GateOptions
 from pipeline.segments.manifest import NAME
 from pipeline.sink import SinkOptions
-from pipeline.source import SourceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import av
 from av.stream import Disposition
 
+from pipeline.decode.isolated_source import open_source
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.errors import InputError, UsageError
-from pipeline.isolate import open_source
-from pipeline.source import SourceOptions, VideoSource
 from pipeline.streams import describe
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def open_input(path: Path | BinaryIO, options: SourceOptions | None = None) -> V
         options: How to read it.
 
     Raises:
-        InputError: As :class:`pipeline.source.VideoSource` does.
+        InputError: As :class:`pipeline.decode.source.VideoSource` does.
         LimitError: If the input exceeds a limit.
         UsageError: If the options do not fit each other or the input.
     """
@@ -55,7 +55,7 @@ class JoinedSource(VideoSource):
             options: How to read all of them.
 
         Raises:
-            InputError: As :class:`pipeline.source.VideoSource` does, of the first file.
+            InputError: As :class:`pipeline.decode.source.VideoSource` does, of the first file.
             LimitError: If the first file exceeds a limit.
             UsageError: If the first is no file, or only a part of it is asked for.
         """
@@ -83,26 +83,26 @@ class JoinedSource(VideoSource):
 
     @property
     def notes(self) -> list[str]:
-        """As of :class:`pipeline.source.VideoSource`, of all files so far."""
+        """As of :class:`pipeline.decode.source.VideoSource`, of all files so far."""
         return list(dict.fromkeys([*self._own_notes, *(self._part.notes if self._part else ())]))
 
     @property
     def corrupt_packets(self) -> int:
-        """As of :class:`pipeline.source.VideoSource`, of all files so far."""
+        """As of :class:`pipeline.decode.source.VideoSource`, of all files so far."""
         return self._past_packets + (self._part.corrupt_packets if self._part else 0)
 
     @property
     def corrupt_frames(self) -> int:
-        """As of :class:`pipeline.source.VideoSource`, of all files so far."""
+        """As of :class:`pipeline.decode.source.VideoSource`, of all files so far."""
         return self._past_frames + (self._part.corrupt_frames if self._part else 0)
 
     @property
     def damage(self) -> list[str]:
-        """As of :class:`pipeline.source.VideoSource`, of all files so far, each line with the file's name."""
+        """As of :class:`pipeline.decode.source.VideoSource`, of all files so far, each line with the file's name."""
         return [*self._own_damage, *(_named(self._part) if self._part else ())]
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """As of :class:`pipeline.source.VideoSource`; damage of the files behind the first is passed over."""
+        """As of :class:`pipeline.decode.source.VideoSource`; damage of the files behind the first is passed over."""
         shift = Fraction(0)
         for number, part in enumerate(self._parts()):
             streams = self._counterparts(part, with_covers=not number)

@@ -1,4 +1,4 @@
-"""What the process does that decodes for :mod:`pipeline.isolate`.
+"""What the process does that decodes for :mod:`pipeline.decode.isolated_source`.
 
 Messages are JSON on a pipe: nothing that comes out of a process which may have crashed is unpickled.
 """
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import av
 from av.sidedata.sidedata import Type
 
+from pipeline.decode.shared_memory import SharedFrames
+from pipeline.decode.source import VideoSource
 from pipeline.media.frames import read_planes
 from pipeline.media.pyav18 import side_data
-from pipeline.shared_frames import SharedFrames
-from pipeline.source import VideoSource
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.source import SourceOptions
+    from pipeline.decode.source import SourceOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a source has found out so far; the attributes are those of :class:`pipeline.source.VideoSource`."""
+    """What a source has found out so far; the attributes are those of :class:`pipeline.decode.source.VideoSource`."""
 
     notes: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()

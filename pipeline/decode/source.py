@@ -11,16 +11,15 @@ import av
 import av.error
 from av.stream import Discard, Disposition
 
-from pipeline.decoder import FrameDecoder
+from pipeline.decode.container import EndWatch, choose_video, open_container, promised_length, seek
+from pipeline.decode.decoder import FrameDecoder
+from pipeline.decode.hardware import accelerator, fallback_note
+from pipeline.decode.limits import LimitGuard
+from pipeline.decode.trim import TimeWindow, exact
 from pipeline.errors import InputError
-from pipeline.hardware import accelerator, fallback_note
-from pipeline.limits import LimitGuard
 from pipeline.media.pyav18 import fraction
 from pipeline.media.side_data import display_matrix
-from pipeline.opening import choose_video, open_container, promised_length, seek
 from pipeline.source_options import SourceOptions
-from pipeline.truncation import EndWatch
-from pipeline.window import TimeWindow, exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

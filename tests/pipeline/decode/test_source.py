@@ -14,8 +14,8 @@ import av
 import pytest
 
 from network.planes import Layout, Matrix
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.errors import InputError
-from pipeline.source import SourceOptions, VideoSource
 
 
 def count(source: VideoSource) -> tuple[int, int]:

@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 
 from network.planes import PlaneBatch, PlaneSpec
+from pipeline.decode.isolated_source import MOST_RESTARTS, IsolatedSource, open_source
+from pipeline.decode.limits import Limits
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.engine import EngineInfo
 from pipeline.errors import DamagedInputError, InputError, LimitError, UsageError
-from pipeline.isolate import MOST_RESTARTS, IsolatedSource, open_source
 from pipeline.isolation import Isolation
-from pipeline.limits import Limits
 from pipeline.media.frames import pixel_format_of
 from pipeline.segments.options import SegmentOptions
 from pipeline.sink import SinkOptions
-from pipeline.source import SourceOptions, VideoSource
 from pipeline.video import VideoJob, deblur_video
 
 pytestmark = pytest.mark.timeout(120)

@@ -10,7 +10,7 @@ import av.error
 from av.codec.context import Flags
 from av.video.reformatter import VideoReformatter
 
-from pipeline.deinterlace import Deinterlacer
+from pipeline.decode.deinterlace import Deinterlacer
 from pipeline.errors import InputError
 from pipeline.media.frames import convert_frame, depth_of, format_of, has_alpha, on_host, spec_of
 from pipeline.media.pyav18 import fraction
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from network.planes import PlaneSpec
-    from pipeline.limits import LimitGuard
+    from pipeline.decode.limits import LimitGuard
 
 _DAMAGE_LINES = 20
 """How many faults are located one by one; the rest is only counted."""

@@ -6,8 +6,8 @@ from typing import Any
 import av
 import pytest
 
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.errors import InputError
-from pipeline.source import SourceOptions, VideoSource
 
 
 @pytest.fixture

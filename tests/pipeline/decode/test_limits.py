@@ -7,9 +7,9 @@ from typing import Any
 import av
 import pytest
 
+from pipeline.decode.limits import Limits
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.errors import LimitError
-from pipeline.limits import Limits
-from pipeline.source import SourceOptions, VideoSource
 
 FRAME = 64 * 48 * 3 // 2
 

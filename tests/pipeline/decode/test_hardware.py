@@ -8,11 +8,11 @@ import av
 import numpy as np
 import pytest
 
+from pipeline.decode.hardware import Acceleration, accelerator, cuda_problem
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.errors import UsageError
-from pipeline.hardware import Acceleration, accelerator, cuda_problem
 from pipeline.media.frames import on_host
 from pipeline.sink import SinkOptions
-from pipeline.source import SourceOptions, VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable

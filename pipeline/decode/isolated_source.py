@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import av
 
 from pipeline import errors
-from pipeline.child import Child, ChildDied, ChildHangs
+from pipeline.decode.container import open_container, seek
+from pipeline.decode.shared_memory import SLOTS, SharedFrames
+from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.decode.worker import Child, ChildDied, ChildHangs
+from pipeline.decode.worker_main import Findings
 from pipeline.errors import DeblurError, InputError, UsageError
-from pipeline.isolated import Findings
 from pipeline.media.frames import pixel_format_of, write_planes
-from pipeline.opening import open_container, seek
-from pipeline.shared_frames import SLOTS, SharedFrames
-from pipeline.source import SourceOptions, VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def open_source(path: Path | BinaryIO, options: SourceOptions | None = None) -> 
         options: How to read it.
 
     Raises:
-        InputError: As :class:`pipeline.source.VideoSource` does, or if the other process crashes or hangs.
+        InputError: As :class:`pipeline.decode.source.VideoSource` does, or if the other process crashes or hangs.
         LimitError: If the input exceeds a limit.
         UsageError: If a pipe is to be decoded in a process of its own.
     """
@@ -52,7 +52,7 @@ def open_source(path: Path | BinaryIO, options: SourceOptions | None = None) -> 
 
 
 class IsolatedSource(VideoSource):
-    """A :class:`pipeline.source.VideoSource` whose frames come from another process.
+    """A :class:`pipeline.decode.source.VideoSource` whose frames come from another process.
 
     That process always goes first: it opens the input, decodes the first frame, and only then is the header read
     here, for what the output needs to know of it. Frames come through shared memory. Packets that are copied are
@@ -75,7 +75,7 @@ class IsolatedSource(VideoSource):
             isolation: How long to wait.
 
         Raises:
-            InputError: As :class:`pipeline.source.VideoSource` does, or if the other process crashes or hangs.
+            InputError: As :class:`pipeline.decode.source.VideoSource` does, or if the other process crashes or hangs.
             LimitError: If the input exceeds a limit.
         """
         self._file, self._how, self._timeout = path, options, isolation.timeout
@@ -105,26 +105,26 @@ class IsolatedSource(VideoSource):
 
     @property
     def notes(self) -> list[str]:
-        """As of :class:`pipeline.source.VideoSource`."""
+        """As of :class:`pipeline.decode.source.VideoSource`."""
         return super().notes if self._found is None else list(self._found.notes)
 
     @property
     def corrupt_packets(self) -> int:
-        """As of :class:`pipeline.source.VideoSource`."""
+        """As of :class:`pipeline.decode.source.VideoSource`."""
         return super().corrupt_packets if self._found is None else self._found.corrupt_packets
 
     @property
     def corrupt_frames(self) -> int:
-        """As of :class:`pipeline.source.VideoSource`."""
+        """As of :class:`pipeline.decode.source.VideoSource`."""
         return super().corrupt_frames if self._found is None else self._found.corrupt_frames
 
     @property
     def damage(self) -> list[str]:
-        """As of :class:`pipeline.source.VideoSource`."""
+        """As of :class:`pipeline.decode.source.VideoSource`."""
         return super().damage if self._found is None else list(self._found.damage)
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """As of :class:`pipeline.source.VideoSource`.
+        """As of :class:`pipeline.decode.source.VideoSource`.
 
         Raises:
             InputError: If the other process crashes or hangs too often.

@@ -7,11 +7,11 @@ from typing import Any
 import av
 import pytest
 
-from pipeline.dashcam import JoinedSource, open_input
+from pipeline.decode.concat import JoinedSource, open_input
+from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.errors import InputError, UsageError
 from pipeline.isolation import Isolation
 from pipeline.sink import SinkOptions, VideoSink
-from pipeline.source import SourceOptions, VideoSource
 from pipeline.video import VideoJob, deblur_video
 
 pytestmark = pytest.mark.timeout(120)

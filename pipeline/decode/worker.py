@@ -8,12 +8,12 @@ import multiprocessing
 import signal
 from typing import TYPE_CHECKING, Any
 
-from pipeline.isolated import decode
+from pipeline.decode.worker_main import decode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.source import SourceOptions
+    from pipeline.decode.source import SourceOptions
 
 _GRACE = 2.0
 """Seconds that the process gets to end by itself."""
