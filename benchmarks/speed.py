@@ -25,12 +25,12 @@ from network import catalogue
 from pipeline.bench.case import Case, Measured, measure
 from pipeline.bench.isolate import isolated
 from pipeline.bench.synthetic import write_clip
+from pipeline.encode.sink import SinkOptions
 from pipeline.engines.contender import load_contender
 from pipeline.engines.cost import matrix_rate, network_flops
 from pipeline.errors import EngineError, UsageError
 from pipeline.machine import describe
 from pipeline.plot import Curve, Curves, chart
-from pipeline.sink import SinkOptions
 
 ENGINES = (("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "fp32"), ("torch", "fp32"))
 MEMORY_LIMIT = 4 * 2**30

@@ -25,7 +25,7 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """What is written: :class:`pipeline.sink.VideoSink`, or whatever else takes frames."""
+    """What is written: :class:`pipeline.encode.sink.VideoSink`, or whatever else takes frames."""
 
     def write_frame(self, frame: av.VideoFrame) -> None:
         """Encodes one frame."""

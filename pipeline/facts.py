@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
+from pipeline.encode.sink import SinkOptions, VideoSink
+from pipeline.encode.stream_copy import describe
 from pipeline.errors import DeblurError
 from pipeline.media.pyav18 import fraction, side_data
 from pipeline.media.side_data import lost_side_data
 from pipeline.media.tags import readable, readable_tags, tags_of
-from pipeline.sink import SinkOptions, VideoSink
-from pipeline.streams import describe
 
 if TYPE_CHECKING:
     from enum import IntEnum

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneSpec
     from pipeline.decode.source import VideoSource
+    from pipeline.encode.sink import VideoSink
     from pipeline.engine import EngineInfo
-    from pipeline.sink import VideoSink
     from pipeline.timing import RunResult
 
 SCHEMA = 1

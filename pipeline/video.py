@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from pipeline.burned_text import keeping_text
 from pipeline.decode.concat import open_input
 from pipeline.decode.source import SourceOptions
+from pipeline.encode.output_file import check_output
+from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.errors import Interrupted
 from pipeline.gate import FrameGate, GateOptions
 from pipeline.leftovers import free_leftovers
@@ -18,8 +20,6 @@ from pipeline.progress import SilentDisplay
 from pipeline.report import Report
 from pipeline.runner import run
 from pipeline.segments.run import ChangedError, deblur_in_segments
-from pipeline.sink import SinkOptions, VideoSink
-from pipeline.target import check_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

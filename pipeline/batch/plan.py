@@ -8,10 +8,10 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from pipeline.decode.concat import open_input
+from pipeline.encode.output_file import work_folder
+from pipeline.encode.stream_copy import describe
 from pipeline.errors import DeblurError
 from pipeline.segments.file import size_of
-from pipeline.streams import describe
-from pipeline.target import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

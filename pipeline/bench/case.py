@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pipeline.bench.loop import LoopedSource, TimedSink, endless_frames, open_video
 from pipeline.bench.rounds import WARM_UP, Rate, percentiles, rate_of, rate_of_times
 from pipeline.decode.source import SourceOptions
+from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.errors import UsageError
 from pipeline.gate import FrameGate
 from pipeline.machine import peak_memory
 from pipeline.media.frames import read_planes
 from pipeline.runner import run
-from pipeline.sink import SinkOptions, VideoSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,11 +18,11 @@ from pipeline.bench.synthetic import RATE, write_clip
 from pipeline.cli.precision import precision_option
 from pipeline.decode.hardware import Acceleration
 from pipeline.decode.source import SourceOptions
+from pipeline.encode.sink import SinkOptions
 from pipeline.engines.contender import CONTENDERS, load_contender
 from pipeline.engines.cost import matrix_rate, network_flops
 from pipeline.errors import EngineError, UsageError
 from pipeline.machine import describe
-from pipeline.sink import SinkOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,9 @@ from pipeline.cli.limits import guard_options
 from pipeline.cli.precision import precision_option
 from pipeline.decode.hardware import Acceleration
 from pipeline.decode.source import SourceOptions
+from pipeline.encode.sink import SinkOptions
 from pipeline.gate import GateOptions
 from pipeline.segments.options import SECONDS, SegmentOptions
-from pipeline.sink import SinkOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +111,7 @@ class Deblurring:
         return self.engine == "tensorrt" and not is_looked_at
 
     def sink(self, container: str | None = None) -> SinkOptions:
-        """How outputs are written; see :class:`pipeline.sink.SinkOptions`."""
+        """How outputs are written; see :class:`pipeline.encode.sink.SinkOptions`."""
         return SinkOptions(
             format=container,
             codec=self.codec,

@@ -12,8 +12,8 @@ from av.stream import Disposition
 
 from pipeline.decode.isolated_source import open_source
 from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.encode.stream_copy import describe
 from pipeline.errors import InputError, UsageError
-from pipeline.streams import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

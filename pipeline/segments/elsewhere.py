@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipeline.burned_text import keeping_text
 from pipeline.decode.concat import open_input
+from pipeline.encode.output_file import settle, work_folder
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.segments.cutter import Cutter
 from pipeline.segments.file import Seal, temporary_for
@@ -22,7 +23,6 @@ from pipeline.segments.joined import JoinedSink
 from pipeline.segments.make import SegmentMaker
 from pipeline.segments.manifest import SegmentRecord
 from pipeline.segments.work import segment_path
-from pipeline.target import settle, work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Sequence

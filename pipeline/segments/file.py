@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from pipeline.target import settle
+from pipeline.encode.output_file import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

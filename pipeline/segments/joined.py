@@ -11,11 +11,11 @@ import av
 import av.error
 from av.video.frame import PictureType
 
-from pipeline.clock import FrameClock
+from pipeline.encode.container import MOV_FAMILY
+from pipeline.encode.sink import SinkOptions, VideoSink
+from pipeline.encode.video_encoder import FrameClock
 from pipeline.errors import OutputError
-from pipeline.muxer import MOV_FAMILY
 from pipeline.segments.file import CodedFrame, Seal, SegmentWriter
-from pipeline.sink import SinkOptions, VideoSink
 
 if TYPE_CHECKING:
     from collections import deque
@@ -35,7 +35,7 @@ class JoinedSink(VideoSink):
     """
 
     def __init__(self, path: Path, source: VideoSource, options: SinkOptions | None = None) -> None:
-        """Plans the output and opens it; see :class:`pipeline.sink.VideoSink`."""
+        """Plans the output and opens it; see :class:`pipeline.encode.sink.VideoSink`."""
         super().__init__(path, source, options)
         # Where the container has a constant rate, encoders count frames, and each segment's begins at 0.
         self._is_numbered = self.plan.counts_frames and not self._restores

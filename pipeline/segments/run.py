@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import av
 
+from pipeline.encode.output_file import check_output, work_folder
 from pipeline.errors import DeblurError, Interrupted
 from pipeline.report import Report, versions
 from pipeline.segments.cutter import Cutter
@@ -18,7 +19,6 @@ from pipeline.segments.file import Seal, read_segment
 from pipeline.segments.joined import JoinedSink
 from pipeline.segments.make import SegmentMaker
 from pipeline.segments.work import WorkFolder
-from pipeline.target import check_output, work_folder
 from pipeline.timing import Latency, RunProgress, RunResult, StageTime
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING, Self
 
+from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, OutputError, UsageError
 from pipeline.segments.file import Seal
 from pipeline.segments.manifest import NAME, Manifest, ManifestDamagedError
-from pipeline.target import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

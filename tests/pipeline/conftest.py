@@ -13,10 +13,10 @@ import pytest
 
 from network.planes import PlaneBatch
 from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.media.frames import read_planes, write_planes
 from pipeline.media.pyav18 import open_media
 from pipeline.media.tags import tags_of
-from pipeline.sink import SinkOptions, VideoSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,10 +10,10 @@ import pytest
 
 from pipeline.bench.synthetic import write_clip
 from pipeline.decode.source import VideoSource
+from pipeline.encode.sink import VideoSink
 from pipeline.engines.select import load_engine
 from pipeline.gate import FrameGate
 from pipeline.runner import run
-from pipeline.sink import VideoSink
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,10 @@ import pytest
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.burned_text import TextKeeper, find_text
 from pipeline.decode.source import SourceOptions
+from pipeline.encode.sink import SinkOptions
 from pipeline.engine import EngineInfo
 from pipeline.errors import InputError, UsageError
 from pipeline.segments.options import SegmentOptions
-from pipeline.sink import SinkOptions
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:

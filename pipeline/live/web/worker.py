@@ -16,9 +16,9 @@ import av.error
 from network.planes import PlaneBatch
 from pipeline.decode.limits import Limits
 from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.encode.sink import SinkOptions
 from pipeline.engine import EngineInfo
 from pipeline.errors import DeblurError, InputError, LimitError
-from pipeline.sink import SinkOptions
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import pytest
 
 from pipeline.bench.case import Case, measure
 from pipeline.bench.isolate import isolated
+from pipeline.encode.sink import SinkOptions
 from pipeline.engines.contender import load_contender
 from pipeline.engines.cost import matrix_rate, network_flops
 from pipeline.machine import peak_memory
-from pipeline.sink import SinkOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.decode.concat import JoinedSource, open_input
 from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.errors import InputError, UsageError
 from pipeline.isolation import Isolation
-from pipeline.sink import SinkOptions, VideoSink
 from pipeline.video import VideoJob, deblur_video
 
 pytestmark = pytest.mark.timeout(120)

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.decode.hardware import Acceleration, accelerator, cuda_problem
 from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.encode.sink import SinkOptions
 from pipeline.errors import UsageError
 from pipeline.media.frames import on_host
-from pipeline.sink import SinkOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

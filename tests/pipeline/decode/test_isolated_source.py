@@ -18,12 +18,12 @@ from network.planes import PlaneBatch, PlaneSpec
 from pipeline.decode.isolated_source import MOST_RESTARTS, IsolatedSource, open_source
 from pipeline.decode.limits import Limits
 from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.encode.sink import SinkOptions
 from pipeline.engine import EngineInfo
 from pipeline.errors import DamagedInputError, InputError, LimitError, UsageError
 from pipeline.isolation import Isolation
 from pipeline.media.frames import pixel_format_of
 from pipeline.segments.options import SegmentOptions
-from pipeline.sink import SinkOptions
 from pipeline.video import VideoJob, deblur_video
 
 pytestmark = pytest.mark.timeout(120)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from network.planes import PlaneBatch
+from pipeline.encode.sink import SinkOptions
 from pipeline.engine import EngineInfo
 from pipeline.segments.options import SegmentOptions
-from pipeline.sink import SinkOptions
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, Interrupted, OutputError
 from pipeline.segments.elsewhere import Made, Promise, Share, make_share, read_notes
 from pipeline.segments.options import SegmentOptions
 from pipeline.segments.work import WorkFolder
-from pipeline.target import work_folder
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.decode.source import SourceOptions
+from pipeline.encode.sink import SinkOptions
 from pipeline.errors import EngineError, Interrupted, OutputError, UsageError
 from pipeline.gate import GateOptions
 from pipeline.segments.manifest import NAME
-from pipeline.sink import SinkOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,13 +13,13 @@ import av.error
 from av.codec.codec import UnknownCodecError
 
 from network.planes import Matrix
-from pipeline.encoder_settings import merge_parameters, repeatable, settings_of
+from pipeline.encode.container import MOV_FAMILY
+from pipeline.encode.pixel_formats import differs, encoder_format, loses
+from pipeline.encode.settings import merge_parameters, repeatable, settings_of
 from pipeline.errors import UsageError
 from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709
 from pipeline.media.pyav18 import keep_chroma_location
 from pipeline.media.side_data import hdr_options
-from pipeline.muxer import MOV_FAMILY
-from pipeline.pixel_formats import differs, encoder_format, loses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,8 +12,8 @@ import av
 import pytest
 
 from pipeline.decode.source import VideoSource
+from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.errors import OutputError, UsageError
-from pipeline.sink import SinkOptions, VideoSink
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -129,7 +129,7 @@ def test_a_file_that_may_not_grow_leaves_nothing(suffix: str, tmp_path: Path, ma
 import resource, signal, sys, av
 from pathlib import Path
 from pipeline.errors import OutputError
-from pipeline.sink import VideoSink
+from pipeline.encode.sink import VideoSink
 from pipeline.decode.source import VideoSource
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
@@ -147,7 +147,7 @@ with VideoSource(Path({str(source)!r})) as source:
 """
     done = subprocess.run(  # noqa: S603 - our own script
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False,
-        cwd=Path(__file__).parents[2], env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=Path(__file__).parents[3], env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )  # fmt: skip
     assert done.returncode == OutputError.exit_code, done.stderr
     assert "can't be written" in done.stdout

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import encoder_settings
-from pipeline.encoder_settings import repeatable
+from pipeline.encode import settings
+from pipeline.encode.settings import repeatable
 
 
 def _encoded(frames: list[av.VideoFrame]) -> bytes:
@@ -37,7 +37,7 @@ def test_the_same_frames_make_the_same_file_again() -> None:
 def test_x264_alone_leaves_out_avx512_where_there_is_some(
     has_avx512: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoder_settings, "cpu_features", lambda: {"AVX-512": has_avx512})
+    monkeypatch.setattr(settings, "cpu_features", lambda: {"AVX-512": has_avx512})
     wishes = {"crf": "18", "x264-params": "cll=1000,200"}
     told = {**wishes, "x264-params": "cll=1000,200:asm=avx2"} if has_avx512 else wishes
     assert repeatable("libx264", wishes) == told

@@ -12,9 +12,9 @@ import av
 import av.error
 from av.stream import Disposition
 
+from pipeline.encode.container import MOV_FAMILY
 from pipeline.media.pyav18 import open_media
 from pipeline.media.tags import readable
-from pipeline.muxer import MOV_FAMILY
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

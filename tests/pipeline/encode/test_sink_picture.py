@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.encode.sink import SinkOptions
 from pipeline.media.side_data import display_matrix
-from pipeline.sink import SinkOptions
 
 FAST = SinkOptions(preset="ultrafast")
 

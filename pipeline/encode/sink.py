@@ -13,18 +13,16 @@ import av.error
 from av.stream import Disposition
 from av.video.frame import PictureType
 
-from pipeline.clock import FrameClock
-from pipeline.encoder import keeps_times, plan_encoder
+from pipeline.encode.container import MOV_FAMILY, container_tags, plan_muxer, video_tags
+from pipeline.encode.output_file import OutputTarget
+from pipeline.encode.plan import keeps_times, plan_encoder
+from pipeline.encode.stream_copy import add_copy, add_cover, describe, plan_copies, takes_packet
+from pipeline.encode.video_encoder import FrameClock, FrameFitter
 from pipeline.errors import OutputError, UsageError
-from pipeline.fit import FrameFitter
 from pipeline.media.pyav18 import open_media
 from pipeline.media.side_data import lost_side_data
 from pipeline.media.tags import tags_of
 from pipeline.media.timestamps import Timeline
-from pipeline.muxer import MOV_FAMILY, plan_muxer
-from pipeline.streams import add_copy, add_cover, describe, plan_copies, takes_packet
-from pipeline.tags import container_tags, video_tags
-from pipeline.target import OutputTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.encode.sink import SinkOptions
 from pipeline.errors import UsageError
-from pipeline.sink import SinkOptions
 
 
 @pytest.mark.parametrize(
