@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.connection import Connection
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 GROWTH = 64 << 20
 """Bytes by which the memory of a process may grow over all its clips: what the allocator keeps, and one engine."""

@@ -31,7 +31,7 @@ from pipeline.media.frames import read_planes, write_planes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 LIMIT = 1.1
 

@@ -5,7 +5,7 @@
 EVAL is laid out as for ``quality.py``: ``reds/SEQUENCE/blur`` and ``sharp``, and ``photos``, sharp pictures. From
 these, pairs with blur of 3 to 15 pixels are synthesised with seed 1. Every picture is judged for itself: the hysteresis
 of the command lets fewer frames pass than this. The recommended threshold is the highest at which no set of blurred
-pictures loses more than ``--loss``; it belongs into ``pipeline/gate.py`` as ``AUTO_THRESHOLD``.
+pictures loses more than ``--loss``; it belongs into ``pipeline/runner/skip.py`` as ``AUTO_THRESHOLD``.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from network.scoreboard import as_json
 from network.synth.pool import PoolOptions
 from pipeline.bench.rounds import rate_of
 from pipeline.engines.select import load_engine
-from pipeline.gate import AUTO_THRESHOLD
 from pipeline.machine import describe
 from pipeline.plot import Curve, Curves, chart
-from pipeline.sharpness import blur_estimate
+from pipeline.runner.sharpness import blur_estimate
+from pipeline.runner.skip import AUTO_THRESHOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
     Picture = NDArray[np.uint8]
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
     from pipeline.decode.source import VideoSource
     from pipeline.encode.sink import VideoSink
-    from pipeline.engine import EngineInfo
-    from pipeline.timing import RunResult
+    from pipeline.runner.protocols import EngineInfo
+    from pipeline.runner.timing import RunResult
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.burned_text import keeping_text
 from pipeline.decode.concat import open_input
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.output_file import check_output
 from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.errors import Interrupted
-from pipeline.gate import FrameGate, GateOptions
-from pipeline.leftovers import free_leftovers
 from pipeline.pipes import PipeReader, PipeWriter
 from pipeline.progress import SilentDisplay
 from pipeline.report import Report
-from pipeline.runner import run
+from pipeline.runner.keep_text import keeping_text
+from pipeline.runner.run import free_leftovers, run
+from pipeline.runner.skip import FrameGate, GateOptions
 from pipeline.segments.run import ChangedError, deblur_in_segments
 
 if TYPE_CHECKING:
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from pipeline.decode.source import VideoSource
-    from pipeline.engine import Engine
     from pipeline.progress import Display
+    from pipeline.runner.protocols import Engine
     from pipeline.segments.elsewhere import Elsewhere
     from pipeline.segments.options import SegmentOptions
 

@@ -21,7 +21,7 @@ from pipeline.segments.elsewhere import Made, Promise, Share, read_notes
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
 
-    from pipeline.engine import Engine, EngineInfo
+    from pipeline.runner.protocols import Engine, EngineInfo
     from pipeline.video import VideoJob
 
 RETRIES = 3

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.batch.plan import Plan, PlannedVideo
     from pipeline.batch.work import Outcome
     from pipeline.progress import Display
-    from pipeline.timing import RunProgress
+    from pipeline.runner.timing import RunProgress
 
 
 class BatchDisplay(Protocol):

@@ -11,7 +11,7 @@ from pipeline.batch.plan import Fate
 if TYPE_CHECKING:
     from network.planes import PlaneSpec
     from pipeline.batch.plan import Plan
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 _RUNS = 2
 

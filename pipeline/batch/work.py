@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from pipeline.batch.ledger import Ledger
     from pipeline.batch.plan import Plan, PlannedVideo
     from pipeline.batch.progress import BatchDisplay
-    from pipeline.engine import Engine
     from pipeline.progress import Display
     from pipeline.report import Report
+    from pipeline.runner.protocols import Engine
+    from pipeline.runner.timing import RunProgress
     from pipeline.segments.elsewhere import Elsewhere
-    from pipeline.timing import RunProgress
     from pipeline.video import VideoJob
 
 _POLL = 0.1

@@ -14,10 +14,10 @@ from pipeline.bench.rounds import WARM_UP, Rate, percentiles, rate_of, rate_of_t
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.errors import UsageError
-from pipeline.gate import FrameGate
 from pipeline.machine import peak_memory
 from pipeline.media.frames import read_planes
-from pipeline.runner import run
+from pipeline.runner.run import run
+from pipeline.runner.skip import FrameGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import av
 
     from network.planes import PlaneSpec
-    from pipeline.engine import Engine, EngineInfo
-    from pipeline.timing import Latency
+    from pipeline.runner.protocols import Engine, EngineInfo
+    from pipeline.runner.timing import Latency
 
 KEPT_FRAMES = 16
 KEPT_BYTES = 256 * 2**20

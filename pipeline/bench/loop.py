@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneSpec
-    from pipeline.endpoints import Sink
+    from pipeline.runner.protocols import Sink
 
 
 def open_video(path: Path, options: SourceOptions | None = None) -> VideoSource:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.timing import Latency
+from pipeline.runner.timing import Latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pipeline.batch.plan import PlannedVideo
-    from pipeline.engine import Engine, EngineInfo
+    from pipeline.runner.protocols import Engine, EngineInfo
 
 EPILOG = """\b
 Exit codes:

@@ -17,15 +17,15 @@ from pipeline.cli.precision import precision_option
 from pipeline.decode.hardware import Acceleration
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions
-from pipeline.gate import GateOptions
+from pipeline.runner.skip import GateOptions
 from pipeline.segments.options import SECONDS, SegmentOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.decode.limits import Limits
-    from pipeline.engine import Engine
     from pipeline.isolation import Isolation
+    from pipeline.runner.protocols import Engine
 
 
 class Bitrate(click.ParamType[Any]):

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipeline.gate import AUTO_THRESHOLD
+from pipeline.runner.skip import AUTO_THRESHOLD
 
 
 class SkipSharp(click.ParamType[Any]):

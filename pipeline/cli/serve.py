@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from pipeline.engine import Engine
     from pipeline.live.hub import LiveHub
     from pipeline.live.session import LiveSession
+    from pipeline.runner.protocols import Engine
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 

@@ -15,7 +15,7 @@ from pipeline.progress import display_for
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 EPILOG = """\b
 Exit codes:

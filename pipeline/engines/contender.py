@@ -12,7 +12,7 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 OPPONENT = "onnxruntime"
 CONTENDERS = (*ENGINES, OPPONENT)

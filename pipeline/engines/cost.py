@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pipeline.engine import EngineInfo
+    from pipeline.runner.protocols import EngineInfo
 
 SIZES = (1024, 2048)
 """Rows of the square matrices on a processor; the size with the higher rate counts."""

@@ -15,7 +15,7 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 ENGINES = ("auto", "openvino", "tensorrt", "torch")
 """What may be asked for."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from network import weights
-from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError
+from pipeline.runner.protocols import EngineInfo
 from trt.compiled import TorchCompiled, plane_dtype
 from trt.engine import Execution, Lane
 from trt.errors import TensorRTError
@@ -148,7 +148,7 @@ class TensorRTEngine:
         return StagedBatch(spec, planes)
 
     def load(self, frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
-        """Copies a frame to the first device, from wherever it is; see :class:`pipeline.engine.DeviceEngine`."""
+        """Copies a frame to the first device, wherever it is; see :class:`pipeline.runner.protocols.DeviceEngine`."""
         if not isinstance(batch, StagedBatch):
             raise EngineError("frames are handed over in batches of this engine; make them with buffers()")
         try:

@@ -12,7 +12,7 @@ from pipeline.live.session import LiveSession, SessionOptions
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from pipeline.engine import Engine, EngineInfo
+    from pipeline.runner.protocols import Engine, EngineInfo
 
 
 class LiveHub:

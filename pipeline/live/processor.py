@@ -13,7 +13,7 @@ from pipeline.media.frames import convert_frame, plane_rows, read_planes, spec_o
 
 if TYPE_CHECKING:
     from network.planes import PlaneBatch
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 
 class FrameProcessor:

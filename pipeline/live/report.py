@@ -14,10 +14,10 @@ from pipeline.report import versions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.engine import EngineInfo
     from pipeline.errors import DeblurError
     from pipeline.live.counters import FlowCount
     from pipeline.live.feed import Event, Gap
+    from pipeline.runner.protocols import EngineInfo
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from pipeline.engine import Engine
     from pipeline.live.address import Address
+    from pipeline.runner.protocols import Engine
 
 STEP = 0.02
 """Seconds that the main loop waits for a picture, or for anything, at a time."""

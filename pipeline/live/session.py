@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
     import av
 
-    from pipeline.engine import Engine
     from pipeline.live.hub import LiveHub
+    from pipeline.runner.protocols import Engine
 
 
 @dataclass(frozen=True, slots=True)

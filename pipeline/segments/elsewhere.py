@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.burned_text import keeping_text
 from pipeline.decode.concat import open_input
 from pipeline.encode.output_file import settle, work_folder
 from pipeline.errors import InputError, OutputError, UsageError
+from pipeline.runner.keep_text import keeping_text
 from pipeline.segments.cutter import Cutter
 from pipeline.segments.file import Seal, temporary_for
 from pipeline.segments.joined import JoinedSink
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     import av
     from av.stream import Stream
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
+    from pipeline.runner.timing import RunProgress
     from pipeline.segments.file import CodedFrame
-    from pipeline.timing import RunProgress
     from pipeline.video import VideoJob
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from pipeline.decode.source import VideoSource
-    from pipeline.timing import LatencyHistogram
+    from pipeline.runner.timing import LatencyHistogram
 
 
 class JoinedSink(VideoSink):

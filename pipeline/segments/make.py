@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import av
 
-from pipeline.gate import FrameGate
-from pipeline.leftovers import free_leftovers
-from pipeline.runner import run
+from pipeline.runner.run import free_leftovers, run
+from pipeline.runner.skip import FrameGate
+from pipeline.runner.timing import LatencyHistogram
 from pipeline.segments.cutter import SegmentSource
 from pipeline.segments.joined import SegmentSink
 from pipeline.segments.manifest import SegmentRecord
-from pipeline.timing import LatencyHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from pipeline.decode.source import VideoSource
-    from pipeline.engine import Engine
-    from pipeline.gate import GateOptions
+    from pipeline.runner.protocols import Engine
+    from pipeline.runner.skip import GateOptions
+    from pipeline.runner.timing import RunProgress, RunResult
     from pipeline.segments.joined import JoinedSink
-    from pipeline.timing import RunProgress, RunResult
 
 
 class SegmentMaker:

@@ -13,13 +13,13 @@ import av
 from pipeline.encode.output_file import check_output, work_folder
 from pipeline.errors import DeblurError, Interrupted
 from pipeline.report import Report, versions
+from pipeline.runner.timing import Latency, RunProgress, RunResult, StageTime
 from pipeline.segments.cutter import Cutter
 from pipeline.segments.elsewhere import Promise
 from pipeline.segments.file import Seal, read_segment
 from pipeline.segments.joined import JoinedSink
 from pipeline.segments.make import SegmentMaker
 from pipeline.segments.work import WorkFolder
-from pipeline.timing import Latency, RunProgress, RunResult, StageTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from pipeline.decode.source import VideoSource
-    from pipeline.engine import Engine, EngineInfo
     from pipeline.progress import Display
+    from pipeline.runner.protocols import Engine, EngineInfo
     from pipeline.segments.elsewhere import Elsewhere, Made
     from pipeline.segments.manifest import SegmentRecord
     from pipeline.segments.options import SegmentOptions

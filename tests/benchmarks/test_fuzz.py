@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneBatch, PlaneSpec
-    from pipeline.engine import Engine, EngineInfo
+    from pipeline.runner.protocols import Engine, EngineInfo
 
 pytestmark = pytest.mark.timeout(280)
 PAIR = "mkv-ffv1"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
     from trt.compiled import Compiled
     from trt.obtain import Request
 

@@ -21,7 +21,7 @@ from pipeline.media.tags import tags_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips"
 

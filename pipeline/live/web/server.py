@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from pipeline.engine import Engine
     from pipeline.live.hub import LiveHub
     from pipeline.live.web.options import ServeOptions
+    from pipeline.runner.protocols import Engine
 
 _FILES: Final = {"index.html": "text/html", "style.css": "text/css", "page.js": "text/javascript"}
 

@@ -12,11 +12,11 @@ from pipeline.live.web.server import WebServer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.engine import Engine
     from pipeline.live.hub import LiveHub
     from pipeline.live.web.options import ServeOptions
     from pipeline.live.web.page import Watched
     from pipeline.live.web.server import Address
+    from pipeline.runner.protocols import Engine
 
 
 class WebThread:

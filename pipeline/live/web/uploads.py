@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from multiprocessing.connection import Connection
 
-    from pipeline.engine import Engine
     from pipeline.live.web.options import WebLimits
+    from pipeline.runner.protocols import Engine
 
 SWEEP: Final = 5.0
 """Seconds between looks for files that nobody asks for any more; shorter where the limit is."""

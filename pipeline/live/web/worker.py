@@ -17,8 +17,8 @@ from network.planes import PlaneBatch
 from pipeline.decode.limits import Limits
 from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.encode.sink import SinkOptions
-from pipeline.engine import EngineInfo
 from pipeline.errors import DeblurError, InputError, LimitError
+from pipeline.runner.protocols import EngineInfo
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
-    from pipeline.engine import Engine
-    from pipeline.timing import RunProgress
+    from pipeline.runner.protocols import Engine
+    from pipeline.runner.timing import RunProgress
 
 FORMATS: Final = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "mxf", "dv", "gif", "h264", "hevc")
 """FFmpeg's demuxers that a file from a browser may choose. Playlists (HLS, DASH, concat) are not among them: they name

@@ -10,8 +10,8 @@ import pytest
 from network.planes import PlaneBatch, PlaneSpec
 from pipeline.batch.lazy import LazyEngine
 from pipeline.batch.node import Node, Refusal, ask
-from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError, UsageError
+from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:
     from pathlib import Path

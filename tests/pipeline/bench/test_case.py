@@ -16,8 +16,8 @@ from network.planes import PlaneBatch, PlaneSpec
 from pipeline.bench.case import Case, measure
 from pipeline.bench.isolate import isolated
 from pipeline.encode.sink import SinkOptions
-from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError, InputError, OutputError
+from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable

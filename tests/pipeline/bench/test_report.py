@@ -13,9 +13,9 @@ from network.planes import PlaneSpec
 from pipeline.bench.case import Measured
 from pipeline.bench.report import BenchReport, Missing
 from pipeline.bench.rounds import Rate
-from pipeline.engine import EngineInfo
 from pipeline.errors import OutputError
-from pipeline.timing import Latency
+from pipeline.runner.protocols import EngineInfo
+from pipeline.runner.timing import Latency
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,10 +19,10 @@ from pipeline.decode.isolated_source import MOST_RESTARTS, IsolatedSource, open_
 from pipeline.decode.limits import Limits
 from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.encode.sink import SinkOptions
-from pipeline.engine import EngineInfo
 from pipeline.errors import DamagedInputError, InputError, LimitError, UsageError
 from pipeline.isolation import Isolation
 from pipeline.media.frames import pixel_format_of
+from pipeline.runner.protocols import EngineInfo
 from pipeline.segments.options import SegmentOptions
 from pipeline.video import VideoJob, deblur_video
 

@@ -11,8 +11,8 @@ import torch
 from onnx import helper, numpy_helper
 
 from network import catalogue
-from pipeline.engine import EngineInfo
 from pipeline.engines.cost import SIZES, matrix_rate, network_flops
+from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from network import registry
 from network.planes import Layout, PlaneBatch, PlaneSpec
-from pipeline.engine import DeviceEngine
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
 from pipeline.errors import EngineError
 from pipeline.media.frames import plane_rows, spec_of
-from pipeline.runner import run
+from pipeline.runner.protocols import DeviceEngine
+from pipeline.runner.run import run
 from trt import parity
 from trt.cache import EngineCache
 from trt.compiled import TorchCompiled

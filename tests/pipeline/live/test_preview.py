@@ -32,7 +32,7 @@ require_window()
 import numpy as np
 from pathlib import Path
 from network.planes import PlaneBatch
-from pipeline.engine import EngineInfo
+from pipeline.runner.protocols import EngineInfo
 from pipeline.live.address import find_address
 from pipeline.live.outputs import NullOutput
 from pipeline.live.preview import Preview

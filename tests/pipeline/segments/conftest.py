@@ -12,7 +12,7 @@ import pytest
 
 from network.planes import PlaneBatch
 from pipeline.encode.sink import SinkOptions
-from pipeline.engine import EngineInfo
+from pipeline.runner.protocols import EngineInfo
 from pipeline.segments.options import SegmentOptions
 from pipeline.video import VideoJob, deblur_video
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneSpec
     from pipeline.report import Report
-    from pipeline.timing import RunProgress
+    from pipeline.runner.timing import RunProgress
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions
 from pipeline.errors import EngineError, Interrupted, OutputError, UsageError
-from pipeline.gate import GateOptions
+from pipeline.runner.skip import GateOptions
 from pipeline.segments.manifest import NAME
 
 if TYPE_CHECKING:

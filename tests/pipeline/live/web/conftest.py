@@ -32,8 +32,8 @@ from pipeline.live.web.server import WebServer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from pipeline.engine import Engine
     from pipeline.live.web.page import Watched
+    from pipeline.runner.protocols import Engine
 
 FLAGS = (
     "--headless",

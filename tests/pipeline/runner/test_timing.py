@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.timing import LatencyHistogram
+from pipeline.runner.timing import LatencyHistogram
 
 
 @pytest.mark.parametrize("percent", [1, 50, 95, 99, 100])

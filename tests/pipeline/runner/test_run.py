@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
-from pipeline import runner
-from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError, InputError, OutputError
-from pipeline.gate import FrameGate
 from pipeline.media.frames import read_planes
-from pipeline.timing import RunProgress
+from pipeline.runner import run as runner
+from pipeline.runner.protocols import EngineInfo
+from pipeline.runner.skip import FrameGate
+from pipeline.runner.timing import RunProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,13 +1,20 @@
-"""A thread for each stage of a run and the bounded queues between them, all of which one event brings to an end."""
+"""A thread for each stage of a run, the bounded queues between them, and the chunks of frames that travel in those."""
 
 from __future__ import annotations
 
 import queue
 import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import av
+    from av.stream import Stream
+
+    from network.planes import PlaneBatch
+    from pipeline.runner.skip import Fate
 
 POLL = 0.1
 """Seconds after which a thread that waits looks whether the run was stopped."""
@@ -101,3 +108,29 @@ class Stage:
             self._on_error(error)
         finally:
             self._ended.set()
+
+
+@dataclass(slots=True)
+class Chunk:
+    """At most a batch of frames for the engine, with the frames that pass it by and the packets around them.
+
+    Attributes:
+        planes: Before the engine its input, after it its output; None while there is no frame for it.
+        filled: Frames in ``planes``.
+        events: Frames and packets in order. The frames carry all that planes do not.
+        decoded: When each frame was decoded.
+        fates: What becomes of each frame.
+    """
+
+    planes: PlaneBatch | None = None
+    filled: int = 0
+    events: list[av.VideoFrame | av.Packet[Stream]] = field(default_factory=list)
+    decoded: list[float] = field(default_factory=list)
+    fates: list[Fate] = field(default_factory=list)
+
+
+def pad(batch: PlaneBatch, frames: int) -> None:
+    """Repeats the last of ``frames`` frames to the end of the batch, so that the engine reads no old memory."""
+    if frames < batch.size:
+        for plane in batch.planes:
+            plane[frames:] = plane[frames - 1]

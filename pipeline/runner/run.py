@@ -1,6 +1,6 @@
 """Runs a video through an engine: decode, infer and encode, each in a thread, with bounded queues between them.
 
-What threads and queues are, and how they end, is in :mod:`pipeline.stages`. The promises of a run:
+What threads and queues are, and how they end, is in :mod:`pipeline.runner.threads`. The promises of a run:
 
 - Events keep their order: a packet that is copied leaves between the same frames between which it came.
 - Memory is bounded: two batches each side of the engine (one at work, one of look-ahead), reused for the whole run.
@@ -12,28 +12,27 @@ What threads and queues are, and how they end, is in :mod:`pipeline.stages`. The
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import av
 
-from pipeline.chunk import Chunk, pad
-from pipeline.engine import DeviceEngine
 from pipeline.errors import InputError
-from pipeline.gate import Fate
 from pipeline.interruptions import raise_if_lost
 from pipeline.media.frames import on_host, read_planes, write_planes
-from pipeline.stages import POLL, Channel, Stage, Stopped
-from pipeline.timing import LatencyHistogram, RunProgress, RunResult, StageClock
+from pipeline.runner.protocols import DeviceEngine
+from pipeline.runner.skip import Fate
+from pipeline.runner.threads import POLL, Channel, Chunk, Stage, Stopped, pad
+from pipeline.runner.timing import LatencyHistogram, RunProgress, RunResult, StageClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from network.planes import PlaneBatch
-    from pipeline.endpoints import Sink, Source
-    from pipeline.engine import Engine
-    from pipeline.gate import FrameGate
+    from pipeline.runner.protocols import Engine, Sink, Source
+    from pipeline.runner.skip import FrameGate
 
 RING = 2
 """Batches each side of the engine: one at work and one of look-ahead. They are used in turn, so that the planes of the
@@ -289,3 +288,13 @@ class _Flow:
         if self._last_result is not None and self._last_result[0] is not planes:
             self._free_outputs.put(self._last_result[0])
         self._last_result = planes, index
+
+
+def free_leftovers() -> None:
+    """Frees the codecs and buffers of finished work now.
+
+    A container of PyAV and its streams refer to each other, so that only the garbage collector finds them. It goes by
+    the number of objects, of which a video makes few, and knows nothing of the threads and the tens of megabytes behind
+    each of them: left alone, it had kept seven of the first ten segments' encoders.
+    """
+    gc.collect()

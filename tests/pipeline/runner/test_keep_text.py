@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
-from pipeline.burned_text import TextKeeper, find_text
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions
-from pipeline.engine import EngineInfo
 from pipeline.errors import InputError, UsageError
+from pipeline.runner.keep_text import TextKeeper, find_text
+from pipeline.runner.protocols import EngineInfo
 from pipeline.segments.options import SegmentOptions
 from pipeline.video import VideoJob, deblur_video
 

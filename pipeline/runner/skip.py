@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from network.planes import PlaneBatch
-from pipeline.sharpness import blur_estimate
+from pipeline.runner.sharpness import blur_estimate
 
 if TYPE_CHECKING:
     from network.planes import PlaneSpec
 
 AUTO_THRESHOLD = 0.48
-"""Of :func:`pipeline.sharpness.blur_estimate`: up to it, frames pass where nobody set a threshold of their own. What
-`benchmarks/skip_sharp.py` recommends takes its place with every release of weights."""
+"""Of :func:`pipeline.runner.sharpness.blur_estimate`: up to it, frames pass where nobody set a threshold of their own.
+What `benchmarks/skip_sharp.py` recommends takes its place with every release of weights."""
 
 MARGIN = 0.03
 """Frames begin to pass this far below the threshold, and cease to as soon as one is above it."""

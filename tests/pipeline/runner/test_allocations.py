@@ -12,8 +12,8 @@ from pipeline.bench.synthetic import write_clip
 from pipeline.decode.source import VideoSource
 from pipeline.encode.sink import VideoSink
 from pipeline.engines.select import load_engine
-from pipeline.gate import FrameGate
-from pipeline.runner import run
+from pipeline.runner.run import run
+from pipeline.runner.skip import FrameGate
 
 if TYPE_CHECKING:
     from pathlib import Path

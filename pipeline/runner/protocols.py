@@ -1,4 +1,4 @@
-"""What the pipeline asks of a deblurring engine, whichever library runs it."""
+"""What a run asks of a deblurring engine, of the source of frames and of the sink."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import av
+    from av.stream import Stream
 
     from network.planes import PlaneBatch, PlaneSpec
 
@@ -89,3 +92,27 @@ class DeviceEngine(Engine, Protocol):
         Raises:
             pipeline.errors.EngineError: If the frame can't be taken.
         """
+
+
+class Source(Protocol):
+    """What is read: :class:`pipeline.decode.source.VideoSource`, or whatever else has frames."""
+
+    @property
+    def spec(self) -> PlaneSpec:
+        """What every frame is."""
+
+    def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+        """The frames, and the packets to copy, in order."""
+
+
+class Sink(Protocol):
+    """What is written: :class:`pipeline.encode.sink.VideoSink`, or whatever else takes frames."""
+
+    def write_frame(self, frame: av.VideoFrame) -> None:
+        """Encodes one frame."""
+
+    def write_packet(self, packet: av.Packet[Stream]) -> None:
+        """Copies one packet."""
+
+    def finish(self) -> None:
+        """Completes the output; called once, after the last event, and never after an error."""

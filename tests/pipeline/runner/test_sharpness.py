@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.sharpness import blur_estimate
+from pipeline.runner.sharpness import blur_estimate
 
 
 def texture(height: int = 360, width: int = 640, seed: int = 0) -> np.ndarray:
