@@ -29,8 +29,8 @@ from network.pool import Pool
 from network.presets import PRESETS, Preset
 from network.scoreboard import as_json
 from network.train import WEIGHTS, train
-from pipeline.machine import describe
 from pipeline.plot import Bar, Panel, chart
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -38,9 +38,9 @@ from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions
 from pipeline.engines.select import load_engine
 from pipeline.errors import DeblurError
-from pipeline.machine import describe
 from pipeline.media.frames import plane_rows
 from pipeline.media.pyav18 import open_media
+from pipeline.system.machine import describe
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:

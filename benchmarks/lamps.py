@@ -27,7 +27,7 @@ from network.scoreboard import as_json
 from network.synth.pool import PoolOptions
 from network.synth.profile import PROFILES
 from network.weights import load
-from pipeline.machine import describe
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

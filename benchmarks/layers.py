@@ -26,7 +26,7 @@ from pipeline.bench.synthetic import frames
 from pipeline.engines.core import openvino_core
 from pipeline.engines.cost import matrix_rate, node_multiply_adds
 from pipeline.engines.openvino import OpenVinoEngine, planar_model
-from pipeline.machine import describe
+from pipeline.system.machine import describe
 
 
 @dataclass(frozen=True)

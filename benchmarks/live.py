@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import machine
+from pipeline.system import machine
 
 SIZE, RATE = (640, 360), 30
 SOURCE = f"lavfi:testsrc2=s={SIZE[0]}x{SIZE[1]}:r={RATE}"

@@ -28,7 +28,7 @@ from network.loss import LOSSES, multi_scale_loss
 from network.metrics import psnr
 from network.pairs import read_pair
 from network.scoreboard import as_json
-from pipeline.machine import describe
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -25,8 +25,8 @@ from network.planes import PlaneBatch
 from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.engines.select import load_engine
-from pipeline.machine import describe
 from pipeline.media.frames import read_planes, write_planes
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,7 +28,7 @@ from network.pool import Pool
 from network.scoreboard import WARPING, Scoreboard, as_json
 from network.synth.pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES
-from pipeline.machine import describe
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

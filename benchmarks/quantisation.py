@@ -27,7 +27,7 @@ from network.metrics import psnr
 from pipeline.engines.core import openvino_core
 from pipeline.engines.openvino import network_digest
 from pipeline.engines.quantise import TRANSPARENT
-from pipeline.machine import describe
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -30,10 +30,10 @@ from network.scoreboard import as_json
 from network.synth.pool import PoolOptions
 from pipeline.bench.rounds import rate_of
 from pipeline.engines.select import load_engine
-from pipeline.machine import describe
 from pipeline.plot import Curve, Curves, chart
 from pipeline.runner.sharpness import blur_estimate
 from pipeline.runner.skip import AUTO_THRESHOLD
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

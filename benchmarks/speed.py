@@ -29,8 +29,8 @@ from pipeline.encode.sink import SinkOptions
 from pipeline.engines.contender import load_contender
 from pipeline.engines.cost import matrix_rate, network_flops
 from pipeline.errors import EngineError, UsageError
-from pipeline.machine import describe
 from pipeline.plot import Curve, Curves, chart
+from pipeline.system.machine import describe
 
 ENGINES = (("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "fp32"), ("torch", "fp32"))
 MEMORY_LIMIT = 4 * 2**30

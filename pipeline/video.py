@@ -12,13 +12,13 @@ from pipeline.decode.source import SourceOptions
 from pipeline.encode.output_file import check_output
 from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.errors import Interrupted
-from pipeline.pipes import PipeReader, PipeWriter
 from pipeline.progress import SilentDisplay
 from pipeline.report import Report
 from pipeline.runner.keep_text import keeping_text
 from pipeline.runner.run import free_leftovers, run
 from pipeline.runner.skip import FrameGate, GateOptions
 from pipeline.segments.run import ChangedError, deblur_in_segments
+from pipeline.system.pipes import PipeReader, PipeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,8 +36,8 @@ class VideoJob:
     """One video to deblur.
 
     Attributes:
-        input: A file, or something to read from, such as a :class:`pipeline.pipes.PipeReader`.
-        output: A file, or something to write to, such as a :class:`pipeline.pipes.PipeWriter`.
+        input: A file, or something to read from, such as a :class:`pipeline.system.pipes.PipeReader`.
+        output: A file, or something to write to, such as a :class:`pipeline.system.pipes.PipeWriter`.
         source: How to read.
         sink: How to write.
         batch: Frames that the engine gets at a time, at least 1; None for what the engine is fastest with.

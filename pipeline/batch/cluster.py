@@ -15,8 +15,8 @@ from pipeline import errors
 from pipeline.batch.node import Node, Refusal, ask, make
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
-from pipeline.machine import processor
 from pipeline.segments.elsewhere import Made, Promise, Share, read_notes
+from pipeline.system.machine import processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DeblurError, OutputError, UsageError
-from pipeline.machine import cores
 from pipeline.report import versions
 from pipeline.segments.elsewhere import make_share
+from pipeline.system.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -14,10 +14,10 @@ from pipeline.bench.rounds import WARM_UP, Rate, percentiles, rate_of, rate_of_t
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.errors import UsageError
-from pipeline.machine import peak_memory
 from pipeline.media.frames import read_planes
 from pipeline.runner.run import run
 from pipeline.runner.skip import FrameGate
+from pipeline.system.machine import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -46,7 +46,7 @@ class BenchReport:
     Attributes:
         source: What was deblurred, in words.
         seconds: For each measurement.
-        machine: As :func:`pipeline.machine.describe` gives it.
+        machine: As :func:`pipeline.system.machine.describe` gives it.
         measured: The cases.
         missing: Those that could not be measured.
     """

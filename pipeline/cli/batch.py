@@ -22,12 +22,12 @@ from pipeline.batch.plan import Fate, Plan, make_plan
 from pipeline.batch.progress import batch_display
 from pipeline.batch.recordings import join_recordings
 from pipeline.batch.report import BatchReport
-from pipeline.batch.service import Pauses, lower_priority
 from pipeline.batch.speed import measure_speed
 from pipeline.batch.work import BatchWork
 from pipeline.cli.deblurring import Deblurring, deblurring_options
 from pipeline.cli.video import check_report
 from pipeline.errors import Interrupted, OutputError, UsageError
+from pipeline.system.signals import Pauses, lower_priority
 from pipeline.video import VideoJob
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from pipeline.encode.sink import SinkOptions
 from pipeline.engines.contender import CONTENDERS, load_contender
 from pipeline.engines.cost import matrix_rate, network_flops
 from pipeline.errors import EngineError, UsageError
-from pipeline.machine import describe
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

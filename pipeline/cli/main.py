@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from pipeline import interruptions
 from pipeline.cli.lazy import LazyCommand, LazyGroup
 from pipeline.errors import DeblurError, Interrupted
+from pipeline.system import signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: Without the program's name; those of the process where None.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    seen = interruptions.watch()
+    seen = signals.watch()
     try:
         code = group.main(arguments, prog_name="deblur", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - nothing but one line may reach the user

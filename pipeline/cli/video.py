@@ -10,8 +10,8 @@ import click
 
 from pipeline.cli.deblurring import Deblurring, deblurring_options
 from pipeline.errors import UsageError
-from pipeline.pipes import standard_input, standard_output
 from pipeline.progress import display_for
+from pipeline.system.pipes import standard_input, standard_output
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import av
 
 from pipeline.errors import UsageError
-from pipeline.machine import cpu_features
+from pipeline.system.machine import cpu_features
 
 # Quality by default is close to transparent: the next generation of the clip should show the network's work, not
 # the encoder's. Speed by default is high: a network takes 50 ms or more a frame on a processor, and an encoder

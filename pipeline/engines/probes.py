@@ -7,10 +7,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from network import catalogue
-from pipeline.doctor import Finding
 from pipeline.engines.precision import choose
 from pipeline.engines.select import load_engine
 from pipeline.errors import DeblurError
+from pipeline.system.doctor import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -12,8 +12,8 @@ from network.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import PlaneBatch
 from pipeline.errors import EngineError
-from pipeline.machine import processor
 from pipeline.runner.protocols import EngineInfo
+from pipeline.system.machine import processor
 
 if TYPE_CHECKING:
     from pathlib import Path

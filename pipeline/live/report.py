@@ -7,9 +7,9 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline import machine
 from pipeline.errors import OutputError
 from pipeline.report import versions
+from pipeline.system import machine
 
 if TYPE_CHECKING:
     from pathlib import Path

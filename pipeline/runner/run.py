@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 import av
 
 from pipeline.errors import InputError
-from pipeline.interruptions import raise_if_lost
 from pipeline.media.frames import on_host, read_planes, write_planes
 from pipeline.runner.protocols import DeviceEngine
 from pipeline.runner.skip import Fate
 from pipeline.runner.threads import POLL, Channel, Chunk, Stage, Stopped, pad
 from pipeline.runner.timing import LatencyHistogram, RunProgress, RunResult, StageClock
+from pipeline.system.signals import raise_if_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from pipeline.bench.isolate import isolated
 from pipeline.encode.sink import SinkOptions
 from pipeline.engines.contender import load_contender
 from pipeline.engines.cost import matrix_rate, network_flops
-from pipeline.machine import peak_memory
+from pipeline.system.machine import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import interruptions
+from pipeline.system import signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 LOST = """
 import os, signal, sys, time
-from pipeline import interruptions
+from pipeline.system import signals
 from pipeline.cli import main
-watch = interruptions.watch
+watch = signals.watch
 def watch_and_lose():
     seen = watch()
     try:
@@ -28,13 +28,13 @@ def watch_and_lose():
     except KeyboardInterrupt:
         pass  # as a callback from C does
     return seen
-interruptions.watch = watch_and_lose
+signals.watch = watch_and_lose
 main(sys.argv[1:])
 """
 
 
 def test_without_a_signal_nothing_is_raised() -> None:
-    interruptions.raise_if_lost()
+    signals.raise_if_lost()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent Ctrl-C alone")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.pipes import PipeReader, PipeWriter
+from pipeline.system.pipes import PipeReader, PipeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

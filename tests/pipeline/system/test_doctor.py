@@ -10,10 +10,10 @@ import av
 import pytest
 from click.testing import CliRunner
 
-from pipeline import codecs, machine
 from pipeline.cli.doctor import doctor
-from pipeline.doctor import MACHINE_PROBES, Finding, advice, examine, find_cameras, table
 from pipeline.engines.probes import ENGINE_PROBES
+from pipeline.system import codecs, machine
+from pipeline.system.doctor import MACHINE_PROBES, Finding, advice, examine, find_cameras, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
