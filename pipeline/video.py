@@ -14,10 +14,10 @@ from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.errors import Interrupted
 from pipeline.progress import SilentDisplay
 from pipeline.report import Report
+from pipeline.resume.run import ChangedError, deblur_in_segments
 from pipeline.runner.keep_text import keeping_text
 from pipeline.runner.run import free_leftovers, run
 from pipeline.runner.skip import FrameGate, GateOptions
-from pipeline.segments.run import ChangedError, deblur_in_segments
 from pipeline.system.pipes import PipeReader, PipeWriter
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from pipeline.decode.source import VideoSource
     from pipeline.progress import Display
+    from pipeline.resume.options import SegmentOptions
+    from pipeline.resume.workers import Elsewhere
     from pipeline.runner.protocols import Engine
-    from pipeline.segments.elsewhere import Elsewhere
-    from pipeline.segments.options import SegmentOptions
 
 
 @dataclass(frozen=True, slots=True)

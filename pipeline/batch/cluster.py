@@ -15,7 +15,7 @@ from pipeline import errors
 from pipeline.batch.node import Node, Refusal, ask, make
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
-from pipeline.segments.elsewhere import Made, Promise, Share, read_notes
+from pipeline.resume.workers import Made, Promise, Share, read_notes
 from pipeline.system.machine import processor
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class RayCluster:
     def make(
         self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
     ) -> Generator[list[Made]]:
-        """As of :class:`pipeline.segments.elsewhere.Elsewhere`. May be called from any thread."""
+        """As of :class:`pipeline.resume.workers.Elsewhere`. May be called from any thread."""
         if job.segments is None or not isinstance(job.output, Path):
             raise ValueError("only segments of files are made on a cluster")
         count = min(max(math.ceil((seconds or 0) / job.segments.seconds), 1), self.slots)

@@ -7,7 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputError
-from pipeline.segments.file import Seal, size_of
+from pipeline.resume.segment_file import Seal, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

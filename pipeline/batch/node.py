@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import DeblurError, OutputError, UsageError
 from pipeline.report import versions
-from pipeline.segments.elsewhere import make_share
+from pipeline.resume.workers import make_share
 from pipeline.system.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from pipeline.resume.workers import Made, Promise, Share
     from pipeline.runner.protocols import Engine, EngineInfo
-    from pipeline.segments.elsewhere import Made, Promise, Share
     from pipeline.video import VideoJob
 
 LIBRARIES = ("deblur-stream", "av", "numpy", "openvino", "torch")
@@ -135,7 +135,7 @@ def make(
     done: Collection[int],
     expected: Node,
 ) -> list[Made] | Refusal:
-    """Makes a share of an input; see :func:`pipeline.segments.elsewhere.make_share`.
+    """Makes a share of an input; see :func:`pipeline.resume.workers.make_share`.
 
     Args:
         job: What to read and to write, by names that hold on every machine.

@@ -11,7 +11,7 @@ from pipeline.decode.concat import open_input
 from pipeline.encode.output_file import work_folder
 from pipeline.encode.stream_copy import describe
 from pipeline.errors import DeblurError
-from pipeline.segments.file import size_of
+from pipeline.resume.segment_file import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.batch.plan import Fate
 from pipeline.errors import DamagedInputError, DeblurError, Interrupted, OutputError
-from pipeline.segments.file import Seal
-from pipeline.segments.work import discard_work
+from pipeline.resume.segment_file import Seal
+from pipeline.resume.work_folder import discard_work
 from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pipeline.batch.progress import BatchDisplay
     from pipeline.progress import Display
     from pipeline.report import Report
+    from pipeline.resume.workers import Elsewhere
     from pipeline.runner.protocols import Engine
     from pipeline.runner.timing import RunProgress
-    from pipeline.segments.elsewhere import Elsewhere
     from pipeline.video import VideoJob
 
 _POLL = 0.1

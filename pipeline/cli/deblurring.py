@@ -17,8 +17,8 @@ from pipeline.cli.precision import precision_option
 from pipeline.decode.hardware import Acceleration
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions
+from pipeline.resume.options import SECONDS, SegmentOptions
 from pipeline.runner.skip import GateOptions
-from pipeline.segments.options import SECONDS, SegmentOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

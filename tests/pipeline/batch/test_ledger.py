@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.batch.ledger import NAME, Ledger
-from pipeline.segments.file import Seal
+from pipeline.resume.segment_file import Seal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,8 +22,8 @@ from pipeline.encode.sink import SinkOptions
 from pipeline.errors import DamagedInputError, InputError, LimitError, UsageError
 from pipeline.isolation import Isolation
 from pipeline.media.frames import pixel_format_of
+from pipeline.resume.options import SegmentOptions
 from pipeline.runner.protocols import EngineInfo
-from pipeline.segments.options import SegmentOptions
 from pipeline.video import VideoJob, deblur_video
 
 pytestmark = pytest.mark.timeout(120)

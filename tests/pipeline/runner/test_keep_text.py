@@ -12,9 +12,9 @@ from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions
 from pipeline.errors import InputError, UsageError
+from pipeline.resume.options import SegmentOptions
 from pipeline.runner.keep_text import TextKeeper, find_text
 from pipeline.runner.protocols import EngineInfo
-from pipeline.segments.options import SegmentOptions
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, OutputError, UsageError
-from pipeline.segments.file import Seal
-from pipeline.segments.manifest import NAME, Manifest, ManifestDamagedError
+from pipeline.resume.manifest import NAME, Manifest, ManifestDamagedError
+from pipeline.resume.segment_file import Seal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
-    from pipeline.segments.manifest import SegmentRecord
+    from pipeline.resume.manifest import SegmentRecord
 
 RESERVE = 16 << 20
 """Bytes that stay free on the disk of the output: a run stops before it fills the disk for everyone else."""

@@ -15,7 +15,7 @@ from pipeline.encode.container import MOV_FAMILY
 from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.encode.video_encoder import FrameClock
 from pipeline.errors import OutputError
-from pipeline.segments.file import CodedFrame, Seal, SegmentWriter
+from pipeline.resume.segment_file import CodedFrame, Seal, SegmentWriter
 
 if TYPE_CHECKING:
     from collections import deque

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.segments.file import CodedFrame, Seal, SegmentWriter, read_segment
-from pipeline.segments.manifest import NAME, Manifest, ManifestDamagedError, SegmentRecord
+from pipeline.resume.manifest import NAME, Manifest, ManifestDamagedError, SegmentRecord
+from pipeline.resume.segment_file import CodedFrame, Seal, SegmentWriter, read_segment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import av
 import pytest
 
 from pipeline.decode.source import VideoSource
-from pipeline.segments.cutter import FEWEST_FRAMES, Cutter
+from pipeline.resume.cutter import FEWEST_FRAMES, Cutter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,13 +13,13 @@ import av
 from pipeline.encode.output_file import check_output, work_folder
 from pipeline.errors import DeblurError, Interrupted
 from pipeline.report import Report, versions
+from pipeline.resume.cutter import Cutter
+from pipeline.resume.joined_sink import JoinedSink
+from pipeline.resume.segment import SegmentMaker
+from pipeline.resume.segment_file import Seal, read_segment
+from pipeline.resume.work_folder import WorkFolder
+from pipeline.resume.workers import Promise
 from pipeline.runner.timing import Latency, RunProgress, RunResult, StageTime
-from pipeline.segments.cutter import Cutter
-from pipeline.segments.elsewhere import Promise
-from pipeline.segments.file import Seal, read_segment
-from pipeline.segments.joined import JoinedSink
-from pipeline.segments.make import SegmentMaker
-from pipeline.segments.work import WorkFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from pipeline.decode.source import VideoSource
     from pipeline.progress import Display
+    from pipeline.resume.manifest import SegmentRecord
+    from pipeline.resume.options import SegmentOptions
+    from pipeline.resume.workers import Elsewhere, Made
     from pipeline.runner.protocols import Engine, EngineInfo
-    from pipeline.segments.elsewhere import Elsewhere, Made
-    from pipeline.segments.manifest import SegmentRecord
-    from pipeline.segments.options import SegmentOptions
     from pipeline.video import VideoJob
 
 _LOOK_EVERY = 64

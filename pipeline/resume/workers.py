@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.decode.concat import open_input
 from pipeline.encode.output_file import settle, work_folder
 from pipeline.errors import InputError, OutputError, UsageError
+from pipeline.resume.cutter import Cutter
+from pipeline.resume.joined_sink import JoinedSink
+from pipeline.resume.manifest import SegmentRecord
+from pipeline.resume.segment import SegmentMaker
+from pipeline.resume.segment_file import Seal, temporary_for
+from pipeline.resume.work_folder import segment_path
 from pipeline.runner.keep_text import keeping_text
-from pipeline.segments.cutter import Cutter
-from pipeline.segments.file import Seal, temporary_for
-from pipeline.segments.joined import JoinedSink
-from pipeline.segments.make import SegmentMaker
-from pipeline.segments.manifest import SegmentRecord
-from pipeline.segments.work import segment_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Sequence
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     import av
     from av.stream import Stream
 
+    from pipeline.resume.segment_file import CodedFrame
     from pipeline.runner.protocols import Engine
     from pipeline.runner.timing import RunProgress
-    from pipeline.segments.file import CodedFrame
     from pipeline.video import VideoJob
 
 
@@ -67,9 +67,9 @@ class Promise:
     """What a worker has to find, so that its segments fit into the output.
 
     Attributes:
-        content: SHA-256 of the input, as of :meth:`pipeline.segments.file.Seal.of_all`.
+        content: SHA-256 of the input, as of :meth:`pipeline.resume.segment_file.Seal.of_all`.
         encoder: That the output is made with.
-        header: What it begins with; see :attr:`pipeline.segments.joined.JoinedSink.header`.
+        header: What it begins with; see :attr:`pipeline.resume.joined_sink.JoinedSink.header`.
     """
 
     content: str

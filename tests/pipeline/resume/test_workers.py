@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, Interrupted, OutputError
-from pipeline.segments.elsewhere import Made, Promise, Share, make_share, read_notes
-from pipeline.segments.options import SegmentOptions
-from pipeline.segments.work import WorkFolder
+from pipeline.resume.options import SegmentOptions
+from pipeline.resume.work_folder import WorkFolder
+from pipeline.resume.workers import Made, Promise, Share, make_share, read_notes
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions
 from pipeline.errors import EngineError, Interrupted, OutputError, UsageError
+from pipeline.resume.manifest import NAME
 from pipeline.runner.skip import GateOptions
-from pipeline.segments.manifest import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable

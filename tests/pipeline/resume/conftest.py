@@ -12,8 +12,8 @@ import pytest
 
 from network.planes import PlaneBatch
 from pipeline.encode.sink import SinkOptions
+from pipeline.resume.options import SegmentOptions
 from pipeline.runner.protocols import EngineInfo
-from pipeline.segments.options import SegmentOptions
 from pipeline.video import VideoJob, deblur_video
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import av
 
+from pipeline.resume.cutter import SegmentSource
+from pipeline.resume.joined_sink import SegmentSink
+from pipeline.resume.manifest import SegmentRecord
 from pipeline.runner.run import free_leftovers, run
 from pipeline.runner.skip import FrameGate
 from pipeline.runner.timing import LatencyHistogram
-from pipeline.segments.cutter import SegmentSource
-from pipeline.segments.joined import SegmentSink
-from pipeline.segments.manifest import SegmentRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from pipeline.decode.source import VideoSource
+    from pipeline.resume.joined_sink import JoinedSink
     from pipeline.runner.protocols import Engine
     from pipeline.runner.skip import GateOptions
     from pipeline.runner.timing import RunProgress, RunResult
-    from pipeline.segments.joined import JoinedSink
 
 
 class SegmentMaker:
