@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pipeline.decode.source import SourceOptions, VideoSource
-from pipeline.facts import facts
+from pipeline.probe import facts
 
 
 @click.command()

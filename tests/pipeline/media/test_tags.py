@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pipeline.decode.source import VideoSource
-from pipeline.facts import facts
 from pipeline.media.tags import readable, readable_tags
+from pipeline.probe import facts
 
 LATIN_1 = "M\udcfcnchen"
 """The bytes of "München" in Latin-1, as PyAV reads them."""
