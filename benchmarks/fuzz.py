@@ -36,7 +36,7 @@ from mutations import NAMES, PAIRS, mutate, write_clip
 
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.errors import DeblurError
 from pipeline.media.frames import plane_rows
 from pipeline.media.pyav18 import open_media

@@ -40,7 +40,7 @@ def run(network: str, weights: Path | None, seconds: float, threads: int) -> dic
     """One live run in this process; returns its report with the samples of memory."""
     from threading import Event, Thread
 
-    from pipeline.engines.select import load_engine
+    from pipeline.engines.load import load_engine
     from pipeline.live.address import find_address
     from pipeline.live.outputs import NullOutput
     from pipeline.live.run import LiveJob, run_live

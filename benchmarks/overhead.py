@@ -24,7 +24,7 @@ from measure import run_deblur, table
 from network.planes import PlaneBatch
 from pipeline.decode.source import SourceOptions, VideoSource
 from pipeline.encode.sink import SinkOptions, VideoSink
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.media.frames import read_planes, write_planes
 from pipeline.system.machine import describe
 

@@ -24,8 +24,8 @@ from network import catalogue
 from network.datasets import find_pairs
 from network.evaluate import deblur_picture, read_samples
 from network.metrics import psnr
-from pipeline.engines.core import openvino_core
 from pipeline.engines.openvino import network_digest
+from pipeline.engines.openvino_core import openvino_core
 from pipeline.engines.quantise import TRANSPARENT
 from pipeline.system.machine import describe
 

@@ -26,8 +26,8 @@ from pipeline.bench.case import Case, Measured, measure
 from pipeline.bench.isolate import isolated
 from pipeline.bench.synthetic import write_clip
 from pipeline.encode.sink import SinkOptions
-from pipeline.engines.contender import load_contender
-from pipeline.engines.cost import matrix_rate, network_flops
+from pipeline.engines.flops import matrix_rate, network_flops
+from pipeline.engines.load import load_contender
 from pipeline.errors import EngineError, UsageError
 from pipeline.plot import Curve, Curves, chart
 from pipeline.system.machine import describe

@@ -19,8 +19,8 @@ from pipeline.cli.precision import precision_option
 from pipeline.decode.hardware import Acceleration
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions
-from pipeline.engines.contender import CONTENDERS, load_contender
-from pipeline.engines.cost import matrix_rate, network_flops
+from pipeline.engines.flops import matrix_rate, network_flops
+from pipeline.engines.load import CONTENDERS, load_contender
 from pipeline.errors import EngineError, UsageError
 from pipeline.system.machine import describe
 

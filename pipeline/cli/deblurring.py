@@ -76,7 +76,7 @@ class Deblurring:
             tell: Takes lines about what the user should know.
             threads: Of the engine where ``--threads`` was not given.
         """
-        from pipeline.engines.select import load_engine  # input and output are checked before it is imported
+        from pipeline.engines.load import load_engine  # input and output are checked before it is imported
 
         number = self.threads or threads
         return load_engine(

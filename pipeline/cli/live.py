@@ -162,7 +162,7 @@ def live(
     address = None if serve and source is None else find_address(source or DEFAULT_SOURCE, wishes)
     is_camera = address is not None and address.kind is Kind.CAMERA
 
-    from pipeline.engines.select import load_engine
+    from pipeline.engines.load import load_engine
 
     companions = []
     if serve:

@@ -11,7 +11,7 @@ import pytest
 from fuzz import GROWTH, WARM_UP, Case, Fuzzed, Outcome, cases, fuzz, growth, judge, main
 from mutations import NAMES, PAIRS, mutate, write_clip
 
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.errors import InputError
 
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips"

@@ -119,8 +119,8 @@ def test_a_process_that_dies_is_an_engine_error() -> None:
 
 
 def test_a_case_with_real_parts_can_be_sent(tmp_path: Path) -> None:
-    from pipeline.engines.contender import load_contender
-    from pipeline.engines.cost import matrix_rate, network_flops
+    from pipeline.engines.flops import matrix_rate, network_flops
+    from pipeline.engines.load import load_contender
 
     case = Case(
         engine="openvino",

@@ -10,8 +10,8 @@ import pytest
 from pipeline.bench.case import Case, measure
 from pipeline.bench.isolate import isolated
 from pipeline.encode.sink import SinkOptions
-from pipeline.engines.contender import load_contender
-from pipeline.engines.cost import matrix_rate, network_flops
+from pipeline.engines.flops import matrix_rate, network_flops
+from pipeline.engines.load import load_contender
 from pipeline.system.machine import peak_memory
 
 if TYPE_CHECKING:

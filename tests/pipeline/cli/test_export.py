@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from network import registry, weights
 from pipeline.cli.export import export
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.errors import OutputError
 
 if TYPE_CHECKING:

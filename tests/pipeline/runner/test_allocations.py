@@ -11,7 +11,7 @@ import pytest
 from pipeline.bench.synthetic import write_clip
 from pipeline.decode.source import VideoSource
 from pipeline.encode.sink import VideoSink
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.runner.run import run
 from pipeline.runner.skip import FrameGate
 

@@ -63,7 +63,7 @@ def test_no_probe_fails_on_this_machine(found: list[dict[str, object]]) -> None:
 
 
 def test_the_choice_of_auto_is_the_one_that_a_run_makes(found: list[dict[str, object]]) -> None:
-    from pipeline.engines.select import load_engine
+    from pipeline.engines.load import load_engine
 
     works, detail = of(found, "engines")["auto"]
     info = load_engine("auto").info

@@ -24,7 +24,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.live.hub import LiveHub
 from pipeline.live.web.options import ServeOptions, WebLimits
 from pipeline.live.web.server import WebServer

@@ -14,7 +14,7 @@ import aiohttp
 import av
 import pytest
 
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.errors import InputError
 from pipeline.live.web.options import WebLimits
 from pipeline.live.web.uploads import Uploads

@@ -12,8 +12,8 @@ import torch
 from network import registry, weights
 from network.errors import WeightsError
 from network.planes import PlaneSpec
+from pipeline.engines.load import load_engine
 from pipeline.engines.openvino import OpenVinoEngine
-from pipeline.engines.select import load_engine
 from pipeline.engines.torch import TorchEngine
 from pipeline.errors import EngineError, UsageError
 

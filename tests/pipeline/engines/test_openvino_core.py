@@ -33,7 +33,7 @@ LIBRARY_THEN_INTERRUPTED = """
 import gc, signal
 import openvino as ov
 from network import catalogue
-from pipeline.engines.core import openvino_core, with_cores_of_its_own
+from pipeline.engines.openvino_core import openvino_core, with_cores_of_its_own
 path = str(catalogue.onnx_file("identity"))
 def use_cores():
     compiled = [ov.Core().compile_model(path, "CPU") for _ in range(2)]

@@ -11,7 +11,7 @@ import torch
 from onnx import helper, numpy_helper
 
 from network import catalogue
-from pipeline.engines.cost import SIZES, matrix_rate, network_flops
+from pipeline.engines.flops import SIZES, matrix_rate, network_flops
 from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from network import catalogue
-from pipeline.engines.select import SAFETENSORS
+from pipeline.engines.load import SAFETENSORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def network_flops(network: str | None, weights: Path | None, width: int, height:
         return None
     if path.suffix.lower() == SAFETENSORS:
         return _flops_by_torch(path, width, height)
-    from pipeline.engines.core import openvino_core
+    from pipeline.engines.openvino_core import openvino_core
 
     model = openvino_core().read_model(path)
     model.reshape([1, 3, height, width])
@@ -120,7 +120,7 @@ def _on_processor(size: int, threads: int | None, seconds: float) -> MatrixRate:
     import openvino as ov
     from openvino import opset13 as ops
 
-    from pipeline.engines.core import openvino_core
+    from pipeline.engines.openvino_core import openvino_core
 
     shape = [size, size]
     left, right = ops.parameter(shape, np.float32), ops.parameter(shape, np.float32)

@@ -218,3 +218,38 @@ def _without_weights(network: str) -> UsageError:
         f"network {network!r} comes without weights, and untrained it would deblur nothing: train it with "
         f"`deblur train` and give the file by --weights, or choose --network {' or '.join(catalogue.shipped_names())}"
     )
+
+
+OPPONENT = "onnxruntime"
+CONTENDERS = (*ENGINES, OPPONENT)
+"""What may be measured."""
+
+
+def load_contender(
+    name: str, network: str | None, weights: Path | None, threads: int | None, precision: str = "auto"
+) -> Engine:
+    """Loads a network into an engine to be measured.
+
+    Args:
+        name: One of :data:`CONTENDERS`.
+        network: As for :func:`pipeline.engines.load.load_engine`.
+        weights: Likewise; ONNX Runtime reads ONNX alone.
+        threads: Likewise.
+        precision: Likewise; ONNX Runtime computes in FP32.
+
+    Raises:
+        UsageError: If the engine is not installed or unknown, or can't read the weights.
+        EngineError: If it can't load the network.
+    """
+    if name != OPPONENT:
+        return load_engine(name, network, weights, threads=threads, precision=precision)
+    if find_spec(OPPONENT) is None:
+        raise UsageError("ONNX Runtime is not installed: pip install onnxruntime")
+    if precision not in {"auto", "fp32"}:
+        raise UsageError(f"ONNX Runtime is measured in fp32 alone, not {precision}")
+    path = weights or catalogue.onnx_file(network or catalogue.DEFAULT)
+    if path is None or path.suffix.lower() != ONNX:
+        raise UsageError("ONNX Runtime reads ONNX; give --weights an .onnx file that 'deblur export' wrote")
+    from pipeline.engines.onnxruntime import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine(path, threads)
