@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
+    from pipeline.batch.finished import Ledger
     from pipeline.batch.inputs import BatchInput
-    from pipeline.batch.ledger import Ledger
     from pipeline.decode.source import SourceOptions
 
 _GUESSED_RATE = 25

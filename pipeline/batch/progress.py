@@ -15,7 +15,7 @@ from pipeline.progress import LINE_EVERY, SilentDisplay
 
 if TYPE_CHECKING:
     from pipeline.batch.plan import Plan, PlannedVideo
-    from pipeline.batch.work import Outcome
+    from pipeline.batch.run import Outcome
     from pipeline.progress import Display
     from pipeline.runner.timing import RunProgress
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from network.planes import Layout, Matrix, PlaneSpec
 from pipeline.batch.plan import Fate, Plan, PlannedVideo
 from pipeline.batch.progress import BatchBars, BatchDisplay, BatchLines, batch_display
-from pipeline.batch.work import Outcome, State
+from pipeline.batch.run import Outcome, State
 from pipeline.runner.timing import RunProgress
 
 SPEC = PlaneSpec(640, 360, Layout.YUV420P, 8, Matrix.BT709, False)

@@ -18,7 +18,7 @@ from pipeline.video import deblur_video
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.batch.ledger import Ledger
+    from pipeline.batch.finished import Ledger
     from pipeline.batch.plan import Plan, PlannedVideo
     from pipeline.batch.progress import BatchDisplay
     from pipeline.progress import Display

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
+from pipeline.batch.dashcam_clips import camera_in_name, join_recordings, time_in_name
 from pipeline.batch.inputs import BatchInput
-from pipeline.batch.recordings import camera_in_name, join_recordings, time_in_name
 from pipeline.decode.source import SourceOptions
 
 if TYPE_CHECKING:

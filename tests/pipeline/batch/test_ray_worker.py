@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from network.planes import PlaneBatch, PlaneSpec
-from pipeline.batch.lazy import LazyEngine
-from pipeline.batch.node import Node, Refusal, ask
+from pipeline.batch.engines import LazyEngine
+from pipeline.batch.ray_worker import Node, Refusal, ask
 from pipeline.errors import EngineError, UsageError
 from pipeline.runner.protocols import EngineInfo
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline import errors
-from pipeline.batch.node import Node, Refusal, ask, make
+from pipeline.batch.ray_worker import Node, Refusal, ask, make
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
 from pipeline.resume.workers import Made, Promise, Share, read_notes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.batch.ledger import NAME, Ledger
+from pipeline.batch.finished import NAME, Ledger
 from pipeline.resume.segment_file import Seal
 
 if TYPE_CHECKING:
