@@ -29,7 +29,7 @@ from network.pool import Pool
 from network.presets import PRESETS, Preset
 from network.scoreboard import as_json
 from network.train import WEIGHTS, train
-from pipeline.plot import Bar, Panel, chart
+from pipeline.bench.charts import Bar, Panel, chart
 from pipeline.system.machine import describe
 
 if TYPE_CHECKING:

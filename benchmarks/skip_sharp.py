@@ -28,9 +28,9 @@ from network.pairs import pictures_in, read_picture
 from network.planes import Layout, Matrix, PlaneSpec
 from network.scoreboard import as_json
 from network.synth.pool import PoolOptions
-from pipeline.bench.rounds import rate_of
+from pipeline.bench.charts import Curve, Curves, chart
+from pipeline.bench.rates import rate_of
 from pipeline.engines.load import load_engine
-from pipeline.plot import Curve, Curves, chart
 from pipeline.runner.sharpness import blur_estimate
 from pipeline.runner.skip import AUTO_THRESHOLD
 from pipeline.system.machine import describe

@@ -22,14 +22,14 @@ from memory import make_clip, make_piece
 from overlap import measure as measure_overlap
 
 from network import catalogue
-from pipeline.bench.case import Case, Measured, measure
+from pipeline.bench.charts import Curve, Curves, chart
 from pipeline.bench.isolate import isolated
+from pipeline.bench.measure import Case, Measured, measure
 from pipeline.bench.synthetic import write_clip
 from pipeline.encode.sink import SinkOptions
 from pipeline.engines.flops import matrix_rate, network_flops
 from pipeline.engines.load import load_contender
 from pipeline.errors import EngineError, UsageError
-from pipeline.plot import Curve, Curves, chart
 from pipeline.system.machine import describe
 
 ENGINES = (("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "fp32"), ("torch", "fp32"))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from network import catalogue
-from pipeline.bench.case import Case, measure
 from pipeline.bench.isolate import isolated
+from pipeline.bench.measure import Case, measure
 from pipeline.bench.report import BenchReport, Missing
 from pipeline.bench.synthetic import RATE, write_clip
 from pipeline.cli.precision import precision_option
@@ -27,7 +27,7 @@ from pipeline.system.machine import describe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.bench.case import Measured
+    from pipeline.bench.measure import Measured
 
 DEFAULT_SIZE = (1280, 720)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.bench.case import Case, measure
 from pipeline.bench.isolate import isolated
+from pipeline.bench.measure import Case, measure
 from pipeline.encode.sink import SinkOptions
 from pipeline.engines.flops import matrix_rate, network_flops
 from pipeline.engines.load import load_contender

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.bench.loop import LoopedSource, TimedSink, endless_frames, open_video
-from pipeline.bench.rounds import WARM_UP, Rate, percentiles, rate_of, rate_of_times
+from pipeline.bench.endless_source import LoopedSource, TimedSink, endless_frames, open_video
+from pipeline.bench.rates import WARM_UP, Rate, percentiles, rate_of, rate_of_times
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions, VideoSink
 from pipeline.errors import UsageError

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from network.planes import PlaneBatch, PlaneSpec
-from pipeline.bench.case import Case, measure
 from pipeline.bench.isolate import isolated
+from pipeline.bench.measure import Case, measure
 from pipeline.encode.sink import SinkOptions
 from pipeline.errors import EngineError, InputError, OutputError
 from pipeline.runner.protocols import EngineInfo

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.bench import synthetic
-from pipeline.bench.loop import LoopedSource, TimedSink, endless_frames, open_video
+from pipeline.bench.endless_source import LoopedSource, TimedSink, endless_frames, open_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable

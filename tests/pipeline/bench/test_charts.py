@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pipeline.plot import Bar, Curve, Curves, Panel, chart
+from pipeline.bench.charts import Bar, Curve, Curves, Panel, chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 

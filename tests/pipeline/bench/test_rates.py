@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pipeline.bench.rounds import ROUNDS, Rate, percentiles, rate_of, rate_of_times
+from pipeline.bench.rates import ROUNDS, Rate, percentiles, rate_of, rate_of_times
 
 pytestmark = pytest.mark.timeout(30)
 
