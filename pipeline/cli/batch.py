@@ -24,7 +24,7 @@ from pipeline.batch.ray_cluster import RayCluster
 from pipeline.batch.report import BatchReport
 from pipeline.batch.report_page import write_page
 from pipeline.batch.run import BatchWork
-from pipeline.cli.deblurring import Deblurring, deblurring_options
+from pipeline.cli.options import Deblurring, deblurring_options
 from pipeline.cli.video import check_report
 from pipeline.errors import Interrupted, OutputError, UsageError
 from pipeline.system.signals import Pauses, lower_priority

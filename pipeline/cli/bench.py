@@ -15,7 +15,7 @@ from pipeline.bench.isolate import isolated
 from pipeline.bench.measure import Case, measure
 from pipeline.bench.report import BenchReport, Missing
 from pipeline.bench.synthetic import RATE, write_clip
-from pipeline.cli.precision import precision_option
+from pipeline.cli.types import precision_option
 from pipeline.decode.hardware import Acceleration
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from network.planes import MAX_STRENGTH
-from pipeline.cli.precision import precision_option
 from pipeline.cli.serve import page_companion, serve_options
+from pipeline.cli.types import precision_option
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from network.synth.pair import margin
 from network.synth.pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES, BlurProfile
 from network.synth.sources import find_sources, fit_sources
-from pipeline.cli.assignments import changed
+from pipeline.cli.types import changed
 from pipeline.errors import OutputError
 
 _NAMES_SHOWN = 10

@@ -16,7 +16,7 @@ from network.presets import PRESETS, Preset
 from network.train import CHECKPOINT, WEIGHTS, train
 from network.train import Progress as TrainingProgress
 from network.watch import WatchOptions
-from pipeline.cli.assignments import changed
+from pipeline.cli.types import changed
 from pipeline.errors import Interrupted
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.deblurring import Deblurring, deblurring_options
+from pipeline.cli.options import Deblurring, deblurring_options
 from pipeline.errors import UsageError
 from pipeline.progress import display_for
 from pipeline.system.pipes import standard_input, standard_output

@@ -9,7 +9,7 @@ import av
 import click
 import pytest
 
-from pipeline.cli.limits import Limit, guard_options
+from pipeline.cli.types import Limit, guard_options
 from pipeline.decode.limits import Limits
 from pipeline.isolation import Isolation
 

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from network.synth.profile import PROFILES
-from pipeline.cli.assignments import changed
+from pipeline.cli.types import changed
 
 
 @dataclass(frozen=True)

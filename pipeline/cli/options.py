@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from network.planes import MAX_STRENGTH
-from pipeline.cli.gate import SkipSharp
-from pipeline.cli.limits import guard_options
-from pipeline.cli.precision import precision_option
+from pipeline.cli.types import SkipSharp, guard_options, precision_option
 from pipeline.decode.hardware import Acceleration
 from pipeline.decode.source import SourceOptions
 from pipeline.encode.sink import SinkOptions

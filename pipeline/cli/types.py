@@ -1,19 +1,27 @@
-"""The options that guard against hostile and broken inputs, shared by the commands that read files of strangers."""
+"""Types of options that several commands share, and the options that guard against hostile and broken inputs."""
 
 from __future__ import annotations
 
+import ast
 import functools
 import re
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from network.errors import NetworkError
 from pipeline.decode.limits import Limits
+from pipeline.engines.precision import PRECISIONS
 from pipeline.isolation import Isolation
+from pipeline.runner.skip import AUTO_THRESHOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from _typeshed import DataclassInstance
+
+    Record = TypeVar("Record", bound=DataclassInstance)
 
 _HELP = {
     "width": "Pixels across that a picture may have.",
@@ -84,3 +92,66 @@ def guard_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--isolate", is_flag=True, help="Decode in a process of its own, which may crash without harm."
     )(wrapped)
+
+
+class SkipSharp(click.ParamType[Any]):
+    """``auto``, ``off``, or a threshold from 0 to 1; becomes the threshold, or None for off."""
+
+    name = "auto|off|threshold"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        """Turns what was typed into a threshold."""
+        if value == "off":
+            return None
+        if value == "auto":
+            return AUTO_THRESHOLD
+        try:
+            threshold = float(value)
+        except ValueError:
+            threshold = -1.0
+        if not 0 <= threshold <= 1:  # also false for NaN
+            self.fail(f"{value!r} is no threshold; write auto, off, or a number from 0 to 1", param, ctx)
+        return threshold
+
+
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="auto",
+    show_default=True,
+    help="The network's arithmetic; auto takes int8 where the processor is made for it.",
+)
+
+
+def changed(record: Record, assignments: tuple[str, ...]) -> Record:
+    """A copy with ``name=value`` changes; values are Python literals, or plain words.
+
+    Args:
+        record: A frozen dataclass, each field of which keeps the type of its value.
+        assignments: Such as ``("steps=100", "rate=1e-3")``; the last one of a name counts.
+
+    Raises:
+        click.BadParameter: If an assignment has no known name, a value of another type, or one that the dataclass
+            refuses.
+    """
+    kinds = {field.name: type(getattr(record, field.name)) for field in fields(record)}
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or name not in kinds:
+            raise click.BadParameter(
+                f"{assignment!r} is not NAME=VALUE with a NAME of {', '.join(kinds)}", param_hint="--set"
+            )
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = text
+        if kinds[name] is float and isinstance(value, int):
+            value = float(value)
+        if not isinstance(value, kinds[name]):
+            raise click.BadParameter(f"{name} is a {kinds[name].__name__}, not {text!r}", param_hint="--set")
+        changes[name] = value
+    try:
+        return replace(record, **changes)
+    except NetworkError as error:
+        raise click.BadParameter(str(error), param_hint="--set") from error
