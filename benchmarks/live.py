@@ -41,7 +41,7 @@ def run(network: str, weights: Path | None, seconds: float, threads: int) -> dic
     from threading import Event, Thread
 
     from pipeline.engines.load import load_engine
-    from pipeline.live.address import find_address
+    from pipeline.live.input.address import find_address
     from pipeline.live.outputs import NullOutput
     from pipeline.live.run import LiveJob, run_live
     from pipeline.live.status import LineStatus

@@ -64,7 +64,7 @@ class _Size(click.ParamType[Any]):
 def _list_cameras(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if not value:
         return
-    from pipeline.live.devices import find_cameras, table
+    from pipeline.live.input.cameras import find_cameras, table
 
     click.echo(table(find_cameras()))
     ctx.exit()
@@ -150,8 +150,8 @@ def live(
 
         require_window()
 
-    from pipeline.live.address import Kind, Wishes, find_address
-    from pipeline.live.feed import FeedOptions
+    from pipeline.live.input.address import Kind, Wishes, find_address
+    from pipeline.live.input.feed import FeedOptions
     from pipeline.live.run import LiveJob, run_live
     from pipeline.live.session import SessionOptions
     from pipeline.live.status import status_for

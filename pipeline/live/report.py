@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.errors import DeblurError
     from pipeline.live.counters import FlowCount
-    from pipeline.live.feed import Event, Gap
+    from pipeline.live.input.feed import Event, Gap
     from pipeline.runner.protocols import EngineInfo
 
 SCHEMA = 1

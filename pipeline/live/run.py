@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.errors import DeblurError
 from pipeline.live.auto_size import AutoSize
 from pipeline.live.counters import FlowCount
-from pipeline.live.feed import Feed, FeedOptions
 from pipeline.live.hub import LiveHub
+from pipeline.live.input.feed import Feed, FeedOptions
 from pipeline.live.outputs import Output, OutputWorker
 from pipeline.live.record import Recording
 from pipeline.live.report import LiveReport, SizeChange
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from pipeline.live.address import Address
+    from pipeline.live.input.address import Address
     from pipeline.runner.protocols import Engine
 
 STEP = 0.02

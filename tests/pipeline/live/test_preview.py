@@ -33,7 +33,7 @@ import numpy as np
 from pathlib import Path
 from network.planes import PlaneBatch
 from pipeline.runner.protocols import EngineInfo
-from pipeline.live.address import find_address
+from pipeline.live.input.address import find_address
 from pipeline.live.outputs import NullOutput
 from pipeline.live.preview import Preview
 from pipeline.live.run import LiveJob, run_live

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 
 from pipeline.errors import InputError, UsageError
-from pipeline.live.srt import find_program
+from pipeline.live.input.srt import find_program
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp")
 """Of addresses on a network."""
@@ -62,7 +62,7 @@ class Address:
         url: For FFmpeg.
         format: FFmpeg's name of the demuxer or device; None to find out.
         options: For it.
-        is_carried: Whether FFmpeg can't open ``url``, so that :mod:`pipeline.live.srt` has to.
+        is_carried: Whether FFmpeg can't open ``url``, so that :mod:`pipeline.live.input.srt` has to.
     """
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.live.clock import DRIFT, JUMP, CaptureClock
+from pipeline.live.input.capture_clock import DRIFT, JUMP, CaptureClock
 
 
 def test_a_frame_that_waited_is_late_by_as_much() -> None:

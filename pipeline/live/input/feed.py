@@ -13,12 +13,12 @@ import av
 import av.error
 
 from pipeline.errors import DeblurError, InputError
-from pipeline.live.reader import Connection, ReaderOptions
+from pipeline.live.input.connection import Connection, ReaderOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.live.address import Address
+    from pipeline.live.input.address import Address
 
 MAX_ABANDONED = 4
 """Threads that may hang in the system at a time; with more, a further one would hang like them."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import EngineError, InputError
-from pipeline.live.address import find_address
-from pipeline.live.feed import EventKind, Feed, FeedOptions
-from pipeline.live.reader import ReaderOptions
+from pipeline.live.input.address import find_address
+from pipeline.live.input.connection import ReaderOptions
+from pipeline.live.input.feed import EventKind, Feed, FeedOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

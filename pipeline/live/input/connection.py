@@ -13,9 +13,9 @@ import av.error
 from av.codec.context import Flags
 
 from pipeline.errors import InputError
-from pipeline.live.address import Address, Kind
-from pipeline.live.clock import CaptureClock
-from pipeline.live.srt import SrtPipe
+from pipeline.live.input.address import Address, Kind
+from pipeline.live.input.capture_clock import CaptureClock
+from pipeline.live.input.srt import SrtPipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

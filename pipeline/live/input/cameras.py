@@ -9,7 +9,7 @@ import av
 import av.error
 import av.logging
 
-from pipeline.live.address import camera_format
+from pipeline.live.input.address import camera_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

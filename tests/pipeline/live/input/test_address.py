@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import InputError, UsageError
-from pipeline.live.address import Kind, Wishes, find_address, has_protocol
-from pipeline.live.devices import Camera, find_cameras, table
+from pipeline.live.input.address import Kind, Wishes, find_address, has_protocol
+from pipeline.live.input.cameras import Camera, find_cameras, table
 
 if TYPE_CHECKING:
     from pathlib import Path

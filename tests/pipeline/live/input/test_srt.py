@@ -12,11 +12,11 @@ import av.error
 import pytest
 
 from pipeline.errors import InputError, UsageError
-from pipeline.live.address import find_address, has_protocol, without_password
-from pipeline.live.feed import EventKind, Feed, FeedOptions
+from pipeline.live.input.address import find_address, has_protocol, without_password
+from pipeline.live.input.connection import ReaderOptions
+from pipeline.live.input.feed import EventKind, Feed, FeedOptions
+from pipeline.live.input.srt import PROGRAM, SrtPipe, find_program
 from pipeline.live.publish import Publisher
-from pipeline.live.reader import ReaderOptions
-from pipeline.live.srt import PROGRAM, SrtPipe, find_program
 from pipeline.live.subscription import LiveResult
 
 if TYPE_CHECKING:
