@@ -42,7 +42,7 @@ def run(network: str, weights: Path | None, seconds: float, threads: int) -> dic
 
     from pipeline.engines.load import load_engine
     from pipeline.live.input.address import find_address
-    from pipeline.live.outputs import NullOutput
+    from pipeline.live.output.worker import NullOutput
     from pipeline.live.run import LiveJob, run_live
     from pipeline.live.status import LineStatus
 

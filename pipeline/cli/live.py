@@ -20,7 +20,7 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.live.outputs import Output
+    from pipeline.live.output.worker import Output
     from pipeline.live.run import Window
     from pipeline.live.session import LiveSession
 
@@ -146,7 +146,7 @@ def live(
     if serve and source is None and (has_outputs or wants_window):
         raise UsageError("name SOURCE for outputs beside --serve, such as 0 for the first camera")
     if wants_window:
-        from pipeline.live.display import require_window
+        from pipeline.live.output.window_check import require_window
 
         require_window()
 
@@ -200,10 +200,10 @@ def _outputs(
     null: bool,
     overwrite: bool,
 ) -> list[Output]:
-    from pipeline.live.outputs import NullOutput
-    from pipeline.live.publish import Publisher
-    from pipeline.live.record import Recording
-    from pipeline.live.virtual_camera import VirtualCamera
+    from pipeline.live.output.publisher import Publisher
+    from pipeline.live.output.recording import Recording
+    from pipeline.live.output.virtual_camera import VirtualCamera
+    from pipeline.live.output.worker import NullOutput
 
     outputs: list[Output] = [] if record is None else [Recording(record, overwrite=overwrite)]
     outputs += [Publisher(url, tell) for url in urls]
@@ -215,7 +215,7 @@ def _outputs(
 
 
 def _open_window(session: LiveSession, tell: Callable[[str], None], toggle_recording: Callable[[], bool]) -> Window:
-    from pipeline.live.preview import Preview
+    from pipeline.live.output.window import Preview
 
     return Preview(session, Path(), tell, toggle_recording)
 

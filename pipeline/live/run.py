@@ -15,8 +15,8 @@ from pipeline.live.auto_size import AutoSize
 from pipeline.live.counters import FlowCount
 from pipeline.live.hub import LiveHub
 from pipeline.live.input.feed import Feed, FeedOptions
-from pipeline.live.outputs import Output, OutputWorker
-from pipeline.live.record import Recording
+from pipeline.live.output.recording import Recording
+from pipeline.live.output.worker import Output, OutputWorker
 from pipeline.live.report import LiveReport, SizeChange
 from pipeline.live.session import LiveSession, SessionOptions
 from pipeline.live.status import Status, status_line
@@ -39,7 +39,7 @@ END_GRACE = 5.0
 
 
 class Window(Protocol):
-    """Shows results in the main thread; see :class:`pipeline.live.preview.Preview`."""
+    """Shows results in the main thread; see :class:`pipeline.live.output.window.Preview`."""
 
     @property
     def name(self) -> str:

@@ -17,8 +17,8 @@ from pipeline.errors import InputError, OutputError
 from pipeline.live.input.address import find_address
 from pipeline.live.input.connection import ReaderOptions
 from pipeline.live.input.feed import FeedOptions
-from pipeline.live.outputs import NullOutput
-from pipeline.live.record import Recording
+from pipeline.live.output.recording import Recording
+from pipeline.live.output.worker import NullOutput
 from pipeline.live.run import LiveJob, run_live
 from pipeline.live.session import SessionOptions
 from pipeline.live.status import LineStatus, SilentStatus

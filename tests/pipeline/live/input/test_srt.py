@@ -16,7 +16,7 @@ from pipeline.live.input.address import find_address, has_protocol, without_pass
 from pipeline.live.input.connection import ReaderOptions
 from pipeline.live.input.feed import EventKind, Feed, FeedOptions
 from pipeline.live.input.srt import PROGRAM, SrtPipe, find_program
-from pipeline.live.publish import Publisher
+from pipeline.live.output.publisher import Publisher
 from pipeline.live.subscription import LiveResult
 
 if TYPE_CHECKING:

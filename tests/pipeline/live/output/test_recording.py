@@ -9,7 +9,7 @@ import av
 import pytest
 
 from pipeline.errors import OutputError, UsageError
-from pipeline.live.record import Recording
+from pipeline.live.output.recording import Recording
 from pipeline.live.subscription import LiveResult
 
 if TYPE_CHECKING:

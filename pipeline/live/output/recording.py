@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import av.error
 
 from pipeline.errors import OutputError, UsageError
-from pipeline.live.encode import EncoderOptions, LiveEncoder
+from pipeline.live.output.encoder import EncoderOptions, LiveEncoder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,25 +17,25 @@ import pytest
 
 cv2: Any = pytest.importorskip("cv2", reason="OpenCV is not installed")
 
-from pipeline.live.preview import compose, write_lines  # noqa: E402 - it needs OpenCV
+from pipeline.live.output.window import compose, write_lines  # noqa: E402 - it needs OpenCV
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 TOOLS = ("Xvfb", "xdotool")
 
 PROGRAM = """
 import json, sys
-from pipeline.live.display import require_window
+from pipeline.live.output.window_check import require_window
 require_window()
 import numpy as np
 from pathlib import Path
 from network.planes import PlaneBatch
 from pipeline.runner.protocols import EngineInfo
 from pipeline.live.input.address import find_address
-from pipeline.live.outputs import NullOutput
-from pipeline.live.preview import Preview
+from pipeline.live.output.worker import NullOutput
+from pipeline.live.output.window import Preview
 from pipeline.live.run import LiveJob, run_live
 from pipeline.live.status import LineStatus
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import av.error
 
 from pipeline.errors import UsageError
-from pipeline.live.encode import EncoderOptions, LiveEncoder
 from pipeline.live.input.address import has_protocol, without_password
 from pipeline.live.input.srt import SrtPipe, find_program
+from pipeline.live.output.encoder import EncoderOptions, LiveEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

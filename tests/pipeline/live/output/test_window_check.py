@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.live.display import require_x_display
+from pipeline.live.output.window_check import require_x_display
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has such displays")
 

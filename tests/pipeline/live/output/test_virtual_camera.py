@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.errors import OutputError
+from pipeline.live.output.virtual_camera import VirtualCamera
 from pipeline.live.subscription import LiveResult
-from pipeline.live.virtual_camera import VirtualCamera
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

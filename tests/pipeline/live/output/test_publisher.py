@@ -13,7 +13,7 @@ import av.error
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.live.publish import Publisher
+from pipeline.live.output.publisher import Publisher
 from pipeline.live.subscription import LiveResult
 
 if TYPE_CHECKING:
