@@ -84,9 +84,8 @@ def page_companion(
 
     @contextmanager
     def enter(hub: LiveHub, session: LiveSession | None) -> Iterator[None]:
-        from pipeline.live.web.link import link_text
         from pipeline.live.web.page import Watched
-        from pipeline.live.web.thread import WebThread
+        from pipeline.live.web.server import WebThread, link_text
 
         page = WebThread(options, hub, Watched(source, session) if session is not None else None, load)
         address = page.start()

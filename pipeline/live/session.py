@@ -35,8 +35,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import EngineError
 from pipeline.live.counters import FlowCount, FlowCounter
-from pipeline.live.processor import FrameProcessor
-from pipeline.live.strength import check_strength
+from pipeline.live.processor import FrameProcessor, check_strength
 from pipeline.live.subscription import LiveResult, Subscription
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from pipeline.live.web.worker import Outcome, Progress, UploadTask, work
+from pipeline.live.web.upload_worker import Outcome, Progress, UploadTask, work
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
