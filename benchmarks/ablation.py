@@ -23,8 +23,8 @@ from network import weights
 from network.cost import multiply_adds, parameters
 from network.datasets import find_pairs
 from network.evaluate import CONVENTION, Candidate, deblur_samples, read_samples, score
-from network.layers import fold_for_inference
 from network.metrics import detail_error, textured
+from network.models.layers import fold_for_inference
 from network.pool import Pool
 from network.presets import PRESETS, Preset
 from network.scoreboard import as_json

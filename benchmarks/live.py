@@ -80,7 +80,7 @@ def heavy_weights(folder: Path) -> Path:
     import torch
 
     from network.export import export_network
-    from network.registry import create
+    from network.models.registry import create
 
     torch.manual_seed(0)
     path = folder / "idc.onnx"

@@ -10,16 +10,17 @@ import torch
 from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from network import registry, weights
 from network.checkpoint import TrainingState, load_checkpoint
 from network.errors import TrainingError
-from network.layers import ConvUnit
 from network.loss import LOSSES
+from network.models import registry
+from network.models.layers import ConvUnit
 from network.optimise import make_optimisers, make_scaler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from network import weights
     from network.presets import Preset
 
 

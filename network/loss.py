@@ -12,7 +12,7 @@ from pytorch_msssim import ssim
 from torch import Tensor
 from torch.nn import functional as F
 
-from network.layers import halved
+from network.models.layers import halved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor, nn
 
-from network.layers import fold_for_inference
+from network.models.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
 from trt.settings import EngineSettings, Precision
 

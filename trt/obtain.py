@@ -34,7 +34,7 @@ OWN_MODULES = (
     "network.planes",
     "network.colour",
     "network.planar",
-    "network.layers",
+    "network.models.layers",
     "trt.compiled",
     "trt.build",
 )

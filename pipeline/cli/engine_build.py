@@ -192,7 +192,7 @@ def _build_portable(
 
 def _network(name: str, weights: Path | None) -> tuple[str, nn.Module]:
     """A network with its name, as PyTorch module."""
-    from network.registry import create
+    from network.models.registry import create
     from network.weights import load
 
     if weights is not None and weights.suffix.lower() != SAFETENSORS:

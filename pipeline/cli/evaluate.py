@@ -13,7 +13,7 @@ import torch
 from network import catalogue, weights
 from network.datasets import AUTO, LAYOUTS, find_pairs
 from network.evaluate import Candidate, Sample, deblur_samples, pool_samples, read_samples
-from network.layers import fold_for_inference
+from network.models.layers import fold_for_inference
 from network.pool import Pool, holds_pool
 from network.scoreboard import Scoreboard, markdown, write_scores
 from network.tiles import Tiling

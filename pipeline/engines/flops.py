@@ -110,7 +110,7 @@ def node_multiply_adds(node: Any) -> int:
 def _flops_by_torch(path: Path, width: int, height: int) -> int:
     from network import weights
     from network.cost import multiply_adds
-    from network.layers import fold_for_inference
+    from network.models.layers import fold_for_inference
 
     network, _ = weights.load(path)
     return 2 * multiply_adds(fold_for_inference(network), height, width)

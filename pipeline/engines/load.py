@@ -140,7 +140,7 @@ def _tensorrt(network: str, weights: Path | None, strength: float, tell: Callabl
         compiler = TensorRTCompiler()
     except TensorRTError as error:
         raise UsageError(f"{error}; or choose --engine openvino or --engine torch") from error
-    from network.registry import create
+    from network.models.registry import create
     from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
     from trt.settings import EngineSettings
 
@@ -186,7 +186,7 @@ def _torch(network: str, weights: Path | None, strength: float, threads: int | N
     if weights is not None and weights.suffix.lower() != SAFETENSORS:
         raise UsageError(f"the torch engine reads safetensors files, not {weights}; choose --engine openvino")
     _require("the torch engine", "torch", "safetensors")
-    from network.registry import create
+    from network.models.registry import create
     from pipeline.engines.torch import TorchEngine, TorchOptions
 
     options = TorchOptions(threads=threads, strength=strength)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from network import weights
-from network.layers import fold_for_inference
+from network.models.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import PlaneBatch
 from pipeline.errors import EngineError

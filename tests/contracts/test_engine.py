@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from network import catalogue
 from network.export import export_network
-from network.identity import Identity
+from network.models.identity import Identity
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from network import catalogue, registry, weights
+from network import catalogue, weights
+from network.models import registry
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from network import registry, weights
+from network import weights
 from network.begin import begin
 from network.errors import TrainingError
-from network.layers import ConvUnit
+from network.models import registry
+from network.models.layers import ConvUnit
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from network.datasets import find_pairs
 from network.errors import DataError
 from network.evaluate import Candidate, Sample, deblur_picture, deblur_samples, read_samples, score
-from network.idc_rt import IDCRealTime
-from network.identity import Identity
 from network.metrics import psnr, ssim
+from network.models.idc_rt import IDCRealTime
+from network.models.identity import Identity
 from network.pairs import read_picture
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from network import registry
+from network.models import registry
 from network.muon import Muon
 from network.optimise import arithmetic, make_optimisers, make_scaler, set_rate
 

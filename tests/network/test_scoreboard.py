@@ -12,8 +12,8 @@ import pytest
 from torch import Tensor, nn
 
 from network.evaluate import CONVENTION, Candidate, Deblurred, Sample
-from network.identity import Identity
 from network.metrics import psnr, ssim
+from network.models.identity import Identity
 from network.scoreboard import TIMING, WARPING, Scoreboard, as_json, markdown, write_scores
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from network.errors import NetworkError
 from network.evaluate import deblur_picture
-from network.idc_rt import IDCRealTime
-from network.layers import fold_for_inference
+from network.models.idc_rt import IDCRealTime
+from network.models.layers import fold_for_inference
 from network.tiles import BLEND, Tiling, in_tiles, spans
 
 

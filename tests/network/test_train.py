@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from network import registry, weights
+from network import weights
 from network.checkpoint import TrainingState, step_of
 from network.errors import DataError, TrainingError
+from network.models import registry
 from network.optimise import make_optimisers, make_scaler, rate_at
 from network.parallel import ALONE
 from network.pool import Pool, images

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save_file
 
-from network import registry
 from network.loss import LOSSES, multi_scale_loss
+from network.models import registry
 from network.parallel import Processes, joined
 from network.pool import Pool
 from network.presets import Preset

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from network import registry, weights
+from network import weights
 from network.catalogue import weights_file
+from network.models import registry
 from network.planes import Layout, Matrix, PlaneSpec
 from trt.build import binding_names, build, convolutions, export, load, serialize, unconvertible
 from trt.errors import ConversionError, MissingError

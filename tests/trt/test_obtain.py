@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from network import registry
+from network.models import registry
 from network.planes import Layout, PlaneSpec
 from trt.cache import EngineCache, Hit
 from trt.compiled import Compiled, TorchCompiled

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from network import registry, weights
+from network import weights
 from network.errors import WeightsError
+from network.models import registry
 from network.planes import PlaneSpec
 from pipeline.engines.load import load_engine
 from pipeline.engines.openvino import OpenVinoEngine

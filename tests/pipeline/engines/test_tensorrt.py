@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from network import registry
+from network.models import registry
 from network.planes import Layout, PlaneBatch, PlaneSpec
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions

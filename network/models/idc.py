@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from network.layers import halved, with_padding
+from network.models.layers import halved, with_padding
 
 
 class ResidualBlock(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from network.idc import IDC
+from network.models.idc import IDC
 
 # Table 1: name, kind, kernel, stride, channels in, channels out. A residual block is two convolutions.
 TABLE_1 = [

@@ -6,7 +6,8 @@ What differs from the paper's network, and why:
 * Pixels are unshuffled by 4 at the entry: no information is lost (16 pixels of 3 colours become 48 channels), so the
   texture branch is still never downsampled, and every layer runs at 1/4 resolution or below, where convolutions are
   bound by arithmetic and not by memory.
-* The unshuffled pixels enter as scaled cosine coefficients (:class:`network.layers.PixelSpectrum`), which makes blur
+* The unshuffled pixels enter as scaled cosine coefficients (:class:`network.models.layers.PixelSpectrum`), which makes
+blur
   visible to the first layers; the transform is folded into them for inference.
 * Most depth lies at 1/8 and 1/16, where a layer sees far and costs little.
 * The coarser scales are outputs of the decoder's lower levels, used in training only. Inference is one pass.
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from network.layers import ConvUnit, PixelSpectrum, halved, with_padding
+from network.models.layers import ConvUnit, PixelSpectrum, halved, with_padding
 
 UNSHUFFLE = 4
 PIXELS = 3 * UNSHUFFLE**2

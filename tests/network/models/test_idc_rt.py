@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from network.idc_rt import FEATURE_SCALE, IDCRealTime
-from network.layers import fold_for_inference
+from network.models.idc_rt import FEATURE_SCALE, IDCRealTime
+from network.models.layers import fold_for_inference
 
 
 def _trained_alike(**options: object) -> IDCRealTime:

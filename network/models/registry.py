@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from network.errors import NetworkError
-from network.idc import IDC
-from network.idc_rt import IDCRealTime
-from network.identity import Identity
+from network.models.idc import IDC
+from network.models.idc_rt import IDCRealTime
+from network.models.identity import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
