@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from network import weights
 from network.cost import multiply_adds, parameters
-from network.datasets import find_pairs
+from network.data.datasets import find_pairs
 from network.evaluate import CONVENTION, Candidate, deblur_samples, read_samples, score
 from network.metrics import detail_error, textured
 from network.models.layers import fold_for_inference

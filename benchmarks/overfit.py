@@ -22,11 +22,11 @@ import torch
 from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from network.datasets import find_pairs
+from network.data.datasets import find_pairs
+from network.data.pairs import read_pair
 from network.loss import LOSSES, multi_scale_loss
 from network.metrics import psnr
 from network.models import registry
-from network.pairs import read_pair
 from network.scoreboard import as_json
 from pipeline.system.machine import describe
 

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from network import catalogue, weights
-from network.datasets import find_pairs
+from network.data.datasets import find_pairs
+from network.data.pairs import pictures_in, read_picture
 from network.evaluate import CONVENTION, Candidate, deblur_picture, deblur_samples, pool_samples, read_samples
 from network.metrics import psnr
 from network.models.layers import fold_for_inference
-from network.pairs import pictures_in, read_picture
 from network.pool import Pool
 from network.scoreboard import WARPING, Scoreboard, as_json
 from network.synth.pool import PoolOptions, make_pool

@@ -21,7 +21,7 @@ from quality import sharp_scores, synthesised
 from torch import Tensor, nn
 
 from network import catalogue
-from network.datasets import find_pairs
+from network.data.datasets import find_pairs
 from network.evaluate import deblur_picture, read_samples
 from network.metrics import psnr
 from pipeline.engines.openvino import network_digest

@@ -21,10 +21,10 @@ from measure import table
 from quality import synthesised
 
 from network.colour import LUMA_WEIGHTS
-from network.datasets import find_pairs
+from network.data.datasets import find_pairs
+from network.data.pairs import pictures_in, read_picture
 from network.evaluate import CONVENTION, read_samples
 from network.metrics import psnr
-from network.pairs import pictures_in, read_picture
 from network.planes import Layout, Matrix, PlaneSpec
 from network.scoreboard import as_json
 from network.synth.pool import PoolOptions

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from network.data.pairs import read_pair
 from network.errors import DataError
 from network.metrics import WINDOW, psnr, ssim
-from network.pairs import read_pair
 from network.tiles import in_tiles
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from network.pairs import Pair
+    from network.data.pairs import Pair
     from network.pool import Pool
     from network.tiles import Tiling
 
@@ -54,7 +54,7 @@ class Sample:
         name: Of the pair.
         blurred: RGB, uint8 (H, W, 3).
         sharp: Ground truth of the same shape.
-        sequence: As in :class:`network.pairs.Pair`.
+        sequence: As in :class:`network.data.pairs.Pair`.
     """
 
     name: str

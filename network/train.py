@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from network import weights
 from network.begin import begin, usable_device
 from network.checkpoint import TrainingState, save_checkpoint
+from network.data.prefetch import made_ahead, threads_for
 from network.errors import NetworkError, TrainingError
 from network.interrupts import DeferredInterrupts
-from network.loader import made_ahead, threads_for
 from network.optimise import arithmetic
 from network.parallel import ALONE, Processes
 from network.pool import add_noise, images

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from network.data.pairs import read_picture
 from network.errors import DataError
-from network.pairs import read_picture
 from network.synth.film import FLAT_SHARE, film_pairs
 from network.synth.pair import blur_pair, margin
 from network.synth.sharpness import is_sharp

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from network.data.pairs import PICTURE_SUFFIXES, pictures_in, read_picture
 from network.errors import DataError
-from network.pairs import PICTURE_SUFFIXES, pictures_in, read_picture
 from network.synth.footage import VIDEO_SUFFIXES, Footage, FrameReader, UnusableError, survey
 from network.synth.sharpness import is_sharp
 

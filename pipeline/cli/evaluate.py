@@ -11,7 +11,7 @@ import click
 import torch
 
 from network import catalogue, weights
-from network.datasets import AUTO, LAYOUTS, find_pairs
+from network.data.datasets import AUTO, LAYOUTS, find_pairs
 from network.evaluate import Candidate, Sample, deblur_samples, pool_samples, read_samples
 from network.models.layers import fold_for_inference
 from network.pool import Pool, holds_pool

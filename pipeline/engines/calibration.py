@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from network.data.pairs import pictures_in, read_picture
 from network.errors import DataError
-from network.pairs import pictures_in, read_picture
 from network.pool import Pool, holds_pool
 from network.synth.footage import VIDEO_SUFFIXES, FrameReader, UnusableError, survey
 

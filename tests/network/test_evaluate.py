@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from network.datasets import find_pairs
+from network.data.datasets import find_pairs
+from network.data.pairs import read_picture
 from network.errors import DataError
 from network.evaluate import Candidate, Sample, deblur_picture, deblur_samples, read_samples, score
 from network.metrics import psnr, ssim
 from network.models.idc_rt import IDCRealTime
 from network.models.identity import Identity
-from network.pairs import read_picture
 
 if TYPE_CHECKING:
     from pathlib import Path

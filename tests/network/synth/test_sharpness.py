@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from network.pairs import read_picture
+from network.data.pairs import read_picture
 from network.synth.sharpness import is_sharp, sharpness
 
 if TYPE_CHECKING:

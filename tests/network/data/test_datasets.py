@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from network.datasets import LAYOUTS, REALBLUR_J, REALBLUR_R, find_pairs
+from network.data.datasets import LAYOUTS, REALBLUR_J, REALBLUR_R, find_pairs
+from network.data.pairs import Pair, read_pair
 from network.errors import DataError
-from network.pairs import Pair, read_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
+from network.data.pack import PackOptions, pack
+from network.data.pairs import Pair, read_pair
 from network.errors import DataError
-from network.packed import PackOptions, pack
-from network.pairs import Pair, read_pair
 from network.pool import Pool, images
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WIDE, HIGH = (40, 64), (64, 48)  # height, width
 PAIR_BYTES = 2 * 40 * 64 * 3
 
@@ -118,8 +118,8 @@ def test_a_stopped_packing_goes_on_to_the_same_pool(pairs: list[Pair], tmp_path:
 KILLED = """
 import sys, time
 from pathlib import Path
-from network.packed import PackOptions, pack
-from network.pairs import Pair
+from network.data.pack import PackOptions, pack
+from network.data.pairs import Pair
 
 source, out, limit = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 pairs = [Pair(str(n), source / f"{n}_blurred.png", source / f"{n}_sharp.png") for n in range(7)]

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from network.data.pairs import Pair, pictures_in, read_pair, read_picture
 from network.errors import DataError
-from network.pairs import Pair, pictures_in, read_pair, read_picture
 
 if TYPE_CHECKING:
     from pathlib import Path

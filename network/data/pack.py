@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from network.data.pairs import read_pair
+from network.data.prefetch import made_ahead
 from network.errors import DataError
-from network.loader import made_ahead
-from network.pairs import read_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from network.pairs import Pair
+    from network.data.pairs import Pair
 
     Picture = NDArray[np.uint8]
 
@@ -56,7 +56,7 @@ def pack(pairs: Sequence[Pair], out: Path, options: PackOptions) -> Iterator[int
     pairs a worker, however many there are.
 
     Args:
-        pairs: What to pack, from :func:`network.datasets.find_pairs`.
+        pairs: What to pack, from :func:`network.data.datasets.find_pairs`.
         out: Folder of the pool; made if missing.
         options: Size of tiles and shards.
 

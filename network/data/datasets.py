@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from network.data.pairs import Pair, pictures_in
 from network.errors import DataError
-from network.pairs import Pair, pictures_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -269,7 +269,7 @@ LAYOUTS: Mapping[str, DataLayout] = {
 def find_pairs(folder: Path, layout: str = AUTO, *, split: str = "") -> list[Pair]:
     """The pairs of a data set: sequences in natural order of their names, each in the order of time.
 
-    No picture is read: :func:`network.pairs.read_pair` refuses those that are damaged or of different sizes.
+    No picture is read: :func:`network.data.pairs.read_pair` refuses those that are damaged or of different sizes.
 
     Args:
         folder: Where the data set was unpacked, or one of its splits or sequences where each holds both sides.

@@ -8,8 +8,8 @@ import time
 import pytest
 import torch
 
+from network.data.prefetch import made_ahead, threads_for
 from network.errors import DataError
-from network.loader import made_ahead, threads_for
 
 
 @pytest.mark.parametrize("threads", [1, 3, 40])
