@@ -24,7 +24,7 @@ from network import catalogue
 from network.evaluate import Candidate, deblur_samples
 from network.metrics import psnr
 from network.scoreboard import as_json
-from network.synth.pool import PoolOptions
+from network.synth.make_pool import PoolOptions
 from network.synth.profile import PROFILES
 from network.weights import load
 from pipeline.system.machine import describe

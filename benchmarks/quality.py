@@ -26,7 +26,7 @@ from network.metrics import psnr
 from network.models.layers import fold_for_inference
 from network.pool import Pool
 from network.scoreboard import WARPING, Scoreboard, as_json
-from network.synth.pool import PoolOptions, make_pool
+from network.synth.make_pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES
 from pipeline.system.machine import describe
 

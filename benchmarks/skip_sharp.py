@@ -27,7 +27,7 @@ from network.evaluate import CONVENTION, read_samples
 from network.metrics import psnr
 from network.planes import Layout, Matrix, PlaneSpec
 from network.scoreboard import as_json
-from network.synth.pool import PoolOptions
+from network.synth.make_pool import PoolOptions
 from pipeline.bench.charts import Curve, Curves, chart
 from pipeline.bench.rates import rate_of
 from pipeline.engines.load import load_engine

@@ -13,7 +13,7 @@ import numpy as np
 from network.data.pairs import PICTURE_SUFFIXES, pictures_in, read_picture
 from network.errors import DataError
 from network.synth.footage import VIDEO_SUFFIXES, Footage, FrameReader, UnusableError, survey
-from network.synth.sharpness import is_sharp
+from network.synth.sharp_filter import is_sharp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,8 +12,8 @@ import pytest
 
 from network.metrics import psnr
 from network.pool import Pool
+from network.synth.make_pool import SHARD_PAIRS, PoolOptions, make_pool
 from network.synth.pair import blur_pair
-from network.synth.pool import SHARD_PAIRS, PoolOptions, make_pool
 from network.synth.profile import PROFILES
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from network.data.pairs import read_picture
 from network.errors import DataError
 from network.synth.film import FLAT_SHARE, film_pairs
 from network.synth.pair import blur_pair, margin
-from network.synth.sharpness import is_sharp
+from network.synth.sharp_filter import is_sharp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from network.data.pairs import read_picture
-from network.synth.sharpness import is_sharp, sharpness
+from network.synth.sharp_filter import is_sharp, sharpness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
