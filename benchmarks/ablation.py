@@ -25,10 +25,10 @@ from network.data.datasets import find_pairs
 from network.evaluate import CONVENTION, Candidate, deblur_samples, read_samples, score
 from network.metrics import detail_error, textured
 from network.models.layers import fold_for_inference
-from network.pool import Pool
-from network.presets import PRESETS, Preset
 from network.scoreboard import as_json
-from network.train import WEIGHTS, train
+from network.training.loop import WEIGHTS, train
+from network.training.pool import Pool
+from network.training.recipes import PRESETS, Preset
 from pipeline.bench.charts import Bar, Panel, chart
 from pipeline.system.machine import describe
 

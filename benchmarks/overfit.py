@@ -24,10 +24,10 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from network.data.datasets import find_pairs
 from network.data.pairs import read_pair
-from network.loss import LOSSES, multi_scale_loss
 from network.metrics import psnr
 from network.models import registry
 from network.scoreboard import as_json
+from network.training.losses import LOSSES, multi_scale_loss
 from pipeline.system.machine import describe
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from network.data.pairs import pictures_in, read_picture
 from network.evaluate import CONVENTION, Candidate, deblur_picture, deblur_samples, pool_samples, read_samples
 from network.metrics import psnr
 from network.models.layers import fold_for_inference
-from network.pool import Pool
 from network.scoreboard import WARPING, Scoreboard, as_json
 from network.synth.make_pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES
+from network.training.pool import Pool
 from pipeline.system.machine import describe
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from network.data.pairs import Pair
-    from network.pool import Pool
     from network.tiles import Tiling
+    from network.training.pool import Pool
 
     Picture = NDArray[np.uint8]
 

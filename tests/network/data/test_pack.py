@@ -16,7 +16,7 @@ import torch
 from network.data.pack import PackOptions, pack
 from network.data.pairs import Pair, read_pair
 from network.errors import DataError
-from network.pool import Pool, images
+from network.training.pool import Pool, images
 
 ROOT = Path(__file__).resolve().parents[3]
 WIDE, HIGH = (40, 64), (64, 48)  # height, width

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from network.metrics import psnr
-from network.pool import Pool
 from network.synth.make_pool import SHARD_PAIRS, PoolOptions, make_pool
 from network.synth.pair import blur_pair
 from network.synth.profile import PROFILES
+from network.training.pool import Pool
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from network.muon import NEWTON_SCHULZ, UPDATE_SIZE, Muon, orthogonal
+from network.training.muon import NEWTON_SCHULZ, UPDATE_SIZE, Muon, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(16, 144), (144, 16), (32, 32)])

@@ -10,18 +10,18 @@ import torch
 from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from network.checkpoint import TrainingState, load_checkpoint
 from network.errors import TrainingError
-from network.loss import LOSSES
 from network.models import registry
 from network.models.layers import ConvUnit
-from network.optimise import make_optimisers, make_scaler
+from network.training.checkpoint import TrainingState, load_checkpoint
+from network.training.losses import LOSSES
+from network.training.optimisers import make_optimisers, make_scaler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from network import weights
-    from network.presets import Preset
+    from network.training.recipes import Preset
 
 
 def usable_device(name: str) -> torch.device:
@@ -58,7 +58,7 @@ def begin(
         device: Where to train.
         kind: Type in which the network computes.
         checkpoint: Of the run; need not exist.
-        last: Record of the run's last start, see :class:`network.record.RunRecord`.
+        last: Record of the run's last start, see :class:`network.training.run_log.RunRecord`.
         start_weights: What :func:`network.weights.load` gave.
 
     Raises:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save_file
 
-from network.loss import LOSSES, multi_scale_loss
 from network.models import registry
-from network.parallel import Processes, joined
-from network.pool import Pool
-from network.presets import Preset
-from network.train import train
+from network.training.distributed import Processes, joined
+from network.training.loop import train
+from network.training.losses import LOSSES, multi_scale_loss
+from network.training.pool import Pool
+from network.training.recipes import Preset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,15 +16,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from network.checkpoint import step_of
 from network.errors import TrainingError
-from network.parallel import ALONE, Processes, joined
-from network.pool import Pool
-from network.record import RunRecord
-from network.train import CHECKPOINT, WEIGHTS, train
+from network.training.checkpoint import step_of
+from network.training.distributed import ALONE, Processes, joined
+from network.training.loop import CHECKPOINT, WEIGHTS, train
+from network.training.pool import Pool
+from network.training.run_log import RunRecord
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 pytestmark = [
     pytest.mark.timeout(150),
     pytest.mark.skipif(not torch.distributed.is_available(), reason="this PyTorch has no torch.distributed"),

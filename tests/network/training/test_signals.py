@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from network.interrupts import DeferredInterrupts
+from network.training.signals import DeferredInterrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from network.muon import Muon
+from network.training.muon import Muon
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from network.presets import Preset
+    from network.training.recipes import Preset
 
 HEADS = ("exit", "coarse_exits", "fusion.second")
 """Layers that make pixels, by the start of their names. An orthogonal update would give every pixel of a block the
@@ -76,7 +76,7 @@ def arithmetic(precision: str, device: torch.device) -> torch.dtype:
     """The type in which a network computes while it is trained.
 
     Args:
-        precision: As :attr:`network.presets.Preset.precision`.
+        precision: As :attr:`network.training.recipes.Preset.precision`.
         device: Where it is trained.
     """
     if precision != "auto":

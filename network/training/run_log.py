@@ -18,8 +18,8 @@ import torch
 from network.errors import TrainingError
 
 if TYPE_CHECKING:
-    from network.pool import Pool
-    from network.presets import Preset
+    from network.training.pool import Pool
+    from network.training.recipes import Preset
     from network.weights import Header
 
 STARTS = "starts.jsonl"

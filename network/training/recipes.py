@@ -15,7 +15,7 @@ class Preset:
     Attributes:
         network: Name in the registry.
         options: Of the network's constructor.
-        loss: Name in :data:`network.loss.LOSSES`.
+        loss: Name in :data:`network.training.losses.LOSSES`.
         optimiser: ``adam``, ``adamw``, or ``muon``: Muon for the hidden convolutions, AdamW for the rest.
         weight_decay: Of ``adamw`` and ``muon``.
         rate: Learning rate after the warm-up.

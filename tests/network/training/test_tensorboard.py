@@ -15,25 +15,25 @@ import pytest
 import torch
 from PIL import Image
 
-from network.pool import Pool
-from network.step import gain_of
-from network.train import train
-from network.watch import FOLDER, WatchOptions
+from network.training.loop import train
+from network.training.pool import Pool
+from network.training.step import gain_of
+from network.training.tensorboard import FOLDER, WatchOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from network.presets import Preset
+    from network.training.recipes import Preset
 
 SCALARS = {"loss", "learning rate", "gradient norm", "images per second", "data wait share", "gain in dB"}
 WITHOUT_TENSORBOARD = """
 import sys
 sys.modules["tensorboard"] = None
 from pathlib import Path
-from network.pool import Pool
-from network.presets import Preset
-from network.train import train
-from network.watch import WatchOptions
+from network.training.pool import Pool
+from network.training.recipes import Preset
+from network.training.loop import train
+from network.training.tensorboard import WatchOptions
 recipe = Preset(options={"widths": [8, 8, 8], "depth": 1}, batch=2, patch=32, steps=2)
 lines = []
 steps = list(train(recipe, Pool([Path(sys.argv[1])]), Path(sys.argv[2]), watch=WatchOptions(), tell=lines.append))

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from network.models import registry
-from network.muon import Muon
-from network.optimise import arithmetic, make_optimisers, make_scaler, set_rate
+from network.training.muon import Muon
+from network.training.optimisers import arithmetic, make_optimisers, make_scaler, set_rate
 
 if TYPE_CHECKING:
-    from network.presets import Preset
+    from network.training.recipes import Preset
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "muon"])

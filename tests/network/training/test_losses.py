@@ -11,7 +11,7 @@ from pytorch_msssim import ssim
 from skimage.metrics import structural_similarity
 from torch.nn import functional as F
 
-from network.loss import LOSSES, deviation_loss, frequency_loss, gradient_loss, mixed_loss, multi_scale_loss
+from network.training.losses import LOSSES, deviation_loss, frequency_loss, gradient_loss, mixed_loss, multi_scale_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,16 +13,16 @@ import torch
 from safetensors.torch import load_file
 
 from network import weights
-from network.checkpoint import TrainingState, step_of
 from network.errors import DataError, TrainingError
 from network.models import registry
-from network.optimise import make_optimisers, make_scaler, rate_at
-from network.parallel import ALONE
-from network.pool import Pool, images
-from network.presets import PRESETS, Preset
-from network.record import STARTS, RunRecord
-from network.step import NotFiniteError, take_step
-from network.train import CHECKPOINT, WEIGHTS, train
+from network.training.checkpoint import TrainingState, step_of
+from network.training.distributed import ALONE
+from network.training.loop import CHECKPOINT, WEIGHTS, train
+from network.training.optimisers import make_optimisers, make_scaler, rate_at
+from network.training.pool import Pool, images
+from network.training.recipes import PRESETS, Preset
+from network.training.run_log import STARTS, RunRecord
+from network.training.step import NotFiniteError, take_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

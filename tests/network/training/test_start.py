@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from network import weights
-from network.begin import begin
 from network.errors import TrainingError
 from network.models import registry
 from network.models.layers import ConvUnit
+from network.training.start import begin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from network.presets import Preset
+    from network.training.recipes import Preset
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from network.pool import images
-from network.step import gain_of
+from network.training.pool import images
+from network.training.step import gain_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from network.pool import Pool
-    from network.presets import Preset
-    from network.train import Progress
+    from network.training.loop import Progress
+    from network.training.pool import Pool
+    from network.training.recipes import Preset
 
 FOLDER = "tensorboard"
 

@@ -12,24 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from network import weights
-from network.begin import begin, usable_device
-from network.checkpoint import TrainingState, save_checkpoint
 from network.data.prefetch import made_ahead, threads_for
 from network.errors import NetworkError, TrainingError
-from network.interrupts import DeferredInterrupts
-from network.optimise import arithmetic
-from network.parallel import ALONE, Processes
-from network.pool import add_noise, images
-from network.record import RunRecord, describe, differences
-from network.step import NotFiniteError, take_step
-from network.watch import Watch, WatchOptions, make_watch
+from network.training.checkpoint import TrainingState, save_checkpoint
+from network.training.distributed import ALONE, Processes
+from network.training.optimisers import arithmetic
+from network.training.pool import add_noise, images
+from network.training.run_log import RunRecord, describe, differences
+from network.training.signals import DeferredInterrupts
+from network.training.start import begin, usable_device
+from network.training.step import NotFiniteError, take_step
+from network.training.tensorboard import Watch, WatchOptions, make_watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
-    from network.pool import Pool
-    from network.presets import Preset
+    from network.training.pool import Pool
+    from network.training.recipes import Preset
 
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"

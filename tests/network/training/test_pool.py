@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from network.errors import DataError
-from network.pool import Pool, add_noise, images
+from network.training.pool import Pool, add_noise, images
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,21 +14,21 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from network.checkpoint import TrainingState, load_checkpoint, save_checkpoint, step_of
 from network.errors import TrainingError
-from network.optimise import make_optimisers, make_scaler
+from network.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint, step_of
+from network.training.optimisers import make_optimisers, make_scaler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from network.presets import Preset
+    from network.training.recipes import Preset
 
 SAVE_FOR_EVER = """
 import itertools, sys
 from pathlib import Path
 import torch
-from network.checkpoint import TrainingState, save_checkpoint
-from network.optimise import make_scaler
+from network.training.checkpoint import TrainingState, save_checkpoint
+from network.training.optimisers import make_scaler
 network, average = torch.nn.Linear(2000, 4000), torch.nn.Linear(2000, 4000)
 state = TrainingState(network, average, [], make_scaler(torch.float32, torch.device("cpu")))
 for state.step in itertools.count(1):

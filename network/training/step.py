@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from network.loss import LOSSES, multi_scale_loss
-from network.optimise import rate_at, set_rate
+from network.training.losses import LOSSES, multi_scale_loss
+from network.training.optimisers import rate_at, set_rate
 
 if TYPE_CHECKING:
-    from network.checkpoint import TrainingState
-    from network.parallel import Processes
-    from network.presets import Preset
+    from network.training.checkpoint import TrainingState
+    from network.training.distributed import Processes
+    from network.training.recipes import Preset
 
 
 class NotFiniteError(Exception):
@@ -57,7 +57,7 @@ def take_step(
 
     Args:
         state: Its network, optimisers and scaler are changed in place.
-        model: What gives the scales of ``state.network``: see :meth:`network.parallel.Processes.wrap`.
+        model: What gives the scales of ``state.network``: see :meth:`network.training.distributed.Processes.wrap`.
         preset: The recipe.
         kind: Type in which the network computes; the loss is computed in fp32.
         processes: Those that train together.

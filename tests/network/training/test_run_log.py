@@ -16,11 +16,11 @@ import torch
 
 from network import weights
 from network.errors import TrainingError
-from network.record import STARTS, RunRecord, checkout_of, describe, differences
+from network.training.run_log import STARTS, RunRecord, checkout_of, describe, differences
 
 if TYPE_CHECKING:
-    from network.pool import Pool
-    from network.presets import Preset
+    from network.training.pool import Pool
+    from network.training.recipes import Preset
 
 START_FROM = (Path("somewhere") / "first.safetensors", weights.Header("idc-rt", {}, "abc", {}))
 
