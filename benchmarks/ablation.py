@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 from network import weights
 from network.cost import multiply_adds, parameters
 from network.data.datasets import find_pairs
-from network.evaluate import CONVENTION, Candidate, deblur_samples, read_samples, score
-from network.metrics import detail_error, textured
+from network.evaluation.evaluate import CONVENTION, Candidate, deblur_samples, read_samples, score
+from network.evaluation.metrics import detail_error, textured
+from network.evaluation.scoreboard import as_json
 from network.models.layers import fold_for_inference
-from network.scoreboard import as_json
 from network.training.loop import WEIGHTS, train
 from network.training.pool import Pool
 from network.training.recipes import PRESETS, Preset
@@ -74,7 +74,7 @@ class Figures:
         psnr: In dB.
         gain: PSNR over the blurred input's, in dB.
         ssim: From 0 to 1.
-        detail_error: See :func:`network.metrics.detail_error`.
+        detail_error: See :func:`network.evaluation.metrics.detail_error`.
     """
 
     psnr: float

@@ -21,9 +21,9 @@ from measure import table
 from quality import made_pairs
 
 from network import catalogue
-from network.evaluate import Candidate, deblur_samples
-from network.metrics import psnr
-from network.scoreboard import as_json
+from network.evaluation.evaluate import Candidate, deblur_samples
+from network.evaluation.metrics import psnr
+from network.evaluation.scoreboard import as_json
 from network.synth.make_pool import PoolOptions
 from network.synth.profile import PROFILES
 from network.weights import load
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from network.evaluate import Sample
+    from network.evaluation.evaluate import Sample
 
     Picture = NDArray[np.uint8]
 

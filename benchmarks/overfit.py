@@ -24,9 +24,9 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from network.data.datasets import find_pairs
 from network.data.pairs import read_pair
-from network.metrics import psnr
+from network.evaluation.metrics import psnr
+from network.evaluation.scoreboard import as_json
 from network.models import registry
-from network.scoreboard import as_json
 from network.training.losses import LOSSES, multi_scale_loss
 from pipeline.system.machine import describe
 

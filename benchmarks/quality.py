@@ -21,10 +21,17 @@ import numpy as np
 from network import catalogue, weights
 from network.data.datasets import find_pairs
 from network.data.pairs import pictures_in, read_picture
-from network.evaluate import CONVENTION, Candidate, deblur_picture, deblur_samples, pool_samples, read_samples
-from network.metrics import psnr
+from network.evaluation.evaluate import (
+    CONVENTION,
+    Candidate,
+    deblur_picture,
+    deblur_samples,
+    pool_samples,
+    read_samples,
+)
+from network.evaluation.metrics import psnr
+from network.evaluation.scoreboard import WARPING, Scoreboard, as_json
 from network.models.layers import fold_for_inference
-from network.scoreboard import WARPING, Scoreboard, as_json
 from network.synth.make_pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES
 from network.training.pool import Pool
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from network.evaluate import Sample
+    from network.evaluation.evaluate import Sample
     from network.synth.profile import BlurProfile
 
     Picture = NDArray[np.uint8]

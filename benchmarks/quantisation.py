@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from network import catalogue
 from network.data.datasets import find_pairs
-from network.evaluate import deblur_picture, read_samples
-from network.metrics import psnr
+from network.evaluation.evaluate import deblur_picture, read_samples
+from network.evaluation.metrics import psnr
 from pipeline.engines.openvino import network_digest
 from pipeline.engines.openvino_core import openvino_core
 from pipeline.engines.quantise import TRANSPARENT
@@ -32,7 +32,7 @@ from pipeline.system.machine import describe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from network.evaluate import Sample
+    from network.evaluation.evaluate import Sample
 
 LIMIT = 0.1
 IN_FP32 = {"INFERENCE_PRECISION_HINT": "f32"}

@@ -23,10 +23,10 @@ from quality import synthesised
 from network.colour import LUMA_WEIGHTS
 from network.data.datasets import find_pairs
 from network.data.pairs import pictures_in, read_picture
-from network.evaluate import CONVENTION, read_samples
-from network.metrics import psnr
+from network.evaluation.evaluate import CONVENTION, read_samples
+from network.evaluation.metrics import psnr
+from network.evaluation.scoreboard import as_json
 from network.planes import Layout, Matrix, PlaneSpec
-from network.scoreboard import as_json
 from network.synth.make_pool import PoolOptions
 from pipeline.bench.charts import Curve, Curves, chart
 from pipeline.bench.rates import rate_of

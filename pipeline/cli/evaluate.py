@@ -12,10 +12,10 @@ import torch
 
 from network import catalogue, weights
 from network.data.datasets import AUTO, LAYOUTS, find_pairs
-from network.evaluate import Candidate, Sample, deblur_samples, pool_samples, read_samples
+from network.evaluation.evaluate import Candidate, Sample, deblur_samples, pool_samples, read_samples
+from network.evaluation.scoreboard import Scoreboard, markdown, write_scores
+from network.evaluation.tiles import Tiling
 from network.models.layers import fold_for_inference
-from network.scoreboard import Scoreboard, markdown, write_scores
-from network.tiles import Tiling
 from network.training.pool import Pool, holds_pool
 from pipeline.errors import UsageError
 

@@ -28,7 +28,7 @@ from openvino import opset13 as ops
 
 from network import catalogue
 from network.errors import DataError
-from network.metrics import psnr
+from network.evaluation.metrics import psnr
 from pipeline.engines.openvino_core import openvino_core, with_cores_of_its_own
 
 if TYPE_CHECKING:

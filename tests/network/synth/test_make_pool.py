@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from network.metrics import psnr
+from network.evaluation.metrics import psnr
 from network.synth.make_pool import SHARD_PAIRS, PoolOptions, make_pool
 from network.synth.pair import blur_pair
 from network.synth.profile import PROFILES

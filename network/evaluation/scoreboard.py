@@ -13,14 +13,14 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from network.cost import multiply_adds, parameters
-from network.evaluate import CONVENTION, Score, score
-from network.temporal import WarpingMeter
+from network.evaluation.evaluate import CONVENTION, Score, score
+from network.evaluation.temporal import WarpingMeter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from network.evaluate import Candidate, Deblurred
+    from network.evaluation.evaluate import Candidate, Deblurred
 
 BLURRED, SHARP = "blurred input", "ground truth"
 

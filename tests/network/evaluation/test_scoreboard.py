@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from torch import Tensor, nn
 
-from network.evaluate import CONVENTION, Candidate, Deblurred, Sample
-from network.metrics import psnr, ssim
+from network.evaluation.evaluate import CONVENTION, Candidate, Deblurred, Sample
+from network.evaluation.metrics import psnr, ssim
+from network.evaluation.scoreboard import TIMING, WARPING, Scoreboard, as_json, markdown, write_scores
 from network.models.identity import Identity
-from network.scoreboard import TIMING, WARPING, Scoreboard, as_json, markdown, write_scores
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from network.errors import NetworkError
-from network.evaluate import deblur_picture
+from network.evaluation.evaluate import deblur_picture
+from network.evaluation.tiles import BLEND, Tiling, in_tiles, spans
 from network.models.idc_rt import IDCRealTime
 from network.models.layers import fold_for_inference
-from network.tiles import BLEND, Tiling, in_tiles, spans
 
 
 def lively(network: nn.Module) -> nn.Module:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from network.data.datasets import find_pairs
 from network.data.pairs import read_picture
 from network.errors import DataError
-from network.evaluate import Candidate, Sample, deblur_picture, deblur_samples, read_samples, score
-from network.metrics import psnr, ssim
+from network.evaluation.evaluate import Candidate, Sample, deblur_picture, deblur_samples, read_samples, score
+from network.evaluation.metrics import psnr, ssim
 from network.models.idc_rt import IDCRealTime
 from network.models.identity import Identity
 

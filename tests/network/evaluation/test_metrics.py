@@ -7,7 +7,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from network.metrics import detail_error, psnr, ssim, textured
+from network.evaluation.metrics import detail_error, psnr, ssim, textured
 
 Picture = np.ndarray
 

@@ -11,8 +11,8 @@ import torch
 
 from network.data.pairs import read_pair
 from network.errors import DataError
-from network.metrics import WINDOW, psnr, ssim
-from network.tiles import in_tiles
+from network.evaluation.metrics import WINDOW, psnr, ssim
+from network.evaluation.tiles import in_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from network.data.pairs import Pair
-    from network.tiles import Tiling
+    from network.evaluation.tiles import Tiling
     from network.training.pool import Pool
 
     Picture = NDArray[np.uint8]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from network.errors import DataError
-from network.temporal import Motion, WarpingMeter, motion_between, warped, warping_error
+from network.evaluation.temporal import Motion, WarpingMeter, motion_between, warped, warping_error
 
 Picture = np.ndarray
 
