@@ -3,7 +3,7 @@
 The planar graph around the network is exported with the shapes of one batch and converted by Torch-TensorRT. TensorRT
 types networks strongly: what the graph computes in FP16 or FP32, the engine does too, so precision is decided by the
 graph alone, and checked in it. The casts between integer planes and floating point stay outside, one kernel of
-PyTorch on either side (:class:`trt.execution.EngineCompiled`).
+PyTorch on either side (:class:`trt.loaded_engine.EngineCompiled`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def load(engine: bytes, spec: PlaneSpec, batch: int, device: torch.device | str 
         BuildError: If TensorRT does not take the engine.
         torch.OutOfMemoryError: If the device's memory does not suffice.
     """
-    from trt.execution import EngineCompiled
+    from trt.loaded_engine import EngineCompiled
 
     return EngineCompiled(engine, spec, batch, require_cuda(device))
 

@@ -141,7 +141,7 @@ def _build_cached(
     network: str, weights: Path | None, spec: PlaneSpec, batch: int, settings: EngineSettings, device: int
 ) -> None:
     from trt import parity
-    from trt.obtain import Request, TensorRTToolchain, obtain
+    from trt.build_or_load import Request, TensorRTToolchain, obtain
 
     place = f"cuda:{device}"
     toolchain = TensorRTToolchain(place)

@@ -12,11 +12,11 @@ import torch
 from network import weights
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
+from trt.build_or_load import Request
 from trt.compiled import TorchCompiled, plane_dtype
 from trt.engine import Execution, Lane
 from trt.errors import TensorRTError
 from trt.memory import Plan, estimate_bytes, free_memory, plans, start_with
-from trt.obtain import Request
 from trt.settings import EngineSettings, Precision
 from trt.staging import StagedBatch, on_host
 from trt.tiling import TiledCompiled, tile_spec

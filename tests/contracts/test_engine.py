@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.runner.protocols import Engine
+    from trt.build_or_load import Request
     from trt.compiled import Compiled
-    from trt.obtain import Request
 
 DIGEST = "0123456789abcdef" * 4
 

@@ -14,11 +14,11 @@ from torch import nn
 
 from network.models import registry
 from network.planes import Layout, PlaneSpec
+from trt.build_or_load import Request, TensorRTToolchain, architecture_digest, engine_key, obtain
 from trt.cache import EngineCache, Hit
 from trt.compiled import Compiled, TorchCompiled
 from trt.errors import BuildError, ConversionError, MissingError, ParityError
 from trt.library import Environment
-from trt.obtain import Request, TensorRTToolchain, architecture_digest, engine_key, obtain
 from trt.settings import EngineSettings, Precision
 
 ENVIRONMENT = Environment("GPU", "8.9", "580.1", "13.0", "tensorrt 11.1", "2.14.0", "2.14.1")
@@ -246,7 +246,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_obtain import Comparison, PyTorchToolchain, request
 from trt.cache import EngineCache
-from trt.obtain import obtain
+from trt.build_or_load import obtain
 
 log = Path(sys.argv[2])
 
