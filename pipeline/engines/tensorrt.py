@@ -14,8 +14,8 @@ from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 from trt.build_or_load import Request
 from trt.compiled import TorchCompiled, plane_dtype
-from trt.engine import Execution, Lane
 from trt.errors import TensorRTError
+from trt.execution import Execution, Lane
 from trt.memory import Plan, estimate_bytes, free_memory, plans, start_with
 from trt.settings import EngineSettings, Precision
 from trt.staging import StagedBatch, on_host

@@ -23,8 +23,8 @@ from trt.build_or_load import Request
 from trt.cache import EngineCache
 from trt.compiled import TorchCompiled
 from trt.compiler import TensorRTCompiler
-from trt.engine import Execution, Lane
 from trt.errors import BuildError
+from trt.execution import Execution, Lane
 from trt.parity import Picture, pictures_for
 from trt.settings import EngineSettings
 from trt.streams import AcceleratorStream

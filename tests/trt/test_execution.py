@@ -12,7 +12,7 @@ from torch import Tensor
 
 from network.planes import Layout, PlaneSpec
 from trt.compiled import plane_dtype
-from trt.engine import Execution, Lane
+from trt.execution import Execution, Lane
 from trt.streams import HostStream, Mark, Stream
 
 if TYPE_CHECKING:
