@@ -17,9 +17,9 @@ from pipeline.decode.hardware import accelerator, fallback_note
 from pipeline.decode.limits import LimitGuard
 from pipeline.decode.trim import TimeWindow, exact
 from pipeline.errors import InputError
+from pipeline.job import SourceOptions
 from pipeline.media.pyav18 import fraction
 from pipeline.media.side_data import display_matrix
-from pipeline.source_options import SourceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneBatch, PlaneSpec
     from pipeline.decode.source import VideoSource
+    from pipeline.job import SourceOptions
     from pipeline.runner.protocols import Engine, EngineInfo
-    from pipeline.source_options import SourceOptions
 
     Mask = NDArray[np.bool_]
 
