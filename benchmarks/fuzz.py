@@ -34,14 +34,13 @@ import av.error
 from measure import table
 from mutations import NAMES, PAIRS, mutate, write_clip
 
-from pipeline.decode.source import SourceOptions
-from pipeline.encode.sink import SinkOptions
 from pipeline.engines.load import load_engine
 from pipeline.errors import DeblurError
+from pipeline.job import SinkOptions, SourceOptions, VideoJob
 from pipeline.media.frames import plane_rows
 from pipeline.media.pyav18 import open_media
 from pipeline.system.machine import describe
-from pipeline.video import VideoJob, deblur_video
+from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,9 +22,10 @@ import av
 from measure import run_deblur, table
 
 from network.planes import PlaneBatch
-from pipeline.decode.source import SourceOptions, VideoSource
-from pipeline.encode.sink import SinkOptions, VideoSink
+from pipeline.decode.source import VideoSource
+from pipeline.encode.sink import VideoSink
 from pipeline.engines.load import load_engine
+from pipeline.job import SinkOptions, SourceOptions
 from pipeline.media.frames import read_planes, write_planes
 from pipeline.system.machine import describe
 

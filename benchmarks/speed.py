@@ -26,10 +26,10 @@ from pipeline.bench.charts import Curve, Curves, chart
 from pipeline.bench.isolate import isolated
 from pipeline.bench.measure import Case, Measured, measure
 from pipeline.bench.synthetic import write_clip
-from pipeline.encode.sink import SinkOptions
 from pipeline.engines.flops import matrix_rate, network_flops
 from pipeline.engines.load import load_contender
 from pipeline.errors import EngineError, UsageError
+from pipeline.job import SinkOptions
 from pipeline.system.machine import describe
 
 ENGINES = (("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "fp32"), ("torch", "fp32"))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.batch.inputs import BatchInput
-    from pipeline.decode.source import SourceOptions
+    from pipeline.job import SourceOptions
 
 TOLERANCE = timedelta(seconds=2)
 """What may lie between the end of a clip and the beginning of the next, or overlap: names tell whole seconds, and many

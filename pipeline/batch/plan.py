@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
     from pipeline.batch.finished import Ledger
     from pipeline.batch.inputs import BatchInput
-    from pipeline.decode.source import SourceOptions
+    from pipeline.job import SourceOptions
 
 _GUESSED_RATE = 25
 """Frames a second of a video that does not say how many frames it has."""

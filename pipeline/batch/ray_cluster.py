@@ -21,8 +21,8 @@ from pipeline.system.machine import processor
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
 
+    from pipeline.job import VideoJob
     from pipeline.runner.protocols import Engine, EngineInfo
-    from pipeline.video import VideoJob
 
 RETRIES = 3
 """Times that a share is begun anew because its machine or process died. It goes on behind the segments it finished."""

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from pipeline.job import VideoJob
     from pipeline.resume.workers import Made, Promise, Share
     from pipeline.runner.protocols import Engine, EngineInfo
-    from pipeline.video import VideoJob
 
 LIBRARIES = ("deblur-stream", "av", "numpy", "openvino", "torch")
 """What has to be of one version everywhere, so that it does not matter which machine makes a segment."""

@@ -11,8 +11,9 @@ import av.error
 import numpy as np
 
 from pipeline.batch.run import Outcome, State
-from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError, OutputError
+from pipeline.job import SourceOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

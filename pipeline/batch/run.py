@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from pipeline.batch.finished import Ledger
     from pipeline.batch.plan import Plan, PlannedVideo
     from pipeline.batch.progress import BatchDisplay
+    from pipeline.job import VideoJob
     from pipeline.progress import Display
     from pipeline.report import Report
     from pipeline.resume.workers import Elsewhere
     from pipeline.runner.protocols import Engine
     from pipeline.runner.timing import RunProgress
-    from pipeline.video import VideoJob
 
 _POLL = 0.1
 """Seconds after which the main thread finds that all is done. It sleeps in between, from which Ctrl-C wakes it on every

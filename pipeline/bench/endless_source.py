@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.decode.source import VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneSpec
+    from pipeline.job import SourceOptions
     from pipeline.runner.protocols import Sink
 
 

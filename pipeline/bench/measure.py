@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.bench.endless_source import LoopedSource, TimedSink, endless_frames, open_video
 from pipeline.bench.rates import WARM_UP, Rate, percentiles, rate_of, rate_of_times
-from pipeline.decode.source import SourceOptions
-from pipeline.encode.sink import SinkOptions, VideoSink
+from pipeline.encode.sink import VideoSink
 from pipeline.errors import UsageError
+from pipeline.job import SinkOptions, SourceOptions
 from pipeline.media.frames import read_planes
 from pipeline.runner.run import run
 from pipeline.runner.skip import FrameGate

@@ -27,8 +27,8 @@ from pipeline.batch.run import BatchWork
 from pipeline.cli.options import Deblurring, deblurring_options
 from pipeline.cli.video import check_report
 from pipeline.errors import Interrupted, OutputError, UsageError
+from pipeline.job import VideoJob
 from pipeline.system.signals import Pauses, lower_priority
-from pipeline.video import VideoJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,12 +16,10 @@ from pipeline.bench.measure import Case, measure
 from pipeline.bench.report import BenchReport, Missing
 from pipeline.bench.synthetic import RATE, write_clip
 from pipeline.cli.types import precision_option
-from pipeline.decode.hardware import Acceleration
-from pipeline.decode.source import SourceOptions
-from pipeline.encode.sink import SinkOptions
 from pipeline.engines.flops import matrix_rate, network_flops
 from pipeline.engines.load import CONTENDERS, load_contender
 from pipeline.errors import EngineError, UsageError
+from pipeline.job import Acceleration, SinkOptions, SourceOptions
 from pipeline.system.machine import describe
 
 if TYPE_CHECKING:

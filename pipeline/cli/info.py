@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.decode.source import VideoSource
+from pipeline.job import SourceOptions
 from pipeline.probe import facts
 
 

@@ -12,17 +12,12 @@ import click
 
 from network.planes import MAX_STRENGTH
 from pipeline.cli.types import SkipSharp, guard_options, precision_option
-from pipeline.decode.hardware import Acceleration
-from pipeline.decode.source import SourceOptions
-from pipeline.encode.sink import SinkOptions
-from pipeline.resume.options import SECONDS, SegmentOptions
-from pipeline.runner.skip import GateOptions
+from pipeline.job import SEGMENT_SECONDS, Acceleration, GateOptions, SegmentOptions, SinkOptions, SourceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.decode.limits import Limits
-    from pipeline.isolation import Isolation
+    from pipeline.job import Isolation, Limits
     from pipeline.runner.protocols import Engine
 
 
@@ -84,7 +79,7 @@ class Deblurring:
     def source(
         self, container: str | None = None, start: float | None = None, duration: float | None = None
     ) -> SourceOptions:
-        """How inputs are read; see :class:`pipeline.decode.source.SourceOptions`."""
+        """How inputs are read; see :class:`pipeline.job.SourceOptions`."""
         return SourceOptions(
             format=container,
             start=start,
@@ -109,7 +104,7 @@ class Deblurring:
         return self.engine == "tensorrt" and not is_looked_at
 
     def sink(self, container: str | None = None) -> SinkOptions:
-        """How outputs are written; see :class:`pipeline.encode.sink.SinkOptions`."""
+        """How outputs are written; see :class:`pipeline.job.SinkOptions`."""
         return SinkOptions(
             format=container,
             codec=self.codec,
@@ -186,7 +181,7 @@ _OPTIONS = (
     click.option(
         "--segment",
         type=click.FloatRange(min=0),
-        default=SECONDS,
+        default=SEGMENT_SECONDS,
         show_default=True,
         help="Seconds of video after which what is done is kept for a later run; 0 writes in one piece.",
     ),

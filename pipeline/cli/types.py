@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from network.errors import NetworkError
-from pipeline.decode.limits import Limits
 from pipeline.engines.precision import PRECISIONS
-from pipeline.isolation import Isolation
+from pipeline.job import Isolation, Limits
 from pipeline.runner.skip import AUTO_THRESHOLD
 
 if TYPE_CHECKING:
@@ -62,9 +61,9 @@ class Limit(click.ParamType[Any]):
 def guard_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds ``--max-...`` for every limit, ``--isolate`` and ``--hang-timeout`` to a command.
 
-    The command gets two arguments for them: ``limits`` (:class:`pipeline.decode.limits.Limits`) and ``isolation``
-    (:class:`pipeline.isolation.Isolation`, None for decoding in this process), both as
-    :class:`pipeline.decode.source.SourceOptions` takes them.
+    The command gets two arguments for them: ``limits`` (:class:`pipeline.job.Limits`) and ``isolation``
+    (:class:`pipeline.job.Isolation`, None for decoding in this process), both as
+    :class:`pipeline.job.SourceOptions` takes them.
     """
 
     @functools.wraps(command)

@@ -10,9 +10,10 @@ import click
 
 from pipeline.cli.options import Deblurring, deblurring_options
 from pipeline.errors import UsageError
+from pipeline.job import VideoJob
 from pipeline.progress import display_for
 from pipeline.system.pipes import standard_input, standard_output
-from pipeline.video import VideoJob, deblur_video
+from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
     from pipeline.runner.protocols import Engine

@@ -11,9 +11,10 @@ import av
 from av.stream import Disposition
 
 from pipeline.decode.isolated_source import open_source
-from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.decode.source import VideoSource
 from pipeline.encode.stream_copy import describe
 from pipeline.errors import InputError, UsageError
+from pipeline.job import SourceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.stream import Stream
 
-    from pipeline.decode.limits import Limits
+    from pipeline.job import Limits
 
 _BOX_HEADER = 8
 """Bytes of an MP4 box before its content: its size, big-endian, and its four-letter type."""

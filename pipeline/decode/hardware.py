@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import av
 import av.error
 from av.codec.hwaccel import HWAccel, hwdevices_available
+
+from pipeline.job import Acceleration
 
 if TYPE_CHECKING:
     from av.codec.context import CodecContext
@@ -25,17 +26,6 @@ NO_CONTEXT = (
     "frames go from the GPU's decoder through the memory of the processor: FFmpeg does not share the context that the "
     "network runs in"
 )
-
-
-class Acceleration(StrEnum):
-    """What decodes video."""
-
-    NONE = "none"
-    """The processor."""
-    CUDA = "cuda"
-    """NVIDIA's decoder; where it can't be had, the processor, with a line that says why."""
-    AUTO = "auto"
-    """NVIDIA's decoder where there is a GPU, else the processor without a word."""
 
 
 def accelerator(wanted: Acceleration, *, on_device: bool = False) -> tuple[HWAccel | None, str]:

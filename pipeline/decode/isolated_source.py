@@ -12,10 +12,11 @@ import av
 from pipeline import errors
 from pipeline.decode.container import open_container, seek
 from pipeline.decode.shared_memory import SLOTS, SharedFrames
-from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.decode.source import VideoSource
 from pipeline.decode.worker import Child, ChildDied, ChildHangs
 from pipeline.decode.worker_main import Findings
 from pipeline.errors import DeblurError, InputError, UsageError
+from pipeline.job import SourceOptions
 from pipeline.media.frames import pixel_format_of, write_planes
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.stream import Stream
 
-    from pipeline.isolation import Isolation
+    from pipeline.job import Isolation
 
 
 MOST_RESTARTS = 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -12,51 +11,7 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an input may hold; None is no limit.
-
-    What costs memory at once is limited by default, far above any camera. What costs only time is not: a recording
-    of a week is as good as one of a minute, and is processed in the same memory.
-
-    Attributes:
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
-        pixels: Of one picture. The decoder itself is told, and allocates no larger one.
-        frames: Of the video stream that is decoded.
-        duration: From the first frame to the last, in seconds.
-        streams: Of the container, of all kinds.
-        attachments: Attached files and cover pictures.
-        attachment_bytes: All of them together.
-        decoded_bytes: All decoded frames together.
-    """
-
-    width: int | None = 16_384
-    height: int | None = 16_384
-    pixels: int | None = 1 << 27
-    frames: int | None = None
-    duration: float | None = None
-    streams: int | None = 256
-    attachments: int | None = 256
-    attachment_bytes: int | None = 1 << 28
-    decoded_bytes: int | None = None
-
-    @property
-    def decoder_options(self) -> dict[str, str]:
-        """Options of FFmpeg's decoders that hold the limits where memory is allocated."""
-        return {} if self.pixels is None else {"max_pixels": str(self.pixels)}
-
-    def picture_excess(self, width: int, height: int) -> str:
-        """What of a picture's size is over a limit, with the option that raises it; empty if nothing is."""
-        for label, value, limit, option in (
-            ("pixels wide", width, self.width, "width"),
-            ("pixels high", height, self.height, "height"),
-            ("pixels large", width * height, self.pixels, "pixels"),
-        ):
-            if limit is not None and value > limit:
-                return f"{value} {label}, over the limit of {limit} (--max-{option})"
-        return ""
+    from pipeline.job import Limits
 
 
 class LimitGuard:

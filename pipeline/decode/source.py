@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
 
 
-__all__ = ["SourceOptions", "VideoSource"]
-
-
 class VideoSource:
     """An input that is open, with its first frame decoded. A context manager.
 

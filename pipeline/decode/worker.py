@@ -13,7 +13,7 @@ from pipeline.decode.worker_main import decode
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.decode.source import SourceOptions
+    from pipeline.job import SourceOptions
 
 _GRACE = 2.0
 """Seconds that the process gets to end by itself."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.decode.source import SourceOptions
+    from pipeline.job import SourceOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pipeline.encode.plan import keeps_times, plan_encoder
 from pipeline.encode.stream_copy import add_copy, add_cover, describe, plan_copies, takes_packet
 from pipeline.encode.video_encoder import FrameClock, FrameFitter
 from pipeline.errors import OutputError, UsageError
+from pipeline.job import SinkOptions
 from pipeline.media.pyav18 import open_media
 from pipeline.media.side_data import lost_side_data
 from pipeline.media.tags import tags_of
@@ -31,27 +32,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from pipeline.decode.source import VideoSource
-
-
-@dataclass(frozen=True, slots=True)
-class SinkOptions:
-    """How an output is written.
-
-    Attributes:
-        format: FFmpeg's name of the container format; None to go by the extension.
-        codec: Of the video: a codec or an encoder by FFmpeg's name; None for the input's where it can be encoded.
-        crf: Constant rate factor; None for the default of the encoder. Excludes ``bitrate``.
-        preset: Of the encoder; None for the default.
-        bitrate: Of the video, in bits a second.
-        overwrite: Replace an output that exists.
-    """
-
-    format: str | None = None
-    codec: str | None = None
-    crf: float | None = None
-    preset: str | None = None
-    bitrate: int | None = None
-    overwrite: bool = False
 
 
 @dataclass(slots=True)

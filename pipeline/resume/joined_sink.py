@@ -12,7 +12,7 @@ import av.error
 from av.video.frame import PictureType
 
 from pipeline.encode.container import MOV_FAMILY
-from pipeline.encode.sink import SinkOptions, VideoSink
+from pipeline.encode.sink import VideoSink
 from pipeline.encode.video_encoder import FrameClock
 from pipeline.errors import OutputError
 from pipeline.resume.segment_file import CodedFrame, Seal, SegmentWriter
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from pipeline.decode.source import VideoSource
+    from pipeline.job import SinkOptions
     from pipeline.runner.timing import LatencyHistogram
 
 

@@ -28,12 +28,11 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from pipeline.decode.source import VideoSource
+    from pipeline.job import SegmentOptions, VideoJob
     from pipeline.progress import Display
     from pipeline.resume.manifest import SegmentRecord
-    from pipeline.resume.options import SegmentOptions
     from pipeline.resume.workers import Elsewhere, Made
     from pipeline.runner.protocols import Engine, EngineInfo
-    from pipeline.video import VideoJob
 
 _LOOK_EVERY = 64
 """Frames of a segment that is taken over between two looks at whether the run is to stop."""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from pipeline.decode.source import VideoSource
+    from pipeline.job import GateOptions
     from pipeline.resume.joined_sink import JoinedSink
     from pipeline.runner.protocols import Engine
-    from pipeline.runner.skip import GateOptions
     from pipeline.runner.timing import RunProgress, RunResult
 
 

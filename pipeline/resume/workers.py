@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     import av
     from av.stream import Stream
 
+    from pipeline.job import VideoJob
     from pipeline.resume.segment_file import CodedFrame
     from pipeline.runner.protocols import Engine
     from pipeline.runner.timing import RunProgress
-    from pipeline.video import VideoJob
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from network.planes import PlaneBatch
+from pipeline.job import GateOptions
 from pipeline.runner.sharpness import blur_estimate
 
 if TYPE_CHECKING:
@@ -37,19 +37,6 @@ class Fate(Enum):
     """It equals the frame before: the result of the last frame that the network saw is its result too."""
     KEEP = auto()
     """It passes as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class GateOptions:
-    """What may pass the network by.
-
-    Attributes:
-        duplicates: Frames whose planes equal those of the frame before.
-        sharp: Frames whose blur estimate is at most this, 0 to 1; None for none.
-    """
-
-    duplicates: bool = True
-    sharp: float | None = None
 
 
 class FrameGate:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from network.planes import PlaneBatch
-from pipeline.decode.source import SourceOptions, VideoSource
-from pipeline.encode.sink import SinkOptions, VideoSink
+from pipeline.decode.source import VideoSource
+from pipeline.encode.sink import VideoSink
 from pipeline.media.frames import read_planes, write_planes
 from pipeline.media.pyav18 import open_media
 from pipeline.media.tags import tags_of
@@ -21,6 +21,7 @@ from pipeline.media.tags import tags_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pipeline.job import SinkOptions, SourceOptions
     from pipeline.runner.protocols import Engine
 
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips"

@@ -14,12 +14,11 @@ import av
 import av.error
 
 from network.planes import PlaneBatch
-from pipeline.decode.limits import Limits
-from pipeline.decode.source import SourceOptions, VideoSource
-from pipeline.encode.sink import SinkOptions
+from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError, InputError, LimitError
+from pipeline.job import Limits, SinkOptions, SourceOptions, VideoJob
 from pipeline.runner.protocols import EngineInfo
-from pipeline.video import VideoJob, deblur_video
+from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable

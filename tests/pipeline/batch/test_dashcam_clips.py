@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.batch.dashcam_clips import camera_in_name, join_recordings, time_in_name
 from pipeline.batch.inputs import BatchInput
-from pipeline.decode.source import SourceOptions
+from pipeline.job import SourceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ import pytest
 from network.planes import PlaneBatch, PlaneSpec
 from pipeline.bench.isolate import isolated
 from pipeline.bench.measure import Case, measure
-from pipeline.encode.sink import SinkOptions
 from pipeline.errors import EngineError, InputError, OutputError
+from pipeline.job import SinkOptions
 from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:

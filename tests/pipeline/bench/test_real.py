@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.bench.isolate import isolated
 from pipeline.bench.measure import Case, measure
-from pipeline.encode.sink import SinkOptions
 from pipeline.engines.flops import matrix_rate, network_flops
 from pipeline.engines.load import load_contender
+from pipeline.job import SinkOptions
 from pipeline.system.machine import peak_memory
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import click
 import pytest
 
 from pipeline.cli.types import Limit, guard_options
-from pipeline.decode.limits import Limits
-from pipeline.isolation import Isolation
+from pipeline.job import Isolation, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,11 +8,11 @@ import av
 import pytest
 
 from pipeline.decode.concat import JoinedSource, open_input
-from pipeline.decode.source import SourceOptions, VideoSource
-from pipeline.encode.sink import SinkOptions, VideoSink
+from pipeline.decode.source import VideoSource
+from pipeline.encode.sink import VideoSink
 from pipeline.errors import InputError, UsageError
-from pipeline.isolation import Isolation
-from pipeline.video import VideoJob, deblur_video
+from pipeline.job import Isolation, SinkOptions, SourceOptions, VideoJob
+from pipeline.video import deblur_video
 
 pytestmark = pytest.mark.timeout(120)
 

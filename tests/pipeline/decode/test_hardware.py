@@ -8,10 +8,10 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.decode.hardware import Acceleration, accelerator, cuda_problem
-from pipeline.decode.source import SourceOptions, VideoSource
-from pipeline.encode.sink import SinkOptions
+from pipeline.decode.hardware import accelerator, cuda_problem
+from pipeline.decode.source import VideoSource
 from pipeline.errors import UsageError
+from pipeline.job import Acceleration, SinkOptions, SourceOptions
 from pipeline.media.frames import on_host
 
 if TYPE_CHECKING:

@@ -16,15 +16,12 @@ import pytest
 
 from network.planes import PlaneBatch, PlaneSpec
 from pipeline.decode.isolated_source import MOST_RESTARTS, IsolatedSource, open_source
-from pipeline.decode.limits import Limits
-from pipeline.decode.source import SourceOptions, VideoSource
-from pipeline.encode.sink import SinkOptions
+from pipeline.decode.source import VideoSource
 from pipeline.errors import DamagedInputError, InputError, LimitError, UsageError
-from pipeline.isolation import Isolation
+from pipeline.job import Isolation, Limits, SegmentOptions, SinkOptions, SourceOptions, VideoJob
 from pipeline.media.frames import pixel_format_of
-from pipeline.resume.options import SegmentOptions
 from pipeline.runner.protocols import EngineInfo
-from pipeline.video import VideoJob, deblur_video
+from pipeline.video import deblur_video
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,9 +7,9 @@ from typing import Any
 import av
 import pytest
 
-from pipeline.decode.limits import Limits
-from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.decode.source import VideoSource
 from pipeline.errors import LimitError
+from pipeline.job import Limits, SourceOptions
 
 FRAME = 64 * 48 * 3 // 2
 

@@ -14,8 +14,9 @@ import av
 import pytest
 
 from network.planes import Layout, Matrix
-from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.decode.source import VideoSource
 from pipeline.errors import InputError
+from pipeline.job import SourceOptions
 
 
 def count(source: VideoSource) -> tuple[int, int]:

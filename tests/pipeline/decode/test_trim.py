@@ -6,8 +6,9 @@ from typing import Any
 import av
 import pytest
 
-from pipeline.decode.source import SourceOptions, VideoSource
+from pipeline.decode.source import VideoSource
 from pipeline.errors import InputError
+from pipeline.job import SourceOptions
 
 
 @pytest.fixture

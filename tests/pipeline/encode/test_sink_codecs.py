@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.encode.sink import SinkOptions
 from pipeline.errors import UsageError
+from pipeline.job import SinkOptions
 
 
 @pytest.mark.parametrize(

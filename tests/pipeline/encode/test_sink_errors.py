@@ -12,8 +12,9 @@ import av
 import pytest
 
 from pipeline.decode.source import VideoSource
-from pipeline.encode.sink import SinkOptions, VideoSink
+from pipeline.encode.sink import VideoSink
 from pipeline.errors import OutputError, UsageError
+from pipeline.job import SinkOptions
 
 pytestmark = pytest.mark.timeout(60)
 

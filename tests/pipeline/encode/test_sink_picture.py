@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.decode.source import SourceOptions, VideoSource
-from pipeline.encode.sink import SinkOptions
+from pipeline.decode.source import VideoSource
+from pipeline.job import SinkOptions, SourceOptions
 from pipeline.media.side_data import display_matrix
 
 FAST = SinkOptions(preset="ultrafast")

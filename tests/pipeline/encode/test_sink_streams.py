@@ -7,7 +7,7 @@ import av
 import pytest
 
 from pipeline.decode.source import VideoSource
-from pipeline.encode.sink import SinkOptions
+from pipeline.job import SinkOptions
 
 FAST = SinkOptions(codec="libx264", preset="ultrafast")
 

@@ -7,7 +7,7 @@ import av
 import pytest
 
 from pipeline.decode.source import VideoSource
-from pipeline.encode.sink import SinkOptions
+from pipeline.job import SinkOptions
 
 MS = Fraction(1, 1000)
 IRREGULAR = [0, 3000, 7500, 9000, 18000, 21000, 21900, 33000, 45000, 46500, 51000, 60000]

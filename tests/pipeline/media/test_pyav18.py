@@ -6,7 +6,7 @@ import av
 import pytest
 from av.sidedata.sidedata import Type
 
-from pipeline.encode.sink import SinkOptions
+from pipeline.job import SinkOptions
 from pipeline.media.pyav18 import side_data
 
 IS_PYAV_18 = av.__version__.startswith("18.")

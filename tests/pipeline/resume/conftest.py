@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from network.planes import PlaneBatch
-from pipeline.encode.sink import SinkOptions
-from pipeline.resume.options import SegmentOptions
+from pipeline.job import SegmentOptions, SinkOptions, VideoJob
 from pipeline.runner.protocols import EngineInfo
-from pipeline.video import VideoJob, deblur_video
+from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.decode.source import SourceOptions
-from pipeline.encode.sink import SinkOptions
 from pipeline.errors import EngineError, Interrupted, OutputError, UsageError
+from pipeline.job import GateOptions, SinkOptions, SourceOptions
 from pipeline.resume.manifest import NAME
-from pipeline.runner.skip import GateOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,10 +10,10 @@ import pytest
 
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, Interrupted, OutputError
-from pipeline.resume.options import SegmentOptions
+from pipeline.job import SegmentOptions, VideoJob
 from pipeline.resume.work_folder import WorkFolder
 from pipeline.resume.workers import Made, Promise, Share, make_share, read_notes
-from pipeline.video import VideoJob, deblur_video
+from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator

@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
-from pipeline.decode.source import SourceOptions
-from pipeline.encode.sink import SinkOptions
 from pipeline.errors import InputError, UsageError
-from pipeline.resume.options import SegmentOptions
+from pipeline.job import SegmentOptions, SinkOptions, SourceOptions, VideoJob
 from pipeline.runner.keep_text import TextKeeper, find_text
 from pipeline.runner.protocols import EngineInfo
-from pipeline.video import VideoJob, deblur_video
+from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
     from collections.abc import Callable

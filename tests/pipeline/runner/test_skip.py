@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from network.planes import Layout, PlaneBatch, PlaneSpec
+from pipeline.job import GateOptions
 from pipeline.media.frames import pixel_format_of, plane_rows
 from pipeline.runner import run as runner
 from pipeline.runner.protocols import EngineInfo
-from pipeline.runner.skip import MARGIN, PATIENCE, Fate, FrameGate, GateOptions, Hysteresis
+from pipeline.runner.skip import MARGIN, PATIENCE, Fate, FrameGate, Hysteresis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
