@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DamagedInputError, OutputError
+from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -191,14 +190,3 @@ class Report:
         if self.damage.places:
             text += f" (first: {self.damage.places[0]})"
         raise DamagedInputError(f"{text}; everything that could be decoded is in {self.output}")
-
-
-def versions() -> dict[str, str]:
-    """Versions of this program, Python, the system, and the libraries that a run depends on, where installed."""
-    found = {"python": platform.python_version(), "system": platform.platform()}
-    for name in ("deblur-stream", "av", "numpy", "openvino", "torch"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DeblurError, OutputError, UsageError
-from pipeline.report import versions
 from pipeline.resume.workers import make_share
-from pipeline.system.machine import cores
+from pipeline.system.machine import cores, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.batch.run import Outcome, State
 from pipeline.errors import BatchError, DamagedInputError, OutputError
-from pipeline.report import versions
+from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
     from pathlib import Path

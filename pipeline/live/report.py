@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import OutputError
-from pipeline.report import versions
 from pipeline.system import machine
+from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import av
 
 from pipeline.encode.output_file import check_output, work_folder
 from pipeline.errors import DeblurError, Interrupted
-from pipeline.report import Report, versions
+from pipeline.report import Report
 from pipeline.resume.cutter import Cutter
 from pipeline.resume.joined_sink import JoinedSink
 from pipeline.resume.segment import SegmentMaker
@@ -20,6 +20,7 @@ from pipeline.resume.segment_file import Seal, read_segment
 from pipeline.resume.work_folder import WorkFolder
 from pipeline.resume.workers import Promise
 from pipeline.runner.timing import Latency, RunProgress, RunResult, StageTime
+from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,8 +10,8 @@ import av
 import av.error
 from av.codec.hwaccel import hwdevices_available
 
-from pipeline.report import versions
 from pipeline.system import codecs, machine
+from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
-
-from pipeline.report import versions
 
 _CPUINFO = Path("/proc/cpuinfo")
 _STATUS = Path("/proc/self/status")
@@ -100,3 +98,14 @@ def _numpy_features() -> dict[str, bool]:
     except ImportError:
         return {}
     return dict(getattr(inside, "__cpu_features__", {}))
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program, Python, the system, and the libraries that a run depends on, where installed."""
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for name in ("deblur-stream", "av", "numpy", "openvino", "torch"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
