@@ -11,11 +11,11 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from pipeline.encode.sink import VideoSink
-from pipeline.encode.stream_copy import describe
 from pipeline.errors import DeblurError
 from pipeline.job import SinkOptions
 from pipeline.media.pyav18 import fraction, side_data
 from pipeline.media.side_data import lost_side_data
+from pipeline.media.stream_names import describe
 from pipeline.media.tags import readable, readable_tags, tags_of
 
 if TYPE_CHECKING:

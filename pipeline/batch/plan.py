@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.decode.concat import open_input
 from pipeline.encode.output_file import work_folder
-from pipeline.encode.stream_copy import describe
 from pipeline.errors import DeblurError
+from pipeline.media.stream_names import describe
 from pipeline.resume.segment_file import size_of
 
 if TYPE_CHECKING:

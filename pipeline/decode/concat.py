@@ -12,9 +12,9 @@ from av.stream import Disposition
 
 from pipeline.decode.isolated_source import open_source
 from pipeline.decode.source import VideoSource
-from pipeline.encode.stream_copy import describe
 from pipeline.errors import InputError, UsageError
 from pipeline.job import SourceOptions
+from pipeline.media.stream_names import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,12 +16,13 @@ from av.video.frame import PictureType
 from pipeline.encode.container import MOV_FAMILY, container_tags, plan_muxer, video_tags
 from pipeline.encode.output_file import OutputTarget
 from pipeline.encode.plan import keeps_times, plan_encoder
-from pipeline.encode.stream_copy import add_copy, add_cover, describe, plan_copies, takes_packet
+from pipeline.encode.stream_copy import add_copy, add_cover, plan_copies, takes_packet
 from pipeline.encode.video_encoder import FrameClock, FrameFitter
 from pipeline.errors import OutputError, UsageError
 from pipeline.job import SinkOptions
 from pipeline.media.pyav18 import open_media
 from pipeline.media.side_data import lost_side_data
+from pipeline.media.stream_names import describe
 from pipeline.media.tags import tags_of
 from pipeline.media.timestamps import Timeline
 

@@ -14,7 +14,7 @@ from av.stream import Disposition
 
 from pipeline.encode.container import MOV_FAMILY
 from pipeline.media.pyav18 import open_media
-from pipeline.media.tags import readable
+from pipeline.media.stream_names import codec_name, describe
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -56,7 +56,7 @@ def plan_copies(source: VideoSource, format_name: str) -> CopyPlan:
     notes: list[str] = []
     for stream in source.copied:
         if stream.disposition & Disposition.attached_pic and format_name in _ATTACHING:
-            if stream.index in source.cover_packets and _codec_name(stream) in _PICTURE_TYPES:
+            if stream.index in source.cover_packets and codec_name(stream) in _PICTURE_TYPES:
                 covers.append(stream)
                 continue
         else:
@@ -67,14 +67,6 @@ def plan_copies(source: VideoSource, format_name: str) -> CopyPlan:
         if not _written_by_muxer(format_name, stream, source):
             notes.append(f"{format_name} can't carry {describe(stream)}; left out")
     return CopyPlan(tuple(streams), tuple(covers), tuple(notes))
-
-
-def describe(stream: Stream) -> str:
-    """A stream in a user's words, such as ``stream 2 (subtitle, mov_text, eng)``."""
-    facts = [stream.type, _codec_name(stream) or "unknown codec"]
-    if stream.language:
-        facts.append(readable(stream.language))
-    return f"stream {stream.index} ({', '.join(facts)})"
 
 
 def add_copy(output: OutputContainer, stream: Stream, tag: str) -> Stream:
@@ -124,15 +116,9 @@ def takes_packet(format_name: str, stream: Stream, tag: str, packet: av.Packet[S
 
 def add_cover(output: OutputContainer, stream: Stream, picture: bytes) -> None:
     """Attaches a cover picture as a file."""
-    extension, mime = _PICTURE_TYPES[_codec_name(stream)]
+    extension, mime = _PICTURE_TYPES[codec_name(stream)]
     attachment = output.add_attachment(stream.metadata.get("filename", f"cover.{extension}"), mime, picture)
     attachment.metadata.update({**stream.metadata, **attachment.metadata})
-
-
-def _codec_name(stream: Stream) -> str:
-    if stream.codec_context is not None:
-        return stream.codec_context.codec.canonical_name
-    return getattr(stream, "name", None) or ""  # a stream of an unknown type has no name at all
 
 
 def _written_by_muxer(format_name: str, stream: Stream, source: VideoSource) -> bool:
@@ -184,6 +170,6 @@ def _comes_back(scratch: io.BytesIO, stream: Stream) -> bool:
     scratch.seek(0)
     try:
         with open_media(scratch, "r") as read:
-            return any((found.type, _codec_name(found)) == (stream.type, _codec_name(stream)) for found in read.streams)
+            return any((found.type, codec_name(found)) == (stream.type, codec_name(stream)) for found in read.streams)
     except (av.error.FFmpegError, ValueError, OSError):
         return True  # too little to read back: no reason to leave the stream out
