@@ -14,8 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from pipeline.progress import LINE_EVERY, SilentDisplay
 
 if TYPE_CHECKING:
-    from pipeline.batch.plan import Plan, PlannedVideo
-    from pipeline.batch.run import Outcome
+    from pipeline.batch.plan import Outcome, Plan, PlannedVideo
     from pipeline.progress import Display
     from pipeline.runner.timing import RunProgress
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.batch.run import Outcome, State
+from pipeline.batch.plan import Outcome, State
 from pipeline.errors import BatchError, DamagedInputError, OutputError
 from pipeline.system.machine import versions
 

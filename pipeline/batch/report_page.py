@@ -10,7 +10,7 @@ import av
 import av.error
 import numpy as np
 
-from pipeline.batch.run import Outcome, State
+from pipeline.batch.plan import Outcome, State
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError, OutputError
 from pipeline.job import SourceOptions

@@ -5,11 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
-from pipeline.batch.plan import Fate
+from pipeline.batch.plan import Fate, Outcome, State
 from pipeline.errors import DamagedInputError, DeblurError, Interrupted, OutputError
 from pipeline.resume.segment_file import Seal
 from pipeline.resume.work_folder import discard_work
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from pipeline.batch.progress import BatchDisplay
     from pipeline.job import VideoJob
     from pipeline.progress import Display
-    from pipeline.report import Report
     from pipeline.resume.workers import Elsewhere
     from pipeline.runner.protocols import Engine
     from pipeline.runner.timing import RunProgress
@@ -31,35 +28,6 @@ if TYPE_CHECKING:
 _POLL = 0.1
 """Seconds after which the main thread finds that all is done. It sleeps in between, from which Ctrl-C wakes it on every
 system."""
-
-
-class State(Enum):
-    """What became of an input."""
-
-    DONE = "done"
-    DAMAGED = "done, but the input is damaged"
-    FINISHED = "finished before"
-    FAILED = "failed"
-    NOT_DONE = "not done"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one video.
-
-    Attributes:
-        video: As it was planned.
-        state: What became of it.
-        report: Of the run; None if there was none, or it failed.
-        error: Why it failed, or where the input is damaged; else empty.
-        exit_code: As ``deblur video`` would have ended.
-    """
-
-    video: PlannedVideo
-    state: State
-    report: Report | None = None
-    error: str = ""
-    exit_code: int = 0
 
 
 class BatchWork:

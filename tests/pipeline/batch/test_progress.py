@@ -6,9 +6,8 @@ import io
 from pathlib import Path
 
 from network.planes import Layout, Matrix, PlaneSpec
-from pipeline.batch.plan import Fate, Plan, PlannedVideo
+from pipeline.batch.plan import Fate, Outcome, Plan, PlannedVideo, State
 from pipeline.batch.progress import BatchBars, BatchDisplay, BatchLines, batch_display
-from pipeline.batch.run import Outcome, State
 from pipeline.runner.timing import RunProgress
 
 SPEC = PlaneSpec(640, 360, Layout.YUV420P, 8, Matrix.BT709, False)
