@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from network.training.pool import add_noise, images
 from network.training.run_log import RunRecord, describe, differences
 from network.training.signals import DeferredInterrupts
 from network.training.start import begin, usable_device
-from network.training.step import NotFiniteError, take_step
+from network.training.step import NotFiniteError, Progress, take_step
 from network.training.tensorboard import Watch, WatchOptions, make_watch
 
 if TYPE_CHECKING:
@@ -34,29 +34,6 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
 OFFENDING_BATCH = "not_a_number_{rank}.npz"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What one step reports.
-
-    Attributes:
-        step: Steps done, over all starts of the run.
-        loss: Of the step.
-        rate: Learning rate of the step.
-        waited: Seconds since the start that the loop waited for data.
-        elapsed: Seconds since the start.
-        gradient_norm: Before clipping; infinite or NaN in a step that fp16 skipped.
-        gain: PSNR of the step's results over the blurred patches, mean in dB; NaN where all are sharp.
-    """
-
-    step: int
-    loss: float
-    rate: float
-    waited: float
-    elapsed: float
-    gradient_norm: float
-    gain: float
 
 
 def train(

@@ -108,3 +108,26 @@ def gain_of(result: Tensor, blurred: Tensor, sharp: Tensor) -> float:
     after = (result - sharp).square().mean((1, 2, 3)).clamp_min(1e-6)
     gains = (10 * torch.log10(before / after))[before > 1e-4]
     return float(gains.mean()) if len(gains) else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one step reports.
+
+    Attributes:
+        step: Steps done, over all starts of the run.
+        loss: Of the step.
+        rate: Learning rate of the step.
+        waited: Seconds since the start that the loop waited for data.
+        elapsed: Seconds since the start.
+        gradient_norm: Before clipping; infinite or NaN in a step that fp16 skipped.
+        gain: PSNR of the step's results over the blurred patches, mean in dB; NaN where all are sharp.
+    """
+
+    step: int
+    loss: float
+    rate: float
+    waited: float
+    elapsed: float
+    gradient_norm: float
+    gain: float

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from network.training.loop import Progress
     from network.training.pool import Pool
     from network.training.recipes import Preset
+    from network.training.step import Progress
 
 FOLDER = "tensorboard"
 

@@ -12,7 +12,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from network.training.checkpoint import step_of
 from network.training.distributed import Processes, joined
 from network.training.loop import CHECKPOINT, WEIGHTS, train
-from network.training.loop import Progress as TrainingProgress
 from network.training.pool import Pool
 from network.training.recipes import PRESETS, Preset
 from network.training.tensorboard import WatchOptions
@@ -21,6 +20,8 @@ from pipeline.errors import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from network.training.step import Progress as TrainingProgress
 
 SMOOTHING = 0.98
 
