@@ -16,6 +16,7 @@ import torch
 from network.weights import digest_of
 from trt import build, library
 from trt.cache import Hit
+from trt.compiled import describe
 from trt.errors import BuildError, CacheError, ParityError
 from trt.key import EngineKey
 from trt.settings import EngineSettings
@@ -260,7 +261,7 @@ def _build_once(
 
 def _build(request: Request, toolchain: Toolchain, expected: float | None, tell: Callable[[str], None]) -> bytes:
     usual = "the first one on this GPU; it may take minutes" if expected is None else f"about {expected:.0f} s"
-    tell(f"building a TensorRT engine for {build.describe(request.spec, request.batch)} ({usual})")
+    tell(f"building a TensorRT engine for {describe(request.spec, request.batch)} ({usual})")
     begin = time.monotonic()
     engine = toolchain.serialize(request)
     tell(f"built in {time.monotonic() - begin:.0f} s, {len(engine) / 1e6:.1f} MB")

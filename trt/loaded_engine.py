@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from trt.build import binding_names, describe
-from trt.compiled import check_planes
+from trt.compiled import binding_names, check_planes, describe
 from trt.errors import BuildError
 from trt.library import errors_logged, reason, torch_tensorrt
 
@@ -26,7 +25,7 @@ class EngineCompiled:
     The casts between integer planes and the engine's float32 are one PyTorch kernel on either side.
 
     Args:
-        engine: Serialized by TensorRT; float32 planes in and out, named as :func:`trt.build.binding_names` says.
+        engine: Serialized by TensorRT; float32 planes in and out, named as :func:`trt.compiled.binding_names` says.
         spec: What the planes are.
         batch: Frames that every call takes.
         device: A CUDA device with its number.
