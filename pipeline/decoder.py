@@ -59,11 +59,16 @@ class FrameDecoder:
             rate: Frames a second where it is known, for frames without a time stamp.
             guard: Holds the frames to the limits.
             deinterlace: Turn interlaced frames into progressive ones; else interlaced video is refused.
+
+        Raises:
+            LimitError: If the header says that pictures are larger than the limits.
         """
+        guard.check_picture(stream.codec_context.width, stream.codec_context.height)
         self._stream = stream
+        self._name = stream.codec_context.name
         self._guard = guard
         self._deinterlace = deinterlace
-        self._time_base = stream.time_base or Fraction(1, 90000)
+        self._time_base = Fraction(stream.time_base or Fraction(1, 90000))
         self._reformatter = VideoReformatter()
         self._deinterlacer: Deinterlacer | None = None
         self._pixel_format = ""
@@ -111,7 +116,7 @@ class FrameDecoder:
             self._recent.append(packet)
         try:
             frames = self._stream.decode(packet)
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, ValueError) as error:  # ValueError: the decoder could not be opened before
             if self.first is None:
                 self._guard.check_picture(self._stream.codec_context.width, self._stream.codec_context.height)
             self._fault(error, packet)
@@ -128,12 +133,7 @@ class FrameDecoder:
                 picture is damage and not just one whose picture was not asked for.
         """
         timeline = self._timeline
-        if (
-            is_whole
-            and self._without_picture > 0
-            and self._stream.codec_context.name in _PICTURE_PER_PACKET
-            and not self.interlaced
-        ):
+        if is_whole and self._without_picture > 0 and self._name in _PICTURE_PER_PACKET and not self.interlaced:
             self.damage.append(f"{self._without_picture} packets gave no picture")
         if timeline.repaired:
             self.notes.append(f"{timeline.repaired} frames had no time stamp or one out of order; repaired")
@@ -148,7 +148,7 @@ class FrameDecoder:
                 yield from self._finish(frame)
         except av.error.EOFError:
             pass
-        except av.error.FFmpegError:
+        except (av.error.FFmpegError, ValueError):
             yield from self._replay()
         held, self._held = self._held, None
         if held is not None:
@@ -188,12 +188,13 @@ class FrameDecoder:
                     frame.time_base = self._time_base
                     yield from self._finish(frame)
 
-    def _fault(self, error: av.error.FFmpegError, packet: av.Packet[av.VideoStream]) -> None:
+    def _fault(self, error: av.error.FFmpegError | ValueError, packet: av.Packet[av.VideoStream]) -> None:
         self.corrupt_packets += 1
         self._without_picture -= 1
         context = self._stream.codec_context
         excess = self._guard.limits.picture_excess(context.width, context.height)
-        reason = f"its picture is {excess}" if excess else (error.strerror or type(error).__name__).lower()
+        words = getattr(error, "strerror", "") or str(error)
+        reason = f"its picture is {excess}" if excess else words.lower()
         self._damaged(f"a packet could not be decoded ({reason})", packet.pts, packet.dts)
 
     def _to_native(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -205,7 +206,7 @@ class FrameDecoder:
         return convert_frame(frame, self.spec, self._pixel_format, self._reformatter)
 
     def _finish(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
-        if frame.time_base is None:
+        if not frame.time_base:
             frame.time_base = self._time_base
         if frame.is_corrupt:
             self.corrupt_frames += 1

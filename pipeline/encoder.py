@@ -17,6 +17,7 @@ from pipeline.encoder_settings import merge_parameters, repeatable, settings_of
 from pipeline.errors import UsageError
 from pipeline.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709
 from pipeline.hdr import hdr_options
+from pipeline.media.pyav18 import keep_chroma_location
 from pipeline.muxer import MOV_FAMILY
 from pipeline.pixel_formats import differs, encoder_format, loses
 
@@ -93,6 +94,7 @@ class EncoderPlan:
         context.colorspace = self.colorspace
         context.color_primaries = first.color_primaries
         context.color_trc = first.color_trc
+        keep_chroma_location(context, first)
         aspect = source.stream.sample_aspect_ratio
         if aspect:
             context.sample_aspect_ratio = aspect

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from pipeline.errors import DeblurError
 from pipeline.hdr import lost_side_data
+from pipeline.media.pyav18 import side_data
+from pipeline.media.tags import readable, readable_tags, tags_of
 from pipeline.sink import SinkOptions, VideoSink
 from pipeline.streams import describe
 
@@ -47,7 +50,7 @@ def facts(source: VideoSource, suffix: str) -> dict[str, Any]:
             "duration_s": container.duration / 1_000_000 if container.duration else None,
             "start_s": container.start_time / 1_000_000 if container.start_time else 0.0,
             "chapters": len(source.chapters),
-            "metadata": dict(container.metadata),
+            "metadata": readable_tags(tags_of(container)),
         },
         "video": _video(source),
         "streams": [_stream(stream, source, output.get("notes", [])) for stream in container.streams],
@@ -59,14 +62,14 @@ def facts(source: VideoSource, suffix: str) -> dict[str, Any]:
 def _video(source: VideoSource) -> dict[str, Any]:
     stream, frame = source.stream, source.first_frame
     aspect = stream.sample_aspect_ratio
-    sides = {data.type for data in frame.side_data}  # type: ignore[attr-defined]  # a mapping that yields values
+    sides = side_data(frame)
     return {
         "stream": stream.index,
         "codec": source.codec,
         "profile": stream.profile,
         "width": source.spec.width,
         "height": source.spec.height,
-        "sample_aspect_ratio": str(aspect) if aspect else None,
+        "sample_aspect_ratio": str(Fraction(aspect)) if aspect else None,
         "coded_pixel_format": source.coded_pixel_format,
         "pixel_format": source.pixel_format,
         "planes": asdict(source.spec),
@@ -118,10 +121,10 @@ def _stream(stream: Stream, source: VideoSource, output_notes: list[str]) -> dic
         "index": stream.index,
         "type": stream.type,
         "codec": context.codec.canonical_name if context is not None else None,
-        "language": stream.language,
+        "language": stream.language and readable(stream.language),
         "description": description,
         "role": role,
-        "metadata": dict(stream.metadata),
+        "metadata": readable_tags(stream.metadata),
     }
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from av.sidedata.sidedata import Type
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from pipeline.media.pyav18 import side_data
 
+if TYPE_CHECKING:
     import av
-    from av.sidedata.sidedata import SideData
 
 _MASTERING = struct.Struct("=20i2i")
 """FFmpeg's ``AVMasteringDisplayMetadata``: ten rationals (primaries red, green, blue; white; luminance), two flags."""
@@ -55,7 +54,7 @@ def hdr_options(encoder: str, frame: av.VideoFrame) -> dict[str, str]:
     display = _mastering_display(frame, integers=encoder != "libsvtav1")
     if display:
         parts.append(f"{display_key}={display}")
-    light = _side_data(frame, Type.CONTENT_LIGHT_LEVEL)
+    light = _bytes_of(frame, Type.CONTENT_LIGHT_LEVEL)
     if light:
         brightest, average = _LIGHT_LEVEL.unpack_from(light)
         parts.append(f"{light_key}={brightest},{average}")
@@ -64,7 +63,7 @@ def hdr_options(encoder: str, frame: av.VideoFrame) -> dict[str, str]:
 
 def lost_side_data(encoder: str, frame: av.VideoFrame) -> list[str]:
     """Names of what ``frame`` says about its picture and ``encoder`` can't write, in a user's words."""
-    present = {data.type for data in _all_side_data(frame)}
+    present = set(side_data(frame))
     lost = [name for kind, name in _DYNAMIC.items() if kind in present]
     if encoder not in _WRITERS and present & _CARRIED:
         lost.append("the HDR mastering display and light level")
@@ -73,20 +72,17 @@ def lost_side_data(encoder: str, frame: av.VideoFrame) -> list[str]:
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """How a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None for not at all."""
-    data = _side_data(frame, Type.DISPLAYMATRIX)
+    data = _bytes_of(frame, Type.DISPLAYMATRIX)
     return struct.unpack_from("=9i", data) if data else None
 
 
-def _all_side_data(frame: av.VideoFrame) -> Iterator[SideData]:
-    return iter(cast("Iterable[SideData]", frame.side_data))  # typed as a mapping, but it iterates over values
-
-
-def _side_data(frame: av.VideoFrame, kind: Type) -> bytes:
-    return next((bytes(data) for data in _all_side_data(frame) if data.type is kind), b"")
+def _bytes_of(frame: av.VideoFrame, kind: Type) -> bytes:
+    data = side_data(frame).get(kind)
+    return b"" if data is None else bytes(data)
 
 
 def _mastering_display(frame: av.VideoFrame, *, integers: bool) -> str:
-    data = _side_data(frame, Type.MASTERING_DISPLAY_METADATA)
+    data = _bytes_of(frame, Type.MASTERING_DISPLAY_METADATA)
     if len(data) < _MASTERING.size:
         return ""
     *numbers, has_primaries, _ = _MASTERING.unpack_from(data)

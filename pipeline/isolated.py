@@ -15,16 +15,15 @@ import av
 from av.sidedata.sidedata import Type
 
 from pipeline.frames import read_planes
+from pipeline.media.pyav18 import side_data
 from pipeline.shared_frames import SharedFrames
 from pipeline.source import VideoSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from multiprocessing.connection import Connection
     from pathlib import Path
     from typing import Self
 
-    from av.sidedata.sidedata import SideData
     from av.stream import Stream
 
     from pipeline.source import SourceOptions
@@ -137,10 +136,9 @@ class _Decoding:
 
     def _tell_frame(self, frame: av.VideoFrame, slot: int) -> None:
         base = frame.time_base
-        if base is None:
+        if not base:
             raise AssertionError("the source sets the time base")
-        side_data: Iterable[SideData] = frame.side_data  # type: ignore[assignment]  # a mapping that yields values
-        if any(data.type is Type.A53_CC for data in side_data):
+        if Type.A53_CC in side_data(frame):
             self._loses.add("closed captions inside the picture are left out with --isolate")
         self._tell(
             {

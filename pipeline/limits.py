@@ -132,7 +132,7 @@ class LimitGuard:
         self._check("frames or more", self._frames, self.limits.frames, option="frames")
         self._bytes += frame.width * frame.height * frame.format.padded_bits_per_pixel // 8
         self._check("bytes of decoded frames", self._bytes, self.limits.decoded_bytes, option="decoded-bytes")
-        if frame.pts is not None and frame.time_base is not None:
+        if frame.pts is not None and frame.time_base:
             time = frame.pts * frame.time_base
             if self._first_time is None:
                 self._first_time = time

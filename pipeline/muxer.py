@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
+import av.error
 
+from pipeline.media.pyav18 import open_media
+from pipeline.media.tags import readable, tags_of
 from pipeline.tags import container_tags, lost_tags
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.container import OutputContainer
+    from av.stream import Stream
+
     from pipeline.source import VideoSource
 
 MOV_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v", "ismv"})
@@ -47,7 +58,7 @@ def plan_muxer(source: VideoSource, format_name: str, codec: str, *, seekable: b
         codec: Of the video, by FFmpeg's name.
         seekable: Whether the muxer may go back in the output.
     """
-    tags, chapters = container_tags(source.container.metadata), source.chapters
+    tags, chapters = container_tags(tags_of(source.container)), source.chapters
     lost, lost_chapters = lost_tags(format_name, codec, {}, tags, chapters)
     options: dict[str, str] = {}
     if format_name in MOV_FAMILY:
@@ -62,7 +73,7 @@ def plan_muxer(source: VideoSource, format_name: str, codec: str, *, seekable: b
         options["mpegts_copyts"] = "1"  # else the muxer moves all times by its own delay
     notes = _time_and_shape_notes(source, format_name, codec)
     if lost:
-        notes.append(f"{format_name} can't carry these tags: {', '.join(lost)}")
+        notes.append(f"{format_name} can't carry these tags: {', '.join(map(readable, lost))}")
     if lost_chapters:
         notes.append(f"{format_name} can't carry chapters; left out")
     return MuxerPlan(options, tuple(notes))
@@ -82,8 +93,7 @@ def _mov_options(source: VideoSource, *, seekable: bool) -> dict[str, str]:
 
 def _time_and_shape_notes(source: VideoSource, format_name: str, codec: str) -> list[str]:
     notes = []
-    negative: Any = av.format.Flags.ts_negative.value
-    if source.earliest < 0 and not av.ContainerFormat(format_name, "w").flags & negative:
+    if source.earliest < 0 and _moves_all_later(source, format_name):
         milliseconds = -1000 * float(source.earliest)
         notes.append(
             f"sound begins {milliseconds:.0f} ms before zero, which {format_name} can't say; "
@@ -94,6 +104,42 @@ def _time_and_shape_notes(source: VideoSource, format_name: str, codec: str) -> 
         shape = f"{aspect.numerator}:{aspect.denominator}"
         notes.append(f"the shape of the pixels ({shape}) can't be written for {codec} in {format_name}")
     return notes
+
+
+def _moves_all_later(source: VideoSource, format_name: str) -> bool:
+    """Whether the container moves all streams where sound begins before zero, found out by writing a sample.
+
+    Some containers know times before zero. From FFmpeg 9 on, Matroska knows them for the run-up of encoded sound.
+    """
+    negative: Any = av.format.Flags.ts_negative.value
+    if av.ContainerFormat(format_name, "w").flags & negative:
+        return False
+    scratch = io.BytesIO()
+    try:
+        with open_media(scratch, "w", format=format_name) as output:
+            sounds = [copy for stream in source.copied if stream.type == "audio" for copy in _sound(output, stream)]
+            if not sounds:
+                return False  # it takes none of them, and the picture begins at zero
+            for sound in sounds:
+                _write_sample(output, sound, source.earliest)
+        scratch.seek(0)
+        with open_media(scratch, "r") as read:
+            return all((packet.pts or 0) >= 0 for packet in read.demux())
+    except (av.error.FFmpegError, ValueError, OSError):
+        return True  # so do all that FFmpeg does not say it of
+
+
+def _sound(output: OutputContainer, stream: Stream) -> Iterator[Stream]:
+    """A stream of sound added to an output; nothing where the container does not take it."""
+    with contextlib.suppress(av.error.FFmpegError, ValueError):
+        yield output.add_stream_from_template(stream, opaque=True)
+
+
+def _write_sample(output: OutputContainer, stream: Stream, time: Fraction) -> None:
+    packet: av.Packet[Stream] = av.Packet(bytes(16))
+    packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 90_000), True
+    packet.pts = packet.dts = round(time * 90_000)
+    output.mux_one(packet)
 
 
 def _movie_timescale(source: VideoSource) -> int:

@@ -12,6 +12,7 @@ from av.codec.context import Flags
 from av.stream import Disposition
 
 from pipeline.errors import InputError
+from pipeline.media.pyav18 import open_media
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
@@ -44,12 +45,11 @@ def open_container(
     if isinstance(path, Path) and path.is_dir():
         raise InputError(f"{path} is a folder, not a video file")
     try:
-        return av.open(
+        return open_media(
             str(path) if isinstance(path, Path) else path,
             "r",
             format=format_name,
             options=limits.decoder_options,
-            metadata_errors="replace",
             hwaccel=accelerator,
         )
     except (FileNotFoundError, PermissionError) as error:
@@ -90,7 +90,7 @@ def choose_video(container: InputContainer, name: str, limits: Limits) -> av.Vid
 def promised_length(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
     """How long the header says that a stream, or else the whole input, is, in seconds; None if it does not."""
     if stream.duration and stream.time_base:
-        return stream.duration * stream.time_base
+        return Fraction(stream.duration * stream.time_base)
     return Fraction(container.duration, av.time_base) if container.duration else None
 
 

@@ -18,6 +18,8 @@ from pipeline.encoder import keeps_times, plan_encoder
 from pipeline.errors import OutputError, UsageError
 from pipeline.fit import FrameFitter
 from pipeline.hdr import lost_side_data
+from pipeline.media.pyav18 import open_media
+from pipeline.media.tags import tags_of
 from pipeline.muxer import MOV_FAMILY, plan_muxer
 from pipeline.streams import add_copy, add_cover, describe, plan_copies, takes_packet
 from pipeline.tags import container_tags, video_tags
@@ -221,7 +223,7 @@ class VideoSink:
             self.notes.append(f"{self.plan.encoder} can't write {', '.join(lost)}; left out")
 
         container = self._open(muxer.options)
-        container.metadata.update(container_tags(source.container.metadata))
+        container.metadata.update(container_tags(tags_of(source.container)))
         container.set_chapters(source.chapters)
         self._restores = keeps_times(container)
         tags = {stream.index: tag for stream, tag in copies.streams}
@@ -251,8 +253,11 @@ class VideoSink:
     def _open(self, muxer: dict[str, str]) -> OutputContainer:
         target, name = self._target.opened, self._options.format
         try:
-            return av.open(
-                str(target) if isinstance(target, Path) else target, "w", format=name, container_options=muxer
+            return open_media(
+                str(target) if isinstance(target, Path) else target,
+                "w",
+                format=name,
+                container_options=muxer,
             )
         except (ValueError, av.error.FFmpegError) as error:
             if name:

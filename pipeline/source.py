@@ -200,8 +200,9 @@ class VideoSource:
         )
         for stream in self.copied:
             stream.discard = Discard.default  # else the demuxer leaves out some tracks of cameras' own data
-        self.time_base = self.stream.time_base or Fraction(1, 90000)
-        self.average_rate = self.stream.average_rate or self.stream.guessed_rate or None
+        self.time_base = Fraction(self.stream.time_base or Fraction(1, 90000))
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        self.average_rate = Fraction(rate) if rate else None
         self._notes: list[str] = [self._acceleration_note] if self._acceleration_note else []
         self._damage: list[str] = []
         self._backlog: deque[av.VideoFrame | av.Packet[Stream]] = deque()
@@ -318,6 +319,6 @@ class VideoSource:
 
 
 def _time_of(event: av.VideoFrame | av.Packet[Stream]) -> Fraction | None:
-    if event.pts is None or event.time_base is None:
+    if event.pts is None or not event.time_base:
         return None
-    return event.pts * event.time_base
+    return Fraction(event.pts * event.time_base)

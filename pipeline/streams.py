@@ -12,6 +12,8 @@ import av
 import av.error
 from av.stream import Disposition
 
+from pipeline.media.pyav18 import open_media
+from pipeline.media.tags import readable
 from pipeline.muxer import MOV_FAMILY
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def describe(stream: Stream) -> str:
     """A stream in a user's words, such as ``stream 2 (subtitle, mov_text, eng)``."""
     facts = [stream.type, _codec_name(stream) or "unknown codec"]
     if stream.language:
-        facts.append(stream.language)
+        facts.append(readable(stream.language))
     return f"stream {stream.index} ({', '.join(facts)})"
 
 
@@ -107,7 +109,7 @@ def takes_packet(format_name: str, stream: Stream, tag: str, packet: av.Packet[S
         packet: Left as it is.
     """
     try:
-        with av.open(io.BytesIO(), "w", format=format_name) as output:
+        with open_media(io.BytesIO(), "w", format=format_name) as output:
             copy = add_copy(output, stream, tag)
             sample: av.Packet[Stream] = av.Packet(bytes(packet))
             for side_data in packet.iter_sidedata():
@@ -158,7 +160,7 @@ def _accepted_tag(format_name: str, stream: Stream) -> str | None:
 def _takes(format_name: str, stream: Stream, tag: str) -> bool:
     scratch = io.BytesIO()
     try:
-        with av.open(scratch, "w", format=format_name) as output:
+        with open_media(scratch, "w", format=format_name) as output:
             copy = add_copy(output, stream, tag)
             output.start_encoding()
             if stream.type in ("subtitle", "data"):
@@ -181,7 +183,7 @@ def _comes_back(scratch: io.BytesIO, stream: Stream) -> bool:
     """Whether a file just written still says what the stream is: some containers take anything, nameless."""
     scratch.seek(0)
     try:
-        with av.open(scratch, "r", metadata_errors="replace") as read:
+        with open_media(scratch, "r") as read:
             return any((found.type, _codec_name(found)) == (stream.type, _codec_name(stream)) for found in read.streams)
     except (av.error.FFmpegError, ValueError, OSError):
         return True  # too little to read back: no reason to leave the stream out

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
+from pipeline.media.pyav18 import open_media
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -54,14 +56,14 @@ def lost_tags(
     """
     scratch = io.BytesIO()
     try:
-        with av.open(scratch, "w", format=format_name, container_options=options) as output:
+        with open_media(scratch, "w", format=format_name, container_options=options) as output:
             stream = output.add_mux_stream(codec, width=64, height=64)
             stream.time_base = Fraction(1, 1000)
             output.metadata.update(tags)
             output.set_chapters(list(chapters))
             output.start_encoding()
         scratch.seek(0)
-        with av.open(scratch, "r", metadata_errors="replace") as read:
+        with open_media(scratch, "r") as read:
             kept = {key.lower() for key in read.metadata}
             lost_chapters = bool(chapters) and not read.chapters()
     except (av.error.FFmpegError, ValueError, OSError):

@@ -28,7 +28,7 @@ class EndWatch:
     def see(self, packet: av.Packet[Stream]) -> None:
         """Takes note of a packet of any stream."""
         self._video_packets += packet.stream.index == self._video.index and packet.size > 0
-        if packet.pts is not None and packet.time_base is not None:
+        if packet.pts is not None and packet.time_base:
             self._end = max(self._end, (packet.pts + (packet.duration or 0)) * packet.time_base)
 
     def damage(self) -> list[str]:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DeblurError
+from pipeline.media.tags import tags_of
 from pipeline.opening import choose_video, open_container, promised_length
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _look(path: Path, options: SourceOptions) -> Clip:
             context = stream.codec_context
             picture = context.name, context.width, context.height, context.pix_fmt
             length = promised_length(container, stream)
-            header = container.metadata.get("creation_time") or stream.metadata.get("creation_time")
+            header = tags_of(container).get("creation_time") or stream.metadata.get("creation_time")
     except (DeblurError, OSError):
         return Clip(began, None, camera, None)  # what is wrong with it is said when the batch comes to it
     duration = timedelta(seconds=float(length)) if length else None

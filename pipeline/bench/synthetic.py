@@ -43,7 +43,7 @@ def write_clip(path: Path, width: int, height: int) -> None:
         for repeat in range(REPEATS):
             source.seek(0)
             for packet in source.demux(source.streams.video[0]):
-                if packet.dts is None or packet.pts is None or packet.time_base is None:
+                if packet.dts is None or packet.pts is None or not packet.time_base:
                     continue  # the empty packet at the end
                 shift = round(Fraction(repeat * PIECE, RATE) / packet.time_base)
                 packet.pts, packet.dts = packet.pts + shift, packet.dts + shift

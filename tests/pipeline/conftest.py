@@ -13,6 +13,8 @@ import pytest
 
 from network.planes import PlaneBatch
 from pipeline.frames import read_planes, write_planes
+from pipeline.media.pyav18 import open_media
+from pipeline.media.tags import tags_of
 from pipeline.sink import SinkOptions, VideoSink
 from pipeline.source import SourceOptions, VideoSource
 
@@ -77,7 +79,7 @@ def planes_of(frame: av.VideoFrame) -> list[np.ndarray[Any, Any]]:
 
 
 def _read(path: Path, video: int | None = None) -> Contents:
-    with av.open(str(path)) as container:
+    with open_media(str(path)) as container:
         chosen = container.streams.best("video") if video is None else container.streams[video]
         assert isinstance(chosen, av.VideoStream)
         frames, packets, packet_durations = [], {}, []
@@ -113,7 +115,7 @@ def _read(path: Path, video: int | None = None) -> Contents:
                 (s.type, s.codec_context.codec.canonical_name if s.codec_context else getattr(s, "name", None) or "")
                 for s in container.streams
             ],
-            metadata=dict(container.metadata),
+            metadata=tags_of(container),
             stream_metadata=[dict(s.metadata) for s in container.streams],
             dispositions=[int(s.disposition) for s in container.streams],
             chapters=[
@@ -155,7 +157,7 @@ def _make(  # noqa: C901 - one knob after another
     """Writes a moving pattern with sound; ``times`` and ``durations`` are in ticks of ``time_base``."""
     rng = np.random.default_rng(0)
     texture = rng.integers(0, 256, (size[1] * 2, size[0] * 2, 3), dtype=np.uint8)
-    with av.open(
+    with open_media(
         str(path) if isinstance(path, Path) else path, "w", format=format, container_options=muxer or {}
     ) as out:
         out.metadata.update(metadata or {})

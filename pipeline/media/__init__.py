@@ -1,0 +1,1 @@
+"""Facts of media files that reading and writing share."""

@@ -1,0 +1,48 @@
+"""What PyAV 18.1, the last version for Python 3.11, does differently from PyAV 19.
+
+The rest of the code is written for PyAV 19. On the day that Python 3.11 goes, delete this module: call ``av.open``
+itself, and use ``frame.side_data`` and ``chroma_sample_location`` directly.
+
+Rationals need nothing here. PyAV 19 gives an ``AVRational``, which is falsy where it is unset; PyAV 18.1 gives a
+``Fraction`` or None. So an unset one is found by its truth value, never by ``is None``, and what is kept or rounded
+is made a ``Fraction`` first.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import av
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from av.sidedata.sidedata import SideData, Type
+    from av.video.codeccontext import VideoCodecContext
+
+_IS_PYAV_18 = int(av.__version__.split(".")[0]) < 19
+
+# Tags are read and written byte by byte, whatever their encoding: bytes that are no UTF-8 are text with surrogates.
+if TYPE_CHECKING or not _IS_PYAV_18:  # noqa: SIM108 - in one expression, the type of a partial would join in
+    open_media = av.open
+else:
+    open_media = partial(av.open, metadata_errors="surrogateescape")
+
+
+def keep_chroma_location(context: VideoCodecContext, frame: av.VideoFrame) -> None:
+    """Has an encoder write where the chroma samples of ``frame`` lie; PyAV 18.1 can neither read nor write it."""
+    if not _IS_PYAV_18:
+        settings: Any = context
+        settings.chroma_sample_location = frame.chroma_location  # type: ignore[attr-defined, unused-ignore]
+
+
+def side_data(frame: av.VideoFrame) -> Mapping[Type, SideData]:
+    """The side data of a frame by their kind; the first one where there are several of a kind."""
+    data: Any = frame.side_data
+    if not _IS_PYAV_18:
+        return data  # type: ignore[no-any-return]
+    found: dict[Type, SideData] = {}
+    for item in data:  # PyAV 18.1 iterates over the values
+        found.setdefault(item.type, item)
+    return found
