@@ -17,6 +17,7 @@ from pipeline.isolated import Findings
 from pipeline.opening import open_container, seek
 from pipeline.shared_frames import SLOTS, SharedFrames
 from pipeline.source import SourceOptions, VideoSource
+from pipeline.unexpected import UnexpectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -262,4 +263,4 @@ def _raised_there(message: dict[str, Any]) -> BaseException:
     kind = getattr(errors, message["type"], None)
     if isinstance(kind, type) and issubclass(kind, DeblurError):
         return kind(message["text"])
-    return RuntimeError(f"{message['type']} in the decoding process: {message['text']}")
+    return UnexpectedError(message["text"])

@@ -13,6 +13,7 @@ from pipeline.batch.plan import Fate
 from pipeline.errors import DamagedInputError, DeblurError, Interrupted, OutputError
 from pipeline.segments.file import Seal
 from pipeline.segments.work import discard_work
+from pipeline.unexpected import explain
 from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class BatchWork:
             try:
                 outcome = self._deblur(video, load, display)
             except Exception as error:  # noqa: BLE001 - a bug that one file brings out must not stop the others
-                line = f"this is a bug, please report it: {type(error).__name__}: {error}"
+                line = f"unexpected error, please report it: {explain(error)}"
                 outcome = Outcome(video, State.FAILED, error=line, exit_code=1)
             self._note(number, outcome)
 
