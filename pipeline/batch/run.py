@@ -11,6 +11,7 @@ from pipeline.batch.plan import Fate, Outcome, State
 from pipeline.errors import DamagedInputError, DeblurError, Interrupted, OutputError
 from pipeline.resume.segment_file import Seal
 from pipeline.resume.work_folder import discard_work
+from pipeline.system.unexpected import explain
 from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class BatchWork:
             try:
                 outcome = self._deblur(video, load, display)
             except Exception as error:  # noqa: BLE001 - a bug that one file brings out must not stop the others
-                line = f"this is a bug, please report it: {type(error).__name__}: {error}"
+                line = f"unexpected error, please report it: {explain(error)}"
                 outcome = Outcome(video, State.FAILED, error=line, exit_code=1)
             self._note(number, outcome)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import pickle
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import EngineError
+from pipeline.system.libraries import OWN_PACKAGES
+from pipeline.system.unexpected import UnexpectedError, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +31,8 @@ def isolated(work: Callable[[_A], _T], argument: _A) -> _T:
 
     Raises:
         EngineError: If the process dies.
-        Exception: Whatever ``work`` raises.
+        UnexpectedError: If ``work`` raises something that is no error of this program.
+        Exception: Whatever else ``work`` raises.
     """
     context = multiprocessing.get_context("spawn")  # a fork would inherit the threads of libraries, but not run them
     receiving, sending = context.Pipe(duplex=False)
@@ -66,9 +70,9 @@ def _answer(sending: Connection, work: Callable[[Any], Any], argument: Any) -> N
 
 
 def _portable(error: BaseException) -> BaseException:
-    """The error itself, or one that says the same where that holds what can't be pickled."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
-    except Exception:  # noqa: BLE001 - anything may go wrong in a class of somebody else's
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+    """The error itself if it is one of this program's; else what explains it, since a traceback does not travel."""
+    with contextlib.suppress(Exception):  # anything may go wrong with what an error holds
+        if type(error).__module__.partition(".")[0] in OWN_PACKAGES:
+            pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+            return error
+    return UnexpectedError(explain(error))

@@ -13,8 +13,6 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_OWN_PACKAGES = ("pipeline", "network", "trt")
-
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
@@ -83,8 +81,10 @@ class LazyGroup(click.Group):
 
 def _missing(command: str, entry: LazyCommand, error: ModuleNotFoundError) -> Exception:
     """What to raise where a module is missing; ``error`` itself where it is one of our own, which is a bug."""
+    from pipeline.system.libraries import OWN_PACKAGES  # costs more than the help needs
+
     module = (error.name or "").partition(".")[0]
-    if module in _OWN_PACKAGES:
+    if module in OWN_PACKAGES:
         return error
     package = f"deblur-stream[{entry.extra}]" if entry.extra else "deblur-stream"
     return UsageError(f'`deblur {command}` needs the Python module {module}: pip install "{package}"')

@@ -114,9 +114,9 @@ def _explain(error: BaseException, *, wants_traceback: bool) -> int:
     elif (network_code := _network_exit_code(error)) is not None:
         line, code = str(error), network_code
     else:
-        kind = type(error).__name__
-        line = f"this is a bug, please report it with the output of --debug: {kind}: {error}"
-        code = 1
+        from pipeline.system.unexpected import explain  # costs more than the help needs
+
+        line, code = f"unexpected error, please report it with the output of --debug: {explain(error)}", 1
     print(f"deblur: {' '.join(line.split())}", file=sys.stderr)
     return code
 

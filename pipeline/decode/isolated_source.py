@@ -18,6 +18,7 @@ from pipeline.decode.worker_main import Findings
 from pipeline.errors import DeblurError, InputError, UsageError
 from pipeline.job import SourceOptions
 from pipeline.media.frames import pixel_format_of, write_planes
+from pipeline.system.unexpected import UnexpectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -263,4 +264,4 @@ def _raised_there(message: dict[str, Any]) -> BaseException:
     kind = getattr(errors, message["type"], None)
     if isinstance(kind, type) and issubclass(kind, DeblurError):
         return kind(message["text"])
-    return RuntimeError(f"{message['type']} in the decoding process: {message['text']}")
+    return UnexpectedError(message["text"])

@@ -16,8 +16,10 @@ from av.sidedata.sidedata import Type
 
 from pipeline.decode.shared_memory import SharedFrames
 from pipeline.decode.source import VideoSource
+from pipeline.errors import DeblurError
 from pipeline.media.frames import read_planes
 from pipeline.media.pyav18 import side_data
+from pipeline.system.unexpected import explain
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -64,7 +66,8 @@ def decode(connection: Connection, path: Path, options: SourceOptions, skip: int
 
 
 def _tell_error(connection: Connection, error: Exception) -> None:
-    message = {"kind": "error", "type": type(error).__name__, "text": str(error)}
+    text = str(error) if isinstance(error, DeblurError) else f"{explain(error)}, in the decoding process"
+    message = {"kind": "error", "type": type(error).__name__, "text": text}
     with contextlib.suppress(OSError):
         connection.send_bytes(json.dumps(message).encode())
 

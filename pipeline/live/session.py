@@ -37,6 +37,7 @@ from pipeline.errors import EngineError
 from pipeline.live.counters import FlowCount, FlowCounter
 from pipeline.live.processor import FrameProcessor, check_strength
 from pipeline.live.subscription import LiveResult, Subscription
+from pipeline.system.unexpected import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,7 +230,7 @@ class LiveSession:
             original, result = self._processor.process(engine, frame, strength, self.size_limit)
         except Exception as error:  # noqa: BLE001 - raised by push and get; the other sessions have to go on
             if not isinstance(error, EngineError):
-                reason = EngineError(f"a frame can't be processed: {type(error).__name__}: {error}")
+                reason = EngineError(f"a frame can't be processed: {explain(error)}")
                 reason.__cause__ = error
                 error = reason
             self.error = error

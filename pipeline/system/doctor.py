@@ -11,6 +11,7 @@ import av.error
 from av.codec.hwaccel import hwdevices_available
 
 from pipeline.system import codecs, machine
+from pipeline.system.libraries import DISTRIBUTION, distributions_inside, installed_libraries
 from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
@@ -50,16 +51,37 @@ def examine(probes: Mapping[str, Callable[[], Iterable[Finding]]]) -> list[Findi
 
 
 def find_machine() -> Iterator[Finding]:
-    """Versions, processor, memory."""
-    for name, version in versions().items():
-        yield Finding("software", name, None, version)
+    """This program, the system, the processor, memory."""
+    known = versions()
+    for name in (DISTRIBUTION, "system"):
+        yield Finding("software", name, None, known.get(name, "not installed: it runs from its source tree"))
     yield Finding("software", "FFmpeg", None, str(av.ffmpeg_version_info))
+    for name, others in distributions_inside().items():
+        detail = f"{' and '.join(others)} has files in it too; install {DISTRIBUTION} in an environment of its own"
+        yield Finding("software", f"package {name}", False, detail)
     yield Finding("processor", "name", None, machine.processor())
     yield Finding("processor", "cores for this process", None, str(machine.cores()))
     for name, has in machine.cpu_features().items():
         yield Finding("processor", name, has, "" if has is not None else "this system does not tell")
     size = machine.memory()
     yield Finding("processor", "memory", None, f"{size / 2**30:.1f} GiB" if size else "this system does not tell")
+
+
+def find_libraries() -> Iterator[Finding]:
+    """Libraries that are installed, and which of their versions were tested."""
+    for library in installed_libraries():
+        yield Finding("libraries", library.name, None, f"{library.version}; tested: {library.tested}")
+
+
+def warnings(findings: Iterable[Finding]) -> list[str]:
+    """What is likely to make trouble, a line each: libraries of untested versions, and mixed installations.
+
+    Args:
+        findings: Findings of all probes.
+    """
+    untested = [library.warning for library in installed_libraries() if library.is_outside]
+    mixed = [f"{row.name}: {row.detail}" for row in findings if row.section == "software" and row.works is False]
+    return untested + mixed
 
 
 def find_encoders() -> Iterator[Finding]:
@@ -109,6 +131,7 @@ def find_cameras() -> Iterator[Finding]:
 
 MACHINE_PROBES: dict[str, Callable[[], Iterable[Finding]]] = {
     "processor": find_machine,
+    "libraries": find_libraries,
     "encoders": find_encoders,
     "decoders": find_decoders,
     "cameras": find_cameras,

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import DeblurError, OutputError
+from pipeline.system.unexpected import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +119,7 @@ class OutputWorker:
         except DeblurError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - an output that ends silently would go unnoticed
-            self._fail(OutputError(f"{self.output.name} failed: {type(error).__name__}: {error}"))
+            self._fail(OutputError(f"{self.output.name} failed: {explain(error)}"))
         finally:
             self._subscription.close()
             self._ended.set()

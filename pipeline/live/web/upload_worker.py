@@ -18,6 +18,7 @@ from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError, InputError, LimitError
 from pipeline.job import Limits, SinkOptions, SourceOptions, VideoJob
 from pipeline.runner.protocols import EngineInfo
+from pipeline.system.unexpected import explain
 from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> N
     except BrokenPipeError:
         return
     except Exception as error:  # noqa: BLE001 - told to the user; a traceback in a process that ends helps nobody
-        outcome = Outcome(error=f"the file can't be deblurred: {type(error).__name__}: {error}")
+        outcome = Outcome(error=f"the file can't be deblurred: {_without_paths(explain(error), task)}")
     with contextlib.suppress(BrokenPipeError):  # nobody is there any more
         sending.send(outcome)
     sending.close()

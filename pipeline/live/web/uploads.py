@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from pipeline.live.web.upload_worker import Outcome, Progress, UploadTask, work
+from pipeline.system.unexpected import explain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -196,7 +197,7 @@ class Uploads:
             try:
                 upload.outcome = await self._work(upload)
             except Exception as error:  # noqa: BLE001 - the page would wait for ever
-                upload.outcome = Outcome(error=f"the work could not be started: {type(error).__name__}: {error}")
+                upload.outcome = Outcome(error=f"the work could not be started: {explain(error)}")
         # The state comes last: who sees it finds everything in place.
         await asyncio.to_thread(upload.input.unlink, missing_ok=True)
         upload.state = "failed" if upload.outcome.error else "done"

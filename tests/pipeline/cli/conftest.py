@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -43,15 +43,20 @@ class CommandLine:
     environment: ClassVar = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
 
     def run(
-        self, *arguments: object, prelude: str = "", stdin: Any = subprocess.DEVNULL, data: bytes | None = None
+        self,
+        *arguments: object,
+        prelude: str = "",
+        stdin: Any = subprocess.DEVNULL,
+        data: bytes | None = None,
+        path: Sequence[Path] = (),
     ) -> Ended:
-        """Runs to the end; ``prelude`` is Python that runs before the program."""
+        """Runs to the end; ``prelude`` is Python that runs before the program, ``path`` comes first on PYTHONPATH."""
         code = f"{prelude}\nfrom pipeline.cli import main\nmain()"
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-c", code, *map(str, arguments)],
             **({"input": data} if data is not None else {"stdin": stdin}),
             capture_output=True,
-            env=self.environment,
+            env={**self.environment, "PYTHONPATH": os.pathsep.join(map(str, (*path, ROOT)))},
             timeout=60,
             check=False,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,11 +101,50 @@ def test_a_bug_is_one_line_and_code_1_and_debug_shows_the_traceback(deblur: Comm
     )
     ended = deblur.run("broken", prelude=broken)
     assert ended.code == 1
-    assert "this is a bug" in ended.error
+    assert "unexpected error, please report it with the output of --debug: TypeError: " in ended.error
+    assert re.search(r"\(in pipeline/cli/lazy\.py:\d+\)$", ended.error)
     debugged = deblur.run("--debug", "broken", prelude=broken)
     assert debugged.code == 1
     assert "Traceback" in debugged.err
     assert debugged.err.splitlines()[-1] == ended.error
+
+
+LOST_ARGUMENT = """\
+import av, functools
+av.open = functools.partial(av.open, lost_argument=1)
+"""
+"""What a release does that takes an argument away: the call is the real one, and the library's own code refuses it."""
+
+
+def test_a_library_that_has_changed_is_named_with_its_version(clip: Path, tmp_path: Path, deblur: CommandLine) -> None:
+    out = tmp_path / "out.mp4"
+    ended = deblur.run("video", clip, out, "--network", "identity", prelude=LOST_ARGUMENT)
+    assert ended.code == 1
+    assert "TypeError: open() got an unexpected keyword argument 'lost_argument' (in pipeline/" in ended.error
+    assert ended.error.endswith(f" av {metadata.version('av')})")
+    assert not out.exists()
+
+
+def test_a_library_that_has_changed_is_named_out_of_another_process(
+    clip: Path, tmp_path: Path, deblur: CommandLine
+) -> None:
+    """With --isolate the file is opened in a process of its own, whose traceback does not travel."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(LOST_ARGUMENT)
+    ended = deblur.run("video", clip, tmp_path / "out.mp4", "--isolate", path=[site])
+    assert ended.code == 1
+    assert "TypeError: open() got an unexpected keyword argument 'lost_argument' (in pipeline/" in ended.error
+    assert ended.error.endswith(f" av {metadata.version('av')}), in the decoding process")
+
+
+def test_an_untested_version_of_a_library_is_said_with_its_error(
+    clip: Path, tmp_path: Path, deblur: CommandLine
+) -> None:
+    older = f"{LOST_ARGUMENT}\nfrom pipeline.system.libraries import TESTED\nTESTED['av'] = ('1.2', '3')\n"
+    ended = deblur.run("video", clip, tmp_path / "out.mp4", prelude=older)
+    assert ended.code == 1
+    assert ended.error.endswith(f" av {metadata.version('av')}, outside the tested versions, 1.2 to 3.x)")
 
 
 def test_exit_codes_are_documented_in_both_places() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import av
@@ -12,11 +13,12 @@ from click.testing import CliRunner
 
 from pipeline.cli.doctor import doctor
 from pipeline.engines.probes import ENGINE_PROBES
-from pipeline.system import codecs, machine
-from pipeline.system.doctor import MACHINE_PROBES, Finding, advice, examine, find_cameras, table
+from pipeline.system import codecs, libraries, machine
+from pipeline.system.doctor import MACHINE_PROBES, Finding, advice, examine, find_cameras, find_machine, table, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -48,6 +50,7 @@ def test_the_table_keeps_sections_together() -> None:
 def found() -> list[dict[str, object]]:
     done = CliRunner().invoke(doctor, ["--json"], catch_exceptions=False)
     assert done.exit_code == 0
+    assert done.stderr == "", "all that is installed beside the tests was tested"
     parsed = json.loads(done.stdout)
     assert parsed["schema"] == 1
     findings: list[dict[str, object]] = parsed["findings"]
@@ -82,8 +85,34 @@ def test_encoders_are_tried_and_what_they_wrote_is_decoded(found: list[dict[str,
 
 
 def test_versions_and_processor_are_named(found: list[dict[str, object]]) -> None:
-    assert of(found, "software")["av"][1] == av.__version__
+    assert str(of(found, "libraries")["av"][1]).startswith(f"{av.__version__}; tested: ")
+    assert "deblur-stream" in of(found, "software")
     assert of(found, "processor")["cores for this process"][1] == str(machine.cores())
+
+
+def test_a_library_of_an_untested_version_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library is the real one; what was tested is said to be older."""
+    monkeypatch.setitem(libraries.TESTED, "click", ("6.1", "7"))
+    version = metadata.version("click")
+    done = CliRunner().invoke(doctor, [], catch_exceptions=False)
+    assert done.exit_code == 0
+    expected = f"click {version} is outside the tested versions, 6.1 to 7.x"
+    assert [line for line in done.stderr.splitlines() if "click" in line] == [
+        f'warning: {expected}; to install a tested one: pip install "click>=6.1,<8"'
+    ]
+    assert f"{version}; tested: 6.1 to 7.x" in done.stdout
+
+
+def test_another_distribution_in_a_package_of_this_program_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    information = tmp_path / "trt_tools-1.2.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: trt-tools\nVersion: 1.2\n")
+    (information / "RECORD").write_text("trt/errors.py,,\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (line,) = warnings(find_machine())
+    assert line.startswith("package trt: trt-tools has files in it too; install deblur-stream in")
 
 
 def test_an_encoder_without_its_hardware_is_an_error_not_a_crash() -> None:
