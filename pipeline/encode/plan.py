@@ -20,6 +20,7 @@ from pipeline.errors import UsageError
 from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709
 from pipeline.media.pyav18 import keep_chroma_location
 from pipeline.media.side_data import hdr_options
+from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -279,7 +280,7 @@ def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iter
 def _opens(plan: EncoderPlan, source: VideoSource, format_name: str) -> bool:
     """Whether encoder and container both agree, found out by writing a header into memory."""
     try:
-        with av.open(io.BytesIO(), "w", format=format_name) as scratch:
+        with ordinary_scheduling(), av.open(io.BytesIO(), "w", format=format_name) as scratch:
             stream: Any = scratch.add_stream(plan.encoder, rate=plan.rate)
             plan.configure(stream.codec_context, source)
             scratch.start_encoding()

@@ -25,6 +25,7 @@ from pipeline.media.side_data import lost_side_data
 from pipeline.media.stream_names import describe
 from pipeline.media.tags import tags_of
 from pipeline.media.timestamps import Timeline
+from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -224,7 +225,7 @@ class VideoSink:
                 )
         self._fitter = FrameFitter(self.plan, source.spec)
         self._clock = FrameClock(self.plan, source.time_base, restore=self._restores)
-        with self._translated():
+        with self._translated(), ordinary_scheduling():
             container.start_encoding()
         self._note_times(container)
         return container

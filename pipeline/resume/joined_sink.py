@@ -16,6 +16,7 @@ from pipeline.encode.sink import VideoSink
 from pipeline.encode.video_encoder import FrameClock
 from pipeline.errors import OutputError
 from pipeline.resume.segment_file import CodedFrame, Seal, SegmentWriter
+from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
     from collections import deque
@@ -164,8 +165,8 @@ class SegmentSink:
         self.frames += 1
         times = (fitted.pts, fitted.duration, fitted.time_base)
         self._clock.enter(fitted)
-        with self._joined.translated():
-            self._take(self._stream.encode(fitted))
+        with self._joined.translated(), ordinary_scheduling() if self.frames == 1 else contextlib.nullcontext():
+            self._take(self._stream.encode(fitted))  # the first frame opens the encoder
         fitted.pts, fitted.duration, fitted.time_base = times
         self._latency.add(time.perf_counter() - self._decoded.popleft())
 

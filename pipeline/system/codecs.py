@@ -15,6 +15,7 @@ from av.codec.codec import codecs_available
 from av.codec.hwaccel import HWAccel
 
 from pipeline.media.frames import plane_rows
+from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ def try_encoder(name: str) -> Trial:
     pixel_format = next((form for form in known if form in _FORMATS), "yuv420p")
     clip = io.BytesIO()
     try:
-        with av.open(clip, "w", format="matroska") as output:
+        with ordinary_scheduling(), av.open(clip, "w", format="matroska") as output:
             options = {"x265-params": "log-level=none"} if name == "libx265" else {}
             stream: Any = output.add_stream(name, rate=25, options=options, **_acceleration(name))
             stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixel_format
