@@ -1,6 +1,7 @@
 """The paper's two claims, tried on the real-time network: multi-scale helps, and the texture branch keeps detail.
 
-    python benchmarks/ablation.py POOL EVAL/reds RUNS --steps 4000 --json docs/ablation.json --plot docs/ablation.svg
+    python benchmarks/ablation.py POOL EVAL/reds RUNS --steps 4000
+        --json docs/results/data/ablation.json --plot docs/results/ablation.svg
 
 Trains ``idc-rt`` with one scale and three, with and without the texture branch: the same steps, the same batches, the
 same initial seed. Each run has its own folder in RUNS; run the script again to go on where it stopped. All are scored
@@ -20,16 +21,16 @@ from typing import TYPE_CHECKING, Any
 
 from network import weights
 from network.cost import multiply_adds, parameters
-from network.datasets import find_pairs
-from network.evaluate import CONVENTION, Candidate, deblur_samples, read_samples, score
-from network.layers import fold_for_inference
-from network.metrics import detail_error, textured
-from network.pool import Pool
-from network.presets import PRESETS, Preset
-from network.scoreboard import as_json
-from network.train import WEIGHTS, train
-from pipeline.machine import describe
-from pipeline.plot import Bar, Panel, chart
+from network.data.datasets import find_pairs
+from network.evaluation.evaluate import CONVENTION, Candidate, deblur_samples, read_samples, score
+from network.evaluation.metrics import detail_error, textured
+from network.evaluation.scoreboard import as_json
+from network.models.layers import fold_for_inference
+from network.training.loop import WEIGHTS, train
+from network.training.pool import Pool
+from network.training.recipes import PRESETS, Preset
+from pipeline.bench.charts import Bar, Panel, chart
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,7 @@ class Figures:
         psnr: In dB.
         gain: PSNR over the blurred input's, in dB.
         ssim: From 0 to 1.
-        detail_error: See :func:`network.metrics.detail_error`.
+        detail_error: See :func:`network.evaluation.metrics.detail_error`.
     """
 
     psnr: float

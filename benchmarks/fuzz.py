@@ -1,6 +1,6 @@
 """Breaks clips in thousands of ways, and shows that nothing but the damage is lost.
 
-    python benchmarks/fuzz.py --clips 2400 --seed 1 --workers 2 --json docs/fuzz.json
+    python benchmarks/fuzz.py --clips 2400 --seed 1 --workers 2 --json docs/results/data/fuzz.json
 
 Every mutated clip goes through the pipeline of `deblur video` with the network `identity` and a lossless codec, and
 through a plain loop of PyAV. Checked for each: it ends in time; it ends well or with one of the documented errors;
@@ -34,19 +34,19 @@ import av.error
 from measure import table
 from mutations import NAMES, PAIRS, mutate, write_clip
 
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.errors import DeblurError
-from pipeline.frames import plane_rows
-from pipeline.machine import describe
-from pipeline.sink import SinkOptions
-from pipeline.source import SourceOptions
-from pipeline.video import VideoJob, deblur_video
+from pipeline.job import SinkOptions, SourceOptions, VideoJob
+from pipeline.media.frames import plane_rows
+from pipeline.media.pyav18 import open_media
+from pipeline.system.machine import describe
+from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from multiprocessing.connection import Connection
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 GROWTH = 64 << 20
 """Bytes by which the memory of a process may grow over all its clips: what the allocator keeps, and one engine."""
@@ -117,7 +117,7 @@ def plain_decode(path: Path, *, reuse: bool = True) -> list[str]:
     found: list[str] = []
     with (
         contextlib.suppress(av.error.FFmpegError, ValueError, OSError),
-        av.open(str(path), metadata_errors="replace") as container,
+        open_media(str(path)) as container,
     ):
         video = container.streams.best("video")
         if not isinstance(video, av.VideoStream) or video.codec_context is None:

@@ -21,20 +21,20 @@ from measure import table
 from quality import made_pairs
 
 from network import catalogue
-from network.evaluate import Candidate, deblur_samples
-from network.metrics import psnr
-from network.scoreboard import as_json
-from network.synth.pool import PoolOptions
+from network.evaluation.evaluate import Candidate, deblur_samples
+from network.evaluation.metrics import psnr
+from network.evaluation.scoreboard import as_json
+from network.synth.make_pool import PoolOptions
 from network.synth.profile import PROFILES
 from network.weights import load
-from pipeline.machine import describe
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from network.evaluate import Sample
+    from network.evaluation.evaluate import Sample
 
     Picture = NDArray[np.uint8]
 

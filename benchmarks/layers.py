@@ -23,10 +23,10 @@ from measure import table
 from network import catalogue
 from network.planes import PlaneBatch, PlaneSpec
 from pipeline.bench.synthetic import frames
-from pipeline.engines.core import openvino_core
-from pipeline.engines.cost import matrix_rate, node_multiply_adds
+from pipeline.engines.flops import matrix_rate, node_multiply_adds
 from pipeline.engines.openvino import OpenVinoEngine, planar_model
-from pipeline.machine import describe
+from pipeline.engines.openvino_core import openvino_core
+from pipeline.system.machine import describe
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Measures `deblur live` for as long as it takes: rate, latency, drops and memory, then with a network too heavy.
 
-    python benchmarks/live.py [--seconds 300] [--heavy-seconds 180] [--output docs/live.json]
+    python benchmarks/live.py [--seconds 300] [--heavy-seconds 180] [--output docs/results/data/live.json]
 
 A test source of FFmpeg's (moving picture, 30 frames a second, 640x360) goes through the whole of a live run, source
 to output, in a process of its own: once with the default network, once with one that is far too heavy for a processor
@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import machine
+from pipeline.system import machine
 
 SIZE, RATE = (640, 360), 30
 SOURCE = f"lavfi:testsrc2=s={SIZE[0]}x{SIZE[1]}:r={RATE}"
@@ -40,9 +40,9 @@ def run(network: str, weights: Path | None, seconds: float, threads: int) -> dic
     """One live run in this process; returns its report with the samples of memory."""
     from threading import Event, Thread
 
-    from pipeline.engines.select import load_engine
-    from pipeline.live.address import find_address
-    from pipeline.live.outputs import NullOutput
+    from pipeline.engines.load import load_engine
+    from pipeline.live.input.address import find_address
+    from pipeline.live.output.worker import NullOutput
     from pipeline.live.run import LiveJob, run_live
     from pipeline.live.status import LineStatus
 
@@ -80,7 +80,7 @@ def heavy_weights(folder: Path) -> Path:
     import torch
 
     from network.export import export_network
-    from network.registry import create
+    from network.models.registry import create
 
     torch.manual_seed(0)
     path = folder / "idc.onnx"
@@ -118,7 +118,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--heavy-seconds", type=float, default=180)
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "live.json")
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).parents[1] / "docs" / "results" / "data" / "live.json"
+    )
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])

@@ -23,7 +23,7 @@ import av
 import numpy as np
 from measure import Cost, run_deblur, table
 
-from pipeline.machine import describe
+from pipeline.system.machine import describe
 
 RATE, SAMPLE_RATE, PIECE = 30, 48_000, 10
 LIMIT = 1.1

@@ -1,6 +1,6 @@
 """Shows that the paper-size network trains: it learns four real pairs by heart. Ends with 1 if it does not.
 
-    python benchmarks/overfit.py EVAL/reds --json docs/overfit.json
+    python benchmarks/overfit.py EVAL/reds --json docs/results/data/overfit.json
 
 The centres of four pairs, spread evenly over the folder's, are all that the network sees, with the paper's loss over
 three scales and Adam. A network with a fault in its layers, its loss or its gradients stays far below 38 dB; blurred
@@ -22,13 +22,13 @@ import torch
 from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from network import registry
-from network.datasets import find_pairs
-from network.loss import LOSSES, multi_scale_loss
-from network.metrics import psnr
-from network.pairs import read_pair
-from network.scoreboard import as_json
-from pipeline.machine import describe
+from network.data.datasets import find_pairs
+from network.data.pairs import read_pair
+from network.evaluation.metrics import psnr
+from network.evaluation.scoreboard import as_json
+from network.models import registry
+from network.training.losses import LOSSES, multi_scale_loss
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,16 +22,17 @@ import av
 from measure import run_deblur, table
 
 from network.planes import PlaneBatch
-from pipeline.engines.select import load_engine
-from pipeline.frames import read_planes, write_planes
-from pipeline.machine import describe
-from pipeline.sink import SinkOptions, VideoSink
-from pipeline.source import SourceOptions, VideoSource
+from pipeline.decode.source import VideoSource
+from pipeline.encode.sink import VideoSink
+from pipeline.engines.load import load_engine
+from pipeline.job import SinkOptions, SourceOptions
+from pipeline.media.frames import read_planes, write_planes
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 LIMIT = 1.1
 

@@ -21,7 +21,7 @@ from typing import Any
 from measure import run_deblur, table
 from overhead import copying, measure_parts
 
-from pipeline.machine import describe
+from pipeline.system.machine import describe
 
 TARGET = 0.92
 

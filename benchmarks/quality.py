@@ -19,16 +19,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from network import catalogue, weights
-from network.datasets import find_pairs
-from network.evaluate import CONVENTION, Candidate, deblur_picture, deblur_samples, pool_samples, read_samples
-from network.layers import fold_for_inference
-from network.metrics import psnr
-from network.pairs import pictures_in, read_picture
-from network.pool import Pool
-from network.scoreboard import WARPING, Scoreboard, as_json
-from network.synth.pool import PoolOptions, make_pool
+from network.data.datasets import find_pairs
+from network.data.pairs import pictures_in, read_picture
+from network.evaluation.evaluate import (
+    CONVENTION,
+    Candidate,
+    deblur_picture,
+    deblur_samples,
+    pool_samples,
+    read_samples,
+)
+from network.evaluation.metrics import psnr
+from network.evaluation.scoreboard import WARPING, Scoreboard, as_json
+from network.models.layers import fold_for_inference
+from network.synth.make_pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES
-from pipeline.machine import describe
+from network.training.pool import Pool
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from network.evaluate import Sample
+    from network.evaluation.evaluate import Sample
     from network.synth.profile import BlurProfile
 
     Picture = NDArray[np.uint8]

@@ -1,6 +1,6 @@
-"""What INT8 costs in quality: every evaluation set in FP32 and in INT8. Writes the table of docs/quantisation.md.
+"""What INT8 costs in quality: every evaluation set in FP32 and in INT8. Writes docs/design/int8.md.
 
-    python benchmarks/quantisation.py EVAL --out docs/quantisation.md
+    python benchmarks/quantisation.py EVAL --out docs/design/int8.md
 
 EVAL is as for `quality.py`. INT8 is measured twice: as this processor computes it, and in floating point between the
 same roundings, which is what a processor with VNNI computes (OpenVINO is told not to use 8-bit products, by a setting
@@ -21,18 +21,18 @@ from quality import sharp_scores, synthesised
 from torch import Tensor, nn
 
 from network import catalogue
-from network.datasets import find_pairs
-from network.evaluate import deblur_picture, read_samples
-from network.metrics import psnr
-from pipeline.engines.core import openvino_core
+from network.data.datasets import find_pairs
+from network.evaluation.evaluate import deblur_picture, read_samples
+from network.evaluation.metrics import psnr
 from pipeline.engines.openvino import network_digest
+from pipeline.engines.openvino_core import openvino_core
 from pipeline.engines.quantise import TRANSPARENT
-from pipeline.machine import describe
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from network.evaluate import Sample
+    from network.evaluation.evaluate import Sample
 
 LIMIT = 0.1
 IN_FP32 = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -41,28 +41,42 @@ IN_FLOATING_POINT = IN_FP32 | {"LP_TRANSFORMS_MODE": "NO"}
 PAGE = """\
 # INT8
 
-Made by `python benchmarks/quantisation.py EVAL --out docs/quantisation.md`. PSNR in dB; in brackets what INT8 wins or
-loses against FP32.
+The shipped network also comes in INT8. It is faster than FP32 on every processor that was
+[measured](../results/speed.md), and `--precision auto` takes it.
+
+`python benchmarks/quantisation.py EVAL --out docs/design/int8.md` writes this page.
+
+## What it loses
+
+PSNR in dB. The difference from FP32 is in brackets.
 
 {table}
 
 PSNR over RGB of the 8-bit rounded result, no crop, mean over pictures. Weights {digest}; {processor}.
-The most that a set loses, but for the last row, is {loss:.3f} dB; {limit} are allowed. Beyond {transparent:g} dB
-nobody sees a difference: there, INT8's own rounding is all that is left to measure, and it is what the last row loses.
+The largest loss of a set is {loss:.3f} dB, and {limit} are allowed; the last row does not count. Above {transparent:g}
+dB nobody sees a difference. What is left to measure there is INT8's own rounding.
 
-Calibrated with {frames} frames, none of an evaluation set ({sources}). Checked on {pairs} pairs of the pools, which
-lost {lost:+.3f} dB. In floating point remain: {kept}, and all plane arithmetic. NNCF {nncf}.
+The column "INT8 here" was computed on the processor named above, which has {features}.
+The column "INT8 with VNNI" is what a processor with VNNI computes.
 
-With VNNI or AMX, products of 8 bits are added in 32 bits. Processors with AVX2 alone add two in 16 bits, which could
-stop at their end; `tests/pipeline/engines/test_overflow.py` looks whether that harms noise, checkerboards, glaring text
-and lamps. The column to the right is what became of it on the processor named above, which has {features}. INT8 is the
-faster on all of them, and what `--precision auto` takes. What remains in floating point stays in FP32 even where the
-processor multiplies bfloat16: the first layers read pixels, which it would round to 8 bits at best.
+## How it is made
 
-The file is tied to the FP32 weights by their digest; one that is of other weights is not used, and `auto` says so.
-After new weights, one command writes all that is shipped:
+- It is calibrated with {frames} frames, none of an evaluation set ({sources}), by NNCF {nncf}.
+- It was checked on {pairs} pairs of the pools, which lost {lost:+.3f} dB.
+- These layers stay in floating point: {kept}.
+  So does all arithmetic between planes and RGB. They stay in FP32 even where the processor multiplies bfloat16: the
+  first layers read pixels, which bfloat16 would round to 8 bits at best.
+- The file holds the digest of the FP32 weights. A file of other weights is not used, and a line says so.
 
-    deblur export --shipped --int8 --loss 0.03 --calibration POOL
+With VNNI or AMX, products of 8 bits are added in 32 bits. Processors with AVX2 alone add two products in 16 bits, which
+could overflow. `tests/pipeline/engines/test_overflow.py` checks that this harms no noise, checkerboards, glaring text
+or lamps.
+
+After new weights, one command writes everything that is shipped:
+
+```sh
+deblur export --shipped --int8 --loss 0.03 --calibration POOL
+```
 """
 
 
@@ -110,7 +124,7 @@ def main() -> int:
     reds, photos = arguments.folder / "reds", arguments.folder / "photos"
     rows: list[tuple[str, list[float]]] = []
     sets: dict[str, Sequence[Sample]] = {
-        "REDS, real blur": list(read_samples(find_pairs(reds))),
+        "REDS, averaged from real high-rate video": list(read_samples(find_pairs(reds))),
         "photos, synthesised blur of 3 to 15 pixels": list(synthesised(photos)),
     }
     for name, samples in sets.items():

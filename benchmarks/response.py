@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from measure import table
 
-from network.datasets import find_pairs
-from network.pairs import read_picture
+from network.data.datasets import find_pairs
+from network.data.pairs import read_picture
 from network.synth.render import to_linear
 
 if TYPE_CHECKING:

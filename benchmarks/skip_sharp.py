@@ -1,11 +1,11 @@
 """Calibrates `deblur video --skip-sharp`: quality against the share of frames that pass the network by.
 
-    python benchmarks/skip_sharp.py EVAL --json docs/skip_sharp.json --plot docs/skip_sharp.svg
+    python benchmarks/skip_sharp.py EVAL --json docs/results/data/skip_sharp.json --plot docs/results/skip_sharp.svg
 
 EVAL is laid out as for ``quality.py``: ``reds/SEQUENCE/blur`` and ``sharp``, and ``photos``, sharp pictures. From
 these, pairs with blur of 3 to 15 pixels are synthesised with seed 1. Every picture is judged for itself: the hysteresis
 of the command lets fewer frames pass than this. The recommended threshold is the highest at which no set of blurred
-pictures loses more than ``--loss``; it belongs into ``pipeline/gate.py`` as ``AUTO_THRESHOLD``.
+pictures loses more than ``--loss``; it belongs into ``pipeline/runner/skip.py`` as ``AUTO_THRESHOLD``.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from measure import table
 from quality import synthesised
 
 from network.colour import LUMA_WEIGHTS
-from network.datasets import find_pairs
-from network.evaluate import CONVENTION, read_samples
-from network.metrics import psnr
-from network.pairs import pictures_in, read_picture
+from network.data.datasets import find_pairs
+from network.data.pairs import pictures_in, read_picture
+from network.evaluation.evaluate import CONVENTION, read_samples
+from network.evaluation.metrics import psnr
+from network.evaluation.scoreboard import as_json
 from network.planes import Layout, Matrix, PlaneSpec
-from network.scoreboard import as_json
-from network.synth.pool import PoolOptions
-from pipeline.bench.rounds import rate_of
-from pipeline.engines.select import load_engine
-from pipeline.gate import AUTO_THRESHOLD
-from pipeline.machine import describe
-from pipeline.plot import Curve, Curves, chart
-from pipeline.sharpness import blur_estimate
+from network.synth.make_pool import PoolOptions
+from pipeline.bench.charts import Curve, Curves, chart
+from pipeline.bench.rates import rate_of
+from pipeline.engines.load import load_engine
+from pipeline.runner.sharpness import blur_estimate
+from pipeline.runner.skip import AUTO_THRESHOLD
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
     Picture = NDArray[np.uint8]
 

@@ -1,6 +1,6 @@
 """Every figure of speed in the README, from one run. Prints markdown and writes JSON with the machine's data.
 
-    python benchmarks/speed.py --json docs/speed.json --plot docs/speed.svg
+    python benchmarks/speed.py --json docs/results/data/speed.json --plot docs/results/speed.svg
     python benchmarks/speed.py --quick
 
 Takes about 12 minutes on two cores. Each engine and size is measured in a process of its own. Ratios hold on other
@@ -22,15 +22,15 @@ from memory import make_clip, make_piece
 from overlap import measure as measure_overlap
 
 from network import catalogue
-from pipeline.bench.case import Case, Measured, measure
+from pipeline.bench.charts import Curve, Curves, chart
 from pipeline.bench.isolate import isolated
+from pipeline.bench.measure import Case, Measured, measure
 from pipeline.bench.synthetic import write_clip
-from pipeline.engines.contender import load_contender
-from pipeline.engines.cost import matrix_rate, network_flops
+from pipeline.engines.flops import matrix_rate, network_flops
+from pipeline.engines.load import load_contender
 from pipeline.errors import EngineError, UsageError
-from pipeline.machine import describe
-from pipeline.plot import Curve, Curves, chart
-from pipeline.sink import SinkOptions
+from pipeline.job import SinkOptions
+from pipeline.system.machine import describe
 
 ENGINES = (("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "fp32"), ("torch", "fp32"))
 MEMORY_LIMIT = 4 * 2**30

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 NAMES = ("idc", "idc-rt", "identity")
-"""Every network of :data:`network.registry.NETWORKS`, which can't be imported without PyTorch."""
+"""Every network of :data:`network.models.registry.NETWORKS`, which can't be imported without PyTorch."""
 
 DEFAULT = "idc-rt"
 """The network where none is named."""

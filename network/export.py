@@ -17,8 +17,9 @@ import onnx
 import torch
 from torch import nn
 
-from network import catalogue, registry, weights
-from network.layers import fold_for_inference
+from network import catalogue, weights
+from network.models import registry
+from network.models.layers import fold_for_inference
 from network.planar import PlanesToRGB, ResidualToPlanes
 from network.planes import Layout, PlaneSpec
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from network import registry
 from network.errors import NetworkError, WeightsError
+from network.models import registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Header:
     """What a weights file says of itself.
 
     Attributes:
-        network: Name in :data:`network.registry.NETWORKS`.
+        network: Name in :data:`network.models.registry.NETWORKS`.
         options: Of the network's constructor.
         digest: SHA-256 over the tensors, hexadecimal.
         card: The training card: data, recipe, steps, figures. Free-form, JSON-serialisable.

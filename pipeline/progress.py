@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from pipeline.timing import RunProgress
+    from pipeline.runner.timing import RunProgress
 
 LINE_EVERY = 5.0
 """Seconds between plain lines."""

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DamagedInputError, OutputError
+from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from network.planes import PlaneSpec
-    from pipeline.engine import EngineInfo
-    from pipeline.sink import VideoSink
-    from pipeline.source import VideoSource
-    from pipeline.timing import RunResult
+    from pipeline.decode.source import VideoSource
+    from pipeline.encode.sink import VideoSink
+    from pipeline.runner.protocols import EngineInfo
+    from pipeline.runner.timing import RunResult
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""
@@ -191,14 +190,3 @@ class Report:
         if self.damage.places:
             text += f" (first: {self.damage.places[0]})"
         raise DamagedInputError(f"{text}; everything that could be decoded is in {self.output}")
-
-
-def versions() -> dict[str, str]:
-    """Versions of this program, Python, the system, and the libraries that a run depends on, where installed."""
-    found = {"python": platform.python_version(), "system": platform.platform()}
-    for name in ("deblur-stream", "av", "numpy", "openvino", "torch"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

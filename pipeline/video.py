@@ -3,60 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.burned_text import keeping_text
-from pipeline.dashcam import open_input
+from pipeline.decode.concat import open_input
+from pipeline.encode.output_file import check_output
+from pipeline.encode.sink import VideoSink
 from pipeline.errors import Interrupted
-from pipeline.gate import FrameGate, GateOptions
-from pipeline.leftovers import free_leftovers
-from pipeline.pipes import PipeReader, PipeWriter
 from pipeline.progress import SilentDisplay
 from pipeline.report import Report
-from pipeline.runner import run
-from pipeline.segments.run import ChangedError, deblur_in_segments
-from pipeline.sink import SinkOptions, VideoSink
-from pipeline.source import SourceOptions
-from pipeline.target import check_output
+from pipeline.resume.run import ChangedError, deblur_in_segments
+from pipeline.runner.keep_text import keeping_text
+from pipeline.runner.run import free_leftovers, run
+from pipeline.runner.skip import FrameGate
+from pipeline.system.pipes import PipeReader, PipeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import BinaryIO
 
-    from pipeline.engine import Engine
+    from pipeline.decode.source import VideoSource
+    from pipeline.job import VideoJob
     from pipeline.progress import Display
-    from pipeline.segments.elsewhere import Elsewhere
-    from pipeline.segments.options import SegmentOptions
-    from pipeline.source import VideoSource
-
-
-@dataclass(frozen=True, slots=True)
-class VideoJob:
-    """One video to deblur.
-
-    Attributes:
-        input: A file, or something to read from, such as a :class:`pipeline.pipes.PipeReader`.
-        output: A file, or something to write to, such as a :class:`pipeline.pipes.PipeWriter`.
-        source: How to read.
-        sink: How to write.
-        batch: Frames that the engine gets at a time, at least 1; None for what the engine is fastest with.
-        gate: Which frames pass the network by.
-        segments: How to keep what is finished, such that an interrupted run can be resumed; None to write in one piece.
-            Where input or output is a pipe, or the video no longer than one segment, it is one piece all the same
-            (but see :attr:`SegmentOptions.always`).
-        keep_text: Leave burned-in text as it is; the input has to be a file.
-    """
-
-    input: Path | BinaryIO
-    output: Path | BinaryIO
-    source: SourceOptions = field(default_factory=SourceOptions)
-    sink: SinkOptions = field(default_factory=SinkOptions)
-    batch: int | None = None
-    gate: GateOptions = field(default_factory=GateOptions)
-    segments: SegmentOptions | None = None
-    keep_text: bool = False
+    from pipeline.resume.workers import Elsewhere
+    from pipeline.runner.protocols import Engine
 
 
 def deblur_video(

@@ -3,7 +3,7 @@
 The planar graph around the network is exported with the shapes of one batch and converted by Torch-TensorRT. TensorRT
 types networks strongly: what the graph computes in FP16 or FP32, the engine does too, so precision is decided by the
 graph alone, and checked in it. The casts between integer planes and floating point stay outside, one kernel of
-PyTorch on either side (:class:`trt.execution.EngineCompiled`).
+PyTorch on either side (:class:`trt.loaded_engine.EngineCompiled`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from trt.compiled import PlanarGraph
+from trt.compiled import PlanarGraph, binding_names, describe
 from trt.errors import BuildError, ConversionError, TensorRTError
 from trt.library import errors_logged, reason, require_cuda, torch_tensorrt
 from trt.settings import EngineSettings, Precision
@@ -68,7 +68,7 @@ def load(engine: bytes, spec: PlaneSpec, batch: int, device: torch.device | str 
         BuildError: If TensorRT does not take the engine.
         torch.OutOfMemoryError: If the device's memory does not suffice.
     """
-    from trt.execution import EngineCompiled
+    from trt.loaded_engine import EngineCompiled
 
     return EngineCompiled(engine, spec, batch, require_cuda(device))
 
@@ -175,12 +175,6 @@ def convolutions(program: ExportedProgram) -> list[Node]:
     ]
 
 
-def binding_names(spec: PlaneSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of an engine's inputs and outputs, in the order of the planes."""
-    count = len(spec.plane_shapes)
-    return tuple(f"plane{index}" for index in range(count)), tuple(f"new_plane{index}" for index in range(count))
-
-
 def unconvertible(messages: Iterable[str]) -> list[str]:
     """The operators that the converter names in its warning that it will fail; empty if there is no such warning."""
     return [
@@ -191,11 +185,6 @@ def unconvertible(messages: Iterable[str]) -> list[str]:
         # Taking one of several results is no operator of its own, it fails with the one that gave them.
         if operator.getitem.__name__ not in line.rpartition(".")[2]
     ]
-
-
-def describe(spec: PlaneSpec, batch: int) -> str:
-    """Such as ``1280x720 yuv420p, 10 bits, batch 2``."""
-    return f"{spec.width}x{spec.height} {spec.layout}, {spec.depth} bits, batch {batch}"
 
 
 def _left_to_pytorch(operators: list[str]) -> ConversionError:

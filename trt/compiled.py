@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor, nn
 
-from network.layers import fold_for_inference
+from network.models.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
 from trt.settings import EngineSettings, Precision
 
@@ -147,3 +147,14 @@ def check_planes(compiled: Compiled, planes: tuple[Tensor, ...]) -> None:
     given = [(tuple(plane.shape), plane.dtype) for plane in planes]
     if given != expected:
         raise ValueError(f"the planes are {given}, and the engine takes {expected}")
+
+
+def binding_names(spec: PlaneSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of an engine's inputs and outputs, in the order of the planes."""
+    count = len(spec.plane_shapes)
+    return tuple(f"plane{index}" for index in range(count)), tuple(f"new_plane{index}" for index in range(count))
+
+
+def describe(spec: PlaneSpec, batch: int) -> str:
+    """Such as ``1280x720 yuv420p, 10 bits, batch 2``."""
+    return f"{spec.width}x{spec.height} {spec.layout}, {spec.depth} bits, batch {batch}"

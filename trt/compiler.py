@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from trt import library, parity
+from trt.build_or_load import TensorRTToolchain, obtain
 from trt.cache import EngineCache
 from trt.compiled import plane_dtype
-from trt.obtain import TensorRTToolchain, obtain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trt.build_or_load import Request
     from trt.compiled import Compiled
-    from trt.obtain import Request
 
 
 class Compiler(Protocol):

@@ -1,92 +1,209 @@
-"""A TensorRT engine that runs on a device.
+"""Batches through a compiled network while others are copied: upload, compute and download at the same time.
 
-Nothing here can run without a CUDA device, so it holds nothing but the calls that need one.
+A batch of frames in host memory is cut into chunks of what the compiled network takes at a time. Each device has three
+streams and two slots of device memory. While chunk *n* is computed in one slot, chunk *n + 1* goes up into the other
+one and chunk *n - 1* comes down from it. Three rules keep chunks apart:
+
+- a chunk goes up into a slot only when the chunk that was there before has been computed;
+- it is computed when it has arrived, and when the results that the slot held before have been taken away, because
+  PyTorch may give their memory to the new ones;
+- its results come down when they are there.
+
+Several devices take chunks in turn, each with its own compiled network.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import torch
 
-from trt.build import binding_names, describe
-from trt.compiled import check_planes
-from trt.errors import BuildError
-from trt.library import errors_logged, reason, torch_tensorrt
+from trt.compiled import plane_dtype
+from trt.streams import make_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
     from torch import Tensor
 
-    from network.planes import PlaneSpec
+    from trt.compiled import Compiled
+    from trt.streams import Mark, Stream
+
+SLOTS = 2
+"""Chunks that are under way on a device: with two, copies of one hide behind the computation of the other."""
+
+Planes = tuple["Tensor", ...]
 
 
-class EngineCompiled:
-    """A :class:`trt.compiled.Compiled` that is a TensorRT engine, run by Torch-TensorRT's runtime.
+@dataclass(slots=True)
+class _Slot:
+    """Device memory of one chunk.
 
-    The casts between integer planes and the engine's float32 are one PyTorch kernel on either side.
+    Attributes:
+        inputs: What is computed from.
+        results: What was computed; kept until the slot's next results, so that its memory is nobody else's.
+        computed: When the inputs have been read; None before the first use.
+        downloaded: When the results have been read.
+    """
+
+    inputs: Planes
+    results: Planes = ()
+    computed: Mark | None = None
+    downloaded: Mark | None = None
+
+
+class Lane:
+    """One device with its compiled network.
 
     Args:
-        engine: Serialized by TensorRT; float32 planes in and out, named as :func:`trt.build.binding_names` says.
-        spec: What the planes are.
-        batch: Frames that every call takes.
-        device: A CUDA device with its number.
+        compiled: What computes.
+        device: Where it does.
+        stream: Makes the streams.
 
     Raises:
-        MissingError: If Torch-TensorRT is not there.
-        BuildError: If TensorRT does not take the engine.
         torch.OutOfMemoryError: If the device's memory does not suffice.
     """
 
-    def __init__(self, engine: bytes, spec: PlaneSpec, batch: int, device: torch.device) -> None:
-        module = torch_tensorrt()
-        self._spec = spec
-        self._batch = batch
-        inputs, outputs = binding_names(spec)
-        try:
-            with errors_logged(), torch.cuda.device(device):
-                self._module = module.dynamo.runtime.TorchTensorRTModule(
-                    engine,
-                    list(inputs),
-                    list(outputs),
-                    name="deblur",
-                    settings=module.dynamo.CompilationSettings(device=module.Device(gpu_id=device.index)),
-                )
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # of the C++ runtime: RuntimeError, or TensorRT's own
-            raise BuildError(f"TensorRT can't load the engine for {describe(spec, batch)}: {reason(error)}") from error
+    def __init__(
+        self, compiled: Compiled, device: torch.device, stream: Callable[[torch.device], Stream] = make_stream
+    ) -> None:
+        self._compiled = compiled
+        spec, dtype = compiled.layout, plane_dtype(compiled.layout)
+        self._slots = [
+            _Slot(
+                tuple(torch.empty((compiled.batch, *shape), dtype=dtype, device=device) for shape in spec.plane_shapes)
+            )
+            for _ in range(SLOTS)
+        ]
+        self._upload, self._compute, self._download = (stream(device) for _ in range(3))
+        self._next = 0
+        if device.type != "cpu":
+            # The memory may be what work on another stream has just let go of.
+            torch.accelerator.synchronize(device)
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of a frame in pixels."""
-        return self._spec.height, self._spec.width
+    def compiled(self) -> Compiled:
+        """What computes."""
+        return self._compiled
 
-    @property
-    def batch(self) -> int:
-        """Frames that every call takes."""
-        return self._batch
+    def enqueue(self, planes: Planes, out: Planes) -> None:
+        """Starts a chunk; both may be touched again after :meth:`finish`.
 
-    @property
-    def layout(self) -> PlaneSpec:
-        """What the planes are."""
-        return self._spec
-
-    @property
-    def module(self) -> torch.nn.Module:
-        """Torch-TensorRT's module, float32 planes to float32 planes, for its CUDA graphs and profiling."""
-        module: torch.nn.Module = self._module
-        return module
-
-    def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Deblurs, see :meth:`trt.compiled.Compiled.__call__`.
+        Args:
+            planes: In host memory, at most as many frames as the compiled network takes. The missing ones are filled
+                up with the last one.
+            out: As many frames of host memory, overwritten.
 
         Raises:
-            ValueError: If the planes are not those of the batch.
-            RuntimeError: If the device fails.
+            Exception: What the device raises when it is given its orders.
         """
-        check_planes(self, planes)
-        with torch.no_grad():
-            results = self._module(*(plane.to(torch.float32).contiguous() for plane in planes))
-        if isinstance(results, torch.Tensor):  # grey: Torch-TensorRT unpacks a single output
-            results = (results,)
-        return tuple(result.to(plane.dtype) for result, plane in zip(results, planes, strict=True))
+        slot = self._slots[self._next]
+        self._next = (self._next + 1) % SLOTS
+
+        def upload() -> None:
+            for target, plane in zip(slot.inputs, planes, strict=True):
+                frames = len(plane)
+                target[:frames].copy_(plane, non_blocking=True)
+                if frames < len(target):
+                    target[frames:].copy_(target[frames - 1 : frames].expand(len(target) - frames, *target.shape[1:]))
+
+        def compute() -> None:
+            slot.results = self._compiled(slot.inputs)
+
+        def download() -> None:
+            for target, plane in zip(out, slot.results, strict=True):
+                target.copy_(plane[: len(target)], non_blocking=True)
+
+        if slot.computed is not None:
+            self._upload.wait(slot.computed)
+        self._upload.run(upload)
+        self._compute.wait(self._upload.record())
+        if slot.downloaded is not None:
+            self._compute.wait(slot.downloaded)
+        self._compute.run(compute)
+        slot.computed = self._compute.record()
+        self._download.wait(slot.computed)
+        self._download.run(download)
+        slot.downloaded = self._download.record()
+
+    def finish(self) -> None:
+        """Waits for all chunks.
+
+        Raises:
+            Exception: What any of them raised.
+        """
+        for slot in self._slots:
+            if slot.downloaded is not None:
+                slot.downloaded.synchronize()
+
+    def recover(self) -> None:
+        """After a failure: waits until nothing touches host memory any more, and forgets all chunks."""
+        for stream in (self._upload, self._compute, self._download):
+            stream.drain()
+        for slot in self._slots:
+            slot.results, slot.computed, slot.downloaded = (), None, None
+
+    def close(self) -> None:
+        """Ends the streams; the lane is of no use after that."""
+        for stream in (self._upload, self._compute, self._download):
+            stream.close()
+        self._slots.clear()
+
+
+class Execution:
+    """Deblurs batches of any number of frames on one or several devices. A context manager.
+
+    Args:
+        lanes: One for each device; all compiled for the same kind of frames. They are taken over.
+
+    Raises:
+        ValueError: If there is no lane, or lanes differ.
+    """
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        if len({(lane.compiled.layout, lane.compiled.batch) for lane in lanes}) != 1:
+            raise ValueError("an execution needs one lane or more, all for the same frames and batch")
+        self._lanes = list(lanes)
+
+    def __enter__(self) -> Self:
+        """The execution itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends it."""
+        self.close()
+
+    def run(self, planes: Planes, out: Planes) -> None:
+        """Deblurs a batch, and returns when it is done.
+
+        Args:
+            planes: In host memory, (batch, *plane shape) each; pinned if copies are to run beside computation.
+            out: Other memory of the same shapes, overwritten.
+
+        Raises:
+            torch.OutOfMemoryError: If a device's memory does not suffice. Nothing is under way any more after this
+                and the next error, ``planes`` is as it was, and the execution can be used again.
+            RuntimeError: If a device fails.
+        """
+        step = self._lanes[0].compiled.batch
+        try:
+            for index, first in enumerate(range(0, len(planes[0]), step)):
+                chunk = slice(first, first + step)
+                lane = self._lanes[index % len(self._lanes)]
+                lane.enqueue(tuple(plane[chunk] for plane in planes), tuple(plane[chunk] for plane in out))
+            for lane in self._lanes:
+                lane.finish()
+        except BaseException:
+            for lane in self._lanes:
+                lane.recover()
+            raise
+
+    def close(self) -> None:
+        """Ends all streams and lets go of the device memory."""
+        for lane in self._lanes:
+            lane.close()
+        self._lanes.clear()

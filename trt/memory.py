@@ -12,7 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from trt.compiled import PlanarGraph
-from trt.engine import SLOTS
+from trt.execution import SLOTS
 from trt.tiling import grid, grid_step, overlap_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from network.layers import fold_for_inference
+from network.models.layers import fold_for_inference
 from network.planes import Layout
 
 if TYPE_CHECKING:

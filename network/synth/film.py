@@ -24,7 +24,7 @@ from network.synth.interpolate import Step, between, estimate
 from network.synth.motion import sub_frames
 from network.synth.pair import blur_length, margin
 from network.synth.render import to_linear
-from network.synth.sharpness import is_sharp
+from network.synth.sharp_filter import is_sharp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from network.data.pairs import PICTURE_SUFFIXES, pictures_in, read_picture
 from network.errors import DataError
-from network.pairs import PICTURE_SUFFIXES, pictures_in, read_picture
 from network.synth.footage import VIDEO_SUFFIXES, Footage, FrameReader, UnusableError, survey
-from network.synth.sharpness import is_sharp
+from network.synth.sharp_filter import is_sharp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError, UsageError
-from pipeline.file_names import windows_name
+from pipeline.system.file_names import windows_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -7,20 +7,21 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from pipeline.dashcam import open_input
+from pipeline.decode.concat import open_input
+from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError
-from pipeline.segments.file import size_of
-from pipeline.streams import describe
-from pipeline.target import work_folder
+from pipeline.media.stream_names import describe
+from pipeline.resume.segment_file import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from network.planes import PlaneSpec
+    from pipeline.batch.finished import Ledger
     from pipeline.batch.inputs import BatchInput
-    from pipeline.batch.ledger import Ledger
-    from pipeline.source import SourceOptions
+    from pipeline.job import SourceOptions
+    from pipeline.report import Report
 
 _GUESSED_RATE = 25
 """Frames a second of a video that does not say how many frames it has."""
@@ -219,3 +220,32 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+class State(Enum):
+    """What became of an input."""
+
+    DONE = "done"
+    DAMAGED = "done, but the input is damaged"
+    FINISHED = "finished before"
+    FAILED = "failed"
+    NOT_DONE = "not done"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one video.
+
+    Attributes:
+        video: As it was planned.
+        state: What became of it.
+        report: Of the run; None if there was none, or it failed.
+        error: Why it failed, or where the input is damaged; else empty.
+        exit_code: As ``deblur video`` would have ended.
+    """
+
+    video: PlannedVideo
+    state: State
+    report: Report | None = None
+    error: str = ""
+    exit_code: int = 0

@@ -14,10 +14,9 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from pipeline.progress import LINE_EVERY, SilentDisplay
 
 if TYPE_CHECKING:
-    from pipeline.batch.plan import Plan, PlannedVideo
-    from pipeline.batch.work import Outcome
+    from pipeline.batch.plan import Outcome, Plan, PlannedVideo
     from pipeline.progress import Display
-    from pipeline.timing import RunProgress
+    from pipeline.runner.timing import RunProgress
 
 
 class BatchDisplay(Protocol):

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.batch.work import Outcome, State
+from pipeline.batch.plan import Outcome, State
 from pipeline.errors import BatchError, DamagedInputError, OutputError
-from pipeline.report import versions
+from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ import pickle
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import EngineError
-from pipeline.libraries import OWN_PACKAGES
-from pipeline.unexpected import UnexpectedError, explain
+from pipeline.system.libraries import OWN_PACKAGES
+from pipeline.system.unexpected import UnexpectedError, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,16 +7,16 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.bench.rounds import WARM_UP
+from pipeline.bench.charts import Bar, Curve, Curves, Panel, chart
+from pipeline.bench.rates import WARM_UP
 from pipeline.errors import OutputError
-from pipeline.plot import Bar, Curve, Curves, Panel, chart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pipeline.bench.case import Measured
-    from pipeline.bench.rounds import Rate
+    from pipeline.bench.measure import Measured
+    from pipeline.bench.rates import Rate
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""
@@ -46,7 +46,7 @@ class BenchReport:
     Attributes:
         source: What was deblurred, in words.
         seconds: For each measurement.
-        machine: As :func:`pipeline.machine.describe` gives it.
+        machine: As :func:`pipeline.system.machine.describe` gives it.
         measured: The cases.
         missing: Those that could not be measured.
     """

@@ -100,7 +100,7 @@ def _encode(width: int, height: int) -> bytes:
         for number, planes in enumerate(frames(width, height)):
             frame = av.VideoFrame(width, height, "yuv420p")
             for target, plane in zip(frame.planes, planes, strict=True):
-                lines = np.frombuffer(target, np.uint8).reshape(target.height, target.line_size)  # type: ignore[call-overload]
+                lines = np.frombuffer(target, np.uint8).reshape(target.height, target.line_size)  # type: ignore[call-overload, unused-ignore]
                 lines[:, : target.width] = plane
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             output.mux(stream.encode(frame))

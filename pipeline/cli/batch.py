@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.batch.cluster import RayCluster
-from pipeline.batch.html import write_page
+from pipeline.batch.dashcam_clips import join_recordings
+from pipeline.batch.engines import LazyEngine
+from pipeline.batch.estimate import measure_speed
+from pipeline.batch.finished import Ledger
 from pipeline.batch.inputs import FIELDS, TEMPLATE, find_inputs, output_paths
-from pipeline.batch.lazy import LazyEngine
-from pipeline.batch.ledger import Ledger
 from pipeline.batch.plan import Fate, Plan, make_plan
 from pipeline.batch.progress import batch_display
-from pipeline.batch.recordings import join_recordings
+from pipeline.batch.ray_cluster import RayCluster
 from pipeline.batch.report import BatchReport
-from pipeline.batch.service import Pauses, lower_priority
-from pipeline.batch.speed import measure_speed
-from pipeline.batch.work import BatchWork
-from pipeline.cli.deblurring import Deblurring, deblurring_options
+from pipeline.batch.report_page import write_page
+from pipeline.batch.run import BatchWork
+from pipeline.cli.options import Deblurring, deblurring_options
 from pipeline.cli.video import check_report
 from pipeline.errors import Interrupted, OutputError, UsageError
-from pipeline.video import VideoJob
+from pipeline.job import VideoJob
+from pipeline.system.signals import Pauses, lower_priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pipeline.batch.plan import PlannedVideo
-    from pipeline.engine import Engine, EngineInfo
+    from pipeline.runner.protocols import Engine, EngineInfo
 
 EPILOG = """\b
 Exit codes:

@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from network import catalogue
-from pipeline.bench.case import Case, measure
 from pipeline.bench.isolate import isolated
+from pipeline.bench.measure import Case, measure
 from pipeline.bench.report import BenchReport, Missing
 from pipeline.bench.synthetic import RATE, write_clip
-from pipeline.cli.precision import precision_option
-from pipeline.engines.contender import CONTENDERS, load_contender
-from pipeline.engines.cost import matrix_rate, network_flops
+from pipeline.cli.types import precision_option
+from pipeline.engines.flops import matrix_rate, network_flops
+from pipeline.engines.load import CONTENDERS, load_contender
 from pipeline.errors import EngineError, UsageError
-from pipeline.hardware import Acceleration
-from pipeline.machine import describe
-from pipeline.sink import SinkOptions
-from pipeline.source import SourceOptions
+from pipeline.job import Acceleration, SinkOptions, SourceOptions
+from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.bench.case import Measured
+    from pipeline.bench.measure import Measured
 
 DEFAULT_SIZE = (1280, 720)
 

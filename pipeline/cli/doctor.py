@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 import click
 
-from pipeline.doctor import MACHINE_PROBES, advice, examine, table, warnings
 from pipeline.engines.probes import ENGINE_PROBES
+from pipeline.system.doctor import MACHINE_PROBES, advice, examine, table, warnings
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""

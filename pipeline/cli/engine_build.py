@@ -124,7 +124,7 @@ def plane_spec(size: tuple[int, int], pixel_format: str, matrix: Matrix | None, 
     """
     import av
 
-    from pipeline.frames import spec_of
+    from pipeline.media.frames import spec_of
 
     try:
         spec, native = spec_of(av.VideoFrame(*size, pixel_format))
@@ -141,7 +141,7 @@ def _build_cached(
     network: str, weights: Path | None, spec: PlaneSpec, batch: int, settings: EngineSettings, device: int
 ) -> None:
     from trt import parity
-    from trt.obtain import Request, TensorRTToolchain, obtain
+    from trt.build_or_load import Request, TensorRTToolchain, obtain
 
     place = f"cuda:{device}"
     toolchain = TensorRTToolchain(place)
@@ -192,7 +192,7 @@ def _build_portable(
 
 def _network(name: str, weights: Path | None) -> tuple[str, nn.Module]:
     """A network with its name, as PyTorch module."""
-    from network.registry import create
+    from network.models.registry import create
     from network.weights import load
 
     if weights is not None and weights.suffix.lower() != SAFETENSORS:

@@ -11,12 +11,12 @@ import click
 import torch
 
 from network import catalogue, weights
-from network.datasets import AUTO, LAYOUTS, find_pairs
-from network.evaluate import Candidate, Sample, deblur_samples, pool_samples, read_samples
-from network.layers import fold_for_inference
-from network.pool import Pool, holds_pool
-from network.scoreboard import Scoreboard, markdown, write_scores
-from network.tiles import Tiling
+from network.data.datasets import AUTO, LAYOUTS, find_pairs
+from network.evaluation.evaluate import Candidate, Sample, deblur_samples, pool_samples, read_samples
+from network.evaluation.scoreboard import Scoreboard, markdown, write_scores
+from network.evaluation.tiles import Tiling
+from network.models.layers import fold_for_inference
+from network.training.pool import Pool, holds_pool
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:

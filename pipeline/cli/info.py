@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from pipeline.facts import facts
-from pipeline.source import SourceOptions, VideoSource
+from pipeline.decode.source import VideoSource
+from pipeline.job import SourceOptions
+from pipeline.probe import facts
 
 
 @click.command()

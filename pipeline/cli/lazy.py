@@ -81,7 +81,7 @@ class LazyGroup(click.Group):
 
 def _missing(command: str, entry: LazyCommand, error: ModuleNotFoundError) -> Exception:
     """What to raise where a module is missing; ``error`` itself where it is one of our own, which is a bug."""
-    from pipeline.libraries import OWN_PACKAGES  # costs more than the help needs
+    from pipeline.system.libraries import OWN_PACKAGES  # costs more than the help needs
 
     module = (error.name or "").partition(".")[0]
     if module in OWN_PACKAGES:

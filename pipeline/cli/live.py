@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from network.planes import MAX_STRENGTH
-from pipeline.cli.precision import precision_option
 from pipeline.cli.serve import page_companion, serve_options
+from pipeline.cli.types import precision_option
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.live.outputs import Output
+    from pipeline.live.output.worker import Output
     from pipeline.live.run import Window
     from pipeline.live.session import LiveSession
 
@@ -64,7 +64,7 @@ class _Size(click.ParamType[Any]):
 def _list_cameras(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if not value:
         return
-    from pipeline.live.devices import find_cameras, table
+    from pipeline.live.input.cameras import find_cameras, table
 
     click.echo(table(find_cameras()))
     ctx.exit()
@@ -146,12 +146,12 @@ def live(
     if serve and source is None and (has_outputs or wants_window):
         raise UsageError("name SOURCE for outputs beside --serve, such as 0 for the first camera")
     if wants_window:
-        from pipeline.live.display import require_window
+        from pipeline.live.output.window_check import require_window
 
         require_window()
 
-    from pipeline.live.address import Kind, Wishes, find_address
-    from pipeline.live.feed import FeedOptions
+    from pipeline.live.input.address import Kind, Wishes, find_address
+    from pipeline.live.input.feed import FeedOptions
     from pipeline.live.run import LiveJob, run_live
     from pipeline.live.session import SessionOptions
     from pipeline.live.status import status_for
@@ -162,7 +162,7 @@ def live(
     address = None if serve and source is None else find_address(source or DEFAULT_SOURCE, wishes)
     is_camera = address is not None and address.kind is Kind.CAMERA
 
-    from pipeline.engines.select import load_engine
+    from pipeline.engines.load import load_engine
 
     companions = []
     if serve:
@@ -200,10 +200,10 @@ def _outputs(
     null: bool,
     overwrite: bool,
 ) -> list[Output]:
-    from pipeline.live.outputs import NullOutput
-    from pipeline.live.publish import Publisher
-    from pipeline.live.record import Recording
-    from pipeline.live.virtual_camera import VirtualCamera
+    from pipeline.live.output.publisher import Publisher
+    from pipeline.live.output.recording import Recording
+    from pipeline.live.output.virtual_camera import VirtualCamera
+    from pipeline.live.output.worker import NullOutput
 
     outputs: list[Output] = [] if record is None else [Recording(record, overwrite=overwrite)]
     outputs += [Publisher(url, tell) for url in urls]
@@ -215,7 +215,7 @@ def _outputs(
 
 
 def _open_window(session: LiveSession, tell: Callable[[str], None], toggle_recording: Callable[[], bool]) -> Window:
-    from pipeline.live.preview import Preview
+    from pipeline.live.output.window import Preview
 
     return Preview(session, Path(), tell, toggle_recording)
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from pipeline import interruptions
 from pipeline.cli.lazy import LazyCommand, LazyGroup
 from pipeline.errors import DeblurError, Interrupted
+from pipeline.system import signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name or a tag may hold what the output's encoding does not: Windows has code pages of 256 characters.
         sys.stdout.reconfigure(errors="backslashreplace")
-    seen = interruptions.watch()
+    seen = signals.watch()
     try:
         code = group.main(arguments, prog_name="deblur", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - nothing but one line may reach the user
@@ -118,7 +118,7 @@ def _explain(error: BaseException, *, wants_traceback: bool) -> int:
     elif (network_code := _network_exit_code(error)) is not None:
         line, code = str(error), network_code
     else:
-        from pipeline.unexpected import explain  # costs more than the help needs
+        from pipeline.system.unexpected import explain  # costs more than the help needs
 
         line, code = f"unexpected error, please report it with the output of --debug: {explain(error)}", 1
     print(f"deblur: {' '.join(line.split())}", file=sys.stderr)

@@ -8,8 +8,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from network.datasets import AUTO, LAYOUTS, find_pairs
-from network.packed import PackOptions, pack
+from network.data.datasets import AUTO, LAYOUTS, find_pairs
+from network.data.pack import PackOptions, pack
 from pipeline.errors import OutputError
 
 LINE_EVERY = 500

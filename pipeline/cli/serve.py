@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from pipeline.engine import Engine
     from pipeline.live.hub import LiveHub
     from pipeline.live.session import LiveSession
+    from pipeline.runner.protocols import Engine
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -84,9 +84,8 @@ def page_companion(
 
     @contextmanager
     def enter(hub: LiveHub, session: LiveSession | None) -> Iterator[None]:
-        from pipeline.live.web.link import link_text
         from pipeline.live.web.page import Watched
-        from pipeline.live.web.thread import WebThread
+        from pipeline.live.web.server import WebThread, link_text
 
         page = WebThread(options, hub, Watched(source, session) if session is not None else None, load)
         address = page.start()

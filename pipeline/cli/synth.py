@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from network.errors import DataError
+from network.synth.make_pool import PoolOptions, make_pool
 from network.synth.pair import margin
-from network.synth.pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES, BlurProfile
 from network.synth.sources import find_sources, fit_sources
-from pipeline.cli.assignments import changed
+from pipeline.cli.types import changed
 from pipeline.errors import OutputError
 
 _NAMES_SHOWN = 10

@@ -9,18 +9,19 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from network.checkpoint import step_of
-from network.parallel import Processes, joined
-from network.pool import Pool
-from network.presets import PRESETS, Preset
-from network.train import CHECKPOINT, WEIGHTS, train
-from network.train import Progress as TrainingProgress
-from network.watch import WatchOptions
-from pipeline.cli.assignments import changed
+from network.training.checkpoint import step_of
+from network.training.distributed import Processes, joined
+from network.training.loop import CHECKPOINT, WEIGHTS, train
+from network.training.pool import Pool
+from network.training.recipes import PRESETS, Preset
+from network.training.tensorboard import WatchOptions
+from pipeline.cli.types import changed
 from pipeline.errors import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from network.training.step import Progress as TrainingProgress
 
 SMOOTHING = 0.98
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.deblurring import Deblurring, deblurring_options
+from pipeline.cli.options import Deblurring, deblurring_options
 from pipeline.errors import UsageError
-from pipeline.pipes import standard_input, standard_output
+from pipeline.job import VideoJob
 from pipeline.progress import display_for
-from pipeline.video import VideoJob, deblur_video
+from pipeline.system.pipes import standard_input, standard_output
+from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
 
 EPILOG = """\b
 Exit codes:

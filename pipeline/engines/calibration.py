@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from network.data.pairs import pictures_in, read_picture
 from network.errors import DataError
-from network.pairs import pictures_in, read_picture
-from network.pool import Pool, holds_pool
 from network.synth.footage import VIDEO_SUFFIXES, FrameReader, UnusableError, survey
+from network.training.pool import Pool, holds_pool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,9 +14,9 @@ import onnxruntime
 from network import catalogue
 from network.colour import coefficients
 from network.planes import PlaneBatch, PlaneSpec
-from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError
-from pipeline.machine import processor
+from pipeline.runner.protocols import EngineInfo
+from pipeline.system.machine import processor
 
 if TYPE_CHECKING:
     from pathlib import Path

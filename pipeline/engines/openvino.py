@@ -14,9 +14,9 @@ from openvino import opset13 as ops
 from network import catalogue
 from network.colour import coefficients
 from network.planes import PlaneBatch, PlaneSpec
-from pipeline.engine import EngineInfo
-from pipeline.engines.core import openvino_core
+from pipeline.engines.openvino_core import openvino_core
 from pipeline.errors import EngineError
+from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import EngineError, UsageError
-from pipeline.machine import cpu_features
+from pipeline.system.machine import cpu_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def choose(features: Mapping[str, bool | None] | None = None) -> Choice:
     """What a network that there is in INT8 too runs in: INT8 where that is faster.
 
     Args:
-        features: As :func:`pipeline.machine.cpu_features` gives them; None asks for this machine's.
+        features: As :func:`pipeline.system.machine.cpu_features` gives them; None asks for this machine's.
     """
     known = cpu_features() if features is None else features
     for name in INT8_FEATURES:

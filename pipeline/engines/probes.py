@@ -7,10 +7,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from network import catalogue
-from pipeline.doctor import Finding
+from pipeline.engines.load import load_engine
 from pipeline.engines.precision import choose
-from pipeline.engines.select import load_engine
 from pipeline.errors import DeblurError
+from pipeline.system.doctor import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ def find_openvino() -> Iterator[Finding]:
     """Devices of OpenVINO, with what each computes in."""
     import openvino as ov
 
-    from pipeline.engines.core import openvino_core
+    from pipeline.engines.openvino_core import openvino_core
 
     core = openvino_core()
     for device in core.available_devices:

@@ -28,8 +28,8 @@ from openvino import opset13 as ops
 
 from network import catalogue
 from network.errors import DataError
-from network.metrics import psnr
-from pipeline.engines.core import openvino_core, with_cores_of_its_own
+from network.evaluation.metrics import psnr
+from pipeline.engines.openvino_core import openvino_core, with_cores_of_its_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from network import weights
-from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError
+from pipeline.runner.protocols import EngineInfo
+from trt.build_or_load import Request
 from trt.compiled import TorchCompiled, plane_dtype
-from trt.engine import Execution, Lane
 from trt.errors import TensorRTError
+from trt.execution import Execution, Lane
 from trt.memory import Plan, estimate_bytes, free_memory, plans, start_with
-from trt.obtain import Request
 from trt.settings import EngineSettings, Precision
 from trt.staging import StagedBatch, on_host
 from trt.tiling import TiledCompiled, tile_spec
@@ -148,7 +148,7 @@ class TensorRTEngine:
         return StagedBatch(spec, planes)
 
     def load(self, frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
-        """Copies a frame to the first device, from wherever it is; see :class:`pipeline.engine.DeviceEngine`."""
+        """Copies a frame to the first device, wherever it is; see :class:`pipeline.runner.protocols.DeviceEngine`."""
         if not isinstance(batch, StagedBatch):
             raise EngineError("frames are handed over in batches of this engine; make them with buffers()")
         try:

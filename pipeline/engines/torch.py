@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from network import weights
-from network.layers import fold_for_inference
+from network.models.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import PlaneBatch
-from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError
-from pipeline.machine import processor
+from pipeline.runner.protocols import EngineInfo
+from pipeline.system.machine import processor
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from statistics import median
 
-from pipeline.timing import Latency, LatencyHistogram
+from pipeline.runner.timing import Latency, LatencyHistogram
 
 RECENT = 2.0
 """Seconds that count as recent."""

@@ -12,7 +12,7 @@ from pipeline.live.session import LiveSession, SessionOptions
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from pipeline.engine import Engine, EngineInfo
+    from pipeline.runner.protocols import Engine, EngineInfo
 
 
 class LiveHub:
@@ -58,7 +58,7 @@ class LiveHub:
         Raises:
             EngineError: If the hub is closed.
         """
-        session = LiveSession(self, options or SessionOptions())
+        session = LiveSession(options or SessionOptions(), self._wake, self._forget)
         with self._condition:
             if self._is_closed:
                 raise EngineError("the live engine is closed; start it again")
@@ -91,7 +91,7 @@ class LiveHub:
         with self._condition:
             while not self._is_closed:
                 for session in self._sessions:
-                    if session._wants_attention:  # noqa: SLF001 - the two are one thing
+                    if session.wants_attention:
                         self._sessions.remove(session)
                         self._sessions.append(session)
                         return session
@@ -103,4 +103,4 @@ class LiveHub:
             if session is not self._last:
                 self._engine.reset()
                 self._last = session
-            session._step(self._engine)  # noqa: SLF001
+            session.step(self._engine)

@@ -5,15 +5,59 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import av
+import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from network.planes import PlaneSpec
-from pipeline.frames import convert_frame, plane_rows, read_planes, spec_of
-from pipeline.live.strength import apply_strength
+from network.planes import MAX_STRENGTH, PlaneSpec
+from pipeline.media.frames import convert_frame, plane_rows, read_planes, spec_of
 
 if TYPE_CHECKING:
     from network.planes import PlaneBatch
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
+
+
+_ONE = 256
+"""The strength 1 as a fixed-point number: 8-bit differences times strength stay within 32 bits with room to spare."""
+
+
+def apply_strength(blurred: PlaneBatch, deblurred: PlaneBatch, strength: float) -> None:
+    """Scales the correction: ``deblurred`` becomes ``blurred + strength * (deblurred - blurred)``, clamped.
+
+    Args:
+        blurred: What the engine got; left as it is.
+        deblurred: What the engine made of it, of the same spec and size; overwritten.
+        strength: 0 to :data:`network.planes.MAX_STRENGTH`; in steps of 1/256.
+
+    Raises:
+        ValueError: If the strength is out of range.
+    """
+    check_strength(strength)
+    factor = round(strength * _ONE)
+    if factor == _ONE:
+        return
+    shift = blurred.spec.code_shift
+    top = 2**blurred.spec.depth - 1
+    for before, after in zip(blurred.planes, deblurred.planes, strict=True):
+        code = (before >> shift).astype(np.int32)
+        change = (after >> shift).astype(np.int32)
+        change -= code
+        change *= factor
+        change += _ONE // 2
+        change >>= 8  # rounds halves up, negative ones too
+        change += code
+        np.clip(change, 0, top, out=change)
+        after[...] = change << shift if shift else change
+
+
+def check_strength(strength: float) -> float:
+    """The strength itself if it is in range.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not 0 <= strength <= MAX_STRENGTH:
+        raise ValueError(f"the strength must be from 0 to {MAX_STRENGTH}, not {strength}")
+    return strength
 
 
 class FrameProcessor:
@@ -82,7 +126,7 @@ def copy_of(frame: av.VideoFrame) -> av.VideoFrame:
     """A frame with samples, time and colour tags of its own, equal to those of ``frame``.
 
     Args:
-        frame: In a native format (see :mod:`pipeline.frames`).
+        frame: In a native format (see :mod:`pipeline.media.frames`).
     """
     copy = _frame_like(frame)
     for number in range(len(frame.planes)):

@@ -7,17 +7,17 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline import machine
 from pipeline.errors import OutputError
-from pipeline.report import versions
+from pipeline.system import machine
+from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.engine import EngineInfo
     from pipeline.errors import DeblurError
     from pipeline.live.counters import FlowCount
-    from pipeline.live.feed import Event, Gap
+    from pipeline.live.input.feed import Event, Gap
+    from pipeline.runner.protocols import EngineInfo
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.errors import DeblurError
 from pipeline.live.auto_size import AutoSize
 from pipeline.live.counters import FlowCount
-from pipeline.live.feed import Feed, FeedOptions
 from pipeline.live.hub import LiveHub
-from pipeline.live.outputs import Output, OutputWorker
-from pipeline.live.record import Recording
+from pipeline.live.input.feed import Feed, FeedOptions
+from pipeline.live.output.recording import Recording
+from pipeline.live.output.worker import Output, OutputWorker
 from pipeline.live.report import LiveReport, SizeChange
 from pipeline.live.session import LiveSession, SessionOptions
 from pipeline.live.status import Status, status_line
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from pipeline.engine import Engine
-    from pipeline.live.address import Address
+    from pipeline.live.input.address import Address
+    from pipeline.runner.protocols import Engine
 
 STEP = 0.02
 """Seconds that the main loop waits for a picture, or for anything, at a time."""
@@ -39,7 +39,7 @@ END_GRACE = 5.0
 
 
 class Window(Protocol):
-    """Shows results in the main thread; see :class:`pipeline.live.preview.Preview`."""
+    """Shows results in the main thread; see :class:`pipeline.live.output.window.Preview`."""
 
     @property
     def name(self) -> str:

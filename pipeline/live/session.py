@@ -35,18 +35,16 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import EngineError
 from pipeline.live.counters import FlowCount, FlowCounter
-from pipeline.live.processor import FrameProcessor
-from pipeline.live.strength import check_strength
+from pipeline.live.processor import FrameProcessor, check_strength
 from pipeline.live.subscription import LiveResult, Subscription
-from pipeline.unexpected import explain
+from pipeline.system.unexpected import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import av
 
-    from pipeline.engine import Engine
-    from pipeline.live.hub import LiveHub
+    from pipeline.runner.protocols import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +72,21 @@ class SessionOptions:
 class LiveSession:
     """One stream of frames. Made by :meth:`LiveHub.open`.
 
+    Args:
+        options: How it is treated.
+        wake: Called when there is something to do; it has :meth:`step` called by the thread that uses the engine.
+        on_close: Called with the session when it has ended.
+
     Attributes:
         error: What ended the session early; None if nothing did.
         enabled: While False, frames pass as they are.
         size_limit: As in :class:`SessionOptions`; takes effect with the next frame.
     """
 
-    def __init__(self, hub: LiveHub, options: SessionOptions) -> None:
-        self._hub, self._queue = hub, options.queue
+    def __init__(
+        self, options: SessionOptions, wake: Callable[[], None], on_close: Callable[[LiveSession], None]
+    ) -> None:
+        self._wake, self._on_close, self._queue = wake, on_close, options.queue
         self._waiting: deque[tuple[av.VideoFrame, int, float]] = deque()
         self._lock = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
@@ -119,13 +124,13 @@ class LiveSession:
                 self._processed.drop()
             self._waiting.append((frame, self._number, captured))
             self._number += 1
-        self._hub._wake()  # noqa: SLF001 - the two are one thing
+        self._wake()
 
     def finish(self) -> None:
         """Ends the session after the frames that wait."""
         with self._lock:
             self._is_finishing = True
-        self._hub._wake()  # noqa: SLF001
+        self._wake()
 
     # For outputs and for people ----------------------------------------------------------------------------------
 
@@ -138,12 +143,12 @@ class LiveSession:
         """
         if queue < 1:
             raise ValueError(f"at least one result waits, not {queue}")
-        subscription = Subscription(self, queue, on_ready)
+        subscription = Subscription(queue, on_ready, self._forget)
         with self._lock:
             is_closed = self._is_closed
             self._subscriptions = (*self._subscriptions, subscription)
         if is_closed:
-            subscription.close()
+            subscription.end(self.error)
         return subscription
 
     @property
@@ -197,19 +202,20 @@ class LiveSession:
             self._is_closed = True
             self._waiting.clear()
             subscriptions, self._subscriptions = self._subscriptions, ()
-        self._hub._forget(self)  # noqa: SLF001
+        self._on_close(self)
         for subscription in subscriptions:
-            subscription._end()  # noqa: SLF001
+            subscription.end(self.error)
 
     def _forget(self, subscription: Subscription) -> None:
         with self._lock:
             self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
 
     @property
-    def _wants_attention(self) -> bool:
+    def wants_attention(self) -> bool:
+        """Whether :meth:`step` has something to do."""
         return bool(self._waiting) or self._is_finishing
 
-    def _step(self, engine: Engine) -> None:
+    def step(self, engine: Engine) -> None:
         """Processes the frame that has waited longest; called by the hub's thread alone."""
         with self._lock:
             item = self._waiting.popleft() if self._waiting else None
@@ -235,4 +241,4 @@ class LiveSession:
         if result is not original:
             self._service.add(finished - started, finished)
         for subscription in self._subscriptions:
-            subscription._deliver(LiveResult(original, result, number, captured, started, finished))  # noqa: SLF001
+            subscription.deliver(LiveResult(original, result, number, captured, started, finished))

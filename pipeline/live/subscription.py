@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import av
 
-    from pipeline.live.session import LiveSession
+    from pipeline.errors import EngineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,19 @@ class LiveResult:
 
 
 class Subscription:
-    """The results of a session, for one who takes them. Made by :meth:`LiveSession.subscribe`."""
+    """The results of a session, for one who takes them. Made by :meth:`LiveSession.subscribe`.
 
-    def __init__(self, session: LiveSession, queue: int, on_ready: Callable[[], None] | None) -> None:
-        self._session = session
+    Args:
+        queue: Results that may wait, at least 1.
+        on_ready: Called whenever a result was added and at the end; None for nothing.
+        on_close: Called with the subscription when its taker closes it.
+    """
+
+    def __init__(
+        self, queue: int, on_ready: Callable[[], None] | None, on_close: Callable[[Subscription], None]
+    ) -> None:
+        self._on_close = on_close
+        self._error: EngineError | None = None
         self._results: deque[LiveResult] = deque()
         self._queue = queue
         self._on_ready = on_ready
@@ -79,8 +88,8 @@ class Subscription:
             self._condition.wait_for(lambda: self._results or self._ended, timeout)
             if self._results:
                 return self._results.popleft()
-        if self._session.error is not None:
-            raise self._session.error
+        if self._error is not None:
+            raise self._error
         return None
 
     def mark_shown(self, result: LiveResult) -> None:
@@ -90,10 +99,11 @@ class Subscription:
 
     def close(self) -> None:
         """Takes no more results."""
-        self._session._forget(self)  # noqa: SLF001 - the two are one thing
-        self._end()
+        self._on_close(self)
+        self.end()
 
-    def _deliver(self, result: LiveResult) -> None:
+    def deliver(self, result: LiveResult) -> None:
+        """Adds a result; called by the session."""
         with self._condition:
             if self._ended:
                 return
@@ -105,11 +115,16 @@ class Subscription:
         if self._on_ready is not None:
             self._on_ready()
 
-    def _end(self) -> None:
+    def end(self, error: EngineError | None = None) -> None:
+        """Ends it after the results that wait; called by the session. Harmless if it has ended.
+
+        Args:
+            error: What ended the session early; None if nothing did.
+        """
         with self._condition:
             if self._ended:
                 return
-            self._ended = True
+            self._ended, self._error = True, error
             self._condition.notify_all()
         if self._on_ready is not None:
             self._on_ready()

@@ -3,13 +3,14 @@
 The rest of the code is written for PyAV 19. On the day that Python 3.11 goes, delete this module: call ``av.open``
 itself, and use ``frame.side_data`` and ``chroma_sample_location`` directly.
 
-Rationals need nothing here. PyAV 19 gives an ``AVRational``, which is falsy where it is unset; PyAV 18.1 gives a
+Rationals need little here. PyAV 19 gives an ``AVRational``, which is falsy where it is unset; PyAV 18.1 gives a
 ``Fraction`` or None. So an unset one is found by its truth value, never by ``is None``, and what is kept or rounded
-is made a ``Fraction`` first.
+is made a ``Fraction`` first, by :func:`fraction`.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,11 @@ if TYPE_CHECKING or not _IS_PYAV_18:  # noqa: SIM108 - in one expression, the ty
     open_media = av.open
 else:
     open_media = partial(av.open, metadata_errors="surrogateescape")
+
+
+def fraction(rational: Any) -> Fraction | None:
+    """A rational of PyAV as a number to keep, to round and to print; None where it is unset."""
+    return Fraction(rational.numerator, rational.denominator) if rational else None
 
 
 def keep_chroma_location(context: VideoCodecContext, frame: av.VideoFrame) -> None:

@@ -11,13 +11,13 @@ import pytest
 from fuzz import GROWTH, WARM_UP, Case, Fuzzed, Outcome, cases, fuzz, growth, judge, main
 from mutations import NAMES, PAIRS, mutate, write_clip
 
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneBatch, PlaneSpec
-    from pipeline.engine import Engine, EngineInfo
+    from pipeline.runner.protocols import Engine, EngineInfo
 
 pytestmark = pytest.mark.timeout(280)
 PAIR = "mkv-ffv1"

@@ -13,7 +13,7 @@ import pytest
 import skip_sharp
 from skip_sharp import Judged, curve_of, deblur, luma_of, recommend
 
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 
 if TYPE_CHECKING:
     from pathlib import Path

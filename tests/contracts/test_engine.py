@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from network import catalogue
 from network.export import export_network
-from network.identity import Identity
+from network.models.identity import Identity
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pipeline.engine import Engine
+    from pipeline.runner.protocols import Engine
+    from trt.build_or_load import Request
     from trt.compiled import Compiled
-    from trt.obtain import Request
 
 DIGEST = "0123456789abcdef" * 4
 

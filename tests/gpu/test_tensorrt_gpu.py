@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 import torch
 
-from network import catalogue, registry, weights
+from network import catalogue, weights
+from network.models import registry
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
-from pipeline.frames import plane_rows, spec_of
+from pipeline.media.frames import plane_rows, spec_of
 from trt import parity
+from trt.build_or_load import Request
 from trt.cache import EngineCache
 from trt.compiled import TorchCompiled
 from trt.compiler import TensorRTCompiler
-from trt.engine import Execution, Lane
 from trt.errors import BuildError
-from trt.obtain import Request
+from trt.execution import Execution, Lane
 from trt.parity import Picture, pictures_for
 from trt.settings import EngineSettings
 from trt.streams import AcceleratorStream

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.frames import convert_frame, on_host, spec_of
-from pipeline.hardware import NO_CONTEXT, THROUGH_HOST, Acceleration, cuda_problem
-from pipeline.source import SourceOptions, VideoSource
+from pipeline.decode.hardware import NO_CONTEXT, THROUGH_HOST, cuda_problem
+from pipeline.decode.source import VideoSource
+from pipeline.job import Acceleration, SourceOptions
+from pipeline.media.frames import convert_frame, on_host, spec_of
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(1200)]
 

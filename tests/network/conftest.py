@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from network.pool import Pool
-from network.presets import Preset
+from network.training.pool import Pool
+from network.training.recipes import Preset
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 from network import catalogue
+from network.models.registry import NETWORKS
 from network.planes import Layout
-from network.registry import NETWORKS
 
 
 def test_names_are_those_of_the_registry() -> None:

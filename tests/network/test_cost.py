@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from network.cost import multiply_adds, parameters
-from network.idc import IDC
-from network.idc_rt import IDCRealTime
-from network.layers import fold_for_inference
+from network.models.idc import IDC
+from network.models.idc_rt import IDCRealTime
+from network.models.layers import fold_for_inference
 
 
 def test_a_convolution_and_a_deconvolution_are_counted() -> None:

@@ -12,12 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from network import catalogue, registry, weights
+from network import catalogue, weights
 from network.errors import WeightsError
 from network.export import export_network, export_planar_graphs, export_weights
-from network.layers import ConvUnit
+from network.models import registry
+from network.models.layers import ConvUnit
 from network.planes import Layout
-from pipeline.engines.core import openvino_core
+from pipeline.engines.openvino_core import openvino_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable

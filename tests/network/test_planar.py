@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from network import registry
-from network.identity import Identity
-from network.layers import fold_for_inference
+from network.models import registry
+from network.models.identity import Identity
+from network.models.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import Layout, Matrix, PlaneSpec
 

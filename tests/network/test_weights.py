@@ -10,8 +10,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from network import registry, weights
+from network import weights
 from network.errors import NetworkError, WeightsError
+from network.models import registry
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 
 from network.planes import PlaneBatch
-from pipeline.frames import read_planes, write_planes
+from pipeline.decode.source import VideoSource
+from pipeline.encode.sink import VideoSink
+from pipeline.media.frames import read_planes, write_planes
 from pipeline.media.pyav18 import open_media
 from pipeline.media.tags import tags_of
-from pipeline.sink import SinkOptions, VideoSink
-from pipeline.source import SourceOptions, VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pipeline.engine import Engine
+    from pipeline.job import SinkOptions, SourceOptions
+    from pipeline.runner.protocols import Engine
 
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips"
 

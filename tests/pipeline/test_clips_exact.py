@@ -7,10 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.errors import InputError
-from pipeline.sink import SinkOptions
-from pipeline.source import SourceOptions
+from pipeline.job import SinkOptions, SourceOptions
 
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips"
 NAMES = sorted(path.name for path in CLIPS.iterdir()) if CLIPS.is_dir() else []

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from pipeline.progress import BarDisplay, LineDisplay, SilentDisplay, display_for
-from pipeline.timing import RunProgress
+from pipeline.runner.timing import RunProgress
 
 
 class Terminal(io.StringIO):

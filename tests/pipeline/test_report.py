@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from network.planes import PlaneSpec
-from pipeline.engine import EngineInfo
 from pipeline.errors import DamagedInputError, OutputError
 from pipeline.report import Damage, Report
-from pipeline.timing import Latency, RunResult, StageTime
+from pipeline.runner.protocols import EngineInfo
+from pipeline.runner.timing import Latency, RunResult, StageTime
 
 if TYPE_CHECKING:
     from pathlib import Path

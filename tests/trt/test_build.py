@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from network import registry, weights
+from network import weights
 from network.catalogue import weights_file
+from network.models import registry
 from network.planes import Layout, Matrix, PlaneSpec
-from trt.build import binding_names, build, convolutions, export, load, serialize, unconvertible
+from trt.build import build, convolutions, export, load, serialize, unconvertible
+from trt.compiled import binding_names
 from trt.errors import ConversionError, MissingError
 from trt.settings import EngineSettings, Precision
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from network import registry, weights
-from network.identity import Identity
+from network import weights
+from network.models import registry
+from network.models.identity import Identity
 from network.planes import Layout, PlaneSpec
 from trt.compiled import PlanarGraph, TorchCompiled, check_planes, plane_dtype
 from trt.settings import EngineSettings, Precision

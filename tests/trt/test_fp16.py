@@ -19,9 +19,10 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from network import registry, weights
+from network import weights
 from network.catalogue import weights_file
-from network.layers import fold_for_inference
+from network.models import registry
+from network.models.layers import fold_for_inference
 from network.planes import PlaneSpec
 from trt.compiled import PlanarGraph
 from trt.settings import EngineSettings, Precision

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from network import registry
-from network.identity import Identity
+from network.models import registry
+from network.models.identity import Identity
 from network.planes import Layout, PlaneSpec
 from trt.memory import MARGIN, Plan, estimate_bytes, free_memory, plans, start_with
 from trt.settings import EngineSettings, Precision

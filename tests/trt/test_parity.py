@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from network import catalogue, registry, weights
+from network import catalogue, weights
+from network.models import registry
 from network.planes import Layout, Matrix, PlaneSpec
 from trt.compiled import TorchCompiled
 from trt.errors import ParityError

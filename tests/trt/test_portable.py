@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from network import registry
 from network.catalogue import onnx_file
 from network.export import export_network
+from network.models import registry
 from network.planes import Layout, Matrix, PlaneSpec
 from trt.errors import BuildError, MissingError, PortableError
 from trt.portable import (

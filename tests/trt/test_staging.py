@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from network.planes import PlaneBatch, PlaneSpec
-from pipeline.frames import read_planes, spec_of
+from pipeline.media.frames import read_planes, spec_of
 from trt.staging import StagedBatch
 
 CPU = torch.device("cpu")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from network import registry
-from network.identity import Identity
+from network.models import registry
+from network.models.identity import Identity
 from network.planes import Layout, Matrix, PlaneSpec
 from trt.compiled import TorchCompiled, plane_dtype
 from trt.settings import EngineSettings, Precision

@@ -14,8 +14,8 @@ from aiortc.exceptions import InvalidAccessError, InvalidStateError
 from aiortc.mediastreams import MediaStreamError
 
 from pipeline.errors import EngineError, InputError
-from pipeline.frames import RANGE_LIMITED
 from pipeline.live.web.access import TokenBucket
+from pipeline.media.frames import RANGE_LIMITED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

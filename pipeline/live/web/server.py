@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
+import io
+import threading
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+import segno
 from aiohttp import web
 
 from pipeline.errors import UsageError
@@ -19,9 +24,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from pipeline.engine import Engine
     from pipeline.live.hub import LiveHub
     from pipeline.live.web.options import ServeOptions
+    from pipeline.runner.protocols import Engine
 
 _FILES: Final = {"index.html": "text/html", "style.css": "text/css", "page.js": "text/javascript"}
 
@@ -195,3 +200,68 @@ class WebServer:
     async def _delete(self, request: web.Request) -> web.Response:
         await self._uploads.delete(request.match_info["key"])
         return web.Response(status=204)
+
+
+def link_text(address: Address, *, has_code: bool) -> str:
+    """What people need to open the page.
+
+    Args:
+        address: Of the page.
+        has_code: Whether to draw the QR code: no phone can open a page on loopback, and no log needs one.
+    """
+    lines = [f"open {address.link}"]
+    if address.fingerprint:
+        lines += [
+            "The browser will warn of the certificate, which this machine made for itself. Its SHA-256 is",
+            address.fingerprint,
+        ]
+    if has_code:
+        code = io.StringIO()
+        segno.make(address.link, error="l", micro=False).terminal(code, compact=True, border=2)
+        lines.append(code.getvalue().rstrip("\n"))
+    return "\n".join(lines)
+
+
+class WebThread:
+    """Serves the page beside whatever else the program does."""
+
+    def __init__(
+        self, options: ServeOptions, hub: LiveHub, watched: Watched | None, load: Callable[[], Engine]
+    ) -> None:
+        """Prepares the server; see :class:`pipeline.live.web.server.WebServer` for the arguments."""
+        self._server = WebServer(options, hub, watched, load)
+        self._thread: threading.Thread | None = None
+        self._started: concurrent.futures.Future[Address] = concurrent.futures.Future()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+
+    def start(self) -> Address:
+        """Begins to serve, and returns when the page can be opened.
+
+        Raises:
+            UsageError: If the address can't be served on, or the certificate can't be used.
+        """
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="deblur-web", daemon=True)
+        self._thread.start()
+        return self._started.result()
+
+    def stop(self) -> None:
+        """Ends every page and upload, and waits until all is freed. Does nothing if nothing is served."""
+        if self._thread is None or self._loop is None or self._stop is None:
+            return
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            address = await self._server.start()
+        except BaseException as error:  # noqa: BLE001 - raised again by start()
+            self._started.set_exception(error)
+            return
+        self._started.set_result(address)
+        try:
+            await self._stop.wait()
+        finally:
+            await self._server.stop()

@@ -13,9 +13,8 @@ from av.video.reformatter import Colorspace, VideoReformatter
 
 from network.planes import Matrix, PlaneBatch
 from pipeline.errors import EngineError
-from pipeline.frames import RANGE_FULL, RANGE_LIMITED, plane_rows, read_planes, spec_of, write_planes
-from pipeline.live.processor import fit_size
-from pipeline.live.strength import apply_strength
+from pipeline.live.processor import apply_strength, fit_size
+from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, plane_rows, read_planes, spec_of, write_planes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

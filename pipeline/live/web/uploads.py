@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from pipeline.file_names import windows_name
-from pipeline.live.web.worker import Outcome, Progress, UploadTask, work
-from pipeline.unexpected import explain
+from pipeline.live.web.upload_worker import Outcome, Progress, UploadTask, work
+from pipeline.system.file_names import windows_name
+from pipeline.system.unexpected import explain
 
 if TYPE_CHECKING:
     import sys
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     else:
         from multiprocessing.connection import Connection
 
-    from pipeline.engine import Engine
     from pipeline.live.web.options import WebLimits
+    from pipeline.runner.protocols import Engine
 
 SWEEP: Final = 5.0
 """Seconds between looks for files that nobody asks for any more; shorter where the limit is."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from network.errors import DataError
-from network.metrics import psnr
+from network.evaluation.metrics import psnr
 from network.synth.camera import quantised
 from network.synth.film import expose_frames, film_pairs
 from network.synth.footage import UnusableError, survey

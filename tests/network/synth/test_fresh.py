@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from network.errors import DataError
-from network.pool import Pool, images
 from network.synth.fresh import fresh_pair, moved
 from network.synth.motion import Motion, smooth_path
 from network.synth.render import expose
+from network.training.pool import Pool, images
 
 if TYPE_CHECKING:
     from pathlib import Path

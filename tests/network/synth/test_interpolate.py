@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from network.metrics import psnr
+from network.evaluation.metrics import psnr
 from network.synth.camera import quantised
 from network.synth.interpolate import between, estimate
 from network.synth.render import to_codes, to_linear

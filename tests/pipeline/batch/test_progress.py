@@ -6,10 +6,9 @@ import io
 from pathlib import Path
 
 from network.planes import Layout, Matrix, PlaneSpec
-from pipeline.batch.plan import Fate, Plan, PlannedVideo
+from pipeline.batch.plan import Fate, Outcome, Plan, PlannedVideo, State
 from pipeline.batch.progress import BatchBars, BatchDisplay, BatchLines, batch_display
-from pipeline.batch.work import Outcome, State
-from pipeline.timing import RunProgress
+from pipeline.runner.timing import RunProgress
 
 SPEC = PlaneSpec(640, 360, Layout.YUV420P, 8, Matrix.BT709, False)
 VIDEO = PlannedVideo(Path("[b]in.mp4"), Path("out.mp4"), Fate.TODO, size=2_500_000, spec=SPEC, frames=100)

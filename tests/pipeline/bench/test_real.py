@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.bench.case import Case, measure
 from pipeline.bench.isolate import isolated
-from pipeline.engines.contender import load_contender
-from pipeline.engines.cost import matrix_rate, network_flops
-from pipeline.machine import peak_memory
-from pipeline.sink import SinkOptions
+from pipeline.bench.measure import Case, measure
+from pipeline.engines.flops import matrix_rate, network_flops
+from pipeline.engines.load import load_contender
+from pipeline.job import SinkOptions
+from pipeline.system.machine import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

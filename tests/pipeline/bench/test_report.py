@@ -10,12 +10,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from network.planes import PlaneSpec
-from pipeline.bench.case import Measured
+from pipeline.bench.measure import Measured
+from pipeline.bench.rates import Rate
 from pipeline.bench.report import BenchReport, Missing
-from pipeline.bench.rounds import Rate
-from pipeline.engine import EngineInfo
 from pipeline.errors import OutputError
-from pipeline.timing import Latency
+from pipeline.runner.protocols import EngineInfo
+from pipeline.runner.timing import Latency
 
 if TYPE_CHECKING:
     from pathlib import Path

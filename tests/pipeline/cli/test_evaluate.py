@@ -12,9 +12,10 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from network import registry, weights
+from network import weights
 from network.errors import DataError, NetworkError
-from network.metrics import psnr
+from network.evaluation.metrics import psnr
+from network.models import registry
 from pipeline.cli.evaluate import evaluate_command
 from pipeline.errors import UsageError
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from network import registry, weights
+from network import weights
+from network.models import registry
 from pipeline.cli.export import export
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.errors import OutputError
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ import av
 import click
 import pytest
 
-from pipeline.cli.limits import Limit, guard_options
-from pipeline.isolation import Isolation
-from pipeline.limits import Limits
+from pipeline.cli.types import Limit, guard_options
+from pipeline.job import Isolation, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -143,7 +143,7 @@ def test_a_library_that_has_changed_is_named_out_of_another_process(
 def test_an_untested_version_of_a_library_is_said_with_its_error(
     clip: Path, tmp_path: Path, deblur: CommandLine
 ) -> None:
-    older = f"{LOST_ARGUMENT}\nfrom pipeline.libraries import TESTED\nTESTED['av'] = ('1.2', '3')\n"
+    older = f"{LOST_ARGUMENT}\nfrom pipeline.system.libraries import TESTED\nTESTED['av'] = ('1.2', '3')\n"
     ended = deblur.run("video", clip, tmp_path / "out.mp4", prelude=older)
     assert ended.code == 1
     assert ended.error.endswith(f" av {metadata.version('av')}, outside the tested versions, 1.2 to 3.x)")
@@ -169,5 +169,5 @@ def test_exit_codes_are_documented_in_both_places() -> None:
     of_video, of_batch = ({int(code) for code in re.findall(r"^  (\d+) ", text, re.MULTILINE)} for text in epilogs)
     assert of_video | of_batch == codes
     assert of_video == codes - {errors.BatchError.exit_code}
-    table = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    table = (ROOT / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
     assert {int(code) for code in re.findall(r"^\| (\d+) ", table, re.MULTILINE)} == codes

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from network import weights
-from network.datasets import find_pairs
-from network.pairs import read_pair
+from network.data.datasets import find_pairs
+from network.data.pairs import read_pair
 from pipeline.cli.evaluate import evaluate_command
 from pipeline.cli.pack import pack_command
 from pipeline.cli.train import train_command

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from network.errors import DataError
-from network.pool import Pool
+from network.training.pool import Pool
 from pipeline.cli.synth import synth
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from network import weights
-from network.checkpoint import step_of
-from network.train import CHECKPOINT, WEIGHTS
-from network.watch import FOLDER
+from network.training.checkpoint import step_of
+from network.training.loop import CHECKPOINT, WEIGHTS
+from network.training.tensorboard import FOLDER
 from pipeline.cli.evaluate import evaluate_command
 from pipeline.cli.synth import synth
 from pipeline.cli.train import train_command

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
-from pipeline.hardware import cuda_problem
+from pipeline.decode.hardware import cuda_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

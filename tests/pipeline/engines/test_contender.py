@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
-from pipeline.engines.contender import load_contender
+from pipeline.engines.load import load_contender
 from pipeline.engines.openvino import OpenVinoEngine
 from pipeline.errors import EngineError, UsageError
 

@@ -28,7 +28,7 @@ seen = []
 EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "http.client.connect",
           "urllib.Request", "subprocess.Popen", "os.mkdir")
 sys.addaudithook(lambda event, arguments: seen.append(event) if event in EVENTS else None)
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from network.planes import PlaneSpec
 engine = load_engine("auto", "identity")
 batch, out = engine.buffers(PlaneSpec(32, 16), 1), engine.buffers(PlaneSpec(32, 16), 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from network import catalogue
-from pipeline.engines.core import openvino_core
+from pipeline.engines.openvino_core import openvino_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,10 @@ from network import catalogue
 from network.planes import PlaneSpec
 from pipeline.bench.synthetic import frames
 from pipeline.engines import openvino
-from pipeline.engines.core import openvino_core
+from pipeline.engines.load import load_engine
 from pipeline.engines.openvino import OpenVinoEngine, network_digest
+from pipeline.engines.openvino_core import openvino_core
 from pipeline.engines.precision import choose, int8_form
-from pipeline.engines.select import load_engine
 from pipeline.errors import EngineError, UsageError
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from network.export import export_network
 from network.planes import PlaneSpec
 from pipeline.bench.synthetic import frames
 from pipeline.engines.calibration import LARGEST, Calibration, gather
-from pipeline.engines.core import openvino_core
+from pipeline.engines.load import load_engine
 from pipeline.engines.openvino import OpenVinoEngine, network_digest
-from pipeline.engines.select import load_engine
+from pipeline.engines.openvino_core import openvino_core
 from pipeline.errors import EngineError
 
 if TYPE_CHECKING:

@@ -12,28 +12,28 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from network import registry
+from network.models import registry
 from network.planes import Layout, PlaneBatch, PlaneSpec
-from pipeline.engine import DeviceEngine
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
 from pipeline.errors import EngineError
-from pipeline.frames import plane_rows, spec_of
-from pipeline.runner import run
+from pipeline.media.frames import plane_rows, spec_of
+from pipeline.runner.protocols import DeviceEngine
+from pipeline.runner.run import run
 from trt import parity
+from trt.build_or_load import obtain
 from trt.cache import EngineCache
 from trt.compiled import TorchCompiled
 from trt.errors import BuildError
 from trt.library import Environment
-from trt.obtain import obtain
 from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from trt.build_or_load import Request
     from trt.compiled import Compiled
-    from trt.obtain import Request
 
 FP32 = EngineSettings(Precision.FP32)
 SPEC = PlaneSpec(96, 64)

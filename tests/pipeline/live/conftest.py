@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from network.planes import PlaneBatch, PlaneSpec
-from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError
 from pipeline.live.hub import LiveHub
+from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

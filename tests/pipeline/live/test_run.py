@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.errors import InputError, OutputError
-from pipeline.live.address import find_address
-from pipeline.live.feed import FeedOptions
-from pipeline.live.outputs import NullOutput
-from pipeline.live.reader import ReaderOptions
-from pipeline.live.record import Recording
+from pipeline.live.input.address import find_address
+from pipeline.live.input.connection import ReaderOptions
+from pipeline.live.input.feed import FeedOptions
+from pipeline.live.output.recording import Recording
+from pipeline.live.output.worker import NullOutput
 from pipeline.live.run import LiveJob, run_live
 from pipeline.live.session import SessionOptions
 from pipeline.live.status import LineStatus, SilentStatus

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from network.planes import Layout, PlaneBatch, PlaneSpec
-from pipeline.live.strength import apply_strength
+from pipeline.live.processor import apply_strength
 
 
 @pytest.mark.parametrize(

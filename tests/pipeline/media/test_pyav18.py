@@ -6,8 +6,8 @@ import av
 import pytest
 from av.sidedata.sidedata import Type
 
+from pipeline.job import SinkOptions
 from pipeline.media.pyav18 import side_data
-from pipeline.sink import SinkOptions
 
 IS_PYAV_18 = av.__version__.startswith("18.")
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.facts import facts
+from pipeline.decode.source import VideoSource
 from pipeline.media.tags import readable, readable_tags
-from pipeline.source import VideoSource
+from pipeline.probe import facts
 
 LATIN_1 = "M\udcfcnchen"
 """The bytes of "München" in Latin-1, as PyAV reads them."""

@@ -24,7 +24,7 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.live.hub import LiveHub
 from pipeline.live.web.options import ServeOptions, WebLimits
 from pipeline.live.web.server import WebServer
@@ -32,8 +32,8 @@ from pipeline.live.web.server import WebServer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from pipeline.engine import Engine
     from pipeline.live.web.page import Watched
+    from pipeline.runner.protocols import Engine
 
 FLAGS = (
     "--headless",

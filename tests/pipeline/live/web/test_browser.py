@@ -17,8 +17,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from pipeline.engines.load import load_engine
 from pipeline.engines.openvino import OpenVinoEngine
-from pipeline.engines.select import load_engine
 from pipeline.live.session import SessionOptions
 from pipeline.live.web.options import WebLimits
 from pipeline.live.web.page import Watched

@@ -17,8 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from pipeline.errors import UsageError
 from pipeline.live.web.certificate import given_context
-from pipeline.live.web.link import link_text
-from pipeline.live.web.server import Address
+from pipeline.live.web.server import Address, link_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,11 +12,11 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.engine import EngineInfo
 from pipeline.errors import EngineError
 from pipeline.live.session import SessionOptions
 from pipeline.live.web.options import WebLimits
 from pipeline.live.web.page import Watched
+from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:
     from network.planes import PlaneBatch, PlaneSpec

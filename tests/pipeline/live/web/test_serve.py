@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from pipeline.cli.live import live
 from pipeline.errors import UsageError
 from pipeline.live.web.options import ServeOptions
-from pipeline.live.web.thread import WebThread
+from pipeline.live.web.server import WebThread
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from pipeline.frames import plane_rows
 from pipeline.live.hub import LiveHub
 from pipeline.live.web.track import Appearance, ResultTrack, blended, copied, stacked
+from pipeline.media.frames import plane_rows
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -14,11 +14,11 @@ import aiohttp
 import av
 import pytest
 
-from pipeline.engines.select import load_engine
+from pipeline.engines.load import load_engine
 from pipeline.errors import InputError
 from pipeline.live.web.options import WebLimits
+from pipeline.live.web.upload_worker import FORMATS, container_format
 from pipeline.live.web.uploads import Uploads, _harmless
-from pipeline.live.web.worker import FORMATS, container_format
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

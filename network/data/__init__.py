@@ -1,0 +1,1 @@
+"""Pairs of blurred and sharp pictures on the disk."""

@@ -1,0 +1,211 @@
+"""Pools packed from pairs that exist, so that training on a data set reads memory-mapped pixels and decodes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from network.data.pairs import read_pair
+from network.data.prefetch import made_ahead
+from network.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from network.data.pairs import Pair
+
+    Picture = NDArray[np.uint8]
+
+SHARD_BYTES = 256 * 2**20
+MANIFEST = "pool.json"
+_UNFINISHED = "partial"
+
+
+@dataclass(frozen=True, slots=True)
+class PackOptions:
+    """How pairs are packed.
+
+    Attributes:
+        size: Height and width in pixels of the tiles that pairs are cut into; 0 for whole pictures.
+        workers: Threads that decode pictures.
+        shard_bytes: What a shard holds at most, unless the tiles of a single pair are more.
+    """
+
+    size: int = 0
+    workers: int = 2
+    shard_bytes: int = SHARD_BYTES
+
+
+def pack(pairs: Sequence[Pair], out: Path, options: PackOptions) -> Iterator[int]:
+    """Writes pairs as ``.npy`` shards of (pairs, 2, H, W, 3) uint8 RGB, blurred side first.
+
+    Whole pictures, or tiles that cover them (where the size does not divide the picture, neighbours overlap evenly).
+    Those of one size share shards. A shard appears under its name only when it is complete; called again, the function
+    goes on behind the last one, and redoes those that were deleted. Memory: a few
+    pairs a worker, however many there are.
+
+    Args:
+        pairs: What to pack, from :func:`network.data.datasets.find_pairs`.
+        out: Folder of the pool; made if missing.
+        options: Size of tiles and shards.
+
+    Yields:
+        Number of pairs packed so far, those of earlier calls included, after each pair.
+
+    Raises:
+        DataError: If ``out`` holds another pool, a picture can't be read, the sides of a pair differ in size, or a
+            picture is smaller than a tile.
+        OSError: If ``out`` can't be written.
+    """
+    manifest = _Manifest.begin(out, pairs, options)
+    finished = manifest.packed()
+    done = len(finished)
+    yield done
+    writer = _Writer(out, options.shard_bytes, manifest)
+    try:
+        todo = [index for index in range(len(pairs)) if index not in finished]
+        decoded = made_ahead(read_pair, [pairs[index] for index in todo], options.workers)
+        for index, sides in zip(todo, decoded, strict=True):
+            writer.append(index, _tiles(sides, options.size, pairs[index].name))
+            done += 1
+            yield done
+        writer.finish()
+    finally:
+        writer.discard_unfinished()
+    manifest.write(complete=True)
+
+
+class _Manifest:
+    """The record of what a pool holds: ``pool.json``."""
+
+    def __init__(self, path: Path, source: dict[str, Any], shards: dict[str, list[int]]) -> None:
+        self._path = path
+        self._source = source
+        self.shards = shards
+
+    @classmethod
+    def begin(cls, out: Path, pairs: Sequence[Pair], options: PackOptions) -> _Manifest:
+        """Reads the record of an earlier call, or starts one."""
+        names = hashlib.sha256()
+        for pair in pairs:
+            names.update(f"{pair.name}\n{pair.blurred.stat().st_size} {pair.sharp.stat().st_size}\n".encode())
+        source = {"pairs": len(pairs), "size": options.size, "digest": names.hexdigest()}
+        path = out / MANIFEST
+        shards: dict[str, list[int]] = {}
+        if path.exists():
+            try:
+                before = json.loads(path.read_text(encoding="utf-8"))
+                same = before["packed"] == source
+                shards = {name: indices for name, indices in before["shards"].items() if (out / name).is_file()}
+            except (ValueError, KeyError, TypeError, AttributeError):
+                same = False  # the record of another kind of pool
+            if not same:
+                raise DataError(f"{out} holds a pool of other pairs or tiles; delete it or choose another folder")
+        elif any(out.glob("pairs_*.npy")):
+            raise DataError(f"{out} holds shards, but no {MANIFEST} of theirs; choose another folder")
+        out.mkdir(parents=True, exist_ok=True)
+        manifest = cls(path, source, shards)
+        manifest.write(complete=False)
+        return manifest
+
+    def packed(self) -> frozenset[int]:
+        """Indices of the pairs in finished shards."""
+        return frozenset(index for indices in self.shards.values() for index in indices)
+
+    def write(self, *, complete: bool) -> None:
+        """Replaces the file atomically."""
+        content = {"packed": self._source, "complete": complete, "shards": self.shards}
+        new = self._path.with_suffix(".partial")
+        new.write_text(json.dumps(content), encoding="utf-8")
+        new.replace(self._path)
+
+
+class _Writer:
+    """Collects pairs in one unfinished shard a size, on the disk, and finishes those that are full."""
+
+    def __init__(self, out: Path, limit: int, manifest: _Manifest) -> None:
+        self._out = out
+        self._limit = limit
+        self._manifest = manifest
+        self._open: dict[tuple[int, int], list[int]] = {}  # by height and width: the pairs of each
+        self._unfinished = out / _UNFINISHED
+        self.discard_unfinished()  # of a run that was killed
+        self._unfinished.mkdir()
+
+    def append(self, index: int, tiles: Picture) -> None:
+        """Adds the tiles (tiles, 2, H, W, 3) of a pair."""
+        shape = tiles.shape[2], tiles.shape[3]
+        body = self._body(shape)
+        if shape in self._open and body.stat().st_size + tiles.nbytes > self._limit:
+            self._finish(shape)
+        # Opened anew for each pair: a data set of cropped pictures has more sizes than a process may have open files.
+        with body.open("ab") as file:
+            file.write(tiles.data)
+        self._open.setdefault(shape, []).append(index)
+
+    def finish(self) -> None:
+        """Finishes what is left."""
+        for shape in list(self._open):
+            self._finish(shape)
+
+    def discard_unfinished(self) -> None:
+        """Removes what is not finished."""
+        shutil.rmtree(self._unfinished, ignore_errors=True)
+
+    def _body(self, shape: tuple[int, int]) -> Path:
+        return self._unfinished / f"{shape[1]}x{shape[0]}"
+
+    def _finish(self, shape: tuple[int, int]) -> None:
+        height, width = shape
+        body, shard = self._body(shape), self._unfinished / "shard.npy"
+        count = body.stat().st_size // (2 * height * width * 3)
+        header = BytesIO()
+        np.lib.format.write_array_header_1_0(
+            header, {"descr": "|u1", "fortran_order": False, "shape": (count, 2, height, width, 3)}
+        )
+        with shard.open("wb") as file, body.open("rb") as pixels:
+            file.write(header.getvalue())
+            shutil.copyfileobj(pixels, file, 2**20)
+            file.flush()
+            os.fsync(file.fileno())
+        body.unlink()
+        number = 0
+        while (name := f"pairs_{width}x{height}_{number:05d}.npy") in self._manifest.shards:
+            number += 1
+        shard.replace(self._out / name)
+        self._manifest.shards[name] = self._open.pop(shape)
+        self._manifest.write(complete=False)
+
+
+def _tiles(sides: tuple[Picture, Picture], size: int, name: str) -> Picture:
+    """Both sides of a pair, whole or cut: contiguous (tiles, 2, H, W, 3)."""
+    pair = np.stack(sides)
+    if not size:
+        return pair[None]
+    height, width = pair.shape[1:3]
+    if min(height, width) < size:
+        raise DataError(f"pair {name} is {width}x{height}, smaller than a tile of {size}; choose a smaller size")
+    return np.stack(
+        [
+            pair[:, top : top + size, left : left + size]
+            for top in _starts(height, size)
+            for left in _starts(width, size)
+        ]
+    )
+
+
+def _starts(length: int, size: int) -> list[int]:
+    """Where tiles start that cover a length with the least and most even overlap."""
+    count = math.ceil(length / size)
+    return [round(start) for start in np.linspace(0, length - size, count)]

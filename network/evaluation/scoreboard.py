@@ -1,0 +1,234 @@
+"""Gathers scores, and puts them into tables and files.
+
+Times are of the network alone. The first image's is left out as warm-up, unless it is the only one.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import asdict, dataclass
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
+
+from network.cost import multiply_adds, parameters
+from network.evaluation.evaluate import CONVENTION, Score, score
+from network.evaluation.temporal import WarpingMeter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from network.evaluation.evaluate import Candidate, Deblurred
+
+BLURRED, SHARP = "blurred input", "ground truth"
+
+TIMING = "s/image: the network alone, median and mean, the first image left out as warm-up unless it is the only one"
+
+WARPING = (
+    "Warping error: mean squared difference, colours in [0, 1], between a frame and the next one warped back along the "
+    "ground truth's DIS flow, where forward and backward flow agree (Lai et al. 2018); excess: less the ground truth's"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. None where a figure makes no sense.
+
+    Attributes:
+        method: ``blurred input``, a candidate's name, or ``ground truth``.
+        psnr: Mean, in dB.
+        ssim: Mean.
+        gain: Mean PSNR won over the blurred input, in dB.
+        worst_gain: The least PSNR won on an image, in dB.
+        made_worse: Images whose PSNR fell.
+        seconds_median: An image, see the module's description.
+        seconds_mean: Likewise.
+        parameters: Of the network, those that only training uses included.
+        gmac: Thousand million multiply-adds an image, of the network given the whole image at once.
+        warping_error: Mean over sequences, colours in [0, 1].
+        warping_excess: That less the ground truth's.
+    """
+
+    method: str
+    psnr: float | None = None
+    ssim: float | None = None
+    gain: float | None = None
+    worst_gain: float | None = None
+    made_worse: int | None = None
+    seconds_median: float | None = None
+    seconds_mean: float | None = None
+    parameters: int | None = None
+    gmac: float | None = None
+    warping_error: float | None = None
+    warping_excess: float | None = None
+
+
+_COLUMNS = (
+    ("PSNR", "psnr", "{:.2f}"),
+    ("SSIM", "ssim", "{:.4f}"),
+    ("gain", "gain", "{:+.2f}"),
+    ("worst gain", "worst_gain", "{:+.2f}"),
+    ("made worse", "made_worse", "{}"),
+    ("s/image", "seconds_median", "{:.3f}"),
+    ("mean s/image", "seconds_mean", "{:.3f}"),
+    ("parameters", "parameters", "{:,}"),
+    ("GMAC/image", "gmac", "{:.1f}"),
+)
+_VIDEO_COLUMNS = (
+    ("warping error", "warping_error", "{:.2e}"),
+    ("excess", "warping_excess", "{:+.2e}"),
+)
+
+
+class Scoreboard:
+    """The scores of several networks on one set of samples.
+
+    Args:
+        candidates: The networks.
+        video: Whether to measure the flow-warping error of sequences.
+
+    Attributes:
+        scores: One a sample and candidate, in the order they came.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate], *, video: bool = False) -> None:
+        self.candidates = tuple(candidates)
+        self.scores: list[Score] = []
+        self._warping = WarpingMeter(1 + len(candidates)) if video else None
+        self._shapes: list[tuple[int, int]] = []
+
+    def add(self, result: Deblurred) -> list[Score]:
+        """Scores one result, and keeps its figures; frames of a sequence must come one after the other, in order.
+
+        Raises:
+            DataError: If frames of a sequence differ in size or are too small for optical flow.
+        """
+        found = score(result, self.candidates)
+        self.scores += found
+        height, width = result.sample.sharp.shape[:2]
+        self._shapes.append((height, width))
+        if self._warping is not None:
+            self._warping.add(result.sample.sequence, result.sample.sharp, (result.sample.blurred, *result.outputs))
+        return found
+
+    @property
+    def images(self) -> int:
+        """Samples so far."""
+        return len(self._shapes)
+
+    @property
+    def warping(self) -> dict[str, dict[str, float]]:
+        """Warping error by sequence and row of the table; empty without ``video``."""
+        if self._warping is None:
+            return {}
+        names = (SHARP, BLURRED, *(candidate.name for candidate in self.candidates))
+        return {
+            sequence: dict(zip(names, errors, strict=True)) for sequence, errors in self._warping.by_sequence.items()
+        }
+
+    def rows(self) -> list[Row]:
+        """The table: the blurred input, every candidate, and, where sequences were measured, the ground truth.
+
+        Raises:
+            ValueError: If there is no sample.
+        """
+        if not self.scores:
+            raise ValueError("a table needs at least one sample")
+        blurred = self.scores[:: len(self.candidates)]  # every candidate's scores tell the blurred side's
+        before = Row(
+            BLURRED,
+            psnr=fmean(score.blurred_psnr for score in blurred),
+            ssim=fmean(score.blurred_ssim for score in blurred),
+            **self._steadiness(1),
+        )
+        rows = [before, *(self._row(index) for index in range(len(self.candidates)))]
+        if steadiness := self._steadiness(0):
+            rows.append(Row(SHARP, **steadiness))
+        return rows
+
+    def _row(self, index: int) -> Row:
+        candidate = self.candidates[index]
+        scores = self.scores[index :: len(self.candidates)]
+        seconds = [score.seconds for score in scores[1:] or scores]
+        macs = {(height, width): multiply_adds(candidate.network, height, width) for height, width in set(self._shapes)}
+        return Row(
+            candidate.name,
+            psnr=fmean(score.psnr for score in scores),
+            ssim=fmean(score.ssim for score in scores),
+            gain=fmean(score.gain for score in scores),
+            worst_gain=min(score.gain for score in scores),
+            made_worse=sum(score.gain < 0 for score in scores),
+            seconds_median=median(seconds),
+            seconds_mean=fmean(seconds),
+            parameters=parameters(candidate.network),
+            gmac=fmean(macs[shape] for shape in self._shapes) / 1e9,
+            **self._steadiness(2 + index),
+        )
+
+    def _steadiness(self, version: int) -> dict[str, Any]:
+        means = self._warping.mean if self._warping is not None else ()
+        if not means:
+            return {}
+        excess = means[version] - means[0] if version else None
+        return {"warping_error": means[version], "warping_excess": excess}
+
+
+def markdown(rows: Sequence[Row], caption: str) -> str:
+    """The rows as a markdown table with a line on what was measured above and the conventions below.
+
+    Args:
+        rows: As :meth:`Scoreboard.rows` gives them.
+        caption: Set, number of images, device.
+    """
+    video = any(row.warping_error is not None for row in rows)
+    columns = _COLUMNS + (_VIDEO_COLUMNS if video else ())
+    lines = [
+        f"| method | {' | '.join(heading for heading, _, _ in columns)} |",
+        f"|---|{'---:|' * len(columns)}",
+    ]
+    for row in rows:
+        values = [(getattr(row, field), form) for _, field, form in columns]
+        cells = ["" if value is None else form.format(value) for value, form in values]
+        lines.append(f"| {row.method} | {' | '.join(cells)} |")
+    notes = [CONVENTION, TIMING, *([WARPING] if video else [])]
+    return f"{caption}\n\n" + "\n".join(lines) + "\n\n" + ". ".join(notes) + ".\n"
+
+
+def write_scores(board: Scoreboard, out: Path, facts: dict[str, Any]) -> None:
+    """Writes ``scores.csv`` (a row an image and network), ``scores.json`` (all there is) and nothing else.
+
+    Args:
+        board: With at least one sample.
+        out: Folder; made if missing.
+        facts: What else the JSON is to say, such as the weights' digests.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    images = [asdict(score) | {"gain": score.gain} for score in board.scores]
+    with (out / "scores.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, images[0].keys())
+        writer.writeheader()
+        writer.writerows(images)
+    summary = {
+        "convention": CONVENTION,
+        "timing": TIMING,
+        **facts,
+        "rows": [asdict(row) for row in board.rows()],
+        "warping_error_of_sequences": board.warping,
+        "images": images,
+    }
+    (out / "scores.json").write_text(as_json(summary), encoding="utf-8")
+
+
+def as_json(value: Any) -> str:
+    """JSON with a line break at its end; what is infinite or not a number, which JSON does not know, becomes null."""
+    return json.dumps(_finite(value), indent=1, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value

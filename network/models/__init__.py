@@ -1,0 +1,1 @@
+"""Architectures, and the registry that makes one by its name."""

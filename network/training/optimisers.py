@@ -1,0 +1,96 @@
+"""What moves the weights: the learning rate of a step, the optimisers, and the arithmetic they are fed from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from network.training.muon import Muon
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+    from network.training.recipes import Preset
+
+HEADS = ("exit", "coarse_exits", "fusion.second")
+"""Layers that make pixels, by the start of their names. An orthogonal update would give every pixel of a block the
+same importance, so they are left to AdamW, as the authors of Muon advise for first and last layers."""
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def rate_at(preset: Preset, step: int) -> float:
+    """The learning rate of a step, counted from 0."""
+    if step < preset.warmup:
+        return preset.rate * (step + 1) / preset.warmup
+    if preset.schedule == "exponential":
+        return float(preset.rate * (preset.final_rate / preset.rate) ** (step / preset.steps))
+    fall = min(1.0, max(0.0, (step - (preset.steps - preset.decay)) / preset.decay))
+    return preset.rate + (preset.final_rate - preset.rate) * fall
+
+
+def make_optimisers(network: nn.Module, preset: Preset) -> list[Optimizer]:
+    """The optimisers of a recipe; each weight belongs to exactly one.
+
+    Args:
+        network: On the device where it is trained.
+        preset: The recipe.
+
+    Returns:
+        At least one. A parameter group's ``rate_factor`` is its learning rate over that of the recipe.
+    """
+    rate, decay = preset.rate, preset.weight_decay
+    if preset.optimiser == "adam":
+        optimisers: list[Optimizer] = [torch.optim.Adam(network.parameters(), rate, weight_decay=decay)]
+    elif preset.optimiser == "adamw":
+        optimisers = [torch.optim.AdamW(network.parameters(), rate, weight_decay=decay)]
+    else:
+        hidden = [
+            module.weight
+            for name, module in network.named_modules()
+            if isinstance(module, nn.Conv2d) and not name.startswith(HEADS)
+        ]
+        taken = {id(weight) for weight in hidden}
+        others = [weight for weight in network.parameters() if id(weight) not in taken]
+        optimisers = [
+            Muon(hidden, rate * preset.muon_factor, weight_decay=decay),
+            torch.optim.AdamW(others, rate, weight_decay=decay),
+        ]
+    for optimiser in optimisers:
+        factor = preset.muon_factor if isinstance(optimiser, Muon) else 1.0
+        for group in optimiser.param_groups:
+            group["rate_factor"] = factor
+    return optimisers
+
+
+def set_rate(optimisers: list[Optimizer], rate: float) -> None:
+    """Sets the learning rate of every group to ``rate`` times the group's own factor."""
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = rate * group["rate_factor"]
+
+
+def arithmetic(precision: str, device: torch.device) -> torch.dtype:
+    """The type in which a network computes while it is trained.
+
+    Args:
+        precision: As :attr:`network.training.recipes.Preset.precision`.
+        device: Where it is trained.
+    """
+    if precision != "auto":
+        return PRECISIONS[precision]
+    if device.type == "cpu":
+        # bfloat16 works on every processor, but is slower than FP32 where there are no instructions for it.
+        has = torch.cpu.get_capabilities()
+        return torch.bfloat16 if has.get("avx512_bf16") or has.get("amx_bf16") else torch.float32
+    if device.type != "cuda":
+        return torch.float32
+    with torch.cuda.device(device):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def make_scaler(kind: torch.dtype, device: torch.device) -> torch.amp.GradScaler:
+    """What keeps gradients in the range of fp16; it passes everything through in other arithmetic."""
+    return torch.amp.GradScaler(device.type, enabled=kind == torch.float16)

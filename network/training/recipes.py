@@ -1,0 +1,103 @@
+"""Training recipes. Every choice of a run is a field here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from network.errors import TrainingError
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One recipe.
+
+    Attributes:
+        network: Name in the registry.
+        options: Of the network's constructor.
+        loss: Name in :data:`network.training.losses.LOSSES`.
+        optimiser: ``adam``, ``adamw``, or ``muon``: Muon for the hidden convolutions, AdamW for the rest.
+        weight_decay: Of ``adamw`` and ``muon``.
+        rate: Learning rate after the warm-up.
+        final_rate: Learning rate at the last step.
+        muon_factor: Muon's learning rate over the learning rate.
+        warmup: Steps over which the rate rises from zero.
+        schedule: ``exponential`` falls from ``rate`` to ``final_rate`` over the whole run; ``trapezoid`` holds
+            ``rate`` and falls linearly over the last ``decay`` steps, so that a run can be prolonged.
+        decay: Steps of the trapezoid's fall.
+        steps: Length of the run.
+        batch: Pairs a step.
+        patch: Height and width of a training patch in pixels, divisible by 16.
+        noise: Standard deviation, in codes of 255, of the normal distribution from which the standard deviation of
+            the noise on a blurred patch is drawn.
+        fresh: Share of the patches whose blur is made anew in every step, see :mod:`network.synth.fresh`.
+        clip: Largest norm of the gradient.
+        precision: Of the network's arithmetic in training: ``fp32``, ``bf16``, ``fp16`` (with scaled gradients) or
+            ``auto``, which is bf16 on a CUDA device or x86 processor that multiplies such numbers, fp16 on any other
+            CUDA device, and fp32 elsewhere. Weights, averages and the loss are fp32 in every case.
+        ema: Decay of the exponential moving average of the weights.
+        seed: Of initial weights, sampling and augmentation.
+        shrink: What the weights of starting weights are divided by where a batch normalisation follows. The function
+            stays the same, but a step then changes it by so much more: such weights grow the longer they are trained,
+            and the rate, which does not grow with them, comes to mean less and less. Of no effect without starting
+            weights, or on networks without such layers.
+
+    Raises:
+        TrainingError: If a field that names a choice names none of them, ``fresh`` is no share, or ``shrink`` is not
+            positive.
+    """
+
+    network: str = "idc-rt"
+    options: dict[str, Any] = field(default_factory=dict)
+    loss: str = "deviation"
+    optimiser: Literal["adam", "adamw", "muon"] = "muon"
+    weight_decay: float = 1e-4
+    rate: float = 4e-4
+    final_rate: float = 1e-6
+    muon_factor: float = 5.0
+    warmup: int = 200
+    schedule: Literal["exponential", "trapezoid"] = "trapezoid"
+    decay: int = 3000
+    steps: int = 30000
+    batch: int = 4
+    patch: int = 256
+    noise: float = 0.0
+    fresh: float = 0.0
+    clip: float = 5.0
+    precision: Literal["fp32", "bf16", "fp16", "auto"] = "auto"
+    ema: float = 0.999
+    seed: int = 0
+    shrink: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            choices, value = get_args(kind), getattr(self, name)
+            if get_origin(kind) is Literal and value not in choices:
+                raise TrainingError(f"{name} is one of {', '.join(choices)}, not {value!r}")
+        if not 0 <= self.fresh <= 1:
+            raise TrainingError(f"fresh is from 0 to 1, not {self.fresh:g}")
+        if not self.shrink > 0:
+            raise TrainingError(f"shrink is over 0, not {self.shrink:g}")
+
+
+GOPRO_TRAINING_PAIRS = 2103
+
+PRESETS: dict[str, Preset] = {
+    # The paper's recipe: 1000 epochs of GoPro in batches of 16.
+    "idc-gopro": Preset(
+        network="idc",
+        loss="mixed",
+        optimiser="adam",
+        weight_decay=0.0,
+        rate=1e-4,
+        final_rate=1e-6,
+        warmup=0,
+        schedule="exponential",
+        steps=1000 * (GOPRO_TRAINING_PAIRS // 16),
+        batch=16,
+        patch=256,
+        noise=2.0,
+    ),
+    "idc-rt": Preset(),
+}
+"""Recipes by name."""

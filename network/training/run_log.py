@@ -1,0 +1,185 @@
+"""What a run was made with, and for how long it was trained: one line a start in ``starts.jsonl``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from network.errors import TrainingError
+
+if TYPE_CHECKING:
+    from network.training.pool import Pool
+    from network.training.recipes import Preset
+    from network.weights import Header
+
+STARTS = "starts.jsonl"
+PACKAGE = "deblur-stream"
+_OF_ONE_START = ("step", "steps", "seconds", "start_from")
+
+
+class RunRecord:
+    """The starts of a run.
+
+    Args:
+        run: Its folder, which exists.
+
+    Raises:
+        TrainingError: If the record is damaged.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._path = run / STARTS
+        self._starts: list[dict[str, Any]] = []
+        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        for number, line in enumerate(lines, 1):
+            try:
+                self._starts.append(dict(json.loads(line)))
+            except ValueError as error:
+                raise TrainingError(f"{self._path} is damaged at line {number} ({error}); delete that line") from error
+
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """The newest start; None before the first."""
+        return self._starts[-1] if self._starts else None
+
+    def begin(self, start: dict[str, Any]) -> None:
+        """Adds a start.
+
+        Args:
+            start: As :func:`describe` makes it.
+        """
+        self._starts.append(start)
+        self._write()
+
+    def spent(self, steps: int, seconds: float) -> None:
+        """Writes down what the newest start has done so far."""
+        self._starts[-1] |= {"steps": steps, "seconds": round(seconds, 1)}
+        self._write()
+
+    def _write(self) -> None:
+        partial = self._path.with_name(self._path.name + ".partial")
+        partial.write_text("".join(json.dumps(start) + "\n" for start in self._starts), encoding="utf-8")
+        partial.replace(self._path)
+
+
+def describe(
+    preset: Preset,
+    pool: Pool,
+    *,
+    step: int,
+    kind: torch.dtype,
+    device: torch.device,
+    processes: int,
+    start_from: tuple[Path, Header] | None,
+) -> dict[str, Any]:
+    """What a start is made with; JSON-serialisable.
+
+    Args:
+        preset: The recipe.
+        pool: The pairs; its digest is computed, which may read all of it.
+        step: Steps that earlier starts have done.
+        kind: Type in which the network computes.
+        device: Where.
+        processes: How many train together.
+        start_from: The weights' file that the run began with, and its header.
+    """
+    return {
+        "step": step,
+        "steps": 0,
+        "seconds": 0.0,
+        "recipe": asdict(preset),
+        "arithmetic": str(kind).removeprefix("torch."),
+        "processes": processes,
+        "pool": {"pairs": len(pool), "digest": pool.digest},
+        "start_from": {"file": start_from[0].name, "digest": start_from[1].digest} if start_from else None,
+        "versions": {
+            PACKAGE: _own_version(),
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "git": checkout_of(Path(__file__).parent),
+        "machine": {
+            "processor": _processor(),
+            "threads": torch.get_num_threads(),
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        },
+    }
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """One line for each field that two starts of a run don't share.
+
+    Args:
+        before: The earlier start.
+        now: The later one. Fields that only one of them knows, and the work done, are left out.
+    """
+    first, second = _flat(before), _flat(now)
+    return [
+        f"{name}: {first[name]} at the last start, {second[name]} now"
+        for name in first
+        if name in second and first[name] != second[name]
+    ]
+
+
+def _flat(start: dict[str, Any]) -> dict[str, Any]:
+    """``{"recipe": {"rate": 1}}`` becomes ``{"recipe.rate": 1}``; one level, so that options stay together."""
+    fields: dict[str, Any] = {}
+    for name, value in start.items():
+        if name in _OF_ONE_START:
+            continue
+        if isinstance(value, dict):
+            fields |= {f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            fields[name] = value
+    return fields
+
+
+def _own_version() -> str | None:
+    try:
+        return importlib.metadata.version(PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")  # Python's own answer is empty on most Linux systems
+    if information.exists():
+        for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def checkout_of(package: Path) -> dict[str, Any] | None:
+    """The git commit that a package runs from, and whether tracked files were changed; None if it is installed."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+
+    def ask(*arguments: str) -> str | None:
+        done = subprocess.run(  # noqa: S603 - fixed arguments
+            [git, "-C", str(package), *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    # An installation may lie within a checkout of something else, which says nothing of this package.
+    if ask("ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    commit, changes = ask("rev-parse", "HEAD"), ask("status", "--porcelain", "--untracked-files=no")
+    return None if commit is None else {"commit": commit, "changed": bool(changes)}

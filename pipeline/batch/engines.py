@@ -1,0 +1,46 @@
+"""An engine that is loaded when there is work for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from network.planes import PlaneBatch, PlaneSpec
+    from pipeline.runner.protocols import Engine, EngineInfo
+
+
+class LazyEngine:
+    """Stands for an engine that may never be needed, because the work is done elsewhere.
+
+    Args:
+        info: Of the engine.
+        load: Makes it, at the first batch.
+    """
+
+    def __init__(self, info: EngineInfo, load: Callable[[], Engine]) -> None:
+        self._info, self._load = info, load
+        self._engine: Engine | None = None
+
+    @property
+    def info(self) -> EngineInfo:
+        """Of the engine."""
+        return self._info
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        """As of the engine."""
+        return self._loaded().buffers(spec, batch)
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        """As of the engine."""
+        self._loaded().run(batch, out)
+
+    def reset(self) -> None:
+        """As of the engine; nothing to forget before it is loaded."""
+        if self._engine is not None:
+            self._engine.reset()
+
+    def _loaded(self) -> Engine:
+        self._engine = self._engine or self._load()
+        return self._engine

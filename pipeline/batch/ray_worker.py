@@ -1,0 +1,156 @@
+"""A machine of a cluster: what it says of itself, and what it does when it is asked."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DeblurError, OutputError, UsageError
+from pipeline.resume.workers import make_share
+from pipeline.system.machine import cores, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from pipeline.job import VideoJob
+    from pipeline.resume.workers import Made, Promise, Share
+    from pipeline.runner.protocols import Engine, EngineInfo
+
+LIBRARIES = ("deblur-stream", "av", "numpy", "openvino", "torch")
+"""What has to be of one version everywhere, so that it does not matter which machine makes a segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What a machine of the cluster says of itself.
+
+    Attributes:
+        name: In the network.
+        libraries: Versions by name.
+        engine: What would run the network.
+        cores: That encoders divide their work among.
+    """
+
+    name: str
+    libraries: dict[str, str]
+    engine: EngineInfo
+    cores: int
+
+    @classmethod
+    def here(cls, engine: EngineInfo) -> Node:
+        """The machine that this runs on, with the engine that it has loaded."""
+        known = versions()
+        return cls(platform.node(), {name: known[name] for name in LIBRARIES if name in known}, engine, cores())
+
+    def compare(self, other: Node) -> None:
+        """Refuses this machine where its segments would not fit those of another.
+
+        Args:
+            other: The machine that joins the segments.
+
+        Raises:
+            UsageError: If versions, engines or cores differ.
+        """
+        names = sorted(name for name in LIBRARIES if self.libraries.get(name) != other.libraries.get(name))
+        if names:
+            there, here = (
+                ", ".join(f"{name} {node.libraries.get(name) or 'not at all'}" for name in names)
+                for node in (self, other)
+            )
+            raise UsageError(f"{self.name} has {there}, and {other.name} {here}; install the same versions everywhere")
+        if self.engine != other.engine:
+            raise UsageError(
+                f"{self.name} would use {_words(self.engine)}, and {other.name} {_words(other.engine)}; say which by "
+                "--engine, --precision and --weights, or leave the machine out"
+            )
+        if self.cores != other.cores:
+            raise UsageError(
+                f"{self.name} has {self.cores} cores to give, and {other.name} {other.cores}; encoders divide pictures "
+                "by their number, and all have to do it alike: use machines of one size"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error of this project that a machine met, in a form that travels.
+
+    Attributes:
+        node: The machine's name.
+        kind: Of the error: the name of a class of :mod:`pipeline.errors`.
+        text: One line.
+    """
+
+    node: str
+    kind: str
+    text: str
+
+    @classmethod
+    def of(cls, error: DeblurError) -> Refusal:
+        """What travels of an error."""
+        return cls(platform.node(), type(error).__name__, str(error))
+
+
+def _words(engine: EngineInfo) -> str:
+    return f"{engine.network} {engine.digest[:12]} in {engine.precision} by {engine.backend} on {engine.device}"
+
+
+_loaded: dict[str, Engine] = {}
+"""The engine of this process, which makes one share after the other, by what made it."""
+
+
+def _engine(load: Callable[[], Engine]) -> Engine:
+    name = repr(load)
+    if name not in _loaded:
+        _loaded.clear()
+        _loaded[name] = load()
+    return _loaded[name]
+
+
+def ask(load: Callable[[], Engine], token: Path) -> Node | Refusal:
+    """What the machine says of itself.
+
+    Args:
+        load: Makes the engine.
+        token: A file that was written to the folder of the outputs.
+
+    Returns:
+        The machine, or why it can't do its part.
+    """
+    try:
+        if not token.is_file():
+            raise OutputError(f"there is no folder {token.parent}; the same folders have to be there on every machine")
+        return Node.here(_engine(load).info)
+    except DeblurError as error:
+        return Refusal.of(error)
+
+
+def make(
+    job: VideoJob,
+    promise: Promise,
+    load: Callable[[], Engine],
+    share: Share,
+    done: Collection[int],
+    expected: Node,
+) -> list[Made] | Refusal:
+    """Makes a share of an input; see :func:`pipeline.resume.workers.make_share`.
+
+    Args:
+        job: What to read and to write, by names that hold on every machine.
+        promise: What this machine has to find.
+        load: Makes the engine.
+        share: Which segments.
+        done: Those that nobody has to make.
+        expected: The machine that joins the segments. That this one fits was asked at the beginning, unless it came
+            later.
+
+    Returns:
+        The segments that are finished, or why they can't be.
+    """
+    try:
+        engine = _engine(load)
+        Node.here(engine.info).compare(expected)
+        return make_share(job, promise, lambda: engine, share, done)
+    except DeblurError as error:
+        return Refusal.of(error)

@@ -1,0 +1,186 @@
+"""Works a plan off, several videos at a time, none of which stops the others."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from pipeline.batch.plan import Fate, Outcome, State
+from pipeline.errors import DamagedInputError, DeblurError, Interrupted, OutputError
+from pipeline.resume.segment_file import Seal
+from pipeline.resume.work_folder import discard_work
+from pipeline.system.unexpected import explain
+from pipeline.video import deblur_video
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.batch.finished import Ledger
+    from pipeline.batch.plan import Plan, PlannedVideo
+    from pipeline.batch.progress import BatchDisplay
+    from pipeline.job import VideoJob
+    from pipeline.progress import Display
+    from pipeline.resume.workers import Elsewhere
+    from pipeline.runner.protocols import Engine
+    from pipeline.runner.timing import RunProgress
+
+_POLL = 0.1
+"""Seconds after which the main thread finds that all is done. It sleeps in between, from which Ctrl-C wakes it on every
+system."""
+
+
+class BatchWork:
+    """Works a plan off.
+
+    Attributes:
+        outcomes: What is known so far, by the place of the video in the plan.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        job: Callable[[PlannedVideo], VideoJob],
+        load: Callable[[], Engine],
+        ledger: Ledger,
+        display: BatchDisplay,
+        *,
+        jobs: int = 1,
+        fail_fast: bool = False,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        """Prepares the work.
+
+        Args:
+            plan: What to do.
+            job: How to do it.
+            load: Makes an engine; called once for each video at a time.
+            ledger: Takes what is finished.
+            display: Shows the progress.
+            jobs: Videos at a time, at least 1.
+            elsewhere: Makes the segments, so that they are only joined here; None to make them here.
+            fail_fast: Stop at the first failure; of what is under way then, finished segments are kept.
+        """
+        self._plan, self._job, self._load, self._ledger, self._display = plan, job, load, ledger, display
+        self._jobs, self._fail_fast, self._elsewhere = jobs, fail_fast, elsewhere
+        self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self.outcomes: dict[int, Outcome] = {}
+
+    def run(self) -> None:
+        """Does all there is to do.
+
+        Raises:
+            KeyboardInterrupt: If the user interrupted; what was under way is stopped, and finished segments are kept.
+        """
+        self._display.begin(self._plan)
+        for number, video in enumerate(self._plan.videos):
+            if video.fate is Fate.TODO:
+                self._waiting.put(number)
+            else:
+                if video.fate is Fate.FINISHED:
+                    discard_work(video.output)
+                self._note(number, _known(video))
+        count = min(self._jobs, len(self._plan.of(Fate.TODO)))
+        threads = [threading.Thread(target=self._work, name=f"batch-{number}") for number in range(count)]
+        try:
+            for thread in threads:
+                thread.start()
+            while any(thread.is_alive() for thread in threads):
+                time.sleep(_POLL)
+        except KeyboardInterrupt:
+            self._stop.set()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+            raise
+        finally:
+            self._display.end()
+            for number, video in enumerate(self._plan.videos):
+                self.outcomes.setdefault(number, Outcome(video, State.NOT_DONE))
+
+    def _work(self) -> None:
+        engine: list[Engine] = []
+
+        def load() -> Engine:
+            if not engine:
+                engine.append(self._load())
+            return engine[0]
+
+        while not self._stop.is_set():
+            try:
+                number = self._waiting.get_nowait()
+            except queue.Empty:
+                return
+            video = self._plan.videos[number]
+            display = _Stoppable(self._display.of(number, video), self._stop)
+            try:
+                outcome = self._deblur(video, load, display)
+            except Exception as error:  # noqa: BLE001 - a bug that one file brings out must not stop the others
+                line = f"unexpected error, please report it: {explain(error)}"
+                outcome = Outcome(video, State.FAILED, error=line, exit_code=1)
+            self._note(number, outcome)
+
+    def _deblur(self, video: PlannedVideo, load: Callable[[], Engine], display: Display) -> Outcome:
+        try:
+            video.output.parent.mkdir(parents=True, exist_ok=True)
+            content = Seal.of_all(video.files)
+            report = deblur_video(
+                self._job(video),
+                load,
+                display,
+                lambda report: self._ledger.add(content, video.output, damaged=bool(report.damage)),
+                self._elsewhere,
+            )
+        except Interrupted as error:
+            return Outcome(video, State.NOT_DONE, error=str(error))
+        except DeblurError as error:
+            return Outcome(video, State.FAILED, error=str(error), exit_code=error.exit_code)
+        except OSError as error:
+            name = error.filename or video.output
+            wrong = OutputError(f"{name}: {error.strerror or error}")
+            return Outcome(video, State.FAILED, error=str(wrong), exit_code=wrong.exit_code)
+        try:
+            report.raise_if_damaged()
+        except DamagedInputError as error:
+            return Outcome(video, State.DAMAGED, report, str(error), error.exit_code)
+        return Outcome(video, State.DONE, report)
+
+    def _note(self, number: int, outcome: Outcome) -> None:
+        with self._lock:
+            self.outcomes[number] = outcome
+        self._display.finished(number, outcome)
+        if outcome.state is State.FAILED and self._fail_fast:
+            self._stop.set()
+
+
+def _known(video: PlannedVideo) -> Outcome:
+    """The outcome of a video for which there is nothing to do."""
+    if video.fate is Fate.FAILED:
+        return Outcome(video, State.FAILED, error=video.reason, exit_code=video.exit_code)
+    if video.is_damaged:
+        return Outcome(video, State.DAMAGED, error="finished before", exit_code=DamagedInputError.exit_code)
+    return Outcome(video, State.FINISHED)
+
+
+class _Stoppable:
+    """A display that interrupts its run once the batch is stopped."""
+
+    def __init__(self, display: Display, stop: threading.Event) -> None:
+        self._display, self._stop = display, stop
+
+    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
+        """Passes it on."""
+        self._display.begin(name, frames, notes)
+
+    def update(self, progress: RunProgress) -> None:
+        """Passes it on, unless the batch is stopped."""
+        if self._stop.is_set():
+            raise KeyboardInterrupt
+        self._display.update(progress)
+
+    def end(self) -> None:
+        """Passes it on."""
+        self._display.end()

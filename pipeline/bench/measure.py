@@ -1,0 +1,222 @@
+"""One engine on one clip: each stage alone, then the pipeline whole. Runs in a process of its own."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.bench.endless_source import LoopedSource, TimedSink, endless_frames, open_video
+from pipeline.bench.rates import WARM_UP, Rate, percentiles, rate_of, rate_of_times
+from pipeline.encode.sink import VideoSink
+from pipeline.errors import UsageError
+from pipeline.job import SinkOptions, SourceOptions
+from pipeline.media.frames import read_planes
+from pipeline.runner.run import run
+from pipeline.runner.skip import FrameGate
+from pipeline.system.machine import peak_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import av
+
+    from network.planes import PlaneSpec
+    from pipeline.runner.protocols import Engine, EngineInfo
+    from pipeline.runner.timing import Latency
+
+KEPT_FRAMES = 16
+KEPT_BYTES = 256 * 2**20
+"""Decoded frames that the encoder is measured with, at most so many and so large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What to measure. All of it can be sent to another process.
+
+    Attributes:
+        engine: Name of the engine, for the report.
+        clip: The file.
+        seconds: How long each of the four measurements may take.
+        load: Makes the engine.
+        flops: Floating-point operations for a frame of a width and a height; None where nobody knows.
+        matrix_rate: Measures the matrix product on the engine's device; its result is reported as it is, but for
+            ``flops``, its operations a second, which the share is computed from.
+        source: How to read.
+        sink: How to write.
+    """
+
+    engine: str
+    clip: Path
+    seconds: float
+    load: Callable[[], Engine]
+    flops: Callable[[int, int], int | None]
+    matrix_rate: Callable[[EngineInfo], Any]
+    source: SourceOptions = field(default_factory=SourceOptions)
+    sink: SinkOptions = field(default_factory=SinkOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured.
+
+    Attributes:
+        engine: As in :class:`Case`.
+        info: Of the engine, after its work.
+        spec: What the frames are.
+        batch: Frames that the engine got at a time.
+        codec: Of the clip.
+        encoder: That wrote.
+        video_rate: Frames a second of the clip; None if it does not say.
+        ready_s: Seconds until the engine was loaded, and compiled for the frames.
+        decode: Decoding alone, planes copied into the engine's memory.
+        infer: The engine alone.
+        encode: Encoding alone.
+        whole: All of it at once, as `deblur video` does it.
+        infer_latency: Of a batch in the engine.
+        whole_latency: From a frame's being decoded to its being encoded, at full load: waiting included.
+        duplicates: Frames of the whole that equalled the one before and passed the network by.
+        peak_bytes: Memory of the process at its largest during the whole, a GPU's not counted; None if the system
+            won't tell.
+        flops: Floating-point operations of the network for a frame; None where nobody knows.
+        matrix_rate: The machine's matrix product.
+    """
+
+    engine: str
+    info: EngineInfo
+    spec: PlaneSpec
+    batch: int
+    codec: str
+    encoder: str
+    video_rate: float | None
+    ready_s: float
+    decode: Rate
+    infer: Rate
+    encode: Rate
+    whole: Rate
+    infer_latency: Latency
+    whole_latency: Latency
+    duplicates: int
+    peak_bytes: int | None
+    flops: int | None
+    matrix_rate: Any
+
+    @property
+    def megapixels(self) -> float:
+        """Of a frame."""
+        return self.spec.width * self.spec.height / 1e6
+
+    @property
+    def real_time(self) -> float | None:
+        """Seconds of video that the pipeline does in a second."""
+        return self.whole.median / self.video_rate if self.video_rate else None
+
+    @property
+    def share(self) -> float | None:
+        """Of the matrix product's operations a second, what the engine reached in the network."""
+        return self.flops * self.infer.median / self.matrix_rate.flops if self.flops else None
+
+
+def measure(case: Case) -> Measured:
+    """Measures a case.
+
+    Raises:
+        DeblurError: If the clip can't be read, the engine not loaded, or the output not written.
+    """
+    with open_video(case.clip, case.source) as source:
+        spec, codec = source.spec, source.codec
+        video_rate = float(source.average_rate) if source.average_rate else None
+    started = time.perf_counter()
+    engine = case.load()
+    batch = engine.info.batch
+    blurred, sharp = engine.buffers(spec, batch), engine.buffers(spec, batch)
+    ready = time.perf_counter() - started
+
+    with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
+        whole_rate, whole_latency, duplicates = _measure_whole(case, engine, batch, Path(folder) / "whole.mkv")
+        peak = peak_memory()  # before the stages alone, which keep frames that a run does not
+        encode_rate, encoder = _measure_encoding(case, Path(folder) / "encoded.mkv")
+
+    decoded = endless_frames(case.clip, case.source)
+    index = itertools.cycle(range(batch))
+
+    def decode() -> int:
+        read_planes(next(decoded), blurred, next(index))
+        return 1
+
+    def infer() -> int:
+        engine.run(blurred, sharp)
+        return batch
+
+    for _ in range(batch):  # no frame that the engine gets is memory that nobody has written
+        decode()
+    decode_rate, _ = rate_of(decode, case.seconds)
+    infer_rate, infer_steps = rate_of(infer, case.seconds)
+    return Measured(
+        engine=case.engine,
+        info=engine.info,
+        spec=spec,
+        batch=batch,
+        codec=codec,
+        encoder=encoder,
+        video_rate=video_rate,
+        ready_s=ready,
+        decode=decode_rate,
+        infer=infer_rate,
+        encode=encode_rate,
+        whole=whole_rate,
+        infer_latency=percentiles(infer_steps),
+        whole_latency=whole_latency,
+        duplicates=duplicates,
+        peak_bytes=peak,
+        flops=case.flops(spec.width, spec.height),
+        matrix_rate=case.matrix_rate(engine.info),
+    )
+
+
+def _measure_encoding(case: Case, path: Path) -> tuple[Rate, str]:
+    """Encodes a few decoded frames forwards and backwards, so that motion goes on at either end."""
+    with open_video(case.clip, case.source) as source:
+        bytes_a_frame = sum(plane.buffer_size for plane in source.first_frame.planes)
+        number = max(2, min(KEPT_FRAMES, KEPT_BYTES // bytes_a_frame))
+        kept = list(itertools.islice(endless_frames(case.clip, case.source), number))
+        order = itertools.cycle([*range(number), *range(number - 2, 0, -1)])
+        step = max((kept[1].pts or 0) - (kept[0].pts or 0), 1)
+        times = itertools.count(kept[0].pts or 0, step)
+        sink = VideoSink(path, source, case.sink)
+
+        def encode() -> int:
+            frame: av.VideoFrame = kept[next(order)]
+            frame.pts = next(times)
+            sink.write_frame(frame)
+            return 1
+
+        try:
+            rate, _ = rate_of(encode, case.seconds)
+        finally:
+            sink.abandon()
+        return rate, sink.plan.encoder
+
+
+def _measure_whole(case: Case, engine: Engine, batch: int, path: Path) -> tuple[Rate, Latency, int]:
+    """Runs the pipeline; frames of the warm-up, and those that came after the source had ended, do not count."""
+    looped = LoopedSource(case.clip, case.seconds, case.source)
+    with open_video(case.clip, case.source) as planned:
+        sink = VideoSink(path, planned, case.sink)
+        timed = TimedSink(sink)
+        try:
+            result = run(looped, engine, timed, batch=batch, gate=FrameGate(planned.spec))
+        finally:
+            sink.abandon()
+    begun, ended = looped.begun, timed.ended
+    if len(ended) < 2:
+        raise UsageError(f"one frame in {case.seconds:g} s is no rate; give more --seconds")
+    warm = begun[0] + WARM_UP * case.seconds
+    counted = [number for number, time_ in enumerate(ended) if number >= batch and warm <= time_ <= begun[-1]]
+    if len(counted) <= batch:
+        counted = list(range(1, len(ended))) if len(ended) > 2 else [0, 1]
+    latency = percentiles([ended[number] - begun[number] for number in counted])
+    return rate_of_times([ended[number] for number in counted], batch), latency, result.duplicates

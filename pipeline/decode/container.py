@@ -1,0 +1,181 @@
+"""Opens a container and chooses its video stream, or says plainly why not; sees whether a file ends early."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import av
+import av.error
+from av.codec.context import Flags
+from av.stream import Disposition
+
+from pipeline.errors import InputError
+from pipeline.media.pyav18 import open_media
+
+if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+    from av.container import InputContainer
+    from av.stream import Stream
+
+    from pipeline.job import Limits
+
+_BOX_HEADER = 8
+"""Bytes of an MP4 box before its content: its size, big-endian, and its four-letter type."""
+
+_MOST_BOXES = 10_000
+"""Boxes at the top of a file that are looked at; a fragmented file has as many as fragments."""
+
+
+def open_container(
+    path: Path | BinaryIO, name: str, format_name: str | None, limits: Limits, accelerator: HWAccel | None
+) -> InputContainer:
+    """Opens an input.
+
+    Args:
+        path: A file, or a file object.
+        name: Of the input, for messages.
+        format_name: FFmpeg's name of the container format; None to find out from the content.
+        limits: What decoders may allocate while FFmpeg looks into the streams.
+        accelerator: What decodes; None for the processor.
+
+    Raises:
+        InputError: If it is missing, unreadable or not a video.
+    """
+    if isinstance(path, Path) and path.is_dir():
+        raise InputError(f"{path} is a folder, not a video file")
+    try:
+        return open_media(
+            str(path) if isinstance(path, Path) else path,
+            "r",
+            format=format_name,
+            options=limits.decoder_options,
+            hwaccel=accelerator,
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        reason = "does not exist" if isinstance(error, FileNotFoundError) else "may not be read"
+        raise InputError(f"{name} {reason}") from error
+    except (av.error.InvalidDataError, av.error.EOFError) as error:
+        raise InputError(f"{name} {_why_unreadable(path)}") from error
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        raise InputError(f"{name} can't be opened: {error}") from error
+
+
+def choose_video(container: InputContainer, name: str, limits: Limits) -> av.VideoStream:
+    """The video stream to decode, with its decoder prepared.
+
+    Args:
+        container: The input.
+        name: Of the input, for messages.
+        limits: What the decoder may allocate.
+
+    Raises:
+        InputError: If there is no video stream, or no decoder for it.
+    """
+    stream = container.streams.best("video")
+    if not isinstance(stream, av.VideoStream) or stream.disposition & Disposition.attached_pic:
+        moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not moving:
+            raise InputError(f"{name} has no video stream")
+        stream = moving[0]
+    if stream.codec_context is None:
+        raise InputError(f"{name}: FFmpeg has no decoder for its video stream")
+    stream.codec_context.thread_type = "AUTO"
+    stream.codec_context.options = limits.decoder_options
+    # Frames with faults are delivered, and counted; FFmpeg's default would drop them in silence.
+    stream.codec_context.flags |= Flags.output_corrupt
+    return stream
+
+
+def promised_length(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """How long the header says that a stream, or else the whole input, is, in seconds; None if it does not."""
+    if stream.duration and stream.time_base:
+        return Fraction(stream.duration * stream.time_base)
+    return Fraction(container.duration, av.time_base) if container.duration else None
+
+
+def seek(container: InputContainer, stream: av.VideoStream, time: Fraction) -> bool:
+    """Goes to the keyframe at or before a time; False if that fails, and it stays where it is.
+
+    Args:
+        container: The input.
+        stream: Whose keyframe.
+        time: In the stream's own time, in seconds.
+    """
+    try:
+        container.seek(round(time / (stream.time_base or Fraction(1, 90000))), stream=stream)
+    except (av.error.FFmpegError, OSError):
+        return False
+    return True
+
+
+def _why_unreadable(path: Path | BinaryIO) -> str:
+    """What is wrong with an input of which FFmpeg can make nothing."""
+    if isinstance(path, Path):
+        if not path.stat().st_size:
+            return "is not a video: the file is empty"
+        boxes = _top_boxes(path)
+        if "mdat" in boxes and "moov" not in boxes:
+            return (
+                f"has no index (its moov box), as when a recording is cut off and its end is missing; "
+                f"{boxes['mdat']} bytes of media data are there, but can't be told apart without it: "
+                "let a repair tool such as untrunc restore it from an intact file of the same camera"
+            )
+    return "is not a video that FFmpeg can read (or its end is missing)"
+
+
+def _top_boxes(path: Path) -> dict[str, int]:
+    """Type and bytes of the boxes at the top of an MP4 or MOV file, those of one type together; {} for others."""
+    boxes: dict[str, int] = {}
+    length, place = path.stat().st_size, 0
+    with path.open("rb") as file:
+        for _ in range(_MOST_BOXES):
+            file.seek(place)
+            header = file.read(2 * _BOX_HEADER)
+            if len(header) < _BOX_HEADER:
+                break
+            size, kind = int.from_bytes(header[:4], "big"), header[4:_BOX_HEADER].decode("latin-1")
+            if not place and kind not in ("ftyp", "mdat", "wide", "free", "skip"):
+                break
+            if size == 1:  # the size follows, in eight bytes
+                size = int.from_bytes(header[_BOX_HEADER:], "big")
+            if size < _BOX_HEADER or place + size > length:  # to the end, or beyond it
+                size = length - place
+            boxes[kind] = boxes.get(kind, 0) + size
+            place += size
+    return boxes
+
+
+_TOLERANCE = Fraction(1, 2)
+"""Seconds by which the end that a header declares may differ from that of the last packet."""
+
+
+class EndWatch:
+    """Sees every packet of an input that is read from its beginning to its end."""
+
+    def __init__(self, container: InputContainer, video: av.VideoStream) -> None:
+        """Starts before the first packet."""
+        self._container = container
+        self._video = video
+        self._end = Fraction(0)
+        self._video_packets = 0
+
+    def see(self, packet: av.Packet[Stream]) -> None:
+        """Takes note of a packet of any stream."""
+        self._video_packets += packet.stream.index == self._video.index and packet.size > 0
+        if packet.pts is not None and packet.time_base:
+            self._end = max(self._end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+
+    def damage(self) -> list[str]:
+        """What is missing, a line each; asked when the end was read."""
+        lines = []
+        expected = len(self._video.index_entries) if self._video.frames else 0
+        if self._video_packets < expected:
+            lines.append(f"the file ends early: {self._video_packets} of {expected} video packets are there")
+        # Matroska has no count of packets, but its header says the end of the last one of all streams.
+        declared = Fraction(self._container.duration or 0, av.time_base)
+        missing = declared - self._end
+        if "matroska" in self._container.format.name and missing > max(_TOLERANCE, declared / 100):
+            lines.append(f"the file ends early: at {float(self._end):.3f} s of {float(declared):.3f} s")
+        return lines

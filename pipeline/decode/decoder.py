@@ -1,0 +1,303 @@
+"""Packets of the video stream to frames in a native format, with every fault of the stream counted."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import av.error
+from av.codec.context import Flags
+from av.video.reformatter import VideoReformatter
+
+from pipeline.decode.deinterlace import Deinterlacer
+from pipeline.errors import InputError
+from pipeline.media.frames import convert_frame, depth_of, format_of, has_alpha, on_host, spec_of
+from pipeline.media.pyav18 import fraction
+from pipeline.media.timestamps import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from network.planes import PlaneSpec
+    from pipeline.decode.limits import LimitGuard
+
+_DAMAGE_LINES = 20
+"""How many faults are located one by one; the rest is only counted."""
+
+_REPLAY_PACKETS = 600
+"""Packets since the last keyframe that are kept, so that the end of a damaged file can be decoded again."""
+
+_EXPORTED = {"nv12", "p010le", "p016le"}
+"""Formats of frames on a GPU that PyAV knows to export."""
+
+_PICTURE_PER_PACKET = {"h264", "hevc", "mjpeg"}
+"""Decoders of codecs where each packet of a progressive video holds one visible picture."""
+
+
+class FrameDecoder:
+    """Decodes one video stream.
+
+    A packet that can't be decoded is counted and left out; a frame that the decoder marked as damaged is counted
+    and kept. All frames have the size and format of the first one, and strictly increasing time stamps.
+
+    Attributes:
+        interlaced: Whether the first frame was interlaced.
+        first: The first frame, in its native format and the processor's memory; None until there is one.
+        is_on_device: Whether it was decoded on a GPU and frames stay there.
+        spec: What the planes of every frame are; None until there is a frame.
+        corrupt_packets: Packets that could not be decoded.
+        corrupt_frames: Frames that came out damaged.
+        damage: One line for each fault, with its time; at most 20.
+        notes: Conversions and surprises, one line each.
+    """
+
+    def __init__(self, stream: av.VideoStream, rate: Fraction | None, guard: LimitGuard, *, deinterlace: bool) -> None:
+        """Prepares the decoder.
+
+        Args:
+            stream: Of an input that is open.
+            rate: Frames a second where it is known, for frames without a time stamp.
+            guard: Holds the frames to the limits.
+            deinterlace: Turn interlaced frames into progressive ones; else interlaced video is refused.
+
+        Raises:
+            LimitError: If the header says that pictures are larger than the limits.
+        """
+        guard.check_picture(stream.codec_context.width, stream.codec_context.height)
+        self._stream = stream
+        self._name = stream.codec_context.name
+        self._guard = guard
+        self._deinterlace = deinterlace
+        self._time_base = fraction(stream.time_base) or Fraction(1, 90000)
+        self._reformatter = VideoReformatter()
+        self._deinterlacer: Deinterlacer | None = None
+        self._pixel_format = ""
+        step = round(1 / (rate * self._time_base)) if rate else round(Fraction(1, 25) / self._time_base)
+        self._timeline = Timeline(step, jump=round(10 / self._time_base))
+        self._interlaced_frames = 0
+        self.interlaced = False
+        self._noted: set[str] = set()
+        self._first_format = ""
+        self._first_size = (0, 0)
+        self._recent: list[av.Packet[av.VideoStream]] = []
+        self._recent_faults = 0
+        self._durations: dict[int, int] = {}
+        self._without_picture = 0
+        self._last_pts: int | None = None
+        self._held: av.VideoFrame | None = None
+        self.first: av.VideoFrame | None = None
+        self.is_on_device = False
+        self.spec: PlaneSpec | None = None
+        self.corrupt_packets = 0
+        self.corrupt_frames = 0
+        self.damage: list[str] = []
+        self.notes: list[str] = []
+
+    def decode(self, packet: av.Packet[av.VideoStream]) -> Iterator[av.VideoFrame]:
+        """Yields the frames that a packet completes; an empty packet ends the stream.
+
+        Raises:
+            InputError: If the video is interlaced and was not to be deinterlaced.
+        """
+        if packet.size == 0:
+            yield from self._drain(packet)
+            return
+        self._without_picture += not packet.is_discard
+        if packet.is_corrupt:
+            self._damaged("the container marks a packet as damaged", packet.pts, packet.dts)
+        if packet.pts is not None and packet.duration:
+            self._durations[packet.pts] = packet.duration
+            if len(self._durations) > _REPLAY_PACKETS:
+                del self._durations[next(iter(self._durations))]
+        if packet.is_keyframe:
+            self._recent.clear()
+            self._recent_faults = 0
+        if len(self._recent) < _REPLAY_PACKETS:
+            self._recent.append(packet)
+        try:
+            frames = self._stream.decode(packet)
+        except (av.error.FFmpegError, ValueError) as error:  # ValueError: the decoder could not be opened before
+            if self.first is None:
+                self._guard.check_picture(self._stream.codec_context.width, self._stream.codec_context.height)
+            self._fault(error, packet)
+            self._recent_faults += 1
+            return
+        for frame in frames:
+            yield from self._finish(frame)
+
+    def close(self, *, is_whole: bool) -> None:
+        """Adds the notes and the damage that only the end can tell. Called once, after the last packet.
+
+        Args:
+            is_whole: Whether every packet of the stream was read and the decoder drained, so that a packet without a
+                picture is damage and not just one whose picture was not asked for.
+        """
+        timeline = self._timeline
+        if is_whole and self._without_picture > 0 and self._name in _PICTURE_PER_PACKET and not self.interlaced:
+            self.damage.append(f"{self._without_picture} packets gave no picture")
+        if timeline.repaired:
+            self.notes.append(f"{timeline.repaired} frames had no time stamp or one out of order; repaired")
+        if timeline.jumps:
+            self.notes.append(f"the video's clock jumped back {timeline.jumps} times; the rest was moved up")
+        if self._interlaced_frames and not self._deinterlacer:
+            self.notes.append(f"{self._interlaced_frames} interlaced frames in a progressive stream; kept as they are")
+
+    def _drain(self, end: av.Packet[av.VideoStream]) -> Iterator[av.VideoFrame]:
+        try:
+            for frame in self._stream.decode(end):
+                yield from self._finish(frame)
+        except av.error.EOFError:
+            pass
+        except (av.error.FFmpegError, ValueError):
+            yield from self._replay()
+        held, self._held = self._held, None
+        if held is not None:
+            yield from self._release(held)
+        if self._deinterlacer:
+            for frame in self._deinterlacer.flush():
+                yield self._to_native(frame)
+
+    def _replay(self) -> Iterator[av.VideoFrame]:
+        """Decodes the packets since the last keyframe again, and yields the frames that are still missing.
+
+        A decoder that works on several frames at once reports the faults of the last packets only when it is
+        drained, and PyAV can't go on draining it after the first one. A decoder of one frame at a time reports
+        each fault with its packet.
+        """
+        if len(self._recent) == _REPLAY_PACKETS or self._last_pts is None:
+            self._damaged("the last frames could not be decoded")
+            self.corrupt_packets += 1
+            return
+        original = self._stream.codec_context
+        decoder: Any = av.CodecContext.create(original.codec.name, "r")
+        decoder.extradata = original.extradata
+        decoder.options = self._guard.limits.decoder_options
+        decoder.thread_type = "SLICE"
+        decoder.flags |= Flags.output_corrupt
+        last_pts, faults = self._last_pts, 0
+        for packet in (*self._recent, None):
+            try:
+                frames = decoder.decode(packet)
+            except av.error.FFmpegError as error:
+                faults += 1
+                if packet is not None and faults > self._recent_faults:
+                    self._fault(error, packet)
+                continue
+            for frame in frames:
+                if frame.pts is not None and frame.pts > last_pts:
+                    frame.time_base = self._time_base
+                    yield from self._finish(frame)
+
+    def _fault(self, error: av.error.FFmpegError | ValueError, packet: av.Packet[av.VideoStream]) -> None:
+        self.corrupt_packets += 1
+        self._without_picture -= 1
+        context = self._stream.codec_context
+        excess = self._guard.limits.picture_excess(context.width, context.height)
+        words = getattr(error, "strerror", "") or str(error)
+        reason = f"its picture is {excess}" if excess else words.lower()
+        self._damaged(f"a packet could not be decoded ({reason})", packet.pts, packet.dts)
+
+    def _to_native(self, frame: av.VideoFrame) -> av.VideoFrame:
+        assert self.spec is not None  # noqa: S101 - for the type checker
+        if frame.sw_format is not None and not _is_handed_over(frame):
+            what = f"frames of {frame.width}x{frame.height} in {format_of(frame)} can't stay on the GPU"
+            self._note_once(what, f"{what}; they go through the memory of the processor")
+            frame = on_host(frame)
+        return convert_frame(frame, self.spec, self._pixel_format, self._reformatter)
+
+    def _finish(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        if not frame.time_base:
+            frame.time_base = self._time_base
+        if frame.is_corrupt:
+            self.corrupt_frames += 1
+            self._damaged("a frame is damaged", frame.pts, frame.dts)
+        self._without_picture -= 1
+        self._last_pts = frame.pts
+        if frame.pts is not None:
+            # Some decoders (VP9's) drop the duration.
+            frame.duration = frame.duration or self._durations.pop(frame.pts, 0)
+        if self._is_too_large(frame):
+            return
+        held, self._held = self._held, None
+        if held is not None:
+            # A stamp that leaps is wrong if the frame behind it goes on where the one before it was.
+            yield from self._release(held, is_misplaced=self._timeline.continues(frame.pts))
+        if self._timeline.leaps(frame.pts):
+            self._held = frame
+        else:
+            yield from self._release(frame)
+
+    def _is_too_large(self, frame: av.VideoFrame) -> bool:
+        """Whether a frame is over the limits, and therefore left out and counted; the first one is refused."""
+        if self.spec is None:
+            self._guard.check_picture(frame.width, frame.height)
+        excess = self._guard.limits.picture_excess(frame.width, frame.height)
+        if excess:
+            self.corrupt_frames += 1
+            self._damaged(f"a frame is {excess}; left out", frame.pts, frame.dts)
+        return bool(excess)
+
+    def _release(self, frame: av.VideoFrame, *, is_misplaced: bool = False) -> Iterator[av.VideoFrame]:
+        """Yields a frame, in its native format, at the place in time that it gets."""
+        stamps = (None, None) if is_misplaced else (frame.pts, frame.dts)
+        frame.pts = self._timeline.place(*stamps, frame.duration)
+        self._guard.count(frame)
+        if self.spec is None:
+            self._start(frame)
+        self._interlaced_frames += frame.interlaced_frame
+        self._note_change(frame)
+        native = self._to_native(frame)
+        if self.first is None:
+            self.first = on_host(native)
+            self.is_on_device = native is not self.first
+        if self._deinterlacer is None:
+            yield native
+            return
+        for progressive in self._deinterlacer.push(native):
+            yield self._to_native(progressive)
+
+    def _start(self, frame: av.VideoFrame) -> None:
+        if frame.interlaced_frame and not self._deinterlace:
+            raise InputError(
+                "the video is interlaced: each frame holds two moments, which can't be deblurred as one picture; "
+                "add --deinterlace to turn it into progressive frames first"
+            )
+        self.interlaced = frame.interlaced_frame
+        self.spec, self._pixel_format = spec_of(frame)
+        name = format_of(frame)
+        self._first_size = (frame.width, frame.height)
+        self._first_format = name
+        if name != self._pixel_format and not name.startswith("yuvj"):
+            self.notes.append(f"pixel format {name} is processed as {self._pixel_format}")
+        if has_alpha(name):
+            self.notes.append("transparency is dropped")
+        if depth_of(name) > 16:
+            self.notes.append(f"{name} has more than 16 bits; reduced to 16")
+        if self._deinterlace:
+            self._deinterlacer = Deinterlacer(self._to_native(frame), self._time_base)
+
+    def _note_change(self, frame: av.VideoFrame) -> None:
+        if (frame.width, frame.height) != self._first_size:
+            what, done = f"frames of {frame.width}x{frame.height}", "scaled"
+        elif format_of(frame) != self._first_format:
+            what, done = f"frames in {format_of(frame)}", "converted"
+        else:
+            return
+        self._note_once(what, f"{what} from {frame.time or 0:.3f} s on are {done} to those of the first frame")
+
+    def _note_once(self, what: str, line: str) -> None:
+        if what not in self._noted:
+            self._noted.add(what)
+            self.notes.append(line)
+
+    def _damaged(self, what: str, *stamps: int | None) -> None:
+        if len(self.damage) < _DAMAGE_LINES:
+            stamp = next((value for value in stamps if value is not None), None)
+            place = "at an unknown time" if stamp is None else f"at {float(stamp * self._time_base):.3f} s"
+            self.damage.append(f"{place}: {what}")
+
+
+def _is_handed_over(frame: av.VideoFrame) -> bool:
+    """Whether PyAV exports the planes of a frame on a GPU as they are: others have no DLPack, or a chroma plane cut."""
+    return format_of(frame) in _EXPORTED and frame.width % 2 == 0 and frame.height % 2 == 0

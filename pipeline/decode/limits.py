@@ -1,0 +1,112 @@
+"""Limits against hostile and broken inputs: what a file may ask for before it is refused."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from pipeline.errors import LimitError
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+
+    from pipeline.job import Limits
+
+
+class LimitGuard:
+    """Holds one input to its limits while it is opened and decoded."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        """Starts before the first frame.
+
+        Args:
+            name: Of the input, for messages.
+            limits: What it may hold.
+        """
+        self.limits = limits
+        self._name = name
+        self._frames = 0
+        self._bytes = 0
+        self._first_time: Fraction | None = None
+
+    def check_container(self, container: InputContainer) -> None:
+        """Checks streams and attachments.
+
+        Raises:
+            LimitError: If there are too many, or too much in them.
+        """
+        self._check("streams", len(container.streams), self.limits.streams)
+        attached = container.streams.attachments
+        self._check("attachments", len(attached), self.limits.attachments)
+        self._check_bytes(sum(len(stream.data) for stream in attached))
+
+    def check_covers(self, covers: int, size: int) -> None:
+        """Checks the cover pictures, which most containers keep as streams.
+
+        Args:
+            covers: How many there are.
+            size: Of all of them, in bytes.
+
+        Raises:
+            LimitError: If there are too many, or too much in them.
+        """
+        self._check("attachments", covers, self.limits.attachments)
+        self._check_bytes(size)
+
+    def check_picture(self, width: int, height: int) -> None:
+        """Checks the size of the picture, in pixels.
+
+        Raises:
+            LimitError: If it is too large.
+        """
+        if excess := self.limits.picture_excess(width, height):
+            raise LimitError(f"{self._name} has pictures {excess}; raise it to process them")
+
+    def check_promise(self, frames: int | None, duration: Fraction | None) -> None:
+        """Checks what the header promises, so that hours of work are not thrown away at the limit.
+
+        Args:
+            frames: That the header counts; None if it does not.
+            duration: To expect, in seconds; None if unknown.
+
+        Raises:
+            LimitError: If it is too much.
+        """
+        self._check("frames by its header", frames or 0, self.limits.frames, option="frames")
+        if duration is not None:
+            self._check_duration(duration)
+
+    def count(self, frame: av.VideoFrame) -> None:
+        """Counts a decoded frame whose time stamp is set.
+
+        Raises:
+            LimitError: If there are too many, they last too long, or they have too many bytes.
+        """
+        self._frames += 1
+        self._check("frames or more", self._frames, self.limits.frames, option="frames")
+        self._bytes += frame.width * frame.height * frame.format.padded_bits_per_pixel // 8
+        self._check("bytes of decoded frames", self._bytes, self.limits.decoded_bytes, option="decoded-bytes")
+        if frame.pts is not None and frame.time_base:
+            time = frame.pts * frame.time_base
+            if self._first_time is None:
+                self._first_time = time
+            self._check_duration(time - self._first_time)
+
+    def _check_duration(self, seconds: Fraction) -> None:
+        limit = self.limits.duration
+        if limit is not None and seconds > Fraction(limit):
+            raise LimitError(
+                f"{self._name} lasts {float(seconds):.3f} s, over the limit of {limit:g} s; "
+                "raise --max-duration to process it"
+            )
+
+    def _check_bytes(self, size: int) -> None:
+        self._check("bytes of attachments", size, self.limits.attachment_bytes, option="attachment-bytes")
+
+    def _check(self, what: str, value: int, limit: int | None, *, option: str = "") -> None:
+        if limit is not None and value > limit:
+            raise LimitError(
+                f"{self._name} has {value} {what}, over the limit of {limit}; "
+                f"raise --max-{option or what} to process it"
+            )

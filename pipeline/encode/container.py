@@ -1,0 +1,202 @@
+"""The output container: its options, and the tags and chapters that it can carry."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import av.error
+
+from pipeline.media.pyav18 import open_media
+from pipeline.media.tags import readable, tags_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from av.container import Chapter, OutputContainer
+    from av.stream import Stream
+
+    from pipeline.decode.source import VideoSource
+
+MOV_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v", "ismv"})
+"""FFmpeg's names of the containers that its MOV muxer writes."""
+
+_SQUARE = {"matroska", "webm", "avi"}
+"""Containers into which the shape of pixels does not get, because PyAV can't hand it to their muxers."""
+
+_SELF_DESCRIBING = {"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "mjpeg"}
+"""Codecs that say the shape of their pixels themselves."""
+
+_FINEST_TIMESCALE = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class MuxerPlan:
+    """How the container is written.
+
+    Attributes:
+        options: For the muxer.
+        notes: What it can't carry, one line each.
+    """
+
+    options: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def plan_muxer(source: VideoSource, format_name: str, codec: str, *, seekable: bool) -> MuxerPlan:
+    """Chooses the options of a muxer.
+
+    Args:
+        source: The input.
+        format_name: FFmpeg's name of the container.
+        codec: Of the video, by FFmpeg's name.
+        seekable: Whether the muxer may go back in the output.
+    """
+    tags, chapters = container_tags(tags_of(source.container)), source.chapters
+    lost, lost_chapters = lost_tags(format_name, codec, {}, tags, chapters)
+    options: dict[str, str] = {}
+    if format_name in MOV_FAMILY:
+        options = _mov_options(source, seekable=seekable)
+        if lost:
+            # The free form of tags keeps all keys; the usual one is what most players read.
+            still_lost, _ = lost_tags(format_name, codec, {"movflags": "use_metadata_tags"}, tags, chapters)
+            if len(still_lost) < len(lost):
+                options["movflags"] = "+".join(filter(None, (options.get("movflags"), "use_metadata_tags")))
+                lost = still_lost
+    elif format_name == "mpegts" and source.container.format.name == "mpegts" and not source.is_shifted:
+        options["mpegts_copyts"] = "1"  # else the muxer moves all times by its own delay
+    notes = _time_and_shape_notes(source, format_name, codec)
+    if lost:
+        notes.append(f"{format_name} can't carry these tags: {', '.join(map(readable, lost))}")
+    if lost_chapters:
+        notes.append(f"{format_name} can't carry chapters; left out")
+    return MuxerPlan(options, tuple(notes))
+
+
+def _mov_options(source: VideoSource, *, seekable: bool) -> dict[str, str]:
+    options: dict[str, str] = {}
+    if not seekable:
+        # In fragments nothing has to be filled in later; the delay lets the first one carry an edit list.
+        options["movflags"] = "frag_keyframe+delay_moov+default_base_moof"
+    if source.time_base.numerator == 1:
+        options["video_track_timescale"] = str(source.time_base.denominator)
+    if not source.starts_at_zero:
+        options["movie_timescale"] = str(_movie_timescale(source))
+    return options
+
+
+def _time_and_shape_notes(source: VideoSource, format_name: str, codec: str) -> list[str]:
+    notes = []
+    if source.earliest < 0 and _moves_all_later(source, format_name):
+        milliseconds = -1000 * float(source.earliest)
+        notes.append(
+            f"sound begins {milliseconds:.0f} ms before zero, which {format_name} can't say; "
+            "all streams are moved later by that much"
+        )
+    aspect = source.stream.sample_aspect_ratio
+    if aspect and aspect != 1 and format_name in _SQUARE and codec not in _SELF_DESCRIBING:
+        shape = f"{aspect.numerator}:{aspect.denominator}"
+        notes.append(f"the shape of the pixels ({shape}) can't be written for {codec} in {format_name}")
+    return notes
+
+
+def _moves_all_later(source: VideoSource, format_name: str) -> bool:
+    """Whether the container moves all streams where sound begins before zero, found out by writing a sample.
+
+    Some containers know times before zero. From FFmpeg 9 on, Matroska knows them for the run-up of encoded sound.
+    """
+    negative: Any = av.format.Flags.ts_negative.value
+    if av.ContainerFormat(format_name, "w").flags & negative:
+        return False
+    scratch = io.BytesIO()
+    try:
+        with open_media(scratch, "w", format=format_name) as output:
+            sounds = [copy for stream in source.copied if stream.type == "audio" for copy in _sound(output, stream)]
+            if not sounds:
+                return False  # it takes none of them, and the picture begins at zero
+            for sound in sounds:
+                _write_sample(output, sound, source.earliest)
+        scratch.seek(0)
+        with open_media(scratch, "r") as read:
+            return all((packet.pts or 0) >= 0 for packet in read.demux())
+    except (av.error.FFmpegError, ValueError, OSError):
+        return True  # so do all that FFmpeg does not say it of
+
+
+def _sound(output: OutputContainer, stream: Stream) -> Iterator[Stream]:
+    """A stream of sound added to an output; nothing where the container does not take it."""
+    with contextlib.suppress(av.error.FFmpegError, ValueError):
+        yield output.add_stream_from_template(stream, opaque=True)
+
+
+def _write_sample(output: OutputContainer, stream: Stream, time: Fraction) -> None:
+    packet: av.Packet[Stream] = av.Packet(bytes(16))
+    packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 90_000), True
+    packet.pts = packet.dts = round(time * 90_000)
+    output.mux_one(packet)
+
+
+def _movie_timescale(source: VideoSource) -> int:
+    """Ticks a second in which the late start of every stream is a whole number, or nearly."""
+    denominators = [s.time_base.denominator for s in source.container.streams if s.time_base]
+    exact = math.lcm(1000, *denominators)
+    return exact if exact <= _FINEST_TIMESCALE else min(max(denominators), _FINEST_TIMESCALE)
+
+
+_MUXER_OWNED = {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"}
+"""Tags that describe the file itself; a muxer writes its own."""
+
+_STALE = {"encoder", "bps", "duration", "number_of_frames", "number_of_bytes"}
+"""Tags of a stream that describe the encoded bits, wrong after they are encoded anew."""
+
+
+def video_tags(stream: Stream) -> dict[str, str]:
+    """The tags of the video stream that stay true after it is encoded anew."""
+    return {
+        key: value
+        for key, value in stream.metadata.items()
+        if key.lower() not in _STALE and not key.upper().startswith("_STATISTICS")
+    }
+
+
+def container_tags(tags: dict[str, str]) -> dict[str, str]:
+    """The tags of a container that a muxer does not write by itself."""
+    return {key: value for key, value in tags.items() if key.lower() not in _MUXER_OWNED}
+
+
+def lost_tags(
+    format_name: str, codec: str, options: dict[str, str], tags: dict[str, str], chapters: Sequence[Chapter]
+) -> tuple[list[str], bool]:
+    """Which tags a container drops, and whether it drops the chapters, found out by writing and reading a header.
+
+    Args:
+        format_name: FFmpeg's name of the container.
+        codec: Of a video stream that it takes.
+        options: For the muxer.
+        tags: Of the container.
+        chapters: To be written.
+
+    Returns:
+        Keys of the tags that are lost, and True if there are chapters and they are lost. Where an empty file of
+        the format can't be read back, nothing counts as lost.
+    """
+    scratch = io.BytesIO()
+    try:
+        with open_media(scratch, "w", format=format_name, container_options=options) as output:
+            stream = output.add_mux_stream(codec, width=64, height=64)
+            stream.time_base = Fraction(1, 1000)
+            output.metadata.update(tags)
+            output.set_chapters(list(chapters))
+            output.start_encoding()
+        scratch.seek(0)
+        with open_media(scratch, "r") as read:
+            kept = {key.lower() for key in read.metadata}
+            lost_chapters = bool(chapters) and not read.chapters()
+    except (av.error.FFmpegError, ValueError, OSError):
+        return [], False
+    return [key for key in tags if key.lower() not in kept], lost_chapters

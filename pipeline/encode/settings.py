@@ -1,0 +1,95 @@
+"""Settings of encoders: what they are by default here, and how the user's wishes are spelt for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+
+from pipeline.errors import UsageError
+from pipeline.system.machine import cpu_features
+
+# Quality by default is close to transparent: the next generation of the clip should show the network's work, not
+# the encoder's. Speed by default is high: a network takes 50 ms or more a frame on a processor, and an encoder
+# that took as long again would double the wait for a few per cent of file size.
+_DEFAULTS: dict[str, dict[str, str]] = {
+    "libx264": {"preset": "veryfast", "crf": "18"},
+    "libx265": {"preset": "superfast", "crf": "20"},
+    "libsvtav1": {"preset": "9", "crf": "24"},
+    "libvpx-vp9": {"deadline": "good", "cpu-used": "5", "row-mt": "1", "crf": "24", "b": "0"},
+    # VP8 has no constant quality without a rate: a rate that is never reached makes the quality constant.
+    "libvpx": {"deadline": "good", "cpu-used": "4", "crf": "8", "b": "50000000"},
+    "ffv1": {"level": "3", "slicecrc": "1"},
+}
+
+# Constant quality within a variable rate that nothing limits; p5 is the last preset that keeps up with networks.
+_NVENC = {"preset": "p5", "tune": "hq", "rc": "vbr", "cq": "19", "b": "0"}
+_DEFAULTS |= {f"{codec}_nvenc": dict(_NVENC) for codec in ("h264", "hevc", "av1")}
+
+_FIXED_QUANTISER = {"mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "h263", "h263p", "flv", "msmpeg4", "wmv1", "wmv2"}
+"""Encoders without rate factor, at quantiser 2 by default (the finest that they hold without surprises)."""
+
+_QUANTISER_2 = {"flags": "+qscale", "global_quality": str(2 * 118)}
+
+
+def settings_of(
+    encoder: av.Codec, crf: float | None, preset: str | None, bitrate: int | None
+) -> tuple[dict[str, str], list[str]]:
+    """The options of an encoder: its defaults here, and what the user wants instead.
+
+    Args:
+        encoder: Of FFmpeg.
+        crf: Constant rate factor; None for the default here.
+        preset: Likewise.
+        bitrate: Bits a second instead of a rate factor.
+
+    Returns:
+        Options by FFmpeg's names, and notes for the user.
+
+    Raises:
+        UsageError: If the encoder has no such setting.
+    """
+    context: Any = av.CodecContext.create(encoder.name, "w")
+    known = {option.name for option in context.supported_options.private}
+    options = dict(_DEFAULTS.get(encoder.name, {}))
+    if encoder.name in _FIXED_QUANTISER:
+        options.update(_QUANTISER_2)
+    if preset is not None:
+        if "preset" not in known:
+            raise UsageError(f"{encoder.name} has no presets; leave out --preset")
+        options["preset"] = preset
+    if crf is not None:
+        name = next((name for name in ("crf", "cq") if name in known), None)
+        if name is None:
+            raise UsageError(f"{encoder.name} has no rate factor; leave out --crf, or use --bitrate")
+        options[name] = f"{crf:g}"
+    if bitrate is not None:
+        for name in ("crf", "cq", "flags", "global_quality"):
+            options.pop(name, None)
+        options["b"] = str(bitrate)
+        if encoder.lossless and not encoder.lossy:
+            return options, [f"{encoder.name} is lossless; --bitrate has no effect"]
+    return options, []
+
+
+def repeatable(encoder: str, options: dict[str, str]) -> dict[str, str]:
+    """Options with which an encoder makes the same file of the same frames each time, on this machine.
+
+    With AVX-512, x264 does not: small pictures come out different now and then (seen with x264 as PyAV 18.1 has it).
+    With AVX2 it makes what it makes without either, and as fast. That a run goes on after a crash as if nothing had
+    been, and that a cluster makes what one machine makes, rests on it.
+
+    Args:
+        encoder: FFmpeg's name.
+        options: For it; not changed.
+    """
+    repeated = dict(options)
+    if encoder == "libx264" and cpu_features()["AVX-512"]:
+        merge_parameters(repeated, {"x264-params": "asm=avx2"})
+    return repeated
+
+
+def merge_parameters(options: dict[str, str], extra: dict[str, str]) -> None:
+    """Adds to options whose values are lists with colons between; what is there already stays."""
+    for name, value in extra.items():
+        options[name] = f"{options[name]}:{value}" if name in options else value

@@ -1,0 +1,175 @@
+"""Which of the input's other streams an output container can carry, found out by trying."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+from av.stream import Disposition
+
+from pipeline.encode.container import MOV_FAMILY
+from pipeline.media.pyav18 import open_media
+from pipeline.media.stream_names import codec_name, describe
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+    from av.stream import Stream
+
+    from pipeline.decode.source import VideoSource
+
+_ATTACHING = {"matroska"}
+"""Containers that keep cover art as an attached file, not as a stream."""
+
+_PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPlan:
+    """What comes along beside the video.
+
+    Attributes:
+        streams: To be copied packet by packet, in the order of the input, each with the codec tag to keep ("" for
+            the container's own).
+        covers: Streams whose picture becomes an attached file.
+        notes: What can't come along, one line each.
+    """
+
+    streams: tuple[tuple[Stream, str], ...]
+    covers: tuple[Stream, ...]
+    notes: tuple[str, ...]
+
+
+def plan_copies(source: VideoSource, format_name: str) -> CopyPlan:
+    """Finds out what a container can carry of the input's other streams.
+
+    Args:
+        source: The input.
+        format_name: FFmpeg's name of the output container.
+    """
+    streams: list[tuple[Stream, str]] = []
+    covers: list[Stream] = []
+    notes: list[str] = []
+    for stream in source.copied:
+        if stream.disposition & Disposition.attached_pic and format_name in _ATTACHING:
+            if stream.index in source.cover_packets and codec_name(stream) in _PICTURE_TYPES:
+                covers.append(stream)
+                continue
+        else:
+            tag = _accepted_tag(format_name, stream)
+            if tag is not None:
+                streams.append((stream, tag))
+                continue
+        if not _written_by_muxer(format_name, stream, source):
+            notes.append(f"{format_name} can't carry {describe(stream)}; left out")
+    return CopyPlan(tuple(streams), tuple(covers), tuple(notes))
+
+
+def add_copy(output: OutputContainer, stream: Stream, tag: str) -> Stream:
+    """Adds a stream to an output whose packets are copied from ``stream``, with its tags and dispositions.
+
+    Raises:
+        ValueError: If the container does not know the codec.
+    """
+    if stream.codec_context is None:
+        copy = output.add_stream_from_template(stream)
+    else:
+        copy = output.add_stream_from_template(stream, opaque=True)
+        if tag:
+            copy.codec_context.codec_tag = tag
+        copy.metadata.update(stream.metadata)
+        copy.disposition = stream.disposition
+    if stream.time_base:
+        copy.time_base = stream.time_base
+    return copy
+
+
+def takes_packet(format_name: str, stream: Stream, tag: str, packet: av.Packet[Stream]) -> bool:
+    """Whether a container takes a packet of a stream, found out by writing it to memory.
+
+    Some damage makes demuxers find streams that are none, whose header a muxer accepts but whose packets it does not.
+    In the real output that shows late, with an error that is put down to another stream.
+
+    Args:
+        format_name: FFmpeg's name of the output container.
+        stream: Of the input.
+        tag: With which it is copied.
+        packet: Left as it is.
+    """
+    try:
+        with open_media(io.BytesIO(), "w", format=format_name) as output:
+            copy = add_copy(output, stream, tag)
+            sample: av.Packet[Stream] = av.Packet(bytes(packet))
+            for side_data in packet.iter_sidedata():
+                side_data.to_packet(sample)
+            sample.stream, sample.time_base, sample.is_keyframe = copy, packet.time_base, packet.is_keyframe
+            sample.pts = sample.dts = 0
+            output.mux_one(sample)
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def add_cover(output: OutputContainer, stream: Stream, picture: bytes) -> None:
+    """Attaches a cover picture as a file."""
+    extension, mime = _PICTURE_TYPES[codec_name(stream)]
+    attachment = output.add_attachment(stream.metadata.get("filename", f"cover.{extension}"), mime, picture)
+    attachment.metadata.update({**stream.metadata, **attachment.metadata})
+
+
+def _written_by_muxer(format_name: str, stream: Stream, source: VideoSource) -> bool:
+    """Whether the stream is a track of time code, which the muxer makes anew from the video's tag."""
+    return (
+        format_name in MOV_FAMILY
+        and stream.type == "data"
+        and "timecode" in stream.metadata
+        and "timecode" in source.stream.metadata
+    )
+
+
+def _accepted_tag(format_name: str, stream: Stream) -> str | None:
+    """The codec tag with which a container takes the stream ("" for its own choice); None if it does not."""
+    tags = [""]
+    if stream.codec_context is not None:
+        with contextlib.suppress(UnicodeDecodeError):  # a number, not four characters
+            tags.insert(0, stream.codec_context.codec_tag.strip("\0"))
+    for tag in dict.fromkeys(tags):
+        if len(tag) in (0, 4) and _takes(format_name, stream, tag):
+            return tag
+    return None
+
+
+def _takes(format_name: str, stream: Stream, tag: str) -> bool:
+    scratch = io.BytesIO()
+    try:
+        with open_media(scratch, "w", format=format_name) as output:
+            copy = add_copy(output, stream, tag)
+            output.start_encoding()
+            if stream.type in ("subtitle", "data"):
+                _write_sample(output, copy)
+    except (av.error.FFmpegError, ValueError, OSError):
+        return False
+    return stream.type not in ("subtitle", "data") or _comes_back(scratch, stream)
+
+
+def _write_sample(output: OutputContainer, copy: Stream) -> None:
+    packet: av.Packet[Stream] = av.Packet(bytes(16))
+    packet.stream = copy
+    packet.time_base = copy.time_base or Fraction(1, 1000)
+    packet.pts = packet.dts = 0
+    packet.duration = 1
+    output.mux_one(packet)
+
+
+def _comes_back(scratch: io.BytesIO, stream: Stream) -> bool:
+    """Whether a file just written still says what the stream is: some containers take anything, nameless."""
+    scratch.seek(0)
+    try:
+        with open_media(scratch, "r") as read:
+            return any((found.type, codec_name(found)) == (stream.type, codec_name(stream)) for found in read.streams)
+    except (av.error.FFmpegError, ValueError, OSError):
+        return True  # too little to read back: no reason to leave the stream out

@@ -1,0 +1,162 @@
+"""A frame on its way through the encoder: its format and size before, its exact time and duration after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from network.planes import Matrix, PlaneSpec
+from pipeline.media.frames import EXACT, RANGE_FULL, RANGE_LIMITED, SPACE_BT709, plane_rows
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from pipeline.encode.plan import EncoderPlan
+
+_DEEPEST_REORDERING = 64
+"""Frames by which a decoding time can run ahead; encoders stay far below."""
+
+
+class FrameClock:
+    """Remembers the times of the frames that are inside the encoder.
+
+    Some encoders drop durations, and some can't count in the input's time base; the latter get the number of each
+    frame for its time, and the clock translates back.
+    """
+
+    def __init__(self, plan: EncoderPlan, time_base: Fraction, *, restore: bool) -> None:
+        """Starts before the first frame.
+
+        Args:
+            plan: Of the encoder.
+            time_base: Of the frames, in seconds.
+            restore: Put the frames' times back on packets of an encoder that counts frames; else the packets keep
+                a constant rate.
+        """
+        self._counts = plan.counts_frames
+        self._restore = restore
+        self._time_base = time_base
+        self._encoder_base = plan.time_base
+        self._number = 0
+        self._inside: dict[int, tuple[int, int]] = {}
+        self._first_dts: int | None = None
+        self._begin = 0
+        self._end = 0
+        self._last_time = 0
+        self._longest = 1
+        self._last_dts: int | None = None
+
+    def enter(self, frame: av.VideoFrame) -> None:
+        """Takes a frame on its way into the encoder; sets the time that the encoder sees."""
+        if frame.pts is None:
+            raise ValueError("a frame without a time stamp can't be written")
+        if not self._number:
+            self._begin = self._last_time = frame.pts
+        self._longest = max(self._longest, frame.duration, frame.pts - self._last_time)
+        self._last_time = frame.pts
+        self._end = max(self._end, frame.pts + frame.duration)
+        if self._counts:
+            self._inside[self._number] = (frame.pts, frame.duration)
+            frame.pts, frame.duration = self._number, 1
+            frame.time_base = self._encoder_base
+        else:
+            self._inside[frame.pts] = (frame.pts, frame.duration)
+        self._number += 1
+
+    def leave(self, packet: av.Packet[Any]) -> None:
+        """Takes a packet on its way out of the encoder; sets its final times."""
+        if packet.pts is None or packet.pts not in self._inside:
+            return
+        number = packet.pts
+        time, duration = self._inside.pop(number)
+        if not self._counts:
+            packet.duration = duration
+            if packet.dts is None or not self._plausible(packet.dts, time):
+                packet.dts = time if self._last_dts is None else min(self._last_dts + 1, time)
+        elif self._restore:
+            # Encoders that count frames put out as many packets as frames, a fixed number of frames late.
+            delay = number - (packet.dts if packet.dts is not None else number)
+            packet.pts, packet.duration = time, duration
+            packet.dts = time - round(delay * self._encoder_base / self._time_base)
+            packet.time_base = self._time_base
+        self._last_dts = packet.dts
+        if self._first_dts is None:
+            self._first_dts = packet.dts
+
+    def stretch(self, last: av.Packet[Any]) -> None:
+        """Gives the last packet the duration that makes the track as long as its frames are shown.
+
+        A container that knows only the time between packets in decoding order (MP4) adds the duration of the last
+        packet to them; where frames are reordered and irregular, the frame's own would end the track early.
+        """
+        if last.dts is None or self._first_dts is None or last.time_base != self._time_base:
+            return
+        shown = self._end - self._begin
+        last.duration = max(shown - (last.dts - self._first_dts), last.duration or 0, 0)
+
+    def _plausible(self, dts: int, time: int) -> bool:
+        """Whether a decoding time can be right; x265 makes one up for a video of a single frame."""
+        return self._begin - _DEEPEST_REORDERING * self._longest <= dts <= time
+
+
+class FrameFitter:
+    """Makes frames of the source what the encoder takes; most pass through untouched."""
+
+    def __init__(self, plan: EncoderPlan, spec: PlaneSpec) -> None:
+        """Prepares for frames of ``spec``."""
+        self._plan = plan
+        self._spec = spec
+        self._reformatter = VideoReformatter()
+
+    def fit(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """The frame in the encoder's format and size, at the same time."""
+        plan = self._plan
+        if frame.format.name != plan.pixel_format or (plan.full_range and not self._spec.full_range):
+            frame = self._convert(frame)
+        if (frame.width, frame.height) != (plan.width, plan.height):
+            frame = pad_frame(frame, plan.width, plan.height)
+        return frame
+
+    def _convert(self, frame: av.VideoFrame) -> av.VideoFrame:
+        plan = self._plan
+        tags = (frame.color_primaries, frame.color_trc)
+        source = ColorRange.JPEG if self._spec.full_range else ColorRange.MPEG
+        target = source if plan.full_range is None else (ColorRange.JPEG if plan.full_range else ColorRange.MPEG)
+        rgb_to_yuv = self._spec.matrix is Matrix.RGB and plan.colorspace == SPACE_BT709
+        converted = self._reformatter.reformat(
+            frame,
+            format=plan.pixel_format,
+            interpolation=EXACT,
+            src_color_range=source,
+            dst_color_range=target,
+            dst_colorspace=Colorspace.ITU709 if rgb_to_yuv else None,
+        )
+        converted.color_primaries, converted.color_trc = tags
+        converted.colorspace = plan.colorspace
+        converted.color_range = {None: frame.color_range, True: RANGE_FULL, False: RANGE_LIMITED}[plan.full_range]
+        return converted
+
+
+def pad_frame(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
+    """The frame with its last column and row repeated up to a larger size; the picture stays at the top left.
+
+    Args:
+        frame: In a planar or NV12-like format.
+        width: At least the frame's.
+        height: At least the frame's.
+    """
+    padded = av.VideoFrame(width, height, frame.format.name)
+    for index in range(len(frame.planes)):
+        source, target = plane_rows(frame, index), plane_rows(padded, index)
+        group = 2 if index == 1 and len(frame.planes) == 2 else 1  # NV12's chroma samples come in pairs
+        columns = np.minimum(np.arange(target.shape[1] // group), source.shape[1] // group - 1)
+        rows = np.minimum(np.arange(target.shape[0]), source.shape[0] - 1)
+        pixels = source.reshape(source.shape[0], -1, group)
+        target[...] = pixels[rows][:, columns].reshape(target.shape)
+    padded.pts, padded.duration, padded.time_base = frame.pts, frame.duration, frame.time_base
+    padded.colorspace, padded.color_range = frame.colorspace, frame.color_range
+    padded.color_primaries, padded.color_trc = frame.color_primaries, frame.color_trc
+    return padded

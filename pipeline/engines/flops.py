@@ -1,0 +1,179 @@
+"""What a network costs, and what a machine could do: counted and measured without PyTorch where there is none.
+
+OpenVINO is imported where it is used, so that the memory of another engine's process is measured without it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from network import catalogue
+from pipeline.engines.load import SAFETENSORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pipeline.runner.protocols import EngineInfo
+
+SIZES = (1024, 2048)
+"""Rows of the square matrices on a processor; the size with the higher rate counts."""
+
+GPU_SIZE = 8192
+
+_PRODUCTS = {"MatMul", "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData"}
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRate:
+    """How fast a machine multiplies matrices: what a network, made of such products, could reach at best.
+
+    Attributes:
+        flops: Floating-point operations a second; a multiplication and an addition are two.
+        library: That multiplied.
+        precision: ``fp32`` or ``fp16``.
+        size: Rows and columns of the square matrices.
+        threads: That it used; None where the library chose, or on a GPU.
+        device: That it ran on.
+    """
+
+    flops: float
+    library: str
+    precision: str
+    size: int
+    threads: int | None
+    device: str
+
+
+def network_flops(network: str | None, weights: Path | None, width: int, height: int) -> int | None:
+    """Floating-point operations of a network's convolutions and matrix products for one frame.
+
+    Args:
+        network: Its name; None is the default.
+        weights: An ONNX, INT8 or safetensors file; None takes what comes with the package.
+        width: Of the frame, in pixels.
+        height: Likewise.
+
+    Returns:
+        Two for each multiplication with its addition; None for a network that there is no file of.
+    """
+    path = weights or catalogue.onnx_file(network or catalogue.DEFAULT)
+    if path is None:
+        return None
+    if path.suffix.lower() == SAFETENSORS:
+        return _flops_by_torch(path, width, height)
+    from pipeline.engines.openvino_core import openvino_core
+
+    model = openvino_core().read_model(path)
+    model.reshape([1, 3, height, width])
+    return 2 * sum(node_multiply_adds(node) for node in model.get_ops())
+
+
+def matrix_rate(info: EngineInfo, threads: int | None, seconds: float = 1.0) -> MatrixRate:
+    """Measures the matrix product on the device that an engine uses: the median of repeated products.
+
+    Args:
+        info: Of the engine. TensorRT, and PyTorch where it has CUDA, are compared with the GPU in their own
+            precision; everything else with the processor in FP32, INT8 included.
+        threads: On a processor; None for all.
+        seconds: How long to measure.
+    """
+    if info.backend.startswith(("TensorRT", "PyTorch")):
+        import torch
+
+        if torch.cuda.is_available():
+            return _on_gpu(info, seconds)
+    rates = [_on_processor(size, threads, seconds / len(SIZES)) for size in SIZES]
+    return max(rates, key=lambda rate: rate.flops)
+
+
+def node_multiply_adds(node: Any) -> int:
+    """Multiply-adds of one operation of an OpenVINO graph whose shapes are all known; 0 where it has none."""
+    kind = node.get_type_name()
+    if kind not in _PRODUCTS:
+        return 0
+    first, second = ([int(length) for length in node.get_input_shape(index)] for index in range(2))
+    out = [int(length) for length in node.get_output_shape(0)]
+    if kind == "MatMul":
+        return prod(out) * first[-2 if node.get_attributes()["transpose_a"] else -1]
+    # Weights of a convolution are (out, in, height, width), of a transposed one (in, out, height, width); one in
+    # groups has their number before. The first length is that of the tensor whose every element meets the others.
+    return prod(first if "Backprop" in kind else out) * prod(second[1 + kind.startswith("Group") :])
+
+
+def _flops_by_torch(path: Path, width: int, height: int) -> int:
+    from network import weights
+    from network.cost import multiply_adds
+    from network.models.layers import fold_for_inference
+
+    network, _ = weights.load(path)
+    return 2 * multiply_adds(fold_for_inference(network), height, width)
+
+
+def _on_processor(size: int, threads: int | None, seconds: float) -> MatrixRate:
+    import openvino as ov
+    from openvino import opset13 as ops
+
+    from pipeline.engines.openvino_core import openvino_core
+
+    shape = [size, size]
+    left, right = ops.parameter(shape, np.float32), ops.parameter(shape, np.float32)
+    model = ov.Model([ops.matmul(left, right, False, False)], [left, right], "matrix product")
+    core = openvino_core()
+    properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    if threads is not None:
+        properties["INFERENCE_NUM_THREADS"] = threads
+    compiled = core.compile_model(model, "CPU", properties)
+    request = compiled.create_infer_request()
+    random = np.random.default_rng(0)
+    for index in range(2):
+        request.set_input_tensor(index, ov.Tensor(random.standard_normal(shape, np.float32)))
+    return MatrixRate(
+        flops=2 * size**3 / _median_time(request.infer, seconds),
+        library=f"OpenVINO {ov.get_version().split('-')[0]}",
+        precision="fp32",
+        size=size,
+        threads=int(compiled.get_property("INFERENCE_NUM_THREADS")),
+        device=str(core.get_property("CPU", "FULL_DEVICE_NAME")).strip(),
+    )
+
+
+def _on_gpu(info: EngineInfo, seconds: float) -> MatrixRate:
+    import torch
+
+    is_half = info.precision == "fp16"
+    left, right = (
+        torch.randn(GPU_SIZE, GPU_SIZE, device="cuda", dtype=torch.float16 if is_half else torch.float32)
+        for _ in range(2)
+    )
+
+    def multiply() -> None:
+        torch.mm(left, right)
+        torch.cuda.synchronize()
+
+    return MatrixRate(
+        flops=2 * GPU_SIZE**3 / _median_time(multiply, seconds),
+        library=f"PyTorch {torch.__version__}",
+        precision="fp16" if is_half else "fp32",
+        size=GPU_SIZE,
+        threads=None,
+        device=torch.cuda.get_device_name(),
+    )
+
+
+def _median_time(work: Callable[[], object], seconds: float) -> float:
+    """Seconds that one call takes, after one that does not count."""
+    work()
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)

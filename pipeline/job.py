@@ -1,0 +1,205 @@
+"""One video to deblur, and all options of it. It needs neither PyAV nor PyTorch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+
+class Acceleration(StrEnum):
+    """What decodes video."""
+
+    NONE = "none"
+    """The processor."""
+    CUDA = "cuda"
+    """NVIDIA's decoder; where it can't be had, the processor, with a line that says why."""
+    AUTO = "auto"
+    """NVIDIA's decoder where there is a GPU, else the processor without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an input may hold; None is no limit.
+
+    What costs memory at once is limited by default, far above any camera. What costs only time is not: a recording
+    of a week is as good as one of a minute, and is processed in the same memory.
+
+    Attributes:
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+        pixels: Of one picture. The decoder itself is told, and allocates no larger one.
+        frames: Of the video stream that is decoded.
+        duration: From the first frame to the last, in seconds.
+        streams: Of the container, of all kinds.
+        attachments: Attached files and cover pictures.
+        attachment_bytes: All of them together.
+        decoded_bytes: All decoded frames together.
+    """
+
+    width: int | None = 16_384
+    height: int | None = 16_384
+    pixels: int | None = 1 << 27
+    frames: int | None = None
+    duration: float | None = None
+    streams: int | None = 256
+    attachments: int | None = 256
+    attachment_bytes: int | None = 1 << 28
+    decoded_bytes: int | None = None
+
+    @property
+    def decoder_options(self) -> dict[str, str]:
+        """Options of FFmpeg's decoders that hold the limits where memory is allocated."""
+        return {} if self.pixels is None else {"max_pixels": str(self.pixels)}
+
+    def picture_excess(self, width: int, height: int) -> str:
+        """What of a picture's size is over a limit, with the option that raises it; empty if nothing is."""
+        for label, value, limit, option in (
+            ("pixels wide", width, self.width, "width"),
+            ("pixels high", height, self.height, "height"),
+            ("pixels large", width * height, self.pixels, "pixels"),
+        ):
+            if limit is not None and value > limit:
+                return f"{value} {label}, over the limit of {limit} (--max-{option})"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """Decoding in a process of its own.
+
+    Attributes:
+        timeout: Seconds without any progress after which that process is given up, above 0. Enough for the slowest
+            single step: to open the input, or to decode one frame.
+
+    Raises:
+        ValueError: If ``timeout`` is not above 0.
+    """
+
+    timeout: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not self.timeout > 0:
+            raise ValueError(f"the time-out must be above 0 seconds, not {self.timeout}")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How an input is read.
+
+    Attributes:
+        format: FFmpeg's name of the container format, such as ``mp4``; None to find out from the content.
+        start: Seconds from the beginning of the input to begin at; None for the beginning.
+        duration: Seconds of it to read; None for all.
+        deinterlace: Turn interlaced frames into progressive ones, one for each; else interlaced input is refused.
+        acceleration: What decodes.
+        on_device: Leave the frames that a GPU decodes on it, for an engine that takes them from there. What looks at
+            their samples before (duplicates, ``--skip-sharp``, deinterlacing, ``--isolate``) can't go with it.
+        limits: What the input may hold.
+        isolation: How to decode in a process of its own; None for this one. It is
+            :func:`pipeline.decode.isolated_source.open_source` that goes by it; a :class:`VideoSource` decodes where it
+            is.
+    """
+
+    format: str | None = None
+    start: float | None = None
+    duration: float | None = None
+    deinterlace: bool = False
+    acceleration: Acceleration = Acceleration.NONE
+    on_device: bool = False
+    limits: Limits = field(default_factory=Limits)
+    isolation: Isolation | None = None
+    continued: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SinkOptions:
+    """How an output is written.
+
+    Attributes:
+        format: FFmpeg's name of the container format; None to go by the extension.
+        codec: Of the video: a codec or an encoder by FFmpeg's name; None for the input's where it can be encoded.
+        crf: Constant rate factor; None for the default of the encoder. Excludes ``bitrate``.
+        preset: Of the encoder; None for the default.
+        bitrate: Of the video, in bits a second.
+        overwrite: Replace an output that exists.
+    """
+
+    format: str | None = None
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    bitrate: int | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """What may pass the network by.
+
+    Attributes:
+        duplicates: Frames whose planes equal those of the frame before.
+        sharp: Frames whose blur estimate is at most this, 0 to 1; None for none.
+    """
+
+    duplicates: bool = True
+    sharp: float | None = None
+
+
+SEGMENT_SECONDS = 30.0
+"""Of video in a segment where nobody says otherwise: what a crash costs at most, against about a second a segment in
+which the engine waits for the encoder to finish."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOptions:
+    """How a video is cut, and what becomes of work that an earlier run left.
+
+    Attributes:
+        seconds: Of video in a segment at least, above 0; the cut is at the next keyframe, or after twice the time.
+        fresh: Throw away what an earlier run left.
+        always: Cut even where the video is no longer than one segment.
+        settings: What shapes the frames besides the input, the engine's facts and the options of source and sink, such
+            as ``{"strength": "0.5"}``: an earlier run's work counts only if these were the same.
+    """
+
+    seconds: float = SEGMENT_SECONDS
+    fresh: bool = False
+    always: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Checks the length."""
+        if not self.seconds > 0:
+            raise ValueError(f"a segment is longer than nothing, not {self.seconds} s")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoJob:
+    """One video to deblur.
+
+    Attributes:
+        input: A file, or something to read from, such as a :class:`pipeline.system.pipes.PipeReader`.
+        output: A file, or something to write to, such as a :class:`pipeline.system.pipes.PipeWriter`.
+        source: How to read.
+        sink: How to write.
+        batch: Frames that the engine gets at a time, at least 1; None for what the engine is fastest with.
+        gate: Which frames pass the network by.
+        segments: How to keep what is finished, such that an interrupted run can be resumed; None to write in one piece.
+            Where input or output is a pipe, or the video no longer than one segment, it is one piece all the same
+            (but see :attr:`SegmentOptions.always`).
+        keep_text: Leave burned-in text as it is; the input has to be a file.
+    """
+
+    input: Path | BinaryIO
+    output: Path | BinaryIO
+    source: SourceOptions = field(default_factory=SourceOptions)
+    sink: SinkOptions = field(default_factory=SinkOptions)
+    batch: int | None = None
+    gate: GateOptions = field(default_factory=GateOptions)
+    segments: SegmentOptions | None = None
+    keep_text: bool = False

@@ -1,0 +1,122 @@
+"""Results as a live stream to a server or a player, connected again where it breaks."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import av.error
+
+from pipeline.errors import UsageError
+from pipeline.live.input.address import has_protocol, without_password
+from pipeline.live.input.srt import SrtPipe, find_program
+from pipeline.live.output.encoder import EncoderOptions, LiveEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import IO
+
+    from pipeline.live.subscription import LiveResult
+
+_FORMATS = {"rtmp": "flv", "rtmps": "flv", "srt": "mpegts", "udp": "mpegts", "tcp": "mpegts"}
+
+FIRST_RETRY = 0.5
+LAST_RETRY = 8.0
+"""Seconds between attempts to connect, doubled with each one that fails."""
+
+TIMEOUT = 5.0
+"""Seconds after which a connection that takes nothing is given up."""
+
+
+class Publisher:
+    """Sends results to an address as H.264: FLV over RTMP, an MPEG transport stream over SRT, UDP or TCP."""
+
+    queue = 2
+    """The newest, and one more: a packet that is late is no reason to lose a frame, a second of them is."""
+
+    def __init__(self, url: str, tell: Callable[[str], None], bitrate: int = 6_000_000) -> None:
+        """Prepares to connect, with the first frame.
+
+        Args:
+            url: Where to send to.
+            tell: Takes a line for people when the connection breaks and when it is back.
+            bitrate: Bits a second at most.
+
+        Raises:
+            UsageError: If nothing here can send to such an address.
+        """
+        scheme = url.partition("://")[0].lower()
+        if "://" not in url or scheme not in _FORMATS:
+            raise UsageError(f"can't send to {url!r}; give an address of {', '.join(_FORMATS)}")
+        self._is_carried = scheme == "srt" and not has_protocol(scheme)
+        if self._is_carried:
+            find_program()
+        rate = str(bitrate)
+        self._options = EncoderOptions(
+            format=_FORMATS[scheme],
+            options={
+                "preset": "veryfast",
+                "tune": "zerolatency",
+                "crf": "21",
+                "maxrate": rate,
+                "bufsize": rate,
+            },
+            timeout=TIMEOUT,
+        )
+        self._url, self._tell = url, tell
+        self._encoder: LiveEncoder | None = None
+        self._pipe: SrtPipe | None = None
+        self._pause = FIRST_RETRY
+        self._retry_at = 0.0
+        self.name = without_password(url)
+        self._is_connected = False
+
+    def show(self, result: LiveResult) -> bool:
+        """Sends a result, or leaves it out where there is no connection."""
+        if self._encoder is None and time.perf_counter() < self._retry_at:
+            return False
+        try:
+            if self._encoder is None:
+                self._encoder = LiveEncoder(self._open(), result, self._options)
+            self._encoder.encode(result)
+        except (OSError, ValueError, av.error.FFmpegError) as error:
+            self._lose(error)
+            return False
+        if not self._is_connected and (self._pipe is None or self._pipe.is_connected):
+            self._is_connected = True
+            self._pause = FIRST_RETRY
+            self._tell(f"sending to {self.name}")
+        return True
+
+    def close(self) -> None:
+        """Ends the stream; a connection that is gone already is no error."""
+        encoder, self._encoder = self._encoder, None
+        if encoder is not None:
+            try:
+                encoder.close()
+            except (OSError, ValueError, av.error.FFmpegError) as error:
+                self._tell(f"{self.name} did not end regularly: {getattr(error, 'strerror', None) or error}")
+        if self._pipe is not None:
+            self._pipe.finish()
+            self._pipe = None
+
+    def _open(self) -> str | IO[bytes]:
+        if not self._is_carried:
+            return self._url
+        self._pipe = SrtPipe(self._url, sends=True)
+        return self._pipe.file
+
+    def _lose(self, error: Exception) -> None:
+        reason = getattr(error, "strerror", None) or str(error)
+        if self._pipe is not None:
+            reason = self._pipe.failure or reason
+        self._tell(f"can't send to {self.name}: {reason}; trying again in {self._pause:g} s")
+        if self._encoder is not None:
+            self._encoder.abandon()
+            self._encoder = None
+        if self._pipe is not None:
+            self._pipe.finish()
+            self._pipe = None
+        self._is_connected = False
+        self._retry_at = time.perf_counter() + self._pause
+        self._pause = min(2 * self._pause, LAST_RETRY)

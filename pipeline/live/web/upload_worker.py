@@ -1,0 +1,189 @@
+"""Deblurs one uploaded file in a process of its own.
+
+A process, not a thread: it can be ended at any moment, and a file that brings down a decoder brings down this alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import av
+import av.error
+
+from network.planes import PlaneBatch
+from pipeline.decode.source import VideoSource
+from pipeline.errors import DeblurError, InputError, LimitError
+from pipeline.job import Limits, SinkOptions, SourceOptions, VideoJob
+from pipeline.runner.protocols import EngineInfo
+from pipeline.system.unexpected import explain
+from pipeline.video import deblur_video
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
+    from network.planes import PlaneSpec
+    from pipeline.runner.protocols import Engine
+    from pipeline.runner.timing import RunProgress
+
+FORMATS: Final = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "mxf", "dv", "gif", "h264", "hevc")
+"""FFmpeg's demuxers that a file from a browser may choose. Playlists (HLS, DASH, concat) are not among them: they name
+other files and addresses, which FFmpeg would open."""
+
+
+_PLAYABLE: Final = {("mov", "h264"), ("matroska", "vp8"), ("matroska", "vp9")}
+"""Containers and codecs that every browser of today plays, at 8 bits and 4:2:0."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTask:
+    """One file to deblur.
+
+    Attributes:
+        input: The file.
+        output: Where the result goes, an MP4 file that is not there yet.
+        original: Where the original goes once more, as MP4, if browsers can't play the file itself.
+        seconds: How long its video may be.
+        pixels: How large its frame may be.
+    """
+
+    input: Path
+    output: Path
+    original: Path
+    seconds: float
+    pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work is.
+
+    Attributes:
+        frames: Done.
+        total: To be expected; None where nobody knows.
+        is_copying: Whether the result is complete, and the original is being made playable.
+    """
+
+    frames: int
+    total: int | None
+    is_copying: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended.
+
+    Attributes:
+        error: What went wrong, a line for the user; empty if nothing.
+        notes: What the user should know about the result, a line each; the first says what was done.
+    """
+
+    error: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> None:
+    """Deblurs the file, sends :class:`Progress` now and then, and one :class:`Outcome`.
+
+    Args:
+        sending: Closed at the end.
+        task: What to do.
+        load: Makes the engine.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
+    try:
+        outcome = _deblur(sending, task, load)
+    except LimitError:
+        # The error's own words name options of the command line.
+        most = f"{task.seconds:.0f} seconds and {task.pixels / 1e6:.1f} million pixels a frame"
+        outcome = Outcome(error=f"it is too long or too large; at most {most} are taken here")
+    except DeblurError as error:
+        outcome = Outcome(error=_without_paths(str(error), task))
+    except BrokenPipeError:
+        return
+    except Exception as error:  # noqa: BLE001 - told to the user; a traceback in a process that ends helps nobody
+        outcome = Outcome(error=f"the file can't be deblurred: {_without_paths(explain(error), task)}")
+    with contextlib.suppress(BrokenPipeError):  # nobody is there any more
+        sending.send(outcome)
+    sending.close()
+
+
+def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> Outcome:
+    container = container_format(task.input)
+    options = SourceOptions(format=container, limits=Limits(pixels=task.pixels, duration=task.seconds))
+    with VideoSource(task.input, options) as source:
+        is_playable = (container, source.codec) in _PLAYABLE and source.pixel_format == "yuv420p"
+    job = VideoJob(input=task.input, output=task.output, source=options, sink=SinkOptions(codec="h264"))
+    report = deblur_video(job, load, _Reporter(sending))
+    if not is_playable:
+        copy = replace(job, output=task.original)
+        deblur_video(copy, _NoEngine, _Reporter(sending, is_copying=True))
+    done = f"{report.result.frames_out} frames by {report.engine.network}, {report.frames_per_second:.1f} a second"
+    notes = [done, *(_without_paths(note, task) for note in report.notes)]
+    if report.damage:
+        notes.append("parts of the file are damaged; what could be decoded is in the result")
+    return Outcome(notes=tuple(notes))
+
+
+def container_format(path: Path) -> str:
+    """FFmpeg's name for the container of a file from outside, found out without opening anything else.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: If it is none of :data:`FORMATS`.
+    """
+    allowed = {"format_whitelist": ",".join(_whole_names()), "protocol_whitelist": "file"}
+    try:
+        with av.open(str(path), options=allowed) as container:
+            return container.format.name.partition(",")[0]
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        raise InputError("the file is not a video of a kind that is taken here") from error
+
+
+def _whole_names() -> list[str]:
+    """The demuxers' names in full, such as ``mov,mp4,m4a,3gp,3g2,mj2``: FFmpeg's list of formats compares those."""
+    return [av.ContainerFormat(name, "r").name for name in FORMATS]
+
+
+def _without_paths(text: str, task: UploadTask) -> str:
+    """A line for whoever uploaded the file, who knows nothing of folders here."""
+    return text.replace(str(task.input), "the file").replace(str(task.output), "the result")
+
+
+class _NoEngine:
+    """Leaves every frame as it is, for the copy of an original that differs from the result in nothing else."""
+
+    info = EngineInfo("none", "processor", "exact", "none", "")
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        return PlaneBatch.empty(spec, batch)
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        for source, target in zip(batch.planes, out.planes, strict=True):
+            target[...] = source
+
+    def reset(self) -> None:
+        pass
+
+
+class _Reporter:
+    """A display at the other end of a pipe."""
+
+    def __init__(self, sending: Connection, *, is_copying: bool = False) -> None:
+        self._sending, self._is_copying = sending, is_copying
+        self._total: int | None = None
+
+    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:  # noqa: ARG002 - the outcome has notes
+        self._total = frames
+
+    def update(self, progress: RunProgress) -> None:
+        self._sending.send(Progress(progress.frames, self._total, self._is_copying))
+
+    def end(self) -> None:
+        pass

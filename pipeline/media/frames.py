@@ -1,0 +1,279 @@
+"""Between decoded frames and batches of planes: formats, colour facts, and the copies in both directions."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from av.codec.codec import find_best_pix_fmt_of_list
+from av.video.format import VideoFormat
+from av.video.frame import PictureType
+from av.video.reformatter import Interpolation
+
+from network.planes import Layout, Matrix, PlaneSpec
+
+if TYPE_CHECKING:
+    import av
+    from av.video.reformatter import VideoReformatter
+    from numpy.typing import NDArray
+
+    from network.planes import PlaneBatch
+
+RANGE_UNSPECIFIED, RANGE_LIMITED, RANGE_FULL = 0, 1, 2
+"""FFmpeg's ``AVColorRange``."""
+
+SPACE_RGB, SPACE_BT709, SPACE_UNSPECIFIED = 0, 1, 2
+"""The values of FFmpeg's ``AVColorSpace`` (ITU-T H.273, MatrixCoefficients) that this module names."""
+
+PRIMARIES_BT2020 = 9
+
+_MATRICES = {
+    1: Matrix.BT709,
+    4: Matrix.BT601,  # FCC: differs from BT.601 in the third decimal place
+    5: Matrix.BT601,
+    6: Matrix.BT601,
+    7: Matrix.BT709,  # SMPTE 240M: differs from BT.709 in the third decimal place
+    9: Matrix.BT2020,
+    10: Matrix.BT2020,
+}
+
+_ENDIAN = "le" if sys.byteorder == "little" else "be"
+
+EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
+
+
+def _native_formats() -> dict[str, tuple[Layout, int, bool]]:
+    formats = {
+        "nv12": (Layout.NV12, 8, False),
+        f"p010{_ENDIAN}": (Layout.NV12, 10, False),
+        f"p012{_ENDIAN}": (Layout.NV12, 12, False),
+        f"p016{_ENDIAN}": (Layout.NV12, 16, False),
+    }
+    families = {
+        "yuv420p": (Layout.YUV420P, False),
+        "yuv422p": (Layout.YUV422P, False),
+        "yuv444p": (Layout.YUV444P, False),
+        "gbrp": (Layout.YUV444P, True),
+        "gray": (Layout.GRAY, False),
+    }
+    for name, (layout, is_rgb) in families.items():
+        formats[name] = (layout, 8, is_rgb)
+        for depth in (9, 10, 12, 14, 16):
+            formats[f"{name}{depth}{_ENDIAN}"] = (layout, depth, is_rgb)
+    return formats
+
+
+_NATIVE = _native_formats()
+_NAME_OF = {facts: name for name, facts in _NATIVE.items()}
+
+
+def depth_of(pixel_format: str) -> int:
+    """Bits of the widest component of an FFmpeg pixel format."""
+    return max((component.bits for component in VideoFormat(pixel_format).components), default=8)
+
+
+def has_alpha(pixel_format: str) -> bool:
+    """Whether an FFmpeg pixel format carries transparency (a palette may, and is not counted)."""
+    return any(component.is_alpha for component in VideoFormat(pixel_format).components)
+
+
+def native_format(pixel_format: str) -> str:
+    """The pixel format that the planes of a frame are kept in: the frame's own, or the nearest one.
+
+    Args:
+        pixel_format: Any FFmpeg pixel format, such as ``yuyv422``.
+
+    Returns:
+        A planar (or NV12-like) format of the same or a higher depth, such as ``yuv422p``.
+    """
+    if pixel_format in _NATIVE:
+        return pixel_format
+    if pixel_format.startswith("yuvj") and (plain := pixel_format.replace("yuvj", "yuv")) in _NATIVE:
+        return plain  # the same samples; the range is a tag
+    wide = VideoFormat(pixel_format)
+    # Components of floating-point formats say 32 bits; 16 are the most that planes hold.
+    depth = min(depth_of(pixel_format), 16)
+    colours = sum(not component.is_alpha for component in wide.components)
+    candidates = [
+        name
+        for name, (layout, bits, is_rgb) in _NATIVE.items()
+        if bits >= depth
+        and (layout is not Layout.NV12 or pixel_format.startswith("nv21"))
+        and is_rgb == (wide.is_rgb or wide.is_bayer or wide.has_palette)
+        and (layout is Layout.GRAY) == (colours == 1 and not (wide.is_bayer or wide.has_palette))
+    ]
+    best, _ = find_best_pix_fmt_of_list(candidates, pixel_format)
+    return best.name if best else f"gbrp16{_ENDIAN}"
+
+
+def pixel_format_of(spec: PlaneSpec) -> str:
+    """The FFmpeg pixel format whose planes ``spec`` describes.
+
+    Raises:
+        ValueError: If FFmpeg has no such format (say 11 bits).
+    """
+    try:
+        return _NAME_OF[spec.layout, spec.depth, spec.matrix is Matrix.RGB]
+    except KeyError:
+        raise ValueError(f"FFmpeg has no pixel format of {spec.layout} at {spec.depth} bits") from None
+
+
+def guess_matrix(width: int, height: int, colorspace: int, primaries: int = SPACE_UNSPECIFIED) -> Matrix:
+    """Which matrix YUV samples were made with.
+
+    A stream that does not say follows the industry's convention: BT.709 above standard definition (over 576 lines
+    or 1024 columns), else BT.601; BT.2020 where the primaries are those of BT.2020.
+
+    Args:
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+        colorspace: FFmpeg's ``AVColorSpace``; 2 is unspecified.
+        primaries: FFmpeg's ``AVColorPrimaries``; 2 is unspecified.
+    """
+    if colorspace in _MATRICES:
+        return _MATRICES[colorspace]
+    if primaries == PRIMARIES_BT2020:
+        return Matrix.BT2020
+    return Matrix.BT709 if height > 576 or width > 1024 else Matrix.BT601
+
+
+def format_of(frame: av.VideoFrame) -> str:
+    """The pixel format of a frame's samples by FFmpeg's name, also where they lie on a GPU."""
+    return (frame.sw_format or frame.format).name
+
+
+def on_host(frame: av.VideoFrame) -> av.VideoFrame:
+    """The frame in the processor's memory, with all its properties: itself, or a copy of one that lies on a GPU."""
+    if frame.sw_format is None:
+        return frame
+    tags = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
+    copied = frame.reformat(format=frame.sw_format.name)
+    # The reformatter renames some matrices though it converts nothing.
+    copied.colorspace, copied.color_primaries, copied.color_trc, copied.color_range = tags
+    return copied
+
+
+def spec_of(frame: av.VideoFrame) -> tuple[PlaneSpec, str]:
+    """What the planes of frames like this one are, once they are in a native format.
+
+    Args:
+        frame: A decoded frame with its colour tags.
+
+    Returns:
+        The planes, and the name of the pixel format that they need (that of the frame itself if it is native).
+    """
+    coded = format_of(frame)
+    name = native_format(coded)
+    layout, depth, is_rgb = _NATIVE[name]
+    matrix = Matrix.RGB if is_rgb else guess_matrix(frame.width, frame.height, frame.colorspace, frame.color_primaries)
+    full_range = is_rgb or frame.color_range == RANGE_FULL or coded.startswith("yuvj")
+    if layout is Layout.GRAY and frame.color_range == RANGE_UNSPECIFIED:
+        full_range = True  # as libswscale takes it
+    return PlaneSpec(frame.width, frame.height, layout, depth, matrix, full_range), name
+
+
+def convert_frame(
+    frame: av.VideoFrame, spec: PlaneSpec, pixel_format: str, reformatter: VideoReformatter
+) -> av.VideoFrame:
+    """The frame in ``pixel_format`` and the size of ``spec``: itself where it already is, else converted.
+
+    A frame on a GPU stays there unless it is converted.
+
+    Time stamps, side data and colour tags stay; a range or matrix is never changed.
+
+    Args:
+        frame: A decoded frame.
+        spec: Of the wanted planes.
+        pixel_format: A native format.
+        reformatter: Reused from frame to frame.
+    """
+    if format_of(frame) == pixel_format and (frame.width, frame.height) == (spec.width, spec.height):
+        return frame
+    frame = on_host(frame)
+    tags = (frame.colorspace, frame.color_primaries, frame.color_trc)
+    color_range = RANGE_FULL if frame.format.name.startswith("yuvj") else frame.color_range
+    known_range = RANGE_FULL if spec.full_range else RANGE_LIMITED
+    converted = reformatter.reformat(
+        frame,
+        width=spec.width,
+        height=spec.height,
+        format=pixel_format,
+        interpolation=EXACT,
+        src_color_range=known_range,
+        dst_color_range=known_range,
+    )
+    # The reformatter renames some matrices (BT.470BG becomes SMPTE 170M) though it converts nothing.
+    converted.colorspace, converted.color_primaries, converted.color_trc = tags
+    converted.color_range = color_range
+    return converted
+
+
+def plane_rows(frame: av.VideoFrame, index: int) -> NDArray[Any]:
+    """The samples of a plane without the padding of its lines: a view, (height, samples a line), uint8 or uint16.
+
+    Args:
+        frame: In a planar or NV12-like format of 8 to 16 bits.
+        index: Of the plane.
+
+    Raises:
+        ValueError: If the lines are stored from bottom to top.
+    """
+    plane = frame.planes[index]
+    if plane.line_size < 0:
+        raise ValueError("frames stored from bottom to top are not supported")
+    dtype = np.dtype(np.uint8 if depth_of(frame.format.name) == 8 else np.uint16)
+    rows = np.frombuffer(plane, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)  # type: ignore[call-overload, unused-ignore]
+    interleaved = 2 if index == 1 and len(frame.planes) == 2 else 1
+    samples: NDArray[Any] = rows[:, : plane.width * interleaved]
+    return samples
+
+
+def read_planes(frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
+    """Copies the planes of a frame into a batch.
+
+    Args:
+        frame: In the native format and size of ``batch.spec``.
+        batch: Written at ``index`` alone.
+        index: Place of the frame in the batch, 0 to ``batch.size - 1``.
+
+    Raises:
+        ValueError: If the frame is not what ``batch.spec`` says.
+    """
+    _check(frame, batch)
+    for number, plane in enumerate(batch.planes):
+        rows = plane_rows(frame, number)
+        plane[index].reshape(rows.shape)[...] = rows
+
+
+def write_planes(batch: PlaneBatch, index: int, like: av.VideoFrame) -> av.VideoFrame:
+    """A frame with the planes of a batch and all other properties of ``like``.
+
+    The samples of ``like`` are replaced: the frame that comes back *is* ``like``, detached from the decoder's
+    buffers. That is what keeps every property, known to PyAV or not. Only the picture type is cleared, so that
+    the encoder chooses its own.
+
+    Args:
+        batch: Read at ``index``.
+        index: Place of the frame in the batch, 0 to ``batch.size - 1``.
+        like: The decoded frame, in the native format and size of ``batch.spec``.
+
+    Raises:
+        ValueError: If ``like`` is not what ``batch.spec`` says.
+    """
+    _check(like, batch)
+    like.make_writable()
+    for number, plane in enumerate(batch.planes):
+        rows = plane_rows(like, number)
+        rows[...] = plane[index].reshape(rows.shape)
+    like.pict_type = PictureType.NONE
+    return like
+
+
+def _check(frame: av.VideoFrame, batch: PlaneBatch) -> None:
+    spec = batch.spec
+    if frame.format.name != pixel_format_of(spec) or (frame.width, frame.height) != (spec.width, spec.height):
+        raise ValueError(
+            f"a {frame.format.name} frame of {frame.width}x{frame.height} does not fit planes of "
+            f"{pixel_format_of(spec)}, {spec.width}x{spec.height}"
+        )

@@ -1,0 +1,290 @@
+"""Deblurs a video segment by segment, taking over those that an earlier run has finished."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import av
+
+from pipeline.encode.output_file import check_output, work_folder
+from pipeline.errors import DeblurError, Interrupted
+from pipeline.report import Report
+from pipeline.resume.cutter import Cutter
+from pipeline.resume.joined_sink import JoinedSink
+from pipeline.resume.segment import SegmentMaker
+from pipeline.resume.segment_file import Seal, read_segment
+from pipeline.resume.work_folder import WorkFolder
+from pipeline.resume.workers import Promise
+from pipeline.runner.timing import Latency, RunProgress, RunResult, StageTime
+from pipeline.system.machine import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from av.stream import Stream
+
+    from pipeline.decode.source import VideoSource
+    from pipeline.job import SegmentOptions, VideoJob
+    from pipeline.progress import Display
+    from pipeline.resume.manifest import SegmentRecord
+    from pipeline.resume.workers import Elsewhere, Made
+    from pipeline.runner.protocols import Engine, EngineInfo
+
+_LOOK_EVERY = 64
+"""Frames of a segment that is taken over between two looks at whether the run is to stop."""
+
+
+class ChangedError(Exception):
+    """The input was decoded otherwise than when its segments were made; those that differ are forgotten."""
+
+
+def deblur_in_segments(
+    job: VideoJob,
+    source: VideoSource,
+    output: Path,
+    load: Callable[[], Engine],
+    display: Display,
+    on_output: Callable[[Report], None],
+    notes: Sequence[str] = (),
+    elsewhere: Elsewhere | None = None,
+) -> Report:
+    """Deblurs one video such that a crash costs one segment at most.
+
+    Args:
+        job: What to read and to write, with options for segments.
+        source: The input, open and not read yet; a file.
+        output: The file to write.
+        load: Makes the engine.
+        display: Shows the progress.
+        on_output: Called when the output has its name, before the segments go.
+        notes: What else to tell the user, a line each.
+        elsewhere: Makes the segments, so that they are only joined here; None to make them here.
+
+    Raises:
+        ChangedError: If the input has to be opened and read once more.
+        DeblurError: As ``pipeline.video.deblur_video`` does.
+    """
+    options = job.segments
+    if options is None or source.path is None:
+        raise ValueError("segments need options and an input that is a file")
+    if not work_folder(output).is_dir():
+        check_output(output, source.path, overwrite=job.sink.overwrite)  # before anything is made there
+    with WorkFolder(output, fresh=options.fresh) as work:
+        work.notes += notes
+        # An output beside work that is joined is that work's own: the run ended before it could tidy up.
+        sink = replace(job.sink, overwrite=job.sink.overwrite or work.is_joined)
+        joined = JoinedSink(output, source, sink)
+        try:
+            engine = load()
+            batch = engine.info.batch if job.batch is None else job.batch
+            content = Seal.of_all((source.path, *job.source.continued))
+            work.check_space(expected=content.size)
+            kept = work.resume(_facts(job, content, engine.info, batch, joined, options))
+            segments = _Segments(job, source, joined, engine, batch, work, kept, display)
+            promise = Promise(content.sha256, joined.plan.encoder, joined.header)
+            result = _go(segments, options.seconds, promise, elsewhere)
+        except KeyboardInterrupt as error:
+            raise Interrupted(f"interrupted; {joined.name} was not written{work.way_to_go_on}") from error
+        finally:
+            joined.abandon()  # after a complete run there is nothing to abandon
+        report = Report.of_run(source, joined, engine.info, batch, result, kept=segments.kept_frames, notes=work.notes)
+        on_output(report)
+        work.done()
+        return report
+
+
+def _go(segments: _Segments, seconds: float, promise: Promise, elsewhere: Elsewhere | None) -> RunResult:
+    """Does the work, and says of what was finished when it fails that it is kept."""
+    started = time.perf_counter()
+    try:
+        if elsewhere is not None:
+            segments.have_made(elsewhere, promise)
+        return segments.go(seconds, started)
+    except DeblurError as error:
+        raise type(error)(f"{error}{segments.work.way_to_go_on}") from error
+
+
+def _facts(
+    job: VideoJob, content: Seal, engine: EngineInfo, batch: int, joined: JoinedSink, options: SegmentOptions
+) -> dict[str, str]:
+    """All that shapes the output, by what a user calls it."""
+    source, sink, plan = job.source, job.sink, joined.plan
+    known = versions()
+    return {
+        "input": content.sha256,
+        "version of this program or its libraries": json.dumps({n: known.get(n) for n in ("deblur-stream", "av")}),
+        "engine or network": json.dumps({**asdict(engine), "batch": batch}),
+        "--start or --duration": json.dumps([source.start, source.duration]),
+        "--deinterlace, --hwaccel or --isolate": json.dumps(
+            [source.deinterlace, source.acceleration.value, source.isolation is not None]
+        ),
+        "--format": json.dumps([source.format, sink.format]),
+        "encoder or setting of it": json.dumps(
+            [sink.codec, sink.crf, sink.preset, sink.bitrate, plan.encoder, plan.pixel_format, joined.header.hex()]
+        ),
+        "--skip-sharp or --every-frame": json.dumps(asdict(job.gate)),
+        "--segment": json.dumps(options.seconds),
+        **{f"--{name}": value for name, value in options.settings},
+    }
+
+
+class _Segments:
+    """One pass over the input, in which every segment is either taken over or made.
+
+    Attributes:
+        kept_frames: Frames of segments that an interrupted run had finished.
+
+    Args:
+        job: What to read and to write.
+        source: Not read yet.
+        joined: Takes all.
+        engine: Deblurs.
+        batch: Frames that the engine gets at a time.
+        work: Where segments lie.
+        kept: Segments to take over, by number.
+        display: Shows the progress.
+    """
+
+    def __init__(
+        self,
+        job: VideoJob,
+        source: VideoSource,
+        joined: JoinedSink,
+        engine: Engine,
+        batch: int,
+        work: WorkFolder,
+        kept: dict[int, SegmentRecord],
+        display: Display,
+    ) -> None:
+        self.work, self.joined = work, joined
+        self._job, self._source = job, source
+        self.kept_frames = sum(record.frames for record in kept.values())
+        self._made: list[Made] = []
+        self._maker = SegmentMaker(source, joined, engine, batch, job.gate)
+        self._kept, self._display = kept, display
+        self._results: list[RunResult] = []
+        self._packets = 0
+        self._progress = RunProgress(0, 0.0)
+
+    def have_made(self, elsewhere: Elsewhere, promise: Promise) -> None:
+        """Has the segments made that are not finished, and takes them over for :meth:`go`."""
+        source, work = self._source, self.work
+        self._display.begin(source.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
+        try:
+            with contextlib.closing(elsewhere.make(self._job, promise, source.duration, self._kept)) as progress:
+                for found in progress:
+                    for made in found:
+                        work.manifest.finish(made.record)
+                        self._made.append(made)
+                        seconds = float((made.record.last_pts - made.record.first_pts) * source.time_base)
+                        self._progress = RunProgress(
+                            self._progress.frames + made.record.frames, self._progress.seconds + seconds
+                        )
+                        work.check_space()
+                    self._display.update(self._progress)
+        finally:
+            self._display.end()
+        self._kept = work.whole()
+
+    @property
+    def _remaining(self) -> int | None:
+        """Frames that are left to do, as far as the input promises any."""
+        estimate = self._source.frame_estimate
+        return None if estimate is None else max(estimate - self.kept_frames, 0)
+
+    def go(self, seconds: float, started: float) -> RunResult:
+        """Reads all, writes all, and gives the output its name.
+
+        Args:
+            seconds: Of video in a segment at least.
+            started: When the work began, as ``time.perf_counter`` tells.
+
+        Raises:
+            ChangedError: If a segment to take over has other frames than the input gives now.
+        """
+        source, work = self._source, self.work
+        self._display.begin(source.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
+        try:
+            cutter = Cutter(source.events(), seconds)
+            for number, events in enumerate(cutter.segments()):
+                if number in self._kept:
+                    self._take_over(self._kept[number], events)
+                    continue
+                was_stopped = self._make(number, events)
+                if not cutter.is_over:
+                    if was_stopped:
+                        raise KeyboardInterrupt
+                    work.check_space()
+            work.join()
+            self.joined.finish()
+        finally:
+            self._display.end()
+        return self._sum(time.perf_counter() - started)
+
+    def _take_over(self, record: SegmentRecord, events: Iterator[av.VideoFrame | av.Packet[Stream]]) -> None:
+        """Joins a finished segment, with the packets that lie between its frames."""
+        self.joined.begin_segment()
+        coded = read_segment(self.work.segment(record.number))
+        stamps: list[int | None] = []
+        for event in events:
+            if isinstance(event, av.Packet):
+                self.joined.write_packet(event)
+                self._packets += 1
+                continue
+            stamps.append(event.pts)
+            frame = next(coded, None)
+            if frame is not None:
+                self.joined.write_coded(frame)
+            if len(stamps) % _LOOK_EVERY == 0:
+                self._display.update(self._progress)
+        if (len(stamps), stamps[0], stamps[-1]) != (record.frames, record.first_pts, record.last_pts):
+            for number in self._kept:
+                if number >= record.number:
+                    self.work.manifest.forget(number)
+            raise ChangedError(f"segment {record.number} of {self.joined.name}")
+
+    def _make(self, number: int, events: Iterator[av.VideoFrame | av.Packet[Stream]]) -> bool:
+        """Deblurs and encodes a segment.
+
+        Returns:
+            Whether the user interrupted when it was as good as finished.
+        """
+        stops: list[None] = []
+        before = self._progress
+
+        def show(progress: RunProgress) -> None:
+            self._progress = RunProgress(before.frames + progress.frames, before.seconds + progress.seconds)
+            self._display.update(self._progress)
+
+        record, result = self._maker.make(
+            number, self.work.segment(number), events, show, on_stop=lambda: stops.append(None)
+        )
+        self._results.append(result)
+        self.work.manifest.finish(record)
+        return bool(stops)
+
+    def _sum(self, wall: float) -> RunResult:
+        """The result of all segments, those that were taken over included."""
+        results, kept = self._results, self._kept.values()
+        stages = {
+            name: StageTime(
+                sum(getattr(result, name).busy for result in results) + sum(made.busy[name] for made in self._made),
+                sum(getattr(result, name).waiting for result in results),
+            )
+            for name in ("decode", "infer", "encode")
+        }
+        return RunResult(
+            frames_in=self.joined.frames,
+            frames_out=self.joined.frames,
+            packets=self._packets + sum(result.packets for result in results),
+            wall=wall,
+            latency=self._maker.latency.summary if results else Latency(0.0, 0.0, 0.0),
+            duplicates=sum(result.duplicates for result in results) + sum(record.duplicates for record in kept),
+            sharp=sum(result.sharp for result in results) + sum(record.sharp for record in kept),
+            **stages,
+        )

@@ -1,0 +1,112 @@
+"""Makes one segment: deblurs its frames, encodes them, and says what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import av
+
+from pipeline.resume.cutter import SegmentSource
+from pipeline.resume.joined_sink import SegmentSink
+from pipeline.resume.manifest import SegmentRecord
+from pipeline.runner.run import free_leftovers, run
+from pipeline.runner.skip import FrameGate
+from pipeline.runner.timing import LatencyHistogram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from av.stream import Stream
+
+    from pipeline.decode.source import VideoSource
+    from pipeline.job import GateOptions
+    from pipeline.resume.joined_sink import JoinedSink
+    from pipeline.runner.protocols import Engine
+    from pipeline.runner.timing import RunProgress, RunResult
+
+
+class SegmentMaker:
+    """Makes segments of one input, one after the other.
+
+    Args:
+        source: Whose frames they are.
+        joined: Gives each an encoder, and takes what comes out.
+        engine: Deblurs.
+        batch: Frames that the engine gets at a time.
+        gate: Which frames pass the network by; each segment begins anew.
+
+    Attributes:
+        latency: Counts how long frames were on their way.
+    """
+
+    def __init__(self, source: VideoSource, joined: JoinedSink, engine: Engine, batch: int, gate: GateOptions) -> None:
+        self._source, self._joined, self._engine, self._batch, self._gate = source, joined, engine, batch, gate
+        self.latency = LatencyHistogram()
+
+    def make(
+        self,
+        number: int,
+        path: Path,
+        events: Iterator[av.VideoFrame | av.Packet[Stream]],
+        on_progress: Callable[[RunProgress], None],
+        on_stop: Callable[[], None] = lambda: None,
+    ) -> tuple[SegmentRecord, RunResult]:
+        """Makes one segment.
+
+        Args:
+            number: Of the segment.
+            path: Where it goes.
+            events: Its frames and packets.
+            on_progress: Called about ten times a second.
+            on_stop: Called if the user interrupts when it is as good as finished.
+
+        Returns:
+            The segment, complete on the disk, and how the run went.
+        """
+        free_leftovers()  # of the segment before
+        source = self._source
+        damage = source.corrupt_packets, source.corrupt_frames
+        decoded: deque[float] = deque()
+        gate = FrameGate(source.spec, self._gate)
+        sink = SegmentSink(self._joined, path, decoded, self.latency)
+        try:
+            result = run(
+                SegmentSource(source.spec, _stamped(events, decoded)),
+                self._engine,
+                sink,
+                batch=self._batch,
+                gate=gate,
+                on_device=source.is_on_device,
+                on_progress=on_progress,
+                on_stop=on_stop,
+            )
+        finally:
+            sink.abandon()  # after a complete run there is nothing to abandon
+        if sink.seal is None or sink.first_pts is None:
+            raise AssertionError("a run that ended well has finished its sink")
+        record = SegmentRecord(
+            number=number,
+            frames=sink.frames,
+            first_pts=sink.first_pts,
+            last_pts=sink.last_pts,
+            size=sink.seal.size,
+            sha256=sink.seal.sha256,
+            duplicates=gate.duplicates,
+            sharp=gate.sharp,
+            corrupt_packets=source.corrupt_packets - damage[0],
+            corrupt_frames=source.corrupt_frames - damage[1],
+        )
+        return record, result
+
+
+def _stamped(
+    events: Iterator[av.VideoFrame | av.Packet[Stream]], decoded: deque[float]
+) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+    """The events, with the time noted at which each frame was decoded."""
+    for event in events:
+        if isinstance(event, av.VideoFrame):
+            decoded.append(time.perf_counter())
+        yield event

@@ -1,0 +1,169 @@
+"""A segment on the disk: encoded frames, whole under the file's own name or not there at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from pipeline.encode.output_file import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_MAGIC = b"deblur segment 1\n"
+_RECORD = struct.Struct("<qqqBQ")  # pts, dts, duration, whether it is a keyframe, bytes of data
+
+
+@dataclass(frozen=True, slots=True)
+class CodedFrame:
+    """A frame as an encoder put it out; times are in ticks that whoever writes and reads it agree on.
+
+    Attributes:
+        pts: When it is shown.
+        dts: When it is decoded; not after ``pts``.
+        duration: How long it is shown; 0 if unknown.
+        is_keyframe: Whether a decoder can begin with it.
+        data: The encoded frame.
+    """
+
+    pts: int
+    dts: int
+    duration: int
+    is_keyframe: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What a complete file is known by.
+
+    Attributes:
+        size: In bytes.
+        sha256: Of its content, hexadecimal.
+    """
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> Seal:
+        """The seal of a file as it is now.
+
+        Raises:
+            OSError: If it can't be read.
+        """
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            return cls(file.tell(), sha256)
+
+    @classmethod
+    def of_all(cls, paths: Sequence[Path]) -> Seal:
+        """The seal of files in their order: of one its own, of several that of their seals.
+
+        A file behind the first that can't be read is part of it as just that, since a source that joins files leaves
+        it out.
+
+        Raises:
+            OSError: If the first can't be read.
+        """
+        seals = [cls.of(paths[0])]
+        for path in paths[1:]:
+            try:
+                seals.append(cls.of(path))
+            except OSError:
+                seals.append(cls(0, "unreadable"))
+        if len(seals) == 1:
+            return seals[0]
+        digests = "\n".join(seal.sha256 for seal in seals)
+        return cls(sum(seal.size for seal in seals), hashlib.sha256(digests.encode()).hexdigest())
+
+
+def size_of(paths: Sequence[Path]) -> int:
+    """Bytes of files together; those behind the first count only as far as they can be read.
+
+    Raises:
+        OSError: If the first can't be read.
+    """
+    size = paths[0].stat().st_size
+    for path in paths[1:]:
+        with contextlib.suppress(OSError):
+            size += path.stat().st_size
+    return size
+
+
+def temporary_for(path: Path) -> Path:
+    """Where a file is written before it gets its name; what is left there goes when the folder is opened again.
+
+    Each call gives another name: two may be at the same segment, where one was given up for dead too early.
+    """
+    return path.with_name(f"{path.stem}.{secrets.token_hex(4)}.part")
+
+
+class SegmentWriter:
+    """Writes a segment; it is there under its name once it is committed."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file under a temporary name.
+
+        Raises:
+            OSError: If it can't be created.
+        """
+        self._path = path
+        self._temporary = temporary_for(path)
+        self._file: BinaryIO = self._temporary.open("wb")
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._put(_MAGIC)
+
+    def write(self, frame: CodedFrame) -> None:
+        """Adds a frame.
+
+        Raises:
+            OSError: If it can't be written.
+        """
+        self._put(_RECORD.pack(frame.pts, frame.dts, frame.duration, frame.is_keyframe, len(frame.data)))
+        self._put(frame.data)
+
+    def commit(self) -> Seal:
+        """Writes all to the disk and gives the file its name.
+
+        Raises:
+            OSError: If it can't be written.
+        """
+        self._file.close()
+        settle(self._temporary)
+        self._temporary.replace(self._path)
+        settle(self._path.parent)
+        return Seal(self._size, self._hash.hexdigest())
+
+    def discard(self) -> None:
+        """Deletes what was written, unless it is committed."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+    def _put(self, data: bytes) -> None:
+        self._file.write(data)
+        self._hash.update(data)
+        self._size += len(data)
+
+
+def read_segment(path: Path) -> Iterator[CodedFrame]:
+    """Yields the frames of a segment whose seal was found whole.
+
+    Raises:
+        OSError: If it can't be read.
+        ValueError: If it is no segment.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise ValueError(f"{path} is no segment")
+        while header := file.read(_RECORD.size):
+            pts, dts, duration, is_keyframe, size = _RECORD.unpack(header)
+            yield CodedFrame(pts, dts, duration, bool(is_keyframe), file.read(size))

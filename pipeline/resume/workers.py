@@ -1,0 +1,206 @@
+"""Segments that other processes make, here or on other machines that see the same folders.
+
+Each of several workers reads the whole input, as every run does, and makes its share: the segments that are its turn.
+Beside a finished segment it leaves a note, from which whoever holds the manifest takes it over; a worker that is begun
+anew goes by the notes of the one before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.decode.concat import open_input
+from pipeline.encode.output_file import settle, work_folder
+from pipeline.errors import InputError, OutputError, UsageError
+from pipeline.resume.cutter import Cutter
+from pipeline.resume.joined_sink import JoinedSink
+from pipeline.resume.manifest import SegmentRecord
+from pipeline.resume.segment import SegmentMaker
+from pipeline.resume.segment_file import Seal, temporary_for
+from pipeline.resume.work_folder import segment_path
+from pipeline.runner.keep_text import keeping_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Sequence
+
+    import av
+    from av.stream import Stream
+
+    from pipeline.job import VideoJob
+    from pipeline.resume.segment_file import CodedFrame
+    from pipeline.runner.protocols import Engine
+    from pipeline.runner.timing import RunProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A segment that a worker has finished.
+
+    Attributes:
+        record: Of the segment.
+        busy: Seconds that it took to ``decode``, ``infer`` and ``encode``.
+    """
+
+    record: SegmentRecord
+    busy: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The segments ``number``, ``number + of``, ``number + 2 of`` and so on.
+
+    Attributes:
+        number: From 0.
+        of: Workers among which the segments are divided.
+    """
+
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a worker has to find, so that its segments fit into the output.
+
+    Attributes:
+        content: SHA-256 of the input, as of :meth:`pipeline.resume.segment_file.Seal.of_all`.
+        encoder: That the output is made with.
+        header: What it begins with; see :attr:`pipeline.resume.joined_sink.JoinedSink.header`.
+    """
+
+    content: str
+    encoder: str
+    header: bytes
+
+
+class Elsewhere(Protocol):
+    """Something that has segments made."""
+
+    def make(
+        self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
+    ) -> Generator[list[Made]]:
+        """Has all segments of an input made that are not done, and yields them as they are found finished.
+
+        Args:
+            job: With a file to read, one to write, and options for segments. The folder of the work is there, and held
+                by the caller.
+            promise: For the workers.
+            seconds: How long the input is; None if unknown.
+            done: Numbers of the segments that nobody has to make.
+
+        Yields:
+            What was finished since, about once a second; often nothing. Closing the iterator stops the work.
+
+        Raises:
+            DeblurError: If a worker fails.
+        """
+
+
+def make_share(
+    job: VideoJob,
+    promise: Promise,
+    load: Callable[[], Engine],
+    share: Share,
+    done: Collection[int],
+    on_progress: Callable[[RunProgress], None] = lambda _progress: None,
+) -> list[Made]:
+    """Makes the segments of a share, and leaves a note of each.
+
+    Args:
+        job: As of :meth:`Elsewhere.make`.
+        promise: As of :meth:`Elsewhere.make`.
+        load: Makes the engine.
+        share: Which segments.
+        done: Those that nobody has to make.
+        on_progress: Called about ten times a second; what it raises ends the work.
+
+    Returns:
+        All finished segments of which there is a note, those of other workers included.
+
+    Raises:
+        InputError: If there is another input here under the same name.
+        UsageError: If the encoder is another here, or does otherwise.
+        OutputError: If the folder of the work is not seen from here, or can't be written.
+        DeblurError: As ``pipeline.video.deblur_video`` does.
+    """
+    if job.segments is None or not isinstance(job.input, Path) or not isinstance(job.output, Path):
+        raise ValueError("a share needs options for segments, an input and an output that are files")
+    folder = work_folder(job.output)
+    if not folder.is_dir():
+        raise OutputError(f"there is no folder {folder} here; the same folders have to be there on every machine")
+    _check_input(job.input, job.source.continued, promise)
+    if job.keep_text:
+        load, _ = keeping_text(job.input, job.source, load)
+    known = {made.record.number for made in read_notes(folder)}
+    with open_input(job.input, job.source) as source:
+        # What a worker leaves there that is killed goes with the folder.
+        sink = _Encoders(folder / job.output.name, source, replace(job.sink, overwrite=True))
+        try:
+            if (sink.plan.encoder, sink.header) != (promise.encoder, promise.header):
+                raise UsageError(
+                    f"{sink.plan.encoder} would not do here what {promise.encoder} does on the machine that joins the "
+                    "segments; another version, number of cores or GPU? choose another --codec, or leave this one out"
+                )
+            engine = load()
+            batch = engine.info.batch if job.batch is None else job.batch
+            maker = SegmentMaker(source, sink, engine, batch, job.gate)
+            for number, events in enumerate(Cutter(source.events(), job.segments.seconds).segments()):
+                if number % share.of != share.number or number in done or number in known:
+                    for _ in events:
+                        pass
+                    continue
+                path = segment_path(folder, number)
+                record, result = maker.make(number, path, events, on_progress)
+                busy = {stage: getattr(result, stage).busy for stage in ("decode", "infer", "encode")}
+                _leave_note(path, Made(record, busy))
+        except OSError as error:
+            raise OutputError(f"{error.filename or folder}: {error.strerror or error}") from error
+        finally:
+            sink.abandon()
+    return read_notes(folder)
+
+
+def read_notes(folder: Path) -> list[Made]:
+    """The segments that workers have finished, by their notes.
+
+    Args:
+        folder: Of the work.
+    """
+    found = []
+    for path in sorted(folder.glob("*.made")):
+        # A file system that several machines share may show a name before the content.
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            note = json.loads(path.read_text(encoding="utf-8"))
+            found.append(Made(SegmentRecord(**note["record"]), note["busy"]))
+    return found
+
+
+def _check_input(path: Path, continued: Sequence[Path], promise: Promise) -> None:
+    try:
+        content = Seal.of_all((path, *continued))
+    except OSError as error:
+        raise InputError(f"{path} can't be read here: {error.strerror or error}") from error
+    if content.sha256 != promise.content:
+        raise InputError(f"{path} is another file here than on the machine that joins the segments")
+
+
+def _leave_note(segment: Path, made: Made) -> None:
+    path = segment.with_suffix(".made")
+    temporary = temporary_for(path)
+    temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
+    settle(temporary)
+    temporary.replace(path)
+
+
+class _Encoders(JoinedSink):
+    """The encoders that a joined output has, without the output."""
+
+    def write_coded(self, frame: CodedFrame) -> None:
+        """Leaves it to the segment's own file."""
+
+    def write_packet(self, packet: av.Packet[Stream]) -> None:
+        """Leaves it to whoever joins the segments."""

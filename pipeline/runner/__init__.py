@@ -1,0 +1,1 @@
+"""Decoding, engine and encoding side by side."""

@@ -1,0 +1,118 @@
+"""What a run asks of a deblurring engine, of the source of frames and of the sink."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import av
+    from av.stream import Stream
+
+    from network.planes import PlaneBatch, PlaneSpec
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine is, as reports state it.
+
+    Attributes:
+        backend: The library and its version, such as ``OpenVINO 2026.4.1``.
+        device: What it runs on, such as a processor's name.
+        precision: The arithmetic of the network: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
+        network: The network's name, such as ``idc-rt``.
+        digest: SHA-256 of the weights, hexadecimal; empty for a network without weights.
+        batch: Frames at a time with which it is fastest.
+    """
+
+    backend: str
+    device: str
+    precision: str
+    network: str
+    digest: str
+    batch: int = 1
+
+
+class Engine(Protocol):
+    """Deblurs batches of planes.
+
+    The caller owns the order: batches of one stream come one after the other, and ``reset`` is called where the
+    stream is cut. An engine is used by one thread at a time.
+    """
+
+    @property
+    def info(self) -> EngineInfo:
+        """What this engine is."""
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        """Allocates a batch in the memory that this engine reads and writes fastest.
+
+        The caller keeps it and may fill and pass it to ``run`` any number of times.
+
+        Args:
+            spec: What the frames are.
+            batch: Frames in the batch, at least 1.
+
+        Raises:
+            pipeline.errors.EngineError: If the engine can't take such frames.
+        """
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        """Deblurs ``batch`` into ``out``, both made by ``buffers`` for the same spec and size.
+
+        Args:
+            batch: The blurred frames; left as they are.
+            out: Overwritten with the deblurred frames.
+
+        Raises:
+            pipeline.errors.EngineError: If the frames can't be processed.
+        """
+
+    def reset(self) -> None:
+        """Forgets the stream: the next frame does not follow on the last one."""
+
+
+@runtime_checkable
+class DeviceEngine(Engine, Protocol):
+    """An engine that takes frames from the device that decodes them."""
+
+    def load(self, frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
+        """Puts a frame into a batch, without a way through the memory of the processor where there is another.
+
+        May be called by another thread than ``run``, for another batch.
+
+        Args:
+            frame: In the native format and size of ``batch.spec``, on a device or not; free when this returns. Its
+                planes export DLPack.
+            batch: Made by ``buffers``; all frames for its next ``run`` come this way.
+            index: Place of the frame in the batch, 0 to ``batch.size - 1``.
+
+        Raises:
+            pipeline.errors.EngineError: If the frame can't be taken.
+        """
+
+
+class Source(Protocol):
+    """What is read: :class:`pipeline.decode.source.VideoSource`, or whatever else has frames."""
+
+    @property
+    def spec(self) -> PlaneSpec:
+        """What every frame is."""
+
+    def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+        """The frames, and the packets to copy, in order."""
+
+
+class Sink(Protocol):
+    """What is written: :class:`pipeline.encode.sink.VideoSink`, or whatever else takes frames."""
+
+    def write_frame(self, frame: av.VideoFrame) -> None:
+        """Encodes one frame."""
+
+    def write_packet(self, packet: av.Packet[Stream]) -> None:
+        """Copies one packet."""
+
+    def finish(self) -> None:
+        """Completes the output; called once, after the last event, and never after an error."""

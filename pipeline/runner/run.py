@@ -1,0 +1,300 @@
+"""Runs a video through an engine: decode, infer and encode, each in a thread, with bounded queues between them.
+
+What threads and queues are, and how they end, is in :mod:`pipeline.runner.threads`. The promises of a run:
+
+- Events keep their order: a packet that is copied leaves between the same frames between which it came.
+- Memory is bounded: two batches each side of the engine (one at work, one of look-ahead), reused for the whole run.
+- A frame that the gate lets pass takes no place in a batch: the engine runs only for frames that need it.
+- The first error of any stage stops the others and is re-raised in the caller, after every thread has ended.
+- An interruption (Ctrl-C) does the same. Only a batch that the engine is working on is not waited for longer than
+  :data:`INTERRUPT_GRACE` seconds, because it may take minutes; its thread then ends by itself after that batch.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import av
+
+from pipeline.errors import InputError
+from pipeline.media.frames import on_host, read_planes, write_planes
+from pipeline.runner.protocols import DeviceEngine
+from pipeline.runner.skip import Fate
+from pipeline.runner.threads import POLL, Channel, Chunk, Stage, Stopped, pad
+from pipeline.runner.timing import LatencyHistogram, RunProgress, RunResult, StageClock
+from pipeline.system.signals import raise_if_lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from network.planes import PlaneBatch
+    from pipeline.runner.protocols import Engine, Sink, Source
+    from pipeline.runner.skip import FrameGate
+
+RING = 2
+"""Batches each side of the engine: one at work and one of look-ahead. They are used in turn, so that the planes of the
+last frame are still there when the next one is compared with them; for that, there must be at least two."""
+
+MAX_EVENTS = 256
+"""Events that travel together at most. A file that is badly interleaved brings its packets by the thousand."""
+
+INTERRUPT_GRACE = 2.0
+"""Seconds that an interruption waits for the engine."""
+
+
+def run(
+    source: Source,
+    engine: Engine,
+    sink: Sink,
+    *,
+    batch: int = 1,
+    gate: FrameGate | None = None,
+    on_device: bool = False,
+    on_progress: Callable[[RunProgress], None] | None = None,
+    on_stop: Callable[[], None] | None = None,
+) -> RunResult:
+    """Deblurs all frames of ``source`` into ``sink`` and finishes the sink.
+
+    Args:
+        source: Read to its end; not closed.
+        engine: Reset first; used by one thread.
+        sink: Finished where all went well; the caller abandons it where anything is raised.
+        batch: Frames that the engine gets at a time, at least 1. A batch that is not full is padded.
+        gate: Decides which frames the engine gets, asked by one thread; None for all.
+        on_device: Frames are on the device that decoded them: they go from there to an engine that takes them, without
+            a look by the gate, and to others by the memory of the processor.
+        on_progress: Called in the caller's thread about ten times a second, and once at the end.
+        on_stop: Called in the caller's thread when the run stops before its end. Has to unblock whatever ``source``
+            and ``sink`` may be waiting for, such as a pipe; the run's end waits for them.
+
+    Raises:
+        InputError: If the source has no frame.
+        KeyboardInterrupt: If the user interrupted and the output was not complete yet.
+        Exception: Whatever a stage or ``on_progress`` raised first.
+        ValueError: If ``batch`` is below 1.
+    """
+    if batch < 1:
+        raise ValueError(f"a batch has at least one frame, not {batch}")
+    started = time.perf_counter()
+    engine.reset()
+    flow = _Flow(source, engine, sink, batch, gate, on_device=on_device)
+    try:
+        flow.start()
+        while flow.is_running(POLL):
+            raise_if_lost()
+            if on_progress is not None:
+                on_progress(flow.progress)
+    except BaseException as error:
+        is_interruption = isinstance(error, KeyboardInterrupt)
+        flow.stop.set()
+        flow.join(on_stop, INTERRUPT_GRACE if is_interruption else None)
+        if not (is_interruption and flow.is_finished):
+            raise
+    flow.join(on_stop)
+    if flow.error is not None:
+        raise flow.error
+    if on_progress is not None:
+        on_progress(flow.progress)
+    return flow.result(time.perf_counter() - started)
+
+
+class _Flow:
+    """The state of one run."""
+
+    def __init__(
+        self, source: Source, engine: Engine, sink: Sink, batch: int, gate: FrameGate | None, *, on_device: bool
+    ) -> None:
+        self._direct = engine if on_device and isinstance(engine, DeviceEngine) else None
+        self._source, self._engine, self._sink, self._batch, self._gate = source, engine, sink, batch, gate
+        self._last_result: tuple[PlaneBatch, int] | None = None
+        self.stop = threading.Event()
+        self.error: BaseException | None = None
+        self.is_finished = False
+        self._error_lock = threading.Lock()
+        self._clocks = {name: StageClock() for name in ("decode", "infer", "encode")}
+        self._latency = LatencyHistogram()
+        self._frames_in = self._frames_out = self._packets = 0
+        self._first_time: float | None = None
+        self._last_time = 0.0
+        self._free_inputs = self._ring()
+        self._free_outputs = self._ring()
+        self._decoded: Channel[Chunk | None] = Channel(RING, self.stop)  # None ends the stream
+        self._inferred: Channel[Chunk | None] = Channel(RING, self.stop)
+        self._stages = [Stage(work, self.stop, self._fail) for work in (self._decode, self._infer, self._encode)]
+
+    def _ring(self) -> Channel[PlaneBatch]:
+        ring: Channel[PlaneBatch] = Channel(RING, self.stop)
+        for _ in range(RING):
+            ring.put(self._engine.buffers(self._source.spec, self._batch))
+        return ring
+
+    def start(self) -> None:
+        for stage in self._stages:
+            stage.thread.start()
+
+    def is_running(self, timeout: float) -> bool:
+        """Waits ``timeout`` seconds at most for the last stage to end or any stage to fail."""
+        return not self._stages[-1].wait(timeout) and not self.stop.is_set()
+
+    def join(self, on_stop: Callable[[], None] | None, engine_grace: float | None = None) -> None:
+        """Waits for every thread, for the engine's at most ``engine_grace`` seconds where that is given."""
+        if self.stop.is_set() and on_stop is not None:
+            on_stop()
+        decode, infer, encode = self._stages
+        for stage in (encode, decode):
+            has_ended = False
+            while not has_ended:
+                # A further Ctrl-C must not break in here: the caller closes what these two threads use.
+                try:
+                    has_ended = stage.wait(POLL)
+                except KeyboardInterrupt:
+                    engine_grace = 0.0
+        infer.wait(engine_grace)
+
+    @property
+    def progress(self) -> RunProgress:
+        seconds = 0.0 if self._first_time is None else self._last_time - self._first_time
+        return RunProgress(self._frames_out, seconds)
+
+    def result(self, wall: float) -> RunResult:
+        decode, infer, encode = (clock.total for clock in self._clocks.values())
+        return RunResult(
+            frames_in=self._frames_in,
+            frames_out=self._frames_out,
+            packets=self._packets,
+            wall=wall,
+            decode=decode,
+            infer=infer,
+            encode=encode,
+            latency=self._latency.summary,
+            duplicates=self._gate.duplicates if self._gate else 0,
+            sharp=self._gate.sharp if self._gate else 0,
+        )
+
+    def _fail(self, error: BaseException) -> None:
+        """Remembers the first error and stops all stages."""
+        with self._error_lock:
+            self.error = self.error or error
+        self.stop.set()
+
+    def _decode(self) -> None:
+        clock = self._clocks["decode"]
+        events = self._source.events()
+        # Frames that pass the engine by are no reason to wait for more than about a batch of those that do not.
+        most_frames = 2 * self._batch - 1
+        chunk, planes = Chunk(), None
+        while True:
+            with clock.busy():
+                event = next(events, None)
+            if event is None:
+                break
+            if isinstance(event, av.VideoFrame):
+                chunk.decoded.append(time.perf_counter())
+                if planes is None:
+                    with clock.waiting():
+                        planes = self._free_inputs.get()
+                with clock.busy():
+                    event, fate = self._take(event, planes, chunk.filled)
+                chunk.fates.append(fate)
+                if fate is Fate.DEBLUR:
+                    chunk.planes = planes
+                    chunk.filled += 1
+                self._frames_in += 1
+            chunk.events.append(event)
+            if chunk.filled == self._batch or len(chunk.fates) == most_frames or len(chunk.events) >= MAX_EVENTS:
+                with clock.waiting():
+                    self._decoded.put(chunk)
+                planes = None if chunk.planes is not None else planes
+                chunk = Chunk()
+        with clock.waiting():
+            if chunk.events:
+                self._decoded.put(chunk)
+            self._decoded.put(None)
+
+    def _take(self, frame: av.VideoFrame, planes: PlaneBatch, index: int) -> tuple[av.VideoFrame, Fate]:
+        """Puts a frame into a batch, and says what becomes of it."""
+        if self._direct is not None:
+            self._direct.load(frame, planes, index)
+            return on_host(frame), Fate.DEBLUR  # what the samples of the result will replace; its properties stay
+        frame = on_host(frame)
+        read_planes(frame, planes, index)
+        return frame, self._gate.decide(planes, index) if self._gate else Fate.DEBLUR
+
+    def _infer(self) -> None:
+        clock = self._clocks["infer"]
+        while True:
+            with clock.waiting():
+                chunk = self._decoded.get()
+            if chunk is not None and chunk.planes is not None:
+                blurred = chunk.planes
+                with clock.waiting():
+                    chunk.planes = self._free_outputs.get()
+                with clock.busy():
+                    pad(blurred, chunk.filled)
+                    self._engine.run(blurred, chunk.planes)
+                self._free_inputs.put(blurred)
+            with clock.waiting():
+                self._inferred.put(chunk)
+            if chunk is None:
+                return
+
+    def _encode(self) -> None:
+        clock = self._clocks["encode"]
+        while True:
+            with clock.waiting():
+                chunk = self._inferred.get()
+            if chunk is None:
+                break
+            with clock.busy():
+                self._write(chunk)
+        if self._frames_out == 0:
+            raise InputError("no frame of the input could be decoded; check that it is a whole video file")
+        with clock.busy():
+            self._sink.finish()
+        self.is_finished = True
+
+    def _write(self, chunk: Chunk) -> None:
+        index = used = 0
+        for event in chunk.events:
+            if isinstance(event, av.Packet):
+                self._sink.write_packet(event)
+                self._packets += 1
+                continue
+            fate = chunk.fates[index]
+            if fate is Fate.DEBLUR:
+                self._keep_result(chunk.planes, used)
+                used += 1
+            if fate is not Fate.KEEP:
+                if self._last_result is None:
+                    raise AssertionError("a frame repeats one that the engine saw")
+                event = write_planes(*self._last_result, event)
+            self._sink.write_frame(event)
+            self._latency.add(time.perf_counter() - chunk.decoded[index])
+            index += 1
+            self._frames_out += 1
+            if event.time is not None:
+                self._first_time = event.time if self._first_time is None else self._first_time
+                self._last_time = event.time
+            if self.stop.is_set():
+                raise Stopped
+
+    def _keep_result(self, planes: PlaneBatch | None, index: int) -> None:
+        """Makes a result the last one, which frames to come may repeat; the batch of the one before is free then."""
+        if planes is None:
+            raise AssertionError("a chunk with frames for the engine has planes")
+        if self._last_result is not None and self._last_result[0] is not planes:
+            self._free_outputs.put(self._last_result[0])
+        self._last_result = planes, index
+
+
+def free_leftovers() -> None:
+    """Frees the codecs and buffers of finished work now.
+
+    A container of PyAV and its streams refer to each other, so that only the garbage collector finds them. It goes by
+    the number of objects, of which a video makes few, and knows nothing of the threads and the tens of megabytes behind
+    each of them: left alone, it had kept seven of the first ten segments' encoders.
+    """
+    gc.collect()

@@ -1,0 +1,122 @@
+"""Which frames need the network: not those that repeat the one before, and on request not those that are sharp."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from network.planes import PlaneBatch
+from pipeline.job import GateOptions
+from pipeline.runner.sharpness import blur_estimate
+
+if TYPE_CHECKING:
+    from network.planes import PlaneSpec
+
+AUTO_THRESHOLD = 0.48
+"""Of :func:`pipeline.runner.sharpness.blur_estimate`: up to it, frames pass where nobody set a threshold of their own.
+What `benchmarks/skip_sharp.py` recommends takes its place with every release of weights."""
+
+MARGIN = 0.03
+"""Frames begin to pass this far below the threshold, and cease to as soon as one is above it."""
+
+PATIENCE = 5
+"""Frames in a row that have to be sharp before frames begin to pass."""
+
+_BAND = 64
+"""Lines that are compared at a time."""
+
+
+class Fate(Enum):
+    """What becomes of a frame."""
+
+    DEBLUR = auto()
+    """The network has to see it."""
+    REPEAT = auto()
+    """It equals the frame before: the result of the last frame that the network saw is its result too."""
+    KEEP = auto()
+    """It passes as it is."""
+
+
+class FrameGate:
+    """Decides for the frames of one stream, in their order.
+
+    Args:
+        spec: What the frames are.
+        options: What may pass.
+
+    Attributes:
+        duplicates: Frames that equalled the one before, so far.
+        sharp: Other frames that passed because they are sharp, so far.
+    """
+
+    def __init__(self, spec: PlaneSpec, options: GateOptions | None = None) -> None:
+        self._spec = spec
+        self._options = options or GateOptions()
+        self._previous: tuple[PlaneBatch, int] | None = None
+        self._kept: PlaneBatch | None = None
+        self._hysteresis = None if self._options.sharp is None else Hysteresis(self._options.sharp)
+        self.duplicates = 0
+        self.sharp = 0
+
+    def decide(self, batch: PlaneBatch, index: int) -> Fate:
+        """What becomes of the frame at ``index``.
+
+        If that is :attr:`Fate.DEBLUR`, its planes must stay as they are until the next call has returned; else they
+        may be overwritten at once.
+        """
+        if self._options.duplicates and self._previous is not None and _are_equal(self._previous, (batch, index)):
+            self.duplicates += 1
+            return Fate.KEEP if self._previous[0] is self._kept else Fate.REPEAT
+        if self._hysteresis is not None and not self._hysteresis.is_blurred(self._estimate(batch, index)):
+            self.sharp += 1
+            self._remember_copy(batch, index)
+            return Fate.KEEP
+        self._previous = batch, index
+        return Fate.DEBLUR
+
+    def _estimate(self, batch: PlaneBatch, index: int) -> float:
+        luma = batch.planes[0][index]
+        return blur_estimate(luma >> self._spec.code_shift if self._spec.code_shift else luma, self._spec.depth)
+
+    def _remember_copy(self, batch: PlaneBatch, index: int) -> None:
+        if not self._options.duplicates:
+            return
+        self._kept = self._kept or PlaneBatch.empty(self._spec, 1)
+        for target, plane in zip(self._kept.planes, batch.planes, strict=True):
+            target[0] = plane[index]
+        self._previous = self._kept, 0
+
+
+class Hysteresis:
+    """Turns a noisy estimate into a decision that does not flicker.
+
+    Args:
+        threshold: Above it, a frame is blurred, whatever came before.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._sharp_in_a_row = 0
+        self._passes = False
+
+    def is_blurred(self, estimate: float) -> bool:
+        """Takes the estimate of the next frame and says whether it counts as blurred."""
+        if estimate > self._threshold:
+            self._passes, self._sharp_in_a_row = False, 0
+        elif not self._passes:
+            is_clearly_sharp = estimate <= max(self._threshold - MARGIN, 0)
+            self._sharp_in_a_row = self._sharp_in_a_row + 1 if is_clearly_sharp else 0
+            self._passes = self._sharp_in_a_row >= PATIENCE
+        return not self._passes
+
+
+def _are_equal(first: tuple[PlaneBatch, int], second: tuple[PlaneBatch, int]) -> bool:
+    """Whether two frames are the same in every sample; frames that differ mostly do so in the first lines."""
+    for one, other in zip(first[0].planes, second[0].planes, strict=True):
+        a, b = one[first[1]], other[second[1]]
+        for top in range(0, len(a), _BAND):
+            if not np.array_equal(a[top : top + _BAND], b[top : top + _BAND]):
+                return False
+    return True

@@ -1,0 +1,1 @@
+"""The machine, its codecs, its signals and its pipes."""

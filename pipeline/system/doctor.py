@@ -1,0 +1,190 @@
+"""What this machine offers: findings of probes, each of which may fail without taking the others along."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+from av.codec.hwaccel import hwdevices_available
+
+from pipeline.system import codecs, machine
+from pipeline.system.libraries import DISTRIBUTION, distributions_inside, installed_libraries
+from pipeline.system.machine import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line.
+
+    Attributes:
+        section: What it is about, such as ``encoders``.
+        name: Of the thing.
+        works: Whether it can be used here; None for a plain fact.
+        detail: More about it: a version, a device's name, or why it can't be used.
+    """
+
+    section: str
+    name: str
+    works: bool | None
+    detail: str
+
+
+def examine(probes: Mapping[str, Callable[[], Iterable[Finding]]]) -> list[Finding]:
+    """The findings of all probes in order; one that fails ends with a finding that says how.
+
+    Args:
+        probes: By a name that is shown if they fail.
+    """
+    findings: list[Finding] = []
+    for name, probe in probes.items():
+        try:
+            findings.extend(probe())
+        except Exception as error:  # noqa: BLE001 - whatever a driver or a library raises is what is to be shown
+            findings.append(Finding(name, "probe", False, f"failed: {type(error).__name__}: {_one_line(error)}"))
+    return findings
+
+
+def find_machine() -> Iterator[Finding]:
+    """This program, the system, the processor, memory."""
+    known = versions()
+    for name in (DISTRIBUTION, "system"):
+        yield Finding("software", name, None, known.get(name, "not installed: it runs from its source tree"))
+    yield Finding("software", "FFmpeg", None, str(av.ffmpeg_version_info))
+    for name, others in distributions_inside().items():
+        detail = f"{' and '.join(others)} has files in it too; install {DISTRIBUTION} in an environment of its own"
+        yield Finding("software", f"package {name}", False, detail)
+    yield Finding("processor", "name", None, machine.processor())
+    yield Finding("processor", "cores for this process", None, str(machine.cores()))
+    for name, has in machine.cpu_features().items():
+        yield Finding("processor", name, has, "" if has is not None else "this system does not tell")
+    size = machine.memory()
+    yield Finding("processor", "memory", None, f"{size / 2**30:.1f} GiB" if size else "this system does not tell")
+
+
+def find_libraries() -> Iterator[Finding]:
+    """Libraries that are installed, and which of their versions were tested."""
+    for library in installed_libraries():
+        yield Finding("libraries", library.name, None, f"{library.version}; tested: {library.tested}")
+
+
+def warnings(findings: Iterable[Finding]) -> list[str]:
+    """What is likely to make trouble, a line each: libraries of untested versions, and mixed installations.
+
+    Args:
+        findings: Findings of all probes.
+    """
+    untested = [library.warning for library in installed_libraries() if library.is_outside]
+    mixed = [f"{row.name}: {row.detail}" for row in findings if row.section == "software" and row.works is False]
+    return untested + mixed
+
+
+def find_encoders() -> Iterator[Finding]:
+    """Encoders, each tried with a few frames."""
+    for section, names in (("encoders", codecs.ENCODERS), ("hardware encoders", codecs.hardware_encoders())):
+        for name in names:
+            try:
+                trial = codecs.try_encoder(name)
+            except (OSError, av.codec.codec.UnknownCodecError) as error:
+                yield Finding(section, name, False, _one_line(error))
+            else:
+                yield Finding(section, name, True, f"encoded a few frames, which {trial.decoder} decoded")
+    if not codecs.hardware_encoders():
+        yield Finding("hardware encoders", "all", False, "this build of FFmpeg knows none")
+
+
+def find_decoders() -> Iterator[Finding]:
+    """Decoders that FFmpeg has, and devices that decode H.264, each tried with a few frames."""
+    for name in codecs.DECODERS:
+        is_there = codecs.has_decoder(name)
+        yield Finding("other decoders", name, is_there, "there, not tried" if is_there else "not in this FFmpeg")
+    devices = hwdevices_available()
+    clip = codecs.try_encoder("libx264").clip if devices else b""
+    for device in devices:
+        try:
+            codecs.try_hardware_decoder(device, clip)
+        except OSError as error:
+            yield Finding("hardware decoders", device, False, _one_line(error))
+        else:
+            yield Finding("hardware decoders", device, True, "decoded a few frames of H.264")
+    if not devices:
+        yield Finding("hardware decoders", "all", False, "this build of FFmpeg knows none")
+
+
+def find_cameras() -> Iterator[Finding]:
+    """Cameras that FFmpeg lists; none is opened, because that would switch it on."""
+    api = {"linux": "video4linux2,v4l2", "darwin": "avfoundation", "win32": "dshow"}.get(sys.platform)
+    if api is None or api not in av.formats_available:
+        yield Finding("cameras", "all", False, f"this build of FFmpeg lists no cameras on {sys.platform}")
+        return
+    cameras = [device for device in av.enumerate_input_devices(api) if "video" in (device.media_types or ["video"])]
+    for camera in cameras:
+        yield Finding("cameras", camera.name, True, camera.description)
+    if not cameras:
+        yield Finding("cameras", "all", False, f"none is connected, by {api.rpartition(',')[2]}")
+
+
+MACHINE_PROBES: dict[str, Callable[[], Iterable[Finding]]] = {
+    "processor": find_machine,
+    "libraries": find_libraries,
+    "encoders": find_encoders,
+    "decoders": find_decoders,
+    "cameras": find_cameras,
+}
+"""The probes that need nothing but the default install."""
+
+
+def advice(findings: Iterable[Finding]) -> list[Finding]:
+    """What to install or to type for more, in the light of what was found."""
+    by_name = {(finding.section, finding.name): finding for finding in findings}
+
+    def works(section: str, name: str) -> bool | None:
+        finding = by_name.get((section, name))
+        return finding.works if finding else None
+
+    more: list[Finding] = []
+
+    def suggest(name: str, text: str) -> None:
+        more.append(Finding("for more", name, None, text))
+
+    has_gpu = works("hardware decoders", "cuda") or works("engines", "torch on CUDA")
+    if works("engines", "torch") is False:
+        suggest("PyTorch", 'trains and evaluates, runs new weights: pip install "deblur-stream[train]"')
+    if has_gpu and works("engines", "tensorrt") is False:
+        suggest("TensorRT", 'the fastest engine on this GPU: pip install "deblur-stream[trt]"')
+    if works("hardware decoders", "cuda"):
+        suggest("decoding on the GPU", "deblur video --hwaccel cuda")
+    for finding in findings:
+        if finding.section == "hardware encoders" and finding.works:
+            suggest(f"encoding by {finding.name}", f"deblur video --codec {finding.name}")
+    if works("engines", "onnxruntime") is False:
+        suggest("ONNX Runtime", "an opponent for deblur bench --compare: pip install onnxruntime")
+    if not more:
+        suggest("nothing", "all that this program can use on this hardware is installed")
+    return more
+
+
+def table(findings: Iterable[Finding]) -> str:
+    """Plain text: a heading for each section, a line for each finding. Findings of a section come together."""
+    rows = list(findings)
+    order = list(dict.fromkeys(row.section for row in rows))
+    rows.sort(key=lambda row: order.index(row.section))
+    width = max((len(row.name) for row in rows), default=0)
+    lines: list[str] = []
+    section = ""
+    for row in rows:
+        if row.section != section:
+            section = row.section
+            lines += ["", section] if lines else [section]
+        mark = {True: "yes", False: "no", None: ""}[row.works]
+        lines.append(f"  {row.name:<{width}}  {mark:<3}  {row.detail}".rstrip())
+    return "\n".join(lines)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

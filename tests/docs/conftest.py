@@ -1,0 +1,114 @@
+"""The documents as parsed Markdown, and a folder in which their commands run."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from markdown_it.token import Token
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("docs/**/*.md")])
+FRAMES = 60
+
+
+@dataclass(frozen=True)
+class Page:
+    """A document of the repository."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return self.path.relative_to(ROOT).as_posix()
+
+    @property
+    def tokens(self) -> list[Token]:
+        """What the document consists of, by CommonMark with tables."""
+        return MarkdownIt("commonmark").enable("table").parse(self.path.read_text(encoding="utf-8"))
+
+    def blocks(self, language: str) -> Iterator[tuple[int, str]]:
+        """Line number of the first line, and text, of every code block of a language."""
+        for token in self.tokens:
+            if token.type == "fence" and token.info.strip() == language and token.map:
+                yield token.map[0] + 2, token.content
+
+    def inline(self, kind: str) -> Iterator[tuple[int, Token]]:
+        """Line number of its paragraph, and the token, of everything of a kind within text."""
+        for token in self.tokens:
+            for child in token.children or ():
+                if child.type == kind:
+                    yield (token.map or [0])[0] + 1, child
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with small clips and the command ``deblur``, and the environment to run something in it."""
+
+    folder: Path
+    environment: dict[str, str]
+    frames: int = FRAMES
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs tests that take ``page`` for every document, and ``page_with_python`` for every document with Python."""
+    pages = [Page(path) for path in PAGES]
+    if "page" in metafunc.fixturenames:
+        metafunc.parametrize("page", pages, ids=str)
+    if "page_with_python" in metafunc.fixturenames:
+        metafunc.parametrize("page_with_python", [page for page in pages if any(page.blocks("python"))], ids=str)
+
+
+@pytest.fixture
+def quickstart() -> Page:
+    """The page that newcomers follow to the letter."""
+    return Page(ROOT / "docs" / "quickstart.md")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """What the documents take for granted: examples/clip.mp4, in.mp4 and in.mkv."""
+    folder, programs = tmp_path / "work", tmp_path / "programs"
+    for path in (folder, folder / "examples", programs):
+        path.mkdir()
+    for name in ("examples/clip.mp4", "in.mp4", "in.mkv"):
+        write_clip(folder / name)
+    program = programs / "deblur"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m pipeline.cli "$@"\n', encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    paths = os.pathsep.join([str(programs), os.environ["PATH"]])
+    return Workspace(folder, {**os.environ, "PATH": paths, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"})
+
+
+def write_clip(path: Path) -> None:
+    """Writes 2.4 seconds of moving stripes of 160x90 with a tone."""
+    x = np.arange(160)
+    with av.open(path, "w") as output:
+        video: Any = output.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 160, 90, "yuv420p"
+        sound: Any = output.add_stream("aac", rate=48_000, layout="mono")
+        for number in range(FRAMES):
+            stripes = (128 + 80 * np.sin((x + 3 * number) / 6)).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(np.broadcast_to(stripes[:, None], (90, 160, 3)).copy(), format="rgb24")
+            frame.pts = number
+            output.mux(video.encode(frame))
+        times = np.arange(48_000 * FRAMES // 25) / 48_000
+        for start in range(0, len(times) - 1023, 1024):
+            samples = (0.2 * np.sin(2 * np.pi * 440 * times[start : start + 1024])).astype(np.float32)
+            tone = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+            tone.sample_rate, tone.pts, tone.time_base = 48_000, start, Fraction(1, 48_000)
+            output.mux(sound.encode(tone))
+        output.mux(video.encode(None))
+        output.mux(sound.encode(None))

@@ -1,0 +1,104 @@
+"""Metrics against scikit-image, and against their formulas written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from network.evaluation.metrics import detail_error, psnr, ssim, textured
+
+Picture = np.ndarray
+
+
+def pictures(noise: float = 20.0, shape: tuple[int, int, int] = (40, 50, 3)) -> tuple[Picture, Picture]:
+    """A smooth picture and a noisy one: SSIM must be neither close to 0 nor to 1."""
+    rng = np.random.default_rng(1)
+    height, width, colours = shape
+    first = 128 + 90 * np.sin(np.arange(height)[:, None, None] / 5 + np.arange(colours)) * np.cos(
+        np.arange(width)[:, None] / 7
+    )
+    second = np.clip(first + rng.normal(0, noise, shape), 0, 255)
+    return first.round().astype(np.uint8), second.round().astype(np.uint8)
+
+
+def ssim_of_one_channel(first: Picture, second: Picture) -> float:
+    """Equation 13 of Wang et al. 2004 over every 11x11 window that lies in the picture."""
+    axis = np.arange(-5, 6)
+    kernel = np.exp(-(axis[:, None] ** 2 + axis**2) / (2 * 1.5**2))
+    kernel /= kernel.sum()
+    x, y = (sliding_window_view(side.astype(np.float64), (11, 11)) for side in (first, second))
+
+    def average(windows: Picture) -> Picture:
+        return np.einsum("hwij,ij->hw", windows, kernel)
+
+    mean_x, mean_y = average(x), average(y)
+    variance_x, variance_y = average(x**2) - mean_x**2, average(y**2) - mean_y**2
+    covariance = average(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    similarity = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)) / (
+        (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
+    )
+    return float(similarity.mean())
+
+
+@pytest.mark.parametrize("noise", [1.0, 20.0, 80.0])
+def test_psnr_agrees_with_scikit_image(noise: float) -> None:
+    first, second = pictures(noise)
+    assert psnr(first, second) == pytest.approx(peak_signal_noise_ratio(first, second), abs=1e-4)
+
+
+def test_psnr_of_a_known_error() -> None:
+    black = np.zeros((12, 12, 3), np.uint8)
+    off = black.copy()
+    off[..., 0] = 30  # a mean squared error of 300, which 8-bit arithmetic would get wrong
+    assert psnr(black, off) == pytest.approx(10 * np.log10(255**2 / 300), abs=1e-9)
+    assert psnr(off, black) == psnr(black, off)
+    assert psnr(black, black) == float("inf")
+
+
+@pytest.mark.parametrize("noise", [1.0, 20.0, 80.0])
+def test_ssim_agrees_with_its_formula_and_with_scikit_image(noise: float) -> None:
+    first, second = pictures(noise)
+    by_formula = np.mean([ssim_of_one_channel(first[..., channel], second[..., channel]) for channel in range(3)])
+    assert ssim(first, second) == pytest.approx(by_formula, abs=1e-4)
+    by_library = structural_similarity(
+        first, second, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, win_size=11
+    )
+    assert ssim(first, second) == pytest.approx(by_library, abs=1e-4)
+    assert 0.02 < ssim(first, second) < 0.999
+
+
+def test_ssim_with_other_settings_would_be_noticed() -> None:
+    first, second = pictures()
+    uniform = structural_similarity(first, second, channel_axis=2)
+    sample = structural_similarity(first, second, channel_axis=2, gaussian_weights=True, sigma=1.5)
+    grey = ssim_of_one_channel(first.mean(axis=2), second.mean(axis=2))
+    assert all(abs(ssim(first, second) - other) > 1e-4 for other in (uniform, sample, grey))
+
+
+def test_texture_is_found_where_it_is() -> None:
+    picture = np.full((64, 64, 3), 90, np.uint8)
+    picture[20:40, 24:44] = np.random.default_rng(0).integers(0, 256, (20, 20, 3))
+    found = textured(picture, share=20 * 20 / 64**2)
+    assert found[22:38, 26:42].mean() > 0.95
+    assert found[:14].sum() + found[46:].sum() + found[:, :18].sum() + found[:, 50:].sum() == 0
+    assert found.mean() == pytest.approx(20 * 20 / 64**2, abs=0.01)
+    assert not textured(np.full((20, 20, 3), 7, np.uint8)).any()
+
+
+def test_detail_error_counts_gradients_and_not_brightness() -> None:
+    sharp = np.random.default_rng(0).integers(50, 200, (20, 30, 3), dtype=np.uint8)
+    everywhere = np.ones((20, 30), bool)
+    assert detail_error(sharp + 9, sharp, everywhere) == 0
+    striped = sharp.copy()
+    striped[:, ::2] += 6  # every difference across is off by 6, every one down by nothing
+    assert detail_error(striped, sharp, everywhere) == pytest.approx(3)
+    left = everywhere.copy()
+    left[:, 10:] = False
+    only_right = sharp.copy()
+    only_right[:, 15:] = 0
+    assert detail_error(only_right, sharp, left) == 0
+    assert detail_error(only_right, sharp, ~left) > 10
+    assert np.isnan(detail_error(sharp, sharp, np.zeros((20, 30), bool)))

@@ -1,0 +1,160 @@
+"""Checkpoints: whole whatever happens, and readable for later versions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from network.errors import TrainingError
+from network.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint, step_of
+from network.training.optimisers import make_optimisers, make_scaler
+
+if TYPE_CHECKING:
+    from network.training.recipes import Preset
+
+SAVE_FOR_EVER = """
+import itertools, sys
+from pathlib import Path
+import torch
+from network.training.checkpoint import TrainingState, save_checkpoint
+from network.training.optimisers import make_scaler
+network, average = torch.nn.Linear(2000, 4000), torch.nn.Linear(2000, 4000)
+state = TrainingState(network, average, [], make_scaler(torch.float32, torch.device("cpu")))
+for state.step in itertools.count(1):
+    torch.nn.init.constant_(network.weight, state.step)
+    save_checkpoint(Path(sys.argv[1]), state)
+"""
+
+
+def new_state(recipe: Preset, kind: torch.dtype = torch.float32) -> TrainingState:
+    torch.manual_seed(1)
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 3, 3))
+    average = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 3, 3))
+    return TrainingState(network, average, make_optimisers(network, recipe), make_scaler(kind, torch.device("cpu")))
+
+
+def move(state: TrainingState) -> None:
+    state.network(torch.rand(2, 3, 8, 8)).square().mean().backward()
+    for optimiser in state.optimisers:
+        optimiser.step()
+    state.step += 1
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "muon"])
+def test_a_state_comes_back_whole(optimiser: str, tiny: Preset, tmp_path: Path) -> None:
+    recipe = replace(tiny, optimiser=optimiser)
+    state, restored = new_state(recipe, torch.float16), new_state(recipe, torch.float16)
+    move(state)
+    state.seconds, state.inherited_steps, state.inherited_hours = 12.5, 7, 1.25
+    state.scaler.load_state_dict(state.scaler.state_dict() | {"scale": 1024.0, "_growth_tracker": 3})
+    save_checkpoint(tmp_path / "state", state)
+    load_checkpoint(tmp_path / "state", restored)
+
+    assert (restored.step, restored.seconds, restored.inherited_steps, restored.inherited_hours) == (1, 12.5, 7, 1.25)
+    assert restored.scaler.state_dict() == state.scaler.state_dict()
+    assert restored.scaler.get_scale() == 1024
+    for before, after in ((state.network, restored.network), (state.average, restored.average)):
+        assert all(
+            torch.equal(*pair) for pair in zip(before.state_dict().values(), after.state_dict().values(), strict=True)
+        )
+    for before, after in zip(state.optimisers, restored.optimisers, strict=True):
+        first, second = before.state_dict()["state"], after.state_dict()["state"]
+        assert first.keys() == second.keys() != set()
+        for index, values in first.items():
+            assert values.keys() == second[index].keys()
+            assert all(torch.equal(value, second[index][name]) for name, value in values.items())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is mapped is read from Linux's /proc")
+def test_nothing_of_the_file_stays_mapped(tiny: Preset, tmp_path: Path) -> None:
+    """Windows replaces no file of which a part is mapped, so that a resumed run could write no checkpoint."""
+    path, state = tmp_path / "checkpoint.safetensors", new_state(tiny)
+    move(state)
+    save_checkpoint(path, state)
+    resumed = new_state(tiny)
+    load_checkpoint(path, resumed)
+    assert str(path) not in Path("/proc/self/maps").read_text(encoding="utf-8")
+    assert resumed.step == state.step
+
+
+def write_first_format(path: Path, state: TrainingState) -> None:
+    """As the first version of this package wrote it."""
+    tensors = {}
+    for prefix, module in (("network", state.network), ("average", state.average)):
+        tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
+    for index, values in state.optimisers[0].state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in values.items()}
+    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path, {"step": "41"})
+
+
+def test_the_first_format_still_loads(tiny: Preset, tmp_path: Path) -> None:
+    recipe = replace(tiny, optimiser="adamw")
+    state, restored = new_state(recipe), new_state(recipe)
+    move(state)
+    write_first_format(tmp_path / "state", state)
+    restored.inherited_steps = 5
+    load_checkpoint(tmp_path / "state", restored)
+    assert (restored.step, restored.inherited_steps) == (41, 5)
+    first, second = (one.optimisers[0].state_dict()["state"] for one in (state, restored))
+    assert first.keys() == second.keys() != set()
+    assert all(torch.equal(first[index]["exp_avg"], second[index]["exp_avg"]) for index in first)
+
+
+def test_moments_of_other_optimisers_are_refused(tiny: Preset, tmp_path: Path) -> None:
+    state = new_state(replace(tiny, optimiser="adamw"))
+    move(state)
+    save_checkpoint(tmp_path / "new", state)
+    write_first_format(tmp_path / "old", state)
+    for name in ("new", "old"):
+        with pytest.raises(TrainingError, match="not by Muon and AdamW"):
+            load_checkpoint(tmp_path / name, new_state(replace(tiny, optimiser="muon")))
+
+
+def test_the_step_is_read_without_the_rest(tiny: Preset, tmp_path: Path) -> None:
+    state = new_state(tiny)
+    state.step = 6
+    save_checkpoint(tmp_path / "state", state)
+    assert step_of(tmp_path / "state") == 6
+    assert step_of(tmp_path / "absent") == 0
+    (tmp_path / "damaged").write_bytes(b"no tensors")
+    assert step_of(tmp_path / "damaged") == 0
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.slow
+def test_a_kill_during_the_write_leaves_the_state_before(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    partial = tmp_path / "state.partial"
+    killed_in_the_write = False
+    while not killed_in_the_write:
+        path.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", SAVE_FOR_EVER, str(path)], env={**os.environ, "PYTHONPATH": str(root)}
+        )
+        try:
+            while not (path.exists() and partial.exists()):
+                assert process.poll() is None
+                time.sleep(0.0005)
+        finally:
+            process.kill()
+            process.wait()
+        killed_in_the_write = partial.exists()
+
+    network = nn.Linear(2000, 4000)
+    state = TrainingState(network, nn.Linear(2000, 4000), [], make_scaler(torch.float32, torch.device("cpu")))
+    load_checkpoint(path, state)
+    assert state.step >= 1
+    assert torch.equal(network.weight, torch.full_like(network.weight, state.step))
+    save_checkpoint(path, state)  # what was left lying does no harm
+    assert not partial.exists()

@@ -1,0 +1,93 @@
+"""Which machines of a cluster may make segments of one output."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from network.planes import PlaneBatch, PlaneSpec
+from pipeline.batch.engines import LazyEngine
+from pipeline.batch.ray_worker import Node, Refusal, ask
+from pipeline.errors import EngineError, UsageError
+from pipeline.runner.protocols import EngineInfo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INFO = EngineInfo("openvino", "a processor", "int8", "idc-rt", "ab" * 32)
+HERE = Node("head", {"deblur-stream": "1.0", "av": "18.1", "torch": "2.15"}, INFO, 8)
+
+
+class Copier:
+    """An engine that changes nothing."""
+
+    info = INFO
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        return PlaneBatch.empty(spec, batch)
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        for source, target in zip(batch.planes, out.planes, strict=True):
+            target[...] = source
+
+    def reset(self) -> None:
+        pass
+
+
+def test_machines_that_are_alike_may() -> None:
+    replace(HERE, name="n2").compare(HERE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"libraries": {"deblur-stream": "1.0", "av": "18.0"}}, r"n2 has av 18.0, torch not at all, and head av 18.1"),
+        ({"engine": replace(INFO, precision="fp32")}, r"n2 would use idc-rt abababababab in fp32 by openvino"),
+        ({"engine": replace(INFO, device="another")}, r"on another, and head idc-rt .* on a processor; say which"),
+        ({"cores": 4}, r"n2 has 4 cores to give, and head 8"),
+    ],
+)
+def test_machines_that_differ_may_not_and_the_difference_is_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        replace(HERE, name="n2", **changes).compare(HERE)
+
+
+def test_a_machine_says_what_it_is_or_why_it_cant(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    refusal = ask(Copier, token)
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind == "OutputError"
+    assert "the same folders have to be there on every machine" in refusal.text
+    token.touch()
+    node = ask(Copier, token)
+    assert isinstance(node, Node)
+    assert node.engine == INFO
+    assert node.cores >= 1
+
+    def fail() -> Copier:
+        raise EngineError("no such weights")
+
+    assert ask(fail, token) == Refusal(node.name, "EngineError", "no such weights")
+
+
+def test_an_engine_that_is_not_needed_is_not_loaded() -> None:
+    loads: list[Copier] = []
+
+    def load() -> Copier:
+        loads.append(Copier())
+        return loads[-1]
+
+    engine = LazyEngine(INFO, load)
+    engine.reset()
+    assert engine.info == INFO
+    assert not loads
+    spec = PlaneSpec(8, 4)
+    source, target = engine.buffers(spec, 1), engine.buffers(spec, 1)
+    for plane in source.planes:
+        plane[...] = 7
+    engine.run(source, target)
+    engine.reset()
+    assert len(loads) == 1
+    assert all((plane == 7).all() for plane in target.planes)

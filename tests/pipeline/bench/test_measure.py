@@ -1,0 +1,133 @@
+"""A case from decoding to the whole pipeline, and work in a process of its own."""
+
+from __future__ import annotations
+
+import operator
+import os
+import pickle
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from network.planes import PlaneBatch, PlaneSpec
+from pipeline.bench.isolate import isolated
+from pipeline.bench.measure import Case, measure
+from pipeline.errors import EngineError, InputError, OutputError
+from pipeline.job import SinkOptions
+from pipeline.runner.protocols import EngineInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@dataclass(frozen=True)
+class FixedRate:
+    flops: float = 1e9
+
+
+class CountingEngine:
+    """Copies, and counts its runs."""
+
+    def __init__(self, batch: int = 1) -> None:
+        self.info = EngineInfo("memory", "none", "uint8", "copy", "", batch)
+        self.runs = 0
+        self.sizes: set[int] = set()
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        return PlaneBatch.empty(spec, batch)
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        self.runs += 1
+        self.sizes.add(batch.size)
+        for source, target in zip(batch.planes, out.planes, strict=True):
+            np.copyto(target, source)
+
+    def reset(self) -> None:
+        pass
+
+
+def case_of(clip: Path, engine: CountingEngine, seconds: float = 0.3) -> Case:
+    return Case(
+        engine="copy",
+        clip=clip,
+        seconds=seconds,
+        load=lambda: engine,
+        flops=lambda width, height: 10 * width * height,
+        matrix_rate=lambda _info: FixedRate(),
+        sink=SinkOptions(codec="ffv1"),
+    )
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_every_stage_and_the_whole_are_measured(batch: int, make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    engine = CountingEngine(batch)
+    clip = make_clip(tmp_path / "clip.mp4", frames=25)
+    found = measure(case_of(clip, engine))
+    assert engine.sizes == {batch}
+    assert engine.runs * batch > found.infer.frames
+    assert found.batch == batch
+    for rate in (found.decode, found.infer, found.encode, found.whole):
+        assert rate.frames >= 1
+        assert rate.median > 0
+    latency = found.whole_latency
+    assert 0 < latency.p50 <= latency.p95 <= latency.p99
+    assert (found.codec, found.encoder, found.video_rate) == ("h264", "ffv1", 25.0)
+    assert found.spec == PlaneSpec(64, 48, matrix=found.spec.matrix)
+    assert found.megapixels == pytest.approx(0.003072)
+    assert found.real_time == pytest.approx(found.whole.median / 25)
+    assert found.flops == 10 * 64 * 48
+    assert found.share == pytest.approx(found.flops * found.infer.median / 1e9)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4"]
+
+
+def test_a_file_that_is_no_video_is_an_input_error(tmp_path: Path) -> None:
+    path = tmp_path / "text.mp4"
+    path.write_text("no video")
+    with pytest.raises(InputError):
+        measure(case_of(path, CountingEngine()))
+
+
+# What the other process runs is found in libraries: it can't import this file, which is in no package.
+FAIL = "from pipeline.errors import OutputError; raise OutputError('the disk is full')"
+FAIL_UNPORTABLY = "class LocalError(Exception): pass\nraise LocalError('out of luck')"
+
+
+def test_work_is_done_in_another_process() -> None:
+    assert isolated(len, "four") == 4
+    assert isolated(operator.call, os.getpid) != os.getpid()
+
+
+def test_errors_come_back_as_they_are() -> None:
+    with pytest.raises(OutputError, match="the disk is full"):
+        isolated(exec, FAIL)
+
+
+def test_an_error_that_cannot_be_sent_is_told() -> None:
+    with pytest.raises(RuntimeError, match="LocalError: out of luck"):
+        isolated(exec, FAIL_UNPORTABLY)
+
+
+def test_a_process_that_dies_is_an_engine_error() -> None:
+    with pytest.raises(EngineError, match=r"exit code 7.*smaller --size"):
+        isolated(os._exit, 7)
+
+
+def test_a_case_with_real_parts_can_be_sent(tmp_path: Path) -> None:
+    from pipeline.engines.flops import matrix_rate, network_flops
+    from pipeline.engines.load import load_contender
+
+    case = Case(
+        engine="openvino",
+        clip=tmp_path / "clip.mkv",
+        seconds=1.0,
+        load=partial(load_contender, "openvino", "identity", None, 1),
+        flops=partial(network_flops, "identity", None),
+        matrix_rate=partial(matrix_rate, threads=1),
+    )
+    assert pickle.loads(pickle.dumps(case)).clip == case.clip  # noqa: S301 - our own

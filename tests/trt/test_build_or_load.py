@@ -1,0 +1,301 @@
+"""An engine is built once, compared before its first use, and taken from the cache after that."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from network.models import registry
+from network.planes import Layout, PlaneSpec
+from trt.build_or_load import Request, TensorRTToolchain, architecture_digest, engine_key, obtain
+from trt.cache import EngineCache, Hit
+from trt.compiled import Compiled, TorchCompiled
+from trt.errors import BuildError, ConversionError, MissingError, ParityError
+from trt.library import Environment
+from trt.settings import EngineSettings, Precision
+
+ENVIRONMENT = Environment("GPU", "8.9", "580.1", "13.0", "tensorrt 11.1", "2.14.0", "2.14.1")
+SPEC = PlaneSpec(48, 32)
+
+
+def network(seed: int = 0) -> nn.Module:
+    """A small ``idc-rt`` that changes its input visibly."""
+    torch.manual_seed(seed)
+    made = registry.create("idc-rt", widths=[8, 8, 8], depth=1)
+    with torch.no_grad():
+        for tensor in made.parameters():
+            tensor.copy_(torch.randn_like(tensor) / max(1, tensor[0].numel()) ** 0.5)
+    return made.eval()
+
+
+def request(**changes: object) -> Request:
+    made = Request(network(), "idc-rt", SPEC, 2, EngineSettings(precision=Precision.FP32))
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class PyTorchToolchain:
+    """A toolchain whose engines are run by PyTorch.
+
+    ``wrong`` makes it compile another network than it was asked for, ``refuses`` the number of loads that fail.
+    """
+
+    wrong: bool = False
+    refuses: int = 0
+    in_place: Environment = ENVIRONMENT
+    built: list[Request] = field(default_factory=list)
+
+    def environment(self) -> Environment:
+        return self.in_place
+
+    def serialize(self, request: Request) -> bytes:
+        self.built.append(request)
+        return b"engine " * 100
+
+    def load(self, engine: bytes, request: Request) -> Compiled:
+        assert engine == b"engine " * 100
+        if self.refuses:
+            self.refuses -= 1
+            raise BuildError("built by something else")
+        compiled = network(seed=5) if self.wrong else request.network
+        return TorchCompiled(request.spec, request.batch, compiled, request.settings)
+
+
+@dataclass
+class Comparison:
+    """Compares with PyTorch in FP32 on noise; counts how often."""
+
+    wanted: Request
+    count: int = 0
+
+    def __call__(self, compiled: Compiled) -> str:
+        self.count += 1
+        spec = self.wanted.spec
+        torch.manual_seed(0)
+        planes = tuple(torch.randint(0, 256, (self.wanted.batch, *s), dtype=torch.uint8) for s in spec.plane_shapes)
+        reference = TorchCompiled(spec, self.wanted.batch, self.wanted.network, EngineSettings(Precision.FP32))
+        worst = max(
+            int((a.int() - b.int()).abs().max()) for a, b in zip(compiled(planes), reference(planes), strict=True)
+        )
+        if worst > 1:
+            raise ParityError(f"the engine is {worst} codes off")
+        return f"worst {worst}"
+
+
+def ignore(_line: str) -> None:
+    """Where what is told does not matter."""
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> EngineCache:
+    return EngineCache(tmp_path / "engines")
+
+
+def test_the_second_time_nothing_is_built_or_compared(cache: EngineCache) -> None:
+    told: list[str] = []
+    chain, comparison = PyTorchToolchain(), Comparison(request())
+    first = obtain(request(), chain, cache, comparison, told.append)
+    assert (first.shape, first.batch, first.layout) == ((32, 48), 2, SPEC)
+    assert (len(chain.built), comparison.count) == (1, 1)
+    assert told[0].endswith("no engine was built yet")
+    assert "it may take minutes" in told[1]
+    assert told[-1] == "compared with PyTorch: worst 0"
+    again: list[str] = []
+    obtain(request(), chain, EngineCache(cache.folder), comparison, again.append)
+    assert (len(chain.built), comparison.count, again) == (1, 1, [])
+
+
+def test_another_driver_builds_again_and_says_why(cache: EngineCache) -> None:
+    told: list[str] = []
+    obtain(request(), PyTorchToolchain(), cache, Comparison(request()), told.append)
+    chain = PyTorchToolchain(in_place=replace(ENVIRONMENT, driver="590.2"))
+    told.clear()
+    obtain(request(), chain, cache, Comparison(request()), told.append)
+    assert len(chain.built) == 1
+    assert "the driver was 580.1 and is 590.2" in told[0]
+    assert "about 0 s" in told[1], "the time of the last build is told"
+
+
+def test_a_wrong_engine_is_refused_now_and_later_without_another_build(cache: EngineCache) -> None:
+    chain, comparison = PyTorchToolchain(wrong=True), Comparison(request())
+    with pytest.raises(ParityError, match="codes off"):
+        obtain(request(), chain, cache, comparison, ignore)
+    with pytest.raises(ParityError, match=r"codes off; `deblur engine clear`"):
+        obtain(request(), chain, cache, comparison, ignore)
+    assert (len(chain.built), comparison.count) == (1, 1)
+    cache.clear()
+    obtain(request(), PyTorchToolchain(), cache, comparison, ignore)
+
+
+def test_a_comparison_that_was_interrupted_is_made_later(cache: EngineCache) -> None:
+    def interrupted(_compiled: Compiled) -> str:
+        raise KeyboardInterrupt
+
+    chain, comparison = PyTorchToolchain(), Comparison(request())
+    with pytest.raises(KeyboardInterrupt):
+        obtain(request(), chain, cache, interrupted, ignore)
+    obtain(request(), chain, cache, comparison, ignore)
+    assert (len(chain.built), comparison.count) == (1, 1)
+
+
+def test_a_cached_engine_that_does_not_load_is_built_again(cache: EngineCache) -> None:
+    told: list[str] = []
+    chain = PyTorchToolchain()
+    obtain(request(), chain, cache, Comparison(request()), told.append)
+    chain.refuses = 1
+    told.clear()
+    obtain(request(), chain, cache, Comparison(request()), told.append)
+    assert len(chain.built) == 2
+    assert "built again: built by something else" in told[0]
+
+
+def test_a_damaged_entry_is_built_again(cache: EngineCache) -> None:
+    chain = PyTorchToolchain()
+    obtain(request(), chain, cache, Comparison(request()), ignore)
+    (engine,) = cache.folder.glob("*.engine")
+    engine.write_bytes(b"damaged")
+    told: list[str] = []
+    obtain(request(), chain, cache, Comparison(request()), told.append)
+    assert len(chain.built) == 2
+    assert "truncated" in told[0]
+
+
+def test_without_a_cache_it_is_built_and_compared_every_time() -> None:
+    chain, comparison = PyTorchToolchain(), Comparison(request())
+    for _ in range(2):
+        obtain(request(), chain, None, comparison, ignore)
+    assert (len(chain.built), comparison.count) == (2, 2)
+
+
+def test_a_cache_that_can_not_be_written_costs_the_cache_alone(cache: EngineCache) -> None:
+    told: list[str] = []
+    wanted = engine_key(request(), ENVIRONMENT)
+    (cache.folder / f"{wanted.digest}.engine" / "in the way").mkdir(parents=True)
+    compiled = obtain(request(), PyTorchToolchain(), cache, Comparison(request()), told.append)
+    assert compiled.batch == 2
+    assert any("can't be kept" in line for line in told)
+
+
+def test_a_failed_build_leaves_no_entry_and_no_lock(cache: EngineCache) -> None:
+    class Failing(PyTorchToolchain):
+        def serialize(self, request: Request) -> bytes:  # noqa: ARG002
+            raise ConversionError("no equivalent of aten.median")
+
+    with pytest.raises(ConversionError, match="median"):
+        obtain(request(), Failing(), cache, Comparison(request()), ignore)
+    assert cache.entries() == []
+    chain = PyTorchToolchain()
+    obtain(request(), chain, cache, Comparison(request()), ignore)
+    assert len(chain.built) == 1
+
+
+def test_every_part_of_a_request_reaches_the_key() -> None:
+    keys = [
+        engine_key(each, ENVIRONMENT)
+        for each in (
+            request(),
+            request(name="other"),
+            request(network=network(seed=1)),
+            request(spec=PlaneSpec(48, 32, Layout.NV12)),
+            request(spec=PlaneSpec(48, 32, depth=10)),
+            request(spec=PlaneSpec(48, 32, full_range=True)),
+            request(spec=PlaneSpec(50, 32)),
+            request(spec=PlaneSpec(48, 34)),
+            request(batch=3),
+            request(settings=EngineSettings()),
+            request(settings=EngineSettings(Precision.FP32, strength=0.5)),
+            request(settings=EngineSettings(Precision.FP32, optimization_level=5)),
+            request(settings=EngineSettings(Precision.FP32, workspace_bytes=1)),
+        )
+    ]
+    assert len({key.digest for key in keys}) == len(keys)
+    assert engine_key(request(), ENVIRONMENT) == keys[0], "the same again"
+
+
+def test_options_without_a_tensor_of_their_own_reach_the_architecture() -> None:
+    torch.manual_seed(0)
+    three, one = registry.create("idc"), registry.create("idc", scales=1)
+    assert sorted(three.state_dict()) == sorted(one.state_dict()), "the same tensors, run another number of times"
+    assert architecture_digest(three) != architecture_digest(one)
+    assert architecture_digest(one) == architecture_digest(registry.create("idc", scales=1).train())
+
+
+def test_a_network_without_source_is_never_the_same() -> None:
+    namespace: dict[str, type[nn.Module]] = {}
+    exec("from torch import nn\nclass Typed(nn.Module): pass", {"__name__": "typed_in"}, namespace)  # noqa: S102
+    typed = namespace["Typed"]()
+    assert architecture_digest(typed) != architecture_digest(typed)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_gpu_the_toolchain_says_so() -> None:
+    with pytest.raises(MissingError, match="no CUDA device"):
+        TensorRTToolchain()
+
+
+PROCESS = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from test_obtain import Comparison, PyTorchToolchain, request
+from trt.cache import EngineCache
+from trt.build_or_load import obtain
+
+log = Path(sys.argv[2])
+
+class Slow(PyTorchToolchain):
+    def serialize(self, request):
+        with log.open("a") as file:
+            file.write("built\\n")
+        while log.with_suffix(".asked").read_text().count("asks") < 2:
+            time.sleep(0.01)
+        time.sleep(0.5)  # the other one is at the lock by now
+        return super().serialize(request)
+
+cache = EngineCache(Path(sys.argv[1]))
+with log.with_suffix(".asked").open("a") as file:
+    file.write("asks\\n")
+compiled = obtain(request(), Slow(), cache, Comparison(request()), lambda line: print(line, flush=True))
+print("batch", compiled.batch)
+"""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.slow
+def test_two_processes_that_want_the_same_engine_build_it_once(tmp_path: Path) -> None:
+    folder, log, here = tmp_path / "engines", tmp_path / "builds.log", Path(__file__).parent
+    arguments = [sys.executable, "-c", PROCESS, str(folder), str(log), str(here)]
+    processes = [
+        subprocess.Popen(  # noqa: S603
+            arguments,
+            cwd=here.parents[1],
+            env=_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    try:
+        outputs = [process.communicate(timeout=90) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert log.read_text() == "built\n"
+    assert all("batch 2" in out for out, _ in outputs)
+    assert sum("another process builds this engine" in out for out, _ in outputs) == 1
+    (entry,) = EngineCache(folder).entries()
+    assert entry.entry is not None
+    assert isinstance(EngineCache(folder).lookup(entry.entry.key), Hit)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}

@@ -1,0 +1,277 @@
+"""An engine for a request: from the cache, or built once and kept; compared with PyTorch before its first use."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from network.weights import digest_of
+from trt import build, library
+from trt.cache import Hit
+from trt.compiled import describe
+from trt.errors import BuildError, CacheError, ParityError
+from trt.key import EngineKey
+from trt.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+    from network.planes import PlaneSpec
+    from trt.cache import EngineCache, Entry
+    from trt.compiled import Compiled
+    from trt.library import Environment
+
+OWN_MODULES = (
+    "network.planes",
+    "network.colour",
+    "network.planar",
+    "network.models.layers",
+    "trt.compiled",
+    "trt.build",
+)
+"""Modules whose source decides what an engine computes, beside those of the network itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be compiled.
+
+    Attributes:
+        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape, on the CPU, not folded.
+        name: Of the network.
+        spec: What the planes are.
+        batch: Frames of a call, at least 1.
+        settings: How to build.
+    """
+
+    network: nn.Module
+    name: str
+    spec: PlaneSpec
+    batch: int = 1
+    settings: EngineSettings = field(default_factory=EngineSettings)
+
+
+class Toolchain(Protocol):
+    """What builds engines and loads them."""
+
+    def environment(self) -> Environment:
+        """What engines depend on apart from the request.
+
+        Raises:
+            MissingError: If a library or the device is not there.
+        """
+
+    def serialize(self, request: Request) -> bytes:
+        """Builds an engine.
+
+        Raises:
+            ConversionError: If an operator can't be part of it.
+            BuildError: If the build fails.
+            torch.OutOfMemoryError: If the device's memory does not suffice.
+        """
+
+    def load(self, engine: bytes, request: Request) -> Compiled:
+        """Loads what :meth:`serialize` gave.
+
+        Raises:
+            BuildError: If the engine is not taken.
+            torch.OutOfMemoryError: If the device's memory does not suffice.
+        """
+
+
+class TensorRTToolchain:
+    """Torch-TensorRT on one CUDA device.
+
+    Args:
+        device: The device.
+
+    Raises:
+        MissingError: If the device is not there.
+    """
+
+    def __init__(self, device: torch.device | str = "cuda") -> None:
+        self._device = library.require_cuda(device)
+
+    def environment(self) -> Environment:
+        """See :class:`Toolchain`."""
+        return library.environment(self._device)
+
+    def serialize(self, request: Request) -> bytes:
+        """See :class:`Toolchain`."""
+        with torch.cuda.device(self._device):
+            return build.serialize(request.spec, request.batch, request.network, request.settings)
+
+    def load(self, engine: bytes, request: Request) -> Compiled:
+        """See :class:`Toolchain`."""
+        return build.load(engine, request.spec, request.batch, self._device)
+
+
+def obtain(
+    request: Request,
+    toolchain: Toolchain,
+    cache: EngineCache | None,
+    verify: Callable[[Compiled], str],
+    tell: Callable[[str], None],
+) -> Compiled:
+    """Gives an engine that was compared with PyTorch.
+
+    Args:
+        request: What is to be compiled.
+        toolchain: What builds and loads.
+        cache: Where engines are kept; None keeps none.
+        verify: Compares an engine with PyTorch; returns the figures in one line, and raises ParityError if the engine
+            is wrong. Called before an engine's first use, and not again for an engine from the cache.
+        tell: Takes one line a step: why an engine is built, how long it should take and took.
+
+    Raises:
+        MissingError: If a library or the device is not there.
+        ConversionError: If an operator can't be part of an engine.
+        BuildError: If the build fails.
+        ParityError: If the engine computes something else than PyTorch, now or when it was built.
+        torch.OutOfMemoryError: If the device's memory does not suffice.
+    """
+    if cache is None:
+        compiled = toolchain.load(_build(request, toolchain, None, tell), request)
+        tell(f"compared with PyTorch: {verify(compiled)}")
+        return compiled
+    key = engine_key(request, toolchain.environment())
+
+    def use(engine: bytes, entry: Entry | None) -> Compiled:
+        if entry is not None and entry.refused:
+            raise ParityError(f"{entry.refused}; `deblur engine clear` makes it try again")
+        return _verified(toolchain.load(engine, request), entry.parity if entry else "", key, cache, verify, tell)
+
+    found = cache.lookup(key)
+    if isinstance(found, Hit):
+        try:
+            return use(found.engine, found.entry)
+        except BuildError as error:
+            tell(f"the cached engine can't be loaded and is built again: {error}")
+            cache.remove(key.digest)
+    return use(*_build_once(request, key, toolchain, cache, tell))
+
+
+def engine_key(request: Request, environment: Environment) -> EngineKey:
+    """What an engine for a request is valid for."""
+    spec, settings = request.spec, request.settings
+    tensors = {**dict(request.network.named_parameters()), **dict(request.network.named_buffers())}
+    return EngineKey(
+        network=request.name,
+        network_digest=digest_of(tensors),
+        architecture_digest=architecture_digest(request.network),
+        gpu_name=environment.gpu_name,
+        compute_capability=environment.compute_capability,
+        driver=environment.driver,
+        cuda=environment.cuda,
+        tensorrt=environment.tensorrt,
+        torch_tensorrt=environment.torch_tensorrt,
+        torch=environment.torch,
+        precision=settings.precision.value,
+        layout=f"{spec.layout} {spec.depth} bits {spec.matrix} {'full' if spec.full_range else 'limited'} range",
+        width=spec.width,
+        height=spec.height,
+        batch=request.batch,
+        settings=(
+            f"strength {settings.strength}, optimization level {settings.optimization_level}, "
+            f"workspace {settings.workspace_bytes}"
+        ),
+    )
+
+
+def architecture_digest(network: nn.Module) -> str:
+    """SHA-256 of what a network does with its tensors: its modules, their options, and the source that runs in them.
+
+    PyTorch's own modules count by name and options; their code is the version of PyTorch.
+    """
+    digest = hashlib.sha256()
+    sources = set(OWN_MODULES)
+    for name, module in network.named_modules():
+        kind = type(module)
+        options = {
+            key: value
+            for key, value in sorted(vars(module).items())
+            if not key.startswith("_") and isinstance(value, str | int | float | tuple | type(None))
+        }
+        options.pop("training", None)  # the network is put in evaluation mode anyhow
+        digest.update(f"{name} {kind.__module__}.{kind.__qualname__} {options}\n".encode())
+        sources.add(kind.__module__)
+    for source in sorted(sources):
+        if source.partition(".")[0] != "torch":
+            digest.update(f"{source}\n".encode() + _source(source))
+    return digest.hexdigest()
+
+
+def _verified(
+    compiled: Compiled,
+    parity: str,
+    key: EngineKey,
+    cache: EngineCache,
+    verify: Callable[[Compiled], str],
+    tell: Callable[[str], None],
+) -> Compiled:
+    """Compares an engine with PyTorch unless that was done, and notes the outcome.
+
+    Raises:
+        ParityError: If it is wrong.
+    """
+    if parity:
+        return compiled
+    try:
+        figures = verify(compiled)
+    except ParityError as error:
+        cache.judge(key, parity="", refused=str(error))
+        raise
+    tell(f"compared with PyTorch: {figures}")
+    cache.judge(key, parity=figures)
+    return compiled
+
+
+def _build_once(
+    request: Request, key: EngineKey, toolchain: Toolchain, cache: EngineCache, tell: Callable[[str], None]
+) -> tuple[bytes, Entry | None]:
+    """Builds unless another process does so at the moment; then waits, and takes what that one built."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(cache.lock(key, lambda: tell("another process builds this engine; waiting for it")))
+        except CacheError as error:
+            tell(str(error))
+            return _build(request, toolchain, None, tell), None
+        found = cache.lookup(key)
+        if isinstance(found, Hit):
+            return found.engine, found.entry
+        tell(f"no engine for {key} in the cache: {found.reason}")
+        begin = time.monotonic()
+        engine = _build(request, toolchain, cache.expected_seconds(key), tell)
+        try:
+            return engine, cache.store(key, engine, round(time.monotonic() - begin, 1))
+        except CacheError as error:  # the engine is good all the same
+            tell(str(error))
+            return engine, None
+
+
+def _build(request: Request, toolchain: Toolchain, expected: float | None, tell: Callable[[str], None]) -> bytes:
+    usual = "the first one on this GPU; it may take minutes" if expected is None else f"about {expected:.0f} s"
+    tell(f"building a TensorRT engine for {describe(request.spec, request.batch)} ({usual})")
+    begin = time.monotonic()
+    engine = toolchain.serialize(request)
+    tell(f"built in {time.monotonic() - begin:.0f} s, {len(engine) / 1e6:.1f} MB")
+    return engine
+
+
+def _source(module: str) -> bytes:
+    """The source of a module; something that never comes again where there is none, so that nothing is taken for it."""
+    path = getattr(sys.modules.get(module), "__file__", None)
+    try:
+        return Path(path).read_bytes() if path else uuid.uuid4().bytes
+    except OSError:
+        return uuid.uuid4().bytes
