@@ -7,6 +7,7 @@ nothing.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,10 +54,11 @@ def _remedy(name: str, found: Path) -> str:
     """What to do about a module at ``found`` that hides the package ``name``."""
     from importlib.metadata import packages_distributions
 
-    folder = found.parent.parent if found.stem == "__init__" else found.parent
-    if folder.resolve() == Path.cwd():
-        return f"rename it, or run `deblur` in another folder than {folder}"
     others = sorted(set(packages_distributions().get(name, [])) - {"deblur-stream"})
     if others:
         return f"it is of {' and '.join(others)}: install deblur-stream in a virtual environment of its own"
+    folder = (found.parent.parent if found.stem == "__init__" else found.parent).resolve()
+    given = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    if folder == Path.cwd() and folder not in given:
+        return f"rename it, or run `deblur` in another folder than {folder}"
     return f"rename it, or take {folder} off PYTHONPATH"

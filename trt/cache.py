@@ -262,7 +262,8 @@ class EngineCache:
         for found in entries:
             self.remove(found.digest)
         for path in self.folder.glob(f"*{PARTIAL_SUFFIX}"):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # some systems keep what another process has open
+                path.unlink(missing_ok=True)
         return len(entries), sum(found.size for found in entries)
 
     def _shrink(self, keep: str) -> None:

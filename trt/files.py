@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def make_private(folder: Path, variable: str) -> None:
         status = folder.stat()
         if not _is_own(status):
             raise CacheError(f"{folder} belongs to another user; name a folder of your own in {variable}")
-        if os.name == "posix" and stat.S_IMODE(status.st_mode) & 0o077:
+        if sys.platform != "win32" and stat.S_IMODE(status.st_mode) & 0o077:
             folder.chmod(0o700)
     except OSError as error:
         raise CacheError(
@@ -38,8 +39,8 @@ def make_private(folder: Path, variable: str) -> None:
 
 
 def _is_own(status: os.stat_result) -> bool:
-    """Whether a file is the user's own; where the system knows no such thing, the folder's place vouches for it."""
-    return os.name != "posix" or status.st_uid == os.getuid()
+    """Whether a file is the user's own; Windows knows no such number, and there the folder's place vouches for it."""
+    return sys.platform == "win32" or status.st_uid == os.getuid()
 
 
 def read_own(path: Path) -> bytes:
@@ -55,7 +56,7 @@ def read_own(path: Path) -> bytes:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or not _is_own(status):
             raise PermissionError("it is no file of this user")
-        if os.name == "posix" and status.st_mode & 0o022:
+        if sys.platform != "win32" and status.st_mode & 0o022:
             raise PermissionError("other users may write to it")
         return file.read()
 

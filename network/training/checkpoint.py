@@ -93,7 +93,8 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
     try:
         with safe_open(path, framework="pt") as file:
             header = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            # Copies: an optimiser keeps what it is given, and Windows can't replace a file of which a part is mapped.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a mapping
         step = int(header["step"])
         for prefix, module in (("network.", state.network), ("average.", state.average)):
             module.load_state_dict(_below(tensors, prefix))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -81,8 +82,14 @@ class Ledger:
         with self._database() as database:
             database.execute("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    def _key(self, output: Path) -> str:
-        return output.relative_to(self._folder).as_posix()
+    def _key(self, output: Path) -> str | bytes:
+        """The name of an output in its folder; as bytes where it is no text, which Linux allows and SQLite does not."""
+        key = output.relative_to(self._folder).as_posix()
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            return os.fsencode(key)
+        return key
 
     @contextlib.contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:

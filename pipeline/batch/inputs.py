@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError, UsageError
+from pipeline.system.file_names import windows_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -100,7 +102,8 @@ def output_paths(inputs: Sequence[BatchInput], output: Path, template: str = TEM
     Args:
         inputs: All of them, in order.
         output: The folder of the outputs.
-        template: With :data:`FIELDS` in braces.
+        template: With :data:`FIELDS` in braces. What it makes of them is changed where Windows would not take it, on
+            Windows alone.
 
     Raises:
         UsageError: If the template makes no sense, leaves the folder, or gives two outputs one name.
@@ -127,9 +130,10 @@ def _fill(template: str, item: BatchInput, number: int) -> PurePath:
     except (KeyError, IndexError, ValueError, AttributeError) as error:
         known = ", ".join(f"{{{field}}}" for field in FIELDS)
         raise UsageError(f"--name {template!r} can't be filled in; what it may name is {known}") from error
-    if name.is_absolute() or ".." in name.parts or not name.name:
+    if name.anchor or ".." in name.parts or not name.name:
         raise UsageError(f"--name {template!r} leads out of the folder of the outputs; leave out / at its start and ..")
-    return name
+    # Inputs have names that this system takes. A template may add a colon to one, or end a folder's name with a dot.
+    return PurePath(*map(windows_name, name.parts)) if sys.platform == "win32" else name
 
 
 def _expand(argument: str) -> list[Path]:

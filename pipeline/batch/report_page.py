@@ -67,7 +67,7 @@ def write_page(report: BatchReport, path: Path, options: SourceOptions) -> None:
     sections = "\n".join(_section(outcome, options) for outcome in report.outcomes)
     page = _PAGE.format(summary=escape(report.summary()), sections=sections)
     try:
-        path.write_text(page, encoding="utf-8")
+        path.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
 

@@ -23,7 +23,7 @@ def info(*, file: Path, suffix: str | None, as_json: bool) -> None:
     # Interlaced video is refused without deinterlacing; this command is to tell about it all the same.
     with VideoSource(file, SourceOptions(deinterlace=True)) as source:
         found = facts(source, suffix if suffix.startswith(".") else f".{suffix}")
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else "\n".join(_lines(found)))
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_lines(found)))
 
 
 def _lines(found: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -73,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: Without the program's name; those of the process where None.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name or a tag may hold what the output's encoding does not: Windows has code pages of 256 characters.
+        sys.stdout.reconfigure(errors="backslashreplace")
     seen = signals.watch()
     try:
         code = group.main(arguments, prog_name="deblur", standalone_mode=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, NoReturn
@@ -58,7 +59,7 @@ def lower_priority(steps: int) -> None:
     Raises:
         UsageError: If this system knows no such thing.
     """
-    if not hasattr(os, "nice"):
+    if sys.platform == "win32":
         raise UsageError("--nice is not known on Windows; use `start /low /wait deblur batch ...` instead")
     os.nice(steps)
 
@@ -81,7 +82,7 @@ class Pauses:
         container or under a service manager. On Windows, which has no such signals, and outside the main thread this
         does nothing.
         """
-        if not hasattr(signal, "SIGTSTP") or threading.current_thread() is not threading.main_thread():
+        if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
             yield
             return
         before = signal.signal(signal.SIGTSTP, lambda _number, _frame: self._pause())
@@ -92,5 +93,6 @@ class Pauses:
 
     def _pause(self) -> None:
         started = time.monotonic()
-        os.kill(os.getpid(), signal.SIGSTOP)  # returns when the process is let go on
+        if sys.platform != "win32":
+            os.kill(os.getpid(), signal.SIGSTOP)  # returns when the process is let go on
         self.seconds += time.monotonic() - started

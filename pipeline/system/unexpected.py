@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from pipeline.system.libraries import OWN_PACKAGES, Library, installed
+from pipeline.system.libraries import OWN_PACKAGES, Library, distributions_inside, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,6 +49,8 @@ def explain(error: BaseException) -> str:
         details.append(f"in {_file(frame)}:{line}")
     with contextlib.suppress(Exception):  # nothing about the library must cost the user the error itself
         details += _about_library(error, inner)
+        for package, others in distributions_inside().items():
+            details.append(f"{' and '.join(others)} has files in {package} too")
     text = f"{type(error).__name__}: {error}" + (f" ({', '.join(details)})" if details else "")
     return " ".join(text.split())
 

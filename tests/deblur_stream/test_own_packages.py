@@ -92,8 +92,8 @@ def test_a_module_on_the_python_path_is_named(tmp_path: Path, elsewhere: Path, n
     script.write_text(CONSOLE_SCRIPT)
     others = tmp_path / "others"
     found = write_module(others, name, kind)
-    for command in ([script], ["-m", "deblur_stream"]):
-        done = run([*command, "video", CLIP, tmp_path / "out.mp4"], elsewhere, [others, ROOT])
+    for command, folder in (([script], elsewhere), (["-m", "deblur_stream"], elsewhere), ([script], others)):
+        done = run([*command, "video", CLIP, tmp_path / "out.mp4"], folder, [others, ROOT])
         assert_one_line_names(done, found, name)
         assert f"take {others} off PYTHONPATH" in done.stderr
     assert not (tmp_path / "out.mp4").exists()

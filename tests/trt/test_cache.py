@@ -277,6 +277,13 @@ def test_clear_leaves_nothing(cache: EngineCache) -> None:
     assert list(cache.folder.iterdir()) == []
 
 
+def test_clear_leaves_what_can_not_be_removed(cache: EngineCache) -> None:
+    """As Windows does with what another process is writing; a folder can't be unlinked anywhere."""
+    (cache.folder / "engine.partial").mkdir()
+    cache.store(key(), b"engine", 1.0)
+    assert cache.clear()[0] == 1
+
+
 def test_the_folder_follows_the_platform_or_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     assert default_folder().name == "engines"

@@ -65,6 +65,8 @@ def require_x_display(name: str) -> None:
 
 
 def _connect_locally(number: int) -> None:
+    if sys.platform == "win32":
+        raise OSError("Windows has no sockets at which X servers listen locally")
     path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 - where X servers listen
     failure: OSError | None = None
     for address in (path, f"\0{path}"):

@@ -17,11 +17,17 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from pipeline.live.web.upload_worker import Outcome, Progress, UploadTask, work
+from pipeline.system.file_names import windows_name
 from pipeline.system.unexpected import explain
 
 if TYPE_CHECKING:
+    import sys
     from collections.abc import AsyncIterator, Callable
-    from multiprocessing.connection import Connection
+
+    if sys.platform == "win32":
+        from multiprocessing.connection import PipeConnection as Connection
+    else:
+        from multiprocessing.connection import Connection
 
     from pipeline.live.web.options import WebLimits
     from pipeline.runner.protocols import Engine
@@ -246,4 +252,5 @@ class Uploads:
 def _harmless(name: str) -> str:
     """A stem for a download: no path, no quotes, nothing that a header or a file system could stumble over."""
     stem = Path(name.replace("\\", "/")).stem
-    return re.sub(r"[^\w .()-]", "_", stem).strip(" .")[:80] or "video"
+    plain = re.sub(r"[^\w .()-]", "_", stem).strip(" .")[:80]
+    return windows_name(plain) if plain else "video"

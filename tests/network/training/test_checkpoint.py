@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,8 +20,6 @@ from network.training.checkpoint import TrainingState, load_checkpoint, save_che
 from network.training.optimisers import make_optimisers, make_scaler
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from network.training.recipes import Preset
 
 SAVE_FOR_EVER = """
@@ -74,6 +73,18 @@ def test_a_state_comes_back_whole(optimiser: str, tiny: Preset, tmp_path: Path) 
         for index, values in first.items():
             assert values.keys() == second[index].keys()
             assert all(torch.equal(value, second[index][name]) for name, value in values.items())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is mapped is read from Linux's /proc")
+def test_nothing_of_the_file_stays_mapped(tiny: Preset, tmp_path: Path) -> None:
+    """Windows replaces no file of which a part is mapped, so that a resumed run could write no checkpoint."""
+    path, state = tmp_path / "checkpoint.safetensors", new_state(tiny)
+    move(state)
+    save_checkpoint(path, state)
+    resumed = new_state(tiny)
+    load_checkpoint(path, resumed)
+    assert str(path) not in Path("/proc/self/maps").read_text(encoding="utf-8")
+    assert resumed.step == state.step
 
 
 def write_first_format(path: Path, state: TrainingState) -> None:

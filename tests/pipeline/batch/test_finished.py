@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +45,20 @@ def test_other_options_and_other_outputs_are_not_finished(pair: tuple[Path, Path
     assert not Ledger(tmp_path / "out", "options").is_finished([source], output)
     output.unlink()
     assert not Ledger(tmp_path / "out", "options").is_finished([source], output)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names that are no text exist on Linux alone")
+def test_an_output_whose_name_is_no_text_is_known(tmp_path: Path) -> None:
+    source = tmp_path / os.fsdecode(b"\xff.mp4")
+    source.write_bytes(b"blurred")
+    outputs = [tmp_path / "out" / os.fsdecode(name) for name in (b"\xff.mp4", b"\xfe.mp4", b"\\xfe.mp4")]
+    outputs[0].parent.mkdir()
+    for output in outputs:
+        output.write_bytes(b"sharp")
+    ledger = Ledger(tmp_path / "out", "options")
+    ledger.add(Seal.of(source), outputs[0], damaged=True)
+    assert [ledger.is_finished([source], output) for output in outputs] == [True, False, False]
+    assert ledger.was_damaged(outputs[0])
 
 
 def test_a_ledger_that_is_none_any_more_is_begun_anew(pair: tuple[Path, Path], tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +70,22 @@ def test_a_card_with_broken_files_comes_out_as_far_as_it_can(deblur: CommandLine
     assert again.code == 8
     assert "4 inputs: 0 to do (0 frames), 2 finished before, 2 that can't be done" in again.err
     assert set(states(report).values()) == {"finished", "failed"}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names that are no text exist on Linux alone")
+def test_a_file_whose_name_is_no_text_is_deblurred(
+    deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    card, out, report = tmp_path / "card", tmp_path / "out", tmp_path / "batch.json"
+    card.mkdir()
+    name = os.fsdecode(b"stra\xdfe.mp4")  # as cameras and ZIP files of old bring them
+    make_clip(tmp_path / "clip.mp4").rename(card / name)
+    assert deblur.run("batch", card, out, *FAST, "--report", report).code == 0
+    assert count_frames(out / name) == 12
+    assert json.loads(report.read_text(encoding="utf-8"))["videos"][0]["output"] == str(out / name)
+    assert "stra\\udcdfe.mp4: done" in report.with_suffix(".html").read_text(encoding="utf-8")
+    again = deblur.run("batch", card, out, *FAST)
+    assert "1 inputs: 0 to do (0 frames), 1 finished before" in again.err
 
 
 def test_loop_recordings_become_one_output_for_each_camera(

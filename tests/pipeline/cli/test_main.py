@@ -18,6 +18,8 @@ from pipeline.cli.main import COMMANDS
 from pipeline.cli.video import EPILOG
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import CommandLine  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.timeout(60)
@@ -145,6 +147,19 @@ def test_an_untested_version_of_a_library_is_said_with_its_error(
     ended = deblur.run("video", clip, tmp_path / "out.mp4", prelude=older)
     assert ended.code == 1
     assert ended.error.endswith(f" av {metadata.version('av')}, outside the tested versions, 1.2 to 3.x)")
+
+
+def test_a_name_that_the_outputs_encoding_does_not_hold_is_escaped(
+    make_clip: Callable[..., Path], tmp_path: Path, deblur: CommandLine
+) -> None:
+    """As where Windows sends the output of a command to a file."""
+    clip = make_clip(tmp_path / "映像.mp4")
+    narrow = "import sys; sys.stdout.reconfigure(encoding='cp1252', errors='strict')"
+    ended = deblur.run("info", clip, prelude=narrow)
+    assert ended.code == 0
+    assert b"\\u6620\\u50cf.mp4" in ended.out
+    as_json = deblur.run("info", "--json", clip, prelude=narrow)
+    assert json.loads(as_json.out)["name"] == str(clip)
 
 
 def test_exit_codes_are_documented_in_both_places() -> None:

@@ -73,6 +73,19 @@ def test_an_error_outside_of_this_program_is_told_all_the_same() -> None:
     assert explain(error) == "ValueError: first second"
 
 
+def test_another_distribution_in_a_package_of_this_program_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    information = tmp_path / "trt_tools-1.2.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: trt-tools\nVersion: 1.2\n")
+    (information / "RECORD").write_text("trt/errors.py,,\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = explain(fail("from trt.errors import Replaced"))
+    assert text.startswith("ImportError: cannot import name 'Replaced' from 'trt.errors'")
+    assert text.endswith("(in pipeline/invented.py:3, trt-tools has files in trt too)")
+
+
 def test_an_explanation_from_another_process_stays_as_it_is() -> None:
     text = explain(fail("1 / 0"))
     assert explain(UnexpectedError(text)) == text

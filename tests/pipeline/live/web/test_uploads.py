@@ -18,12 +18,28 @@ from pipeline.engines.load import load_engine
 from pipeline.errors import InputError
 from pipeline.live.web.options import WebLimits
 from pipeline.live.web.upload_worker import FORMATS, container_format
-from pipeline.live.web.uploads import Uploads
+from pipeline.live.web.uploads import Uploads, _harmless
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("C:\\films\\trip.mp4", "trip"),
+        ("../../etc/pass wd.mp4", "pass wd"),
+        ('a"b;\r\n.mp4', "a_b___"),
+        ("con.film.mp4", "_con.film"),
+        ("x" * 79 + ". y.mp4", "x" * 79),
+        ("...", "video"),
+        ("", "video"),
+    ],
+)
+def test_the_name_of_a_download_is_harmless_everywhere(name: str, kept: str) -> None:
+    assert _harmless(name) == kept
 
 
 def folder_of(server: Any) -> Path:
