@@ -26,7 +26,7 @@ def ordinary_scheduling() -> Iterator[None]:
     try:
         yield
     finally:
-        if hasattr(os, "SCHED_FIFO"):
+        if hasattr(os, "sched_setscheduler"):
             _reset_threads()
 
 

@@ -11,7 +11,7 @@ import pytest
 from pipeline.system.codecs import try_encoder
 from pipeline.system.scheduling import ordinary_scheduling
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_FIFO"), reason="this system has no real-time priorities")
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="this system has no real-time priorities")
 
 
 def policies() -> set[int]:
