@@ -79,7 +79,7 @@ def test_another_distribution_in_a_package_of_this_program_is_named(
     information = tmp_path / "trt_tools-1.2.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: trt-tools\nVersion: 1.2\n")
-    (information / "RECORD").write_text("trt/errors.py,,\n")
+    (information / "top_level.txt").write_text("trt\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     text = explain(fail("from trt.errors import Replaced"))
     assert text.startswith("ImportError: cannot import name 'Replaced' from 'trt.errors'")
