@@ -51,7 +51,8 @@ def natural_picture(seed: int, side: int = 320) -> NDArray[np.uint8]:
     frequency[0, 0] = 1
     spectra = (np.fft.rfft2(rng.standard_normal((side, side))) / frequency for _ in range(3))
     picture = np.stack([np.fft.irfft2(spectrum, (side, side)) for spectrum in spectra], axis=2)
-    return np.clip(128 + 45 * picture / picture.std(), 0, 255).astype(np.uint8)
+    codes: NDArray[np.uint8] = np.clip(128 + 45 * picture / picture.std(), 0, 255).astype(np.uint8)
+    return codes
 
 
 def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], skip: Iterable[int] = ()) -> Path:

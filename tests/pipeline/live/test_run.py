@@ -235,4 +235,4 @@ def test_companions_get_the_hub_and_run_without_a_source(engine: BrighteningEngi
 
     done = run_live(LiveJob(None, companions=[companion], duration=0.1), engine, SilentStatus())
     assert done.error is None
-    assert seen == [("adding", None), ("left", None)]
+    assert seen == [("brightening", None), ("left", None)]

@@ -90,7 +90,7 @@ def deblur(case: Runner, workers: Any, load: Callable[[], Any]) -> Any:
 
 @pytest.mark.parametrize("shares", [1, 2, 3, 8])
 def test_shares_joined_are_what_one_run_writes(case: Runner, shares: int) -> None:
-    whole, expected = undisturbed(case, content_of)
+    whole, expected = undisturbed(case)
     here = InvertingEngine()
     report = deblur(case, Workers(InvertingEngine, shares), lambda: here)
     assert content_of(case.output) == expected
@@ -103,7 +103,7 @@ def test_shares_joined_are_what_one_run_writes(case: Runner, shares: int) -> Non
 
 
 def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(case: Runner) -> None:
-    _, expected = undisturbed(case, content_of)
+    _, expected = undisturbed(case)
     engines: list[InvertingEngine] = []
 
     def engine() -> InvertingEngine:
@@ -118,7 +118,7 @@ def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(case: Runner) -> Non
 
 
 def test_what_an_interrupted_run_finished_is_nobodys_work(case: Runner) -> None:
-    _, expected = undisturbed(case, content_of)
+    _, expected = undisturbed(case)
     with pytest.raises(Interrupted):
         case.run(60)
     workers = Workers(InvertingEngine)
@@ -129,7 +129,7 @@ def test_what_an_interrupted_run_finished_is_nobodys_work(case: Runner) -> None:
 
 
 def test_a_segment_that_arrives_damaged_is_made_here(case: Runner) -> None:
-    _, expected = undisturbed(case, content_of)
+    _, expected = undisturbed(case)
     here = InvertingEngine()
     deblur(case, Workers(InvertingEngine, spoil=True), lambda: here)
     assert content_of(case.output) == expected
