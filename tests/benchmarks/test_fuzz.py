@@ -12,12 +12,13 @@ from fuzz import GROWTH, WARM_UP, Case, Fuzzed, Outcome, cases, fuzz, growth, ju
 from mutations import NAMES, PAIRS, mutate, write_clip
 
 from pipeline.engines.load import load_engine
+from tests.support.engines import CopyingEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from network.planes import PlaneBatch, PlaneSpec
-    from pipeline.runner.protocols import Engine, EngineInfo
+    from network.planes import PlaneBatch
+    from pipeline.runner.protocols import Engine
 
 pytestmark = pytest.mark.timeout(280)
 PAIR = "mkv-ffv1"
@@ -58,39 +59,24 @@ def test_a_whole_clip_is_found_to_be_whole(clip: Path, tmp_path: Path, identity:
     assert (outcome.ending, outcome.plain, outcome.frames, outcome.faults) == ("whole", 24, 24, ())
 
 
-class Faulty:
-    """Passes on to an engine, but changes the first sample."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    @property
-    def info(self) -> EngineInfo:
-        return self._engine.info
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        return self._engine.buffers(spec, batch)
+class FaultyEngine(CopyingEngine):
+    """Changes the first sample."""
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        self._engine.run(batch, out)
+        super().run(batch, out)
         out.planes[0].flat[0] ^= 1
 
-    def reset(self) -> None:
-        self._engine.reset()
 
-
-class Broken(Faulty):
+def crash(_batch: int) -> None:
     """Fails as no engine may."""
-
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        raise ZeroDivisionError(f"{batch} {out}")
+    raise ZeroDivisionError
 
 
-def test_other_frames_and_tracebacks_are_found(clip: Path, tmp_path: Path, identity: Engine) -> None:
+def test_other_frames_and_tracebacks_are_found(clip: Path, tmp_path: Path) -> None:
     case = Case(0, PAIR, "none")
-    changed = judge(case, clip, tmp_path / "out.mkv", Faulty(identity))
+    changed = judge(case, clip, tmp_path / "out.mkv", FaultyEngine())
     assert changed.faults == ("24 frames of a plain decode are not in the output",)
-    crashed = judge(case, clip, tmp_path / "out.mkv", Broken(identity))
+    crashed = judge(case, clip, tmp_path / "out.mkv", CopyingEngine(before=crash))
     assert crashed.ending == "crash"
     assert "ZeroDivisionError" in crashed.faults[0]
 

@@ -6,14 +6,13 @@ import os
 import stat
 import sys
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import av
-import numpy as np
 import pytest
 from markdown_it import MarkdownIt
+
+from tests.support.clips import write_clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,31 +83,9 @@ def workspace(tmp_path: Path) -> Workspace:
     for path in (folder, folder / "examples", programs):
         path.mkdir()
     for name in ("examples/clip.mp4", "in.mp4", "in.mkv"):
-        write_clip(folder / name)
+        write_clip(folder / name, size=(160, 90), frames=FRAMES)
     program = programs / "deblur"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m pipeline.cli "$@"\n', encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     paths = os.pathsep.join([str(programs), os.environ["PATH"]])
     return Workspace(folder, {**os.environ, "PATH": paths, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"})
-
-
-def write_clip(path: Path) -> None:
-    """Writes 2.4 seconds of moving stripes of 160x90 with a tone."""
-    x = np.arange(160)
-    with av.open(path, "w") as output:
-        video: Any = output.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
-        video.width, video.height, video.pix_fmt = 160, 90, "yuv420p"
-        sound: Any = output.add_stream("aac", rate=48_000, layout="mono")
-        for number in range(FRAMES):
-            stripes = (128 + 80 * np.sin((x + 3 * number) / 6)).astype(np.uint8)
-            frame = av.VideoFrame.from_ndarray(np.broadcast_to(stripes[:, None], (90, 160, 3)).copy(), format="rgb24")
-            frame.pts = number
-            output.mux(video.encode(frame))
-        times = np.arange(48_000 * FRAMES // 25) / 48_000
-        for start in range(0, len(times) - 1023, 1024):
-            samples = (0.2 * np.sin(2 * np.pi * 440 * times[start : start + 1024])).astype(np.float32)
-            tone = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
-            tone.sample_rate, tone.pts, tone.time_base = 48_000, start, Fraction(1, 48_000)
-            output.mux(sound.encode(tone))
-        output.mux(video.encode(None))
-        output.mux(sound.encode(None))

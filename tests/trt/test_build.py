@@ -18,7 +18,7 @@ from trt.errors import ConversionError, MissingError
 from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
-    from conftest import Definitions
+    from tests.support.tensorrt import Definitions
 
 SMALL = PlaneSpec(96, 64)
 HALF, FLOAT = "HALF", "FLOAT"

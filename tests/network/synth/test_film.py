@@ -16,12 +16,12 @@ from network.synth.film import expose_frames, film_pairs
 from network.synth.footage import UnusableError, survey
 from network.synth.profile import PROFILES
 from network.synth.render import to_codes, to_linear, to_srgb_light
+from tests.support.scenes import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Scene  # type: ignore[import-not-found]
 
 HEIGHT, WIDTH = 112, 144
 BORDER = 20
@@ -73,9 +73,9 @@ def test_the_sharp_side_is_the_middle_of_the_exposure(scene: Scene, speed: tuple
     assert psnr(quantised(to_codes(blurred))[INNER], quantised(to_codes(true))[INNER]) > 42
 
 
-def test_light_is_neither_won_nor_lost(make_scene: type[Scene]) -> None:
+def test_light_is_neither_won_nor_lost() -> None:
     """Lamps on a dark ground: their light is spread, and its sum stays; that of their codes would not."""
-    ground = make_scene(3, (40, 40, 40))
+    ground = Scene(3, (40, 40, 40))
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
 
     def frame(time: float) -> np.ndarray:
@@ -118,9 +118,9 @@ def test_more_frames_are_taken_where_motion_is_slow(scene: Scene) -> None:
     assert psnr(quantised(to_codes(slow))[INNER], quantised(to_codes(fast))[INNER]) > 42
 
 
-def test_a_cut_is_not_averaged_over(scene: Scene, make_scene: type[Scene]) -> None:
+def test_a_cut_is_not_averaged_over(scene: Scene) -> None:
     frames = _frames(scene, (2.0, 0.0))
-    other = _frames(make_scene(9), (2.0, 0.0))
+    other = _frames(Scene(9), (2.0, 0.0))
     with pytest.raises(UnusableError, match="cut"):
         expose_frames(frames[:8] + other[8:], 8.0, BORDER)
     # One that lies beyond the exposure does no harm.
@@ -136,9 +136,9 @@ def test_frames_that_are_shown_twice_are_noticed(scene: Scene) -> None:
 
 
 @pytest.fixture
-def passing(write_video: Callable[..., Path], make_scene: type[Scene], tmp_path: Path) -> Path:
+def passing(write_video: Callable[..., Path], tmp_path: Path) -> Path:
     """Forty frames without loss: a reddish scene, and after a cut at 20 a bluish one, both at 2 pixels a frame."""
-    red, blue = make_scene(0, (170, 100, 80)), make_scene(1, (80, 100, 170))
+    red, blue = Scene(0, (170, 100, 80)), Scene(1, (80, 100, 170))
     frames = [(red if time < 20 else blue).picture(2.0 * time, 0, 68, 96) for time in range(40)]
     return write_video(tmp_path / "passing.mkv", frames)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Scene  # type: ignore[import-not-found]
+    from tests.support.scenes import Scene
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
@@ -11,9 +9,7 @@ from network.evaluation.metrics import psnr
 from network.synth.camera import quantised
 from network.synth.interpolate import between, estimate
 from network.synth.render import to_codes, to_linear
-
-if TYPE_CHECKING:
-    from conftest import Scene  # type: ignore[import-not-found]
+from tests.support.scenes import Scene
 
 INNER = np.s_[24:-24, 24:-24]
 
@@ -36,9 +32,9 @@ def test_at_the_ends_it_is_the_frame_itself(scene: Scene) -> None:
     assert np.array_equal(between(one, other, step, 1.0), other)
 
 
-def test_a_square_before_a_ground_is_not_smeared_over_what_it_hides(scene: Scene, make_scene: type[Scene]) -> None:
+def test_a_square_before_a_ground_is_not_smeared_over_what_it_hides(scene: Scene) -> None:
     """It moves to the right: on its right the ground becomes occluded, on its left it is revealed."""
-    ground, square = scene.picture(0, 0, 160, 200), make_scene(1, (170, 100, 100)).picture(0, 0, 64, 64)
+    ground, square = scene.picture(0, 0, 160, 200), Scene(1, (170, 100, 100)).picture(0, 0, 64, 64)
 
     def frame(left: int) -> np.ndarray:
         picture = ground.copy()
@@ -59,8 +55,8 @@ def test_a_square_before_a_ground_is_not_smeared_over_what_it_hides(scene: Scene
     assert psnr(middle[:, 150:176], true[:, 150:176]) > 40  # the ground beside it
 
 
-def test_across_a_cut_nothing_holds(scene: Scene, make_scene: type[Scene]) -> None:
+def test_across_a_cut_nothing_holds(scene: Scene) -> None:
     first = scene.picture(0, 0, 160, 200)
-    assert not estimate(first, make_scene(5).picture(0, 0, 160, 200)).holds
+    assert not estimate(first, Scene(5).picture(0, 0, 160, 200)).holds
     assert not estimate(first, np.clip(first + 60.0, 0, 255).astype(np.uint8)).holds  # a flash
     assert estimate(first, first).path == pytest.approx(0, abs=0.01)

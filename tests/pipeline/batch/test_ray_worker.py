@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from network.planes import PlaneBatch, PlaneSpec
+from network.planes import PlaneSpec
 from pipeline.batch.engines import LazyEngine
 from pipeline.batch.ray_worker import Node, Refusal, ask
 from pipeline.errors import EngineError, UsageError
 from pipeline.runner.protocols import EngineInfo
+from tests.support.engines import CopyingEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,20 +21,8 @@ INFO = EngineInfo("openvino", "a processor", "int8", "idc-rt", "ab" * 32)
 HERE = Node("head", {"deblur-stream": "1.0", "av": "18.1", "torch": "2.15"}, INFO, 8)
 
 
-class Copier:
-    """An engine that changes nothing."""
-
-    info = INFO
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        return PlaneBatch.empty(spec, batch)
-
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        for source, target in zip(batch.planes, out.planes, strict=True):
-            target[...] = source
-
-    def reset(self) -> None:
-        pass
+def load_engine() -> CopyingEngine:
+    return CopyingEngine(INFO)
 
 
 def test_machines_that_are_alike_may() -> None:
@@ -56,27 +45,27 @@ def test_machines_that_differ_may_not_and_the_difference_is_named(changes: dict[
 
 def test_a_machine_says_what_it_is_or_why_it_cant(tmp_path: Path) -> None:
     token = tmp_path / "token"
-    refusal = ask(Copier, token)
+    refusal = ask(load_engine, token)
     assert isinstance(refusal, Refusal)
     assert refusal.kind == "OutputError"
     assert "the same folders have to be there on every machine" in refusal.text
     token.touch()
-    node = ask(Copier, token)
+    node = ask(load_engine, token)
     assert isinstance(node, Node)
     assert node.engine == INFO
     assert node.cores >= 1
 
-    def fail() -> Copier:
+    def fail() -> CopyingEngine:
         raise EngineError("no such weights")
 
     assert ask(fail, token) == Refusal(node.name, "EngineError", "no such weights")
 
 
 def test_an_engine_that_is_not_needed_is_not_loaded() -> None:
-    loads: list[Copier] = []
+    loads: list[CopyingEngine] = []
 
-    def load() -> Copier:
-        loads.append(Copier())
+    def load() -> CopyingEngine:
+        loads.append(load_engine())
         return loads[-1]
 
     engine = LazyEngine(INFO, load)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import operator
 import os
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
-from network.planes import PlaneBatch, PlaneSpec
+from network.planes import PlaneSpec
 from pipeline.bench.isolate import isolated
 from pipeline.bench.measure import Case, measure
 from pipeline.errors import EngineError, InputError, OutputError
 from pipeline.job import SinkOptions
-from pipeline.runner.protocols import EngineInfo
+from tests.support.engines import CopyingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,28 +30,7 @@ class FixedRate:
     flops: float = 1e9
 
 
-class CountingEngine:
-    """Copies, and counts its runs."""
-
-    def __init__(self, batch: int = 1) -> None:
-        self.info = EngineInfo("memory", "none", "uint8", "copy", "", batch)
-        self.runs = 0
-        self.sizes: set[int] = set()
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        return PlaneBatch.empty(spec, batch)
-
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        self.runs += 1
-        self.sizes.add(batch.size)
-        for source, target in zip(batch.planes, out.planes, strict=True):
-            np.copyto(target, source)
-
-    def reset(self) -> None:
-        pass
-
-
-def case_of(clip: Path, engine: CountingEngine, seconds: float = 0.3) -> Case:
+def case_of(clip: Path, engine: CopyingEngine, seconds: float = 0.3) -> Case:
     return Case(
         engine="copy",
         clip=clip,
@@ -66,10 +44,10 @@ def case_of(clip: Path, engine: CountingEngine, seconds: float = 0.3) -> Case:
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_every_stage_and_the_whole_are_measured(batch: int, make_clip: Callable[..., Path], tmp_path: Path) -> None:
-    engine = CountingEngine(batch)
+    engine = CopyingEngine(replace(CopyingEngine.info, batch=batch))
     clip = make_clip(tmp_path / "clip.mp4", frames=25)
     found = measure(case_of(clip, engine))
-    assert engine.sizes == {batch}
+    assert {len(frames) for frames in engine.seen} == {batch}
     assert engine.runs * batch > found.infer.frames
     assert found.batch == batch
     for rate in (found.decode, found.infer, found.encode, found.whole):
@@ -90,7 +68,7 @@ def test_a_file_that_is_no_video_is_an_input_error(tmp_path: Path) -> None:
     path = tmp_path / "text.mp4"
     path.write_text("no video")
     with pytest.raises(InputError):
-        measure(case_of(path, CountingEngine()))
+        measure(case_of(path, CopyingEngine()))
 
 
 # What the other process runs is found in libraries: it can't import this file, which is in no package.

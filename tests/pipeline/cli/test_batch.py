@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    from conftest import CommandLine, Ended  # type: ignore[import-not-found]
+    from tests.support.commands import CommandLine, Ended
 
 pytestmark = pytest.mark.timeout(120)
 FAST = ("--network", "identity", "--threads", "1")
+SHORT_GROUPS = {"preset": "veryfast", "g": "4"}
 
 
 def count_frames(path: Path) -> int:
@@ -176,7 +177,7 @@ def test_fail_fast_stops_at_the_first_failure(deblur: CommandLine, card: Path, t
 def test_a_damaged_input_is_code_6_now_and_when_it_is_found_finished(
     deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", frames=30, sound=False)
+    clip = make_clip(tmp_path / "clip.mp4", frames=30, audio=None, muxer={"movflags": "faststart"})
     clip.write_bytes(clip.read_bytes()[:-1200])
     for _ in range(2):
         ended = deblur.run("batch", clip, tmp_path / "out", *FAST)
@@ -214,7 +215,7 @@ def wait_for(process: subprocess.Popen[bytes], is_so: Callable[[], bool]) -> Non
 
 
 def test_ctrl_c_keeps_what_is_finished(deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path) -> None:
-    clip, out = make_clip(tmp_path / "clip.mkv", frames=2000, sound=False), tmp_path / "out"
+    clip, out = make_clip(tmp_path / "clip.mkv", frames=2000, audio=None, options=SHORT_GROUPS), tmp_path / "out"
     options = ("batch", clip, out, *FAST, "--segment", "4")
     with deblur.start(*options) as process:
         wait_for(process, lambda: any(out.glob(".clip.mkv.deblur/*.segment")))
@@ -240,7 +241,7 @@ def test_signals_pause_a_run_without_a_shell(
     deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     clip, out, report = (
-        make_clip(tmp_path / "clip.mkv", frames=1000, sound=False),
+        make_clip(tmp_path / "clip.mkv", frames=1000, audio=None, options=SHORT_GROUPS),
         tmp_path / "out",
         tmp_path / "b.json",
     )

@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import CommandLine  # type: ignore[import-not-found]
+    from tests.support.commands import CommandLine
 
 pytestmark = pytest.mark.timeout(120)
 QUICK = ("--network", "identity", "--threads", "1", "--seconds", "0.2")

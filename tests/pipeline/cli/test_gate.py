@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import CommandLine  # type: ignore[import-not-found]
+    from tests.support.commands import CommandLine
 
 pytestmark = pytest.mark.timeout(90)
 LOSSLESS = ("--network", "identity", "--threads", "1", "--codec", "ffv1", "--quiet")

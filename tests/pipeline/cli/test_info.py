@@ -13,7 +13,7 @@ from pipeline.cli.info import info
 from pipeline.errors import InputError
 
 if TYPE_CHECKING:
-    from conftest import CommandLine  # type: ignore[import-not-found]
+    from tests.support.commands import CommandLine
 
 CLIPS = Path(__file__).resolve().parents[4] / "shared" / "data" / "clips"
 needs_clips = pytest.mark.skipif(not CLIPS.is_dir(), reason=f"needs the clips in {CLIPS}")

@@ -20,7 +20,7 @@ from pipeline.errors import DeblurError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import CommandLine  # type: ignore[import-not-found]
+    from tests.support.commands import CommandLine
 
 pytestmark = pytest.mark.timeout(120)
 

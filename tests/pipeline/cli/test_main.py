@@ -20,7 +20,7 @@ from pipeline.cli.video import EPILOG
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import CommandLine  # type: ignore[import-not-found]
+    from tests.support.commands import CommandLine
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -19,7 +19,7 @@ from pipeline.cli.train import train_command
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import CommandLine
+    from tests.support.commands import CommandLine
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from pipeline.cli.train import train_command
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import CommandLine  # type: ignore[import-not-found]
+    from tests.support.commands import CommandLine
 
 
 @pytest.fixture

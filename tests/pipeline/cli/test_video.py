@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import CommandLine  # type: ignore[import-not-found]
+    from tests.support.commands import CommandLine
 
 pytestmark = pytest.mark.timeout(90)
 FAST = ("--network", "identity", "--threads", "1")
@@ -52,7 +52,7 @@ def test_quiet_says_nothing(deblur: CommandLine, clip: Path, tmp_path: Path) -> 
 
 
 def test_start_and_duration_take_a_part(deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path) -> None:
-    clip, output = make_clip(tmp_path / "clip.mkv", frames=50, sound=False), tmp_path / "out.mkv"
+    clip, output = make_clip(tmp_path / "clip.mkv", frames=50, audio=None), tmp_path / "out.mkv"
     ended = deblur.run("video", clip, output, *FAST, "--codec", "ffv1", "--start", "0:00.4", "--duration", "1")
     assert ended.code == 0, ended.err
     assert [picture for _, picture in decoded(str(output))] == [picture for _, picture in decoded(str(clip))][10:35]
@@ -101,7 +101,7 @@ atexit.register(lambda: print(seen, "openvino" in sys.modules, "openvino_telemet
 def test_a_reader_that_closes_the_pipe_is_an_output_error(
     deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
-    clip = make_clip(tmp_path / "clip.mkv", frames=300, sound=False)
+    clip = make_clip(tmp_path / "clip.mkv", frames=300, audio=None)
     with deblur.start("video", clip, "-", *FAST, "--format", "matroska", "--codec", "rawvideo") as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -136,7 +136,7 @@ class TestInterruption:
     ) -> None:
         folder = tmp_path / "outputs"
         folder.mkdir()
-        data = make_clip(tmp_path / "clip.mkv", frames=300, sound=False).read_bytes()
+        data = make_clip(tmp_path / "clip.mkv", frames=300, audio=None).read_bytes()
         with deblur.start("video", "-", folder / "out.mkv", *FAST, "--codec", "rawvideo") as process:
             assert process.stdin is not None
             assert process.stderr is not None
@@ -157,7 +157,7 @@ class TestInterruption:
         folder = tmp_path / "outputs"
         folder.mkdir()
         (folder / "out.mkv").write_bytes(b"the result of yesterday")
-        clip = make_clip(tmp_path / "clip.mkv", frames=3000, codec="mpeg4", sound=False)
+        clip = make_clip(tmp_path / "clip.mkv", frames=3000, codec="mpeg4", audio=None)
         options = (*FAST, "--overwrite", "--codec", "rawvideo", "--segment", "0")
         with deblur.start("video", clip, folder / "out.mkv", *options) as process:
             self.wait_for_partial(process, folder, 20_000)

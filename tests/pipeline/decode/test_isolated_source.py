@@ -14,14 +14,13 @@ import av
 import numpy as np
 import pytest
 
-from network.planes import PlaneBatch, PlaneSpec
 from pipeline.decode.isolated_source import MOST_RESTARTS, IsolatedSource, open_source
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DamagedInputError, InputError, LimitError, UsageError
 from pipeline.job import Isolation, Limits, SegmentOptions, SinkOptions, SourceOptions, VideoJob
 from pipeline.media.frames import pixel_format_of
-from pipeline.runner.protocols import EngineInfo
 from pipeline.video import deblur_video
+from tests.support.engines import CopyingEngine
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -123,27 +122,11 @@ def test_a_process_that_hangs_is_given_up(long_clip: Path) -> None:
         assert "no progress for 2 s (--hang-timeout)" in source.damage[0]
 
 
-class Killing:
-    """Passes frames on, and kills the process that decodes at the twelfth."""
-
-    info = EngineInfo("none", "none", "fp32", "none", "")
-
-    def __init__(self) -> None:
-        self.frames = 0
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        return PlaneBatch.empty(spec, batch)
-
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        self.frames += 1
-        if self.frames == 12:
-            (process,) = multiprocessing.active_children()
-            process.kill()
-        for source, target in zip(batch.planes, out.planes, strict=True):
-            target[...] = source
-
-    def reset(self) -> None:
-        pass
+def kill_decoder(batch: int) -> None:
+    """Kills the process that decodes, at the twelfth batch."""
+    if batch == 11:
+        (process,) = multiprocessing.active_children()
+        process.kill()
 
 
 @pytest.mark.parametrize(
@@ -155,7 +138,7 @@ def test_a_whole_run_survives_the_death_of_its_decoder(
     clip = make_clip(tmp_path / "clip.mkv", frames=150, options={"g": "8", "bf": "2"})
     output = tmp_path / "out.mkv"
     job = VideoJob(clip, output, SourceOptions(isolation=Isolation()), SinkOptions(codec="ffv1"), segments=segments)
-    report = deblur_video(job, Killing)
+    report = deblur_video(job, lambda: CopyingEngine(before=kill_decoder))
     assert report.damage.packets >= 1
     assert "the decoder crashed" in report.damage.places[0]
     with pytest.raises(DamagedInputError):

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import AddingEngine, Sender  # type: ignore[import-not-found]
-
     from pipeline.live.hub import LiveHub
     from pipeline.live.session import LiveSession
     from pipeline.live.subscription import LiveResult
+    from tests.support.engines import BrighteningEngine
+    from tests.support.senders import Sender
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -73,7 +73,7 @@ class HangingOutput:
         pass
 
 
-def test_a_run_ends_with_its_source_and_reports(engine: AddingEngine, tmp_path: Path) -> None:
+def test_a_run_ends_with_its_source_and_reports(engine: BrighteningEngine, tmp_path: Path) -> None:
     job = LiveJob(find_address("lavfi:testsrc2=s=64x48:r=25:d=1"), outputs=[NullOutput()])
     done = run_live(job, engine, SilentStatus())
     assert done.error is None
@@ -90,7 +90,7 @@ def test_a_run_ends_with_its_source_and_reports(engine: AddingEngine, tmp_path: 
     assert "25 frames" in done.summary()
 
 
-def test_the_duration_ends_a_run(engine: AddingEngine) -> None:
+def test_the_duration_ends_a_run(engine: BrighteningEngine) -> None:
     job = LiveJob(find_address("lavfi:testsrc2=s=64x48:r=25"), outputs=[NullOutput()], duration=0.5)
     done = run_live(job, engine, SilentStatus())
     assert done.seconds >= 0.5
@@ -98,7 +98,7 @@ def test_the_duration_ends_a_run(engine: AddingEngine) -> None:
 
 
 def test_every_frame_is_recorded_where_frames_may_wait(
-    engine: AddingEngine, tmp_path: Path, read_file: Callable[..., Any]
+    engine: BrighteningEngine, tmp_path: Path, read_file: Callable[..., Any]
 ) -> None:
     engine.seconds = 0.02
     job = LiveJob(
@@ -112,7 +112,7 @@ def test_every_frame_is_recorded_where_frames_may_wait(
     assert [round(float(time) * 1000) for time in contents.times] == pytest.approx([40 * n for n in range(25)], abs=2)
 
 
-def test_an_engine_that_is_too_slow_drops_frames_and_the_picture_stays_new(engine: AddingEngine) -> None:
+def test_an_engine_that_is_too_slow_drops_frames_and_the_picture_stays_new(engine: BrighteningEngine) -> None:
     engine.seconds = 0.2
     job = LiveJob(find_address("lavfi:testsrc2=s=64x48:r=50:d=2"), outputs=[NullOutput()])
     done = run_live(job, engine, SilentStatus())
@@ -125,7 +125,7 @@ def test_an_engine_that_is_too_slow_drops_frames_and_the_picture_stays_new(engin
 
 
 @pytest.mark.slow
-def test_auto_shrinks_the_picture_until_it_holds_the_rate(engine: AddingEngine) -> None:
+def test_auto_shrinks_the_picture_until_it_holds_the_rate(engine: BrighteningEngine) -> None:
     engine.seconds = 0.1
     job = LiveJob(find_address("lavfi:testsrc2=s=128x96:r=25"), outputs=[NullOutput()], auto_size=True, duration=4)
     done = run_live(job, engine, SilentStatus())
@@ -136,7 +136,7 @@ def test_auto_shrinks_the_picture_until_it_holds_the_rate(engine: AddingEngine) 
 
 @pytest.mark.slow
 def test_a_source_that_was_cut_goes_on_in_the_same_file_with_the_gap(
-    engine: AddingEngine,
+    engine: BrighteningEngine,
     sender: Sender,
     tmp_path: Path,
     until: Callable[..., None],
@@ -173,7 +173,7 @@ def test_a_source_that_was_cut_goes_on_in_the_same_file_with_the_gap(
     assert "the source was away: " in done.summary()
 
 
-def test_an_output_that_fails_is_told_and_the_others_go_on(engine: AddingEngine, capsys: Any) -> None:
+def test_an_output_that_fails_is_told_and_the_others_go_on(engine: BrighteningEngine, capsys: Any) -> None:
     import sys
 
     broken = BreakingOutput()
@@ -186,14 +186,14 @@ def test_an_output_that_fails_is_told_and_the_others_go_on(engine: AddingEngine,
     assert "note: the paper has run out" in capsys.readouterr().err
 
 
-def test_a_run_whose_last_output_fails_ends(engine: AddingEngine) -> None:
+def test_a_run_whose_last_output_fails_ends(engine: BrighteningEngine) -> None:
     job = LiveJob(find_address("lavfi:testsrc2=s=64x48:r=25"), outputs=[BreakingOutput()])
     done = run_live(job, engine, SilentStatus())
     assert isinstance(done.error, OutputError)
 
 
 @pytest.mark.slow
-def test_an_output_that_hangs_holds_up_neither_the_others_nor_the_end(engine: AddingEngine) -> None:
+def test_an_output_that_hangs_holds_up_neither_the_others_nor_the_end(engine: BrighteningEngine) -> None:
     hanging = HangingOutput()
     job = LiveJob(find_address("lavfi:testsrc2=s=64x48:r=25:d=1"), outputs=[hanging, NullOutput()])
     done = run_live(job, engine, SilentStatus())
@@ -202,7 +202,7 @@ def test_an_output_that_hangs_holds_up_neither_the_others_nor_the_end(engine: Ad
     assert "hanging did not end" in str(done.error)
 
 
-def test_a_source_that_is_not_there_is_an_error_at_once(engine: AddingEngine) -> None:
+def test_a_source_that_is_not_there_is_an_error_at_once(engine: BrighteningEngine) -> None:
     job = LiveJob(find_address("tcp://127.0.0.1:9"), outputs=[NullOutput()])
     done = run_live(job, engine, SilentStatus())
     assert isinstance(done.error, InputError)
@@ -212,7 +212,7 @@ def test_a_source_that_is_not_there_is_an_error_at_once(engine: AddingEngine) ->
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system can't interrupt a thread")
-def test_ctrl_c_is_a_regular_end(engine: AddingEngine, tmp_path: Path, read_file: Callable[..., Any]) -> None:
+def test_ctrl_c_is_a_regular_end(engine: BrighteningEngine, tmp_path: Path, read_file: Callable[..., Any]) -> None:
     main = threading.main_thread().ident
     assert main is not None
     timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -224,7 +224,7 @@ def test_ctrl_c_is_a_regular_end(engine: AddingEngine, tmp_path: Path, read_file
     assert len(read_file(tmp_path / "out.mp4").frames) == done.processed.passed > 5
 
 
-def test_companions_get_the_hub_and_run_without_a_source(engine: AddingEngine) -> None:
+def test_companions_get_the_hub_and_run_without_a_source(engine: BrighteningEngine) -> None:
     seen: list[tuple[str, LiveSession | None]] = []
 
     @contextlib.contextmanager
@@ -235,4 +235,4 @@ def test_companions_get_the_hub_and_run_without_a_source(engine: AddingEngine) -
 
     done = run_live(LiveJob(None, companions=[companion], duration=0.1), engine, SilentStatus())
     assert done.error is None
-    assert seen == [("adding", None), ("left", None)]
+    assert seen == [("brightening", None), ("left", None)]

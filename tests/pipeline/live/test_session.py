@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import av
-    from conftest import AddingEngine  # type: ignore[import-not-found]
+
+    from tests.support.engines import BrighteningEngine
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -39,7 +40,7 @@ def test_a_frame_comes_out_deblurred_beside_its_original(
 
 def test_only_the_newest_frame_waits_and_the_others_are_counted(
     hub: LiveHub,
-    engine: AddingEngine,
+    engine: BrighteningEngine,
     frame: Callable[..., av.VideoFrame],
     luma: Callable[[av.VideoFrame], int],
 ) -> None:
@@ -62,7 +63,7 @@ def test_only_the_newest_frame_waits_and_the_others_are_counted(
 
 
 def test_with_a_queue_frames_wait_in_order_up_to_its_length(
-    hub: LiveHub, engine: AddingEngine, frame: Callable[..., av.VideoFrame]
+    hub: LiveHub, engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
 ) -> None:
     session = hub.open(SessionOptions(queue=3))
     view = session.subscribe(queue=100)
@@ -101,7 +102,7 @@ def test_a_slow_output_loses_frames_and_holds_up_no_other(
 @pytest.mark.parametrize(("strength", "expected"), [(0.0, 100), (0.5, 105), (1.0, 110), (1.5, 115)])
 def test_strength_scales_the_correction(
     hub: LiveHub,
-    engine: AddingEngine,
+    engine: BrighteningEngine,
     frame: Callable[..., av.VideoFrame],
     luma: Callable[[av.VideoFrame], int],
     strength: float,
@@ -143,7 +144,7 @@ def test_a_strength_out_of_range_is_refused(hub: LiveHub, strength: float) -> No
 
 
 def test_sessions_share_the_engine_in_turn(
-    hub: LiveHub, engine: AddingEngine, frame: Callable[..., av.VideoFrame]
+    hub: LiveHub, engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
 ) -> None:
     busy, shy = hub.open(SessionOptions(queue=50)), hub.open()
     shy_view = shy.subscribe()
@@ -161,7 +162,7 @@ def test_sessions_share_the_engine_in_turn(
 
 
 def test_an_error_on_a_frame_ends_that_session_alone(
-    hub: LiveHub, engine: AddingEngine, frame: Callable[..., av.VideoFrame]
+    hub: LiveHub, engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
 ) -> None:
     engine.refused_width = 32
     bad, good = hub.open(), hub.open()
@@ -234,7 +235,9 @@ def test_on_ready_is_called_for_each_result_and_at_the_end(hub: LiveHub, frame: 
     assert view.is_ended
 
 
-def test_closing_the_hub_ends_all_and_refuses_more(engine: AddingEngine, frame: Callable[..., av.VideoFrame]) -> None:
+def test_closing_the_hub_ends_all_and_refuses_more(
+    engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
+) -> None:
     with LiveHub(engine) as hub:
         session = hub.open()
         view = session.subscribe()

@@ -8,9 +8,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.resume import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,9 +47,7 @@ def only_line(error: str) -> str:
     return lines[-1]
 
 
-def test_a_file_that_grows_too_large_leaves_what_was_finished(
-    make_clip: Callable[..., Path], content_of: Any, tmp_path: Path
-) -> None:
+def test_a_file_that_grows_too_large_leaves_what_was_finished(make_clip: Callable[..., Path], tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mkv", frames=110, options=GROUPS)
     whole, output = tmp_path / "whole.mkv", tmp_path / "out.mkv"
     assert deblur("video", clip, whole, *OPTIONS)[0] == 0
@@ -98,7 +98,7 @@ def sealed_folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_what_was_finished(
-    make_clip: Callable[..., Path], content_of: Any, small_disk: Path, tmp_path: Path
+    make_clip: Callable[..., Path], small_disk: Path, tmp_path: Path
 ) -> None:
     clip = make_clip(tmp_path / "clip.mkv", frames=110, options=GROUPS)
     options = (*OPTIONS, "--codec", "rawvideo")  # 0.5 MB in all, twice

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
+from tests.support.resume import content_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -109,7 +111,7 @@ def clip(make_clip: Callable[..., Path], tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("command", ["video", "batch"])
-def test_kills_and_power_cuts_change_nothing(clip: Path, content_of: Any, tmp_path: Path, command: str) -> None:
+def test_kills_and_power_cuts_change_nothing(clip: Path, tmp_path: Path, command: str) -> None:
     chance = random.Random(f"{command} {SEED}")  # noqa: S311
     folder = tmp_path / "out"
     folder.mkdir()

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from av.codec.context import CodecContext
 
+from tests.support.engines import InvertingEngine
+from tests.support.resume import Runner
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from conftest import Inverter, Runner  # type: ignore[import-not-found]
 
     from network.planes import PlaneBatch
 
@@ -34,10 +35,10 @@ def codecs() -> int:
 
 
 @pytest.fixture
-def counting(inverter: type[Inverter]) -> type[Inverter]:
+def counting() -> type[InvertingEngine]:
     """An engine that counts the codecs at frame 13 of every 25: in the middle of a segment."""
 
-    class Counting(inverter):  # type: ignore[misc]
+    class Counting(InvertingEngine):
         def __init__(self, alive: list[int]) -> None:
             super().__init__()
             self.alive = alive
@@ -52,22 +53,22 @@ def counting(inverter: type[Inverter]) -> type[Inverter]:
 
 @pytest.mark.usefixtures("unscheduled")
 def test_a_segment_leaves_no_encoder_to_the_next(
-    make_clip: Callable[..., Path], runner: type[Runner], counting: type[Inverter], tmp_path: Path
+    make_clip: Callable[..., Path], counting: type[InvertingEngine], tmp_path: Path
 ) -> None:
     clip = make_clip(tmp_path / "in.mp4", frames=250, options={"g": "25", "sc_threshold": "0"})
     alive: list[int] = []
-    _, engine, _ = runner(clip, tmp_path / "out.mp4").run(engine=counting(alive))
+    _, engine, _ = Runner(clip, tmp_path / "out.mp4").run(engine=counting(alive))
     assert engine.resets == len(alive) == 10
     assert alive == alive[:1] * 10
 
 
 @pytest.mark.usefixtures("unscheduled")
 def test_a_video_leaves_no_codec_to_the_next(
-    make_clip: Callable[..., Path], runner: type[Runner], counting: type[Inverter], tmp_path: Path
+    make_clip: Callable[..., Path], counting: type[InvertingEngine], tmp_path: Path
 ) -> None:
     clip = make_clip(tmp_path / "in.mp4", frames=20)
     alive: list[int] = []
     for number in range(4):
-        runner(clip, tmp_path / f"out{number}.mp4").run(engine=counting(alive), one_piece=True)
+        Runner(clip, tmp_path / f"out{number}.mp4").run(engine=counting(alive), one_piece=True)
     assert len(alive) == 4
     assert alive == alive[:1] * 4

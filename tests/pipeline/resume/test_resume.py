@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,13 @@ import pytest
 from pipeline.errors import EngineError, Interrupted, OutputError, UsageError
 from pipeline.job import GateOptions, SinkOptions, SourceOptions
 from pipeline.resume.manifest import NAME
+from tests.support.engines import InvertingEngine
+from tests.support.resume import Runner, content_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Inverter, Runner  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.timeout(120)
 GROUPS = {"g": "25", "bf": "2", "sc_threshold": "0"}
@@ -36,12 +38,12 @@ CLIPS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def case(make_clip: Callable[..., Path], runner: type[Runner], tmp_path: Path) -> Callable[..., Runner]:
+def case(make_clip: Callable[..., Path], tmp_path: Path) -> Callable[..., Runner]:
     """A clip of 80 frames with sound, and a runner for it."""
 
     def make(name: str = "h264.mp4", **changes: Any) -> Runner:
         clip = make_clip(tmp_path / name, **{"frames": 80, **CLIPS.get(name, {}), **changes})
-        return runner(clip, tmp_path / f"out{clip.suffix}")
+        return Runner(clip, tmp_path / f"out{clip.suffix}")
 
     return make
 
@@ -54,7 +56,7 @@ def interrupt(case: Runner, after: int) -> None:
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_segments_keep_what_one_piece_keeps(case: Callable[..., Runner], content_of: Any, name: str) -> None:
+def test_segments_keep_what_one_piece_keeps(case: Callable[..., Runner], name: str) -> None:
     run = case(name)
     whole, *_ = run.run(one_piece=True)
     expected = content_of(run.output)
@@ -70,9 +72,7 @@ def test_segments_keep_what_one_piece_keeps(case: Callable[..., Runner], content
 
 
 @pytest.mark.parametrize("name", ["open.mp4", "counted.avi"])
-def test_a_resumed_run_writes_what_an_undisturbed_one_writes(
-    case: Callable[..., Runner], content_of: Any, name: str
-) -> None:
+def test_a_resumed_run_writes_what_an_undisturbed_one_writes(case: Callable[..., Runner], name: str) -> None:
     run = case(name, frames=110)
     run.run()
     expected = content_of(run.output)
@@ -88,9 +88,7 @@ def test_a_resumed_run_writes_what_an_undisturbed_one_writes(
     assert not run.work.exists()
 
 
-def test_where_the_run_was_interrupted_does_not_matter_to_frames_that_pass(
-    case: Callable[..., Runner], content_of: Any
-) -> None:
+def test_where_the_run_was_interrupted_does_not_matter_to_frames_that_pass(case: Callable[..., Runner]) -> None:
     run = case(frames=80, times=list(range(80)))
     run.changes = {"gate": GateOptions(sharp=0.99)}
     undisturbed, *_ = run.run()
@@ -102,7 +100,7 @@ def test_where_the_run_was_interrupted_does_not_matter_to_frames_that_pass(
     assert resumed.result.sharp == undisturbed.result.sharp > 0
 
 
-def test_a_part_of_a_file_is_resumed(case: Callable[..., Runner], content_of: Any) -> None:
+def test_a_part_of_a_file_is_resumed(case: Callable[..., Runner]) -> None:
     run = case(frames=110)
     run.changes = {"source": SourceOptions(start=0.5, duration=3.5)}
     run.run()
@@ -115,7 +113,7 @@ def test_a_part_of_a_file_is_resumed(case: Callable[..., Runner], content_of: An
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.5])
-def test_a_truncated_segment_is_done_again(case: Callable[..., Runner], content_of: Any, keep: float) -> None:
+def test_a_truncated_segment_is_done_again(case: Callable[..., Runner], keep: float) -> None:
     run = case(frames=110)
     run.run()
     expected = content_of(run.output)
@@ -130,7 +128,7 @@ def test_a_truncated_segment_is_done_again(case: Callable[..., Runner], content_
     assert engine.frames == 110 - report.kept
 
 
-def test_a_flipped_bit_in_a_segment_is_found(case: Callable[..., Runner], content_of: Any) -> None:
+def test_a_flipped_bit_in_a_segment_is_found(case: Callable[..., Runner]) -> None:
     run = case(frames=110)
     run.run()
     expected = content_of(run.output)
@@ -155,9 +153,7 @@ def test_a_damaged_manifest_costs_the_work_and_nothing_else(case: Callable[..., 
     assert not run.work.exists()
 
 
-def test_a_segment_of_other_frames_than_the_input_has_now_is_done_again(
-    case: Callable[..., Runner], content_of: Any
-) -> None:
+def test_a_segment_of_other_frames_than_the_input_has_now_is_done_again(case: Callable[..., Runner]) -> None:
     run = case(frames=110)
     run.run()
     expected = content_of(run.output)
@@ -172,12 +168,12 @@ def test_a_segment_of_other_frames_than_the_input_has_now_is_done_again(
     assert report.kept == 25
 
 
-def test_other_options_are_refused_and_fresh_starts_over(case: Callable[..., Runner], inverter: type[Inverter]) -> None:
+def test_other_options_are_refused_and_fresh_starts_over(case: Callable[..., Runner]) -> None:
     run = case()
     interrupt(run, 60)
     before = sorted(path.name for path in run.work.glob("*.segment"))
     with pytest.raises(UsageError, match="with another engine or network; run it the same way"):
-        run.run(engine=inverter("cd"))
+        run.run(engine=InvertingEngine(replace(InvertingEngine.info, digest="cd")))
     run.sink = SinkOptions(crf=30)
     with pytest.raises(UsageError, match="another encoder or setting of it"):
         run.run()
@@ -211,7 +207,7 @@ def test_an_output_that_is_there_stays_until_the_new_one_is_complete(case: Calla
     assert run.output.stat().st_size > 1000
 
 
-def test_a_run_that_ended_between_naming_and_tidying_is_completed(case: Callable[..., Runner], content_of: Any) -> None:
+def test_a_run_that_ended_between_naming_and_tidying_is_completed(case: Callable[..., Runner]) -> None:
     run = case()
     interrupt(run, 60)
     database = sqlite3.connect(run.work / NAME)
@@ -232,16 +228,14 @@ def test_nothing_is_left_where_nothing_was_finished(case: Callable[..., Runner])
     assert not run.output.exists()
 
 
-def test_an_engine_that_fails_leaves_what_was_finished(case: Callable[..., Runner], inverter: type[Inverter]) -> None:
-    class Failing(inverter):  # type: ignore[misc,valid-type]
-        def run(self, batch: Any, out: Any) -> None:
-            if self.frames == 60:
-                raise EngineError("out of memory")
-            super().run(batch, out)
+def test_an_engine_that_fails_leaves_what_was_finished(case: Callable[..., Runner]) -> None:
+    def fail(number: int) -> None:
+        if number == 60:
+            raise EngineError("out of memory")
 
     run = case()
     with pytest.raises(EngineError, match="out of memory; 2 segments are finished: run the same again"):
-        run.run(engine=Failing())
+        run.run(engine=InvertingEngine(before=fail))
     report, *_ = run.run()
     assert report.kept == 50
 
@@ -253,9 +247,9 @@ def test_a_short_video_is_written_in_one_piece(case: Callable[..., Runner]) -> N
 
 
 def test_copied_streams_of_real_files_are_those_of_one_piece(
-    shared_clip: Callable[[str], Path], runner: type[Runner], content_of: Any, tmp_path: Path
+    shared_clip: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    run = runner(shared_clip("srt_subtitles.mkv"), tmp_path / "out.mkv")
+    run = Runner(shared_clip("srt_subtitles.mkv"), tmp_path / "out.mkv")
     run.run(one_piece=True)
     expected = content_of(run.output)
     run.output.unlink()
@@ -266,7 +260,7 @@ def test_copied_streams_of_real_files_are_those_of_one_piece(
 
 
 def test_joined_files_are_resumed_as_one(
-    case: Callable[..., Runner], make_clip: Callable[..., Path], tmp_path: Path, content_of: Any
+    case: Callable[..., Runner], make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
     later = make_clip(tmp_path / "later.mp4", **{"frames": 70, **CLIPS["h264.mp4"]})
     run = case()

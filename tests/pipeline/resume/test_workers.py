@@ -14,12 +14,13 @@ from pipeline.job import SegmentOptions, VideoJob
 from pipeline.resume.work_folder import WorkFolder
 from pipeline.resume.workers import Made, Promise, Share, make_share, read_notes
 from pipeline.video import deblur_video
+from tests.support.engines import InvertingEngine
+from tests.support.resume import Runner, content_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
     from pathlib import Path
 
-    from conftest import Inverter, Runner  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.timeout(120)
 GROUPS = {"g": "25", "bf": "2", "sc_threshold": "0"}
@@ -69,12 +70,12 @@ class Workers:
 
 
 @pytest.fixture
-def case(make_clip: Callable[..., Path], runner: type[Runner], tmp_path: Path) -> Runner:
+def case(make_clip: Callable[..., Path], tmp_path: Path) -> Runner:
     """A clip of 110 frames with sound, in segments of a second."""
-    return runner(make_clip(tmp_path / "clip.mp4", frames=110, options=GROUPS), tmp_path / "out.mp4")
+    return Runner(make_clip(tmp_path / "clip.mp4", frames=110, options=GROUPS), tmp_path / "out.mp4")
 
 
-def undisturbed(case: Runner, content_of: Any) -> tuple[Any, Any]:
+def undisturbed(case: Runner) -> tuple[Any, Any]:
     """The report of a run without workers, and the content of its output, which is deleted."""
     report, *_ = case.run()
     content = content_of(case.output)
@@ -88,12 +89,10 @@ def deblur(case: Runner, workers: Any, load: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.parametrize("shares", [1, 2, 3, 8])
-def test_shares_joined_are_what_one_run_writes(
-    case: Runner, content_of: Any, inverter: type[Inverter], shares: int
-) -> None:
-    whole, expected = undisturbed(case, content_of)
-    here = inverter()
-    report = deblur(case, Workers(inverter, shares), lambda: here)
+def test_shares_joined_are_what_one_run_writes(case: Runner, shares: int) -> None:
+    whole, expected = undisturbed(case)
+    here = InvertingEngine()
+    report = deblur(case, Workers(InvertingEngine, shares), lambda: here)
     assert content_of(case.output) == expected
     assert here.frames == 0
     assert report.kept == 0
@@ -103,67 +102,61 @@ def test_shares_joined_are_what_one_run_writes(
     assert not case.work.exists()
 
 
-def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(
-    case: Runner, content_of: Any, inverter: type[Inverter]
-) -> None:
-    _, expected = undisturbed(case, content_of)
-    engines: list[Inverter] = []
+def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(case: Runner) -> None:
+    _, expected = undisturbed(case)
+    engines: list[InvertingEngine] = []
 
-    def engine() -> Inverter:
-        engines.append(inverter())
+    def engine() -> InvertingEngine:
+        engines.append(InvertingEngine())
         return engines[-1]
 
     workers = Workers(engine, 2, deque([1]))
-    deblur(case, workers, inverter)
+    deblur(case, workers, InvertingEngine)
     assert content_of(case.output) == expected
     assert len(engines) == 3
     assert 110 < sum(engine.frames for engine in engines) < 2 * 110
 
 
-def test_what_an_interrupted_run_finished_is_nobodys_work(
-    case: Runner, content_of: Any, inverter: type[Inverter]
-) -> None:
-    _, expected = undisturbed(case, content_of)
+def test_what_an_interrupted_run_finished_is_nobodys_work(case: Runner) -> None:
+    _, expected = undisturbed(case)
     with pytest.raises(Interrupted):
         case.run(60)
-    workers = Workers(inverter)
-    report = deblur(case, workers, inverter)
+    workers = Workers(InvertingEngine)
+    report = deblur(case, workers, InvertingEngine)
     assert content_of(case.output) == expected
     assert workers.seen[0][0] == 0
     assert report.kept >= 25
 
 
-def test_a_segment_that_arrives_damaged_is_made_here(case: Runner, content_of: Any, inverter: type[Inverter]) -> None:
-    _, expected = undisturbed(case, content_of)
-    here = inverter()
-    deblur(case, Workers(inverter, spoil=True), lambda: here)
+def test_a_segment_that_arrives_damaged_is_made_here(case: Runner) -> None:
+    _, expected = undisturbed(case)
+    here = InvertingEngine()
+    deblur(case, Workers(InvertingEngine, spoil=True), lambda: here)
     assert content_of(case.output) == expected
     assert here.frames == 25
 
 
-def test_a_worker_that_fails_fails_the_video_and_what_is_finished_is_kept(
-    case: Runner, inverter: type[Inverter]
-) -> None:
+def test_a_worker_that_fails_fails_the_video_and_what_is_finished_is_kept(case: Runner) -> None:
     class Failing:
         def make(
             self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
         ) -> Generator[list[Made]]:
             assert not done
             assert seconds
-            yield make_share(job, promise, inverter, Share(0, 2), ())
+            yield make_share(job, promise, InvertingEngine, Share(0, 2), ())
             raise EngineError("on n2: no memory")
 
     with pytest.raises(EngineError, match=r"on n2: no memory; 3 segments are finished: run the same again"):
-        deblur(case, Failing(), inverter)
+        deblur(case, Failing(), InvertingEngine)
     assert not case.output.exists()
     with WorkFolder(case.output) as work:
         assert sorted(work.whole()) == [0, 2, 4]
 
 
-def test_a_machine_that_does_not_see_the_folder_says_so(case: Runner, inverter: type[Inverter]) -> None:
+def test_a_machine_that_does_not_see_the_folder_says_so(case: Runner) -> None:
     job = VideoJob(case.clip, case.output, segments=SegmentOptions(seconds=1.0))
     with pytest.raises(OutputError, match="the same folders have to be there on every machine"):
-        make_share(job, Promise("", "", b""), inverter, Share(0, 1), ())
+        make_share(job, Promise("", "", b""), InvertingEngine, Share(0, 1), ())
 
 
 @pytest.mark.parametrize(
@@ -174,18 +167,16 @@ def test_a_machine_that_does_not_see_the_folder_says_so(case: Runner, inverter: 
         ({"encoder": "h264_nvenc"}, "libx264 would not do here what h264_nvenc does on the machine that joins"),
     ],
 )
-def test_a_machine_whose_segments_would_not_fit_says_so(
-    case: Runner, inverter: type[Inverter], changes: dict[str, Any], message: str
-) -> None:
+def test_a_machine_whose_segments_would_not_fit_says_so(case: Runner, changes: dict[str, Any], message: str) -> None:
     class Wrong:
         def make(
             self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
         ) -> Generator[list[Made]]:
             assert seconds
-            yield make_share(job, replace(promise, **changes), inverter, Share(0, 1), done)
+            yield make_share(job, replace(promise, **changes), InvertingEngine, Share(0, 1), done)
 
     with pytest.raises(DeblurError, match=message):
-        deblur(case, Wrong(), inverter)
+        deblur(case, Wrong(), InvertingEngine)
     assert not case.output.exists()
     assert not case.work.exists()
 

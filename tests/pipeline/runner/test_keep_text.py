@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 import pytest
 
-from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
+from network.planes import Layout, Matrix, PlaneSpec
 from pipeline.errors import InputError, UsageError
 from pipeline.job import SegmentOptions, SinkOptions, SourceOptions, VideoJob
 from pipeline.runner.keep_text import TextKeeper, find_text
-from pipeline.runner.protocols import EngineInfo
 from pipeline.video import deblur_video
+from tests.support.engines import InvertingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,20 +29,9 @@ DIGITS = ["757557", "262227", "717247", "717117", "557111", "747117", "747557", 
 """Six rows of three pixels each, as octal digits."""
 
 
-class Inverter:
-    """An engine that inverts every sample."""
-
-    info = EngineInfo("test", "cpu", "exact", "inverter", "ab", 2)
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        return PlaneBatch.empty(spec, batch)
-
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        for source, target in zip(batch.planes, out.planes, strict=True):
-            np.invert(source, out=target)
-
-    def reset(self) -> None:
-        pass
+def load_engine() -> InvertingEngine:
+    """An engine that is fastest with two frames at a time."""
+    return InvertingEngine(replace(InvertingEngine.info, batch=2))
 
 
 def letters(text: str) -> NDArray[np.bool_]:
@@ -144,7 +134,7 @@ def test_samples_of_text_pass_and_all_others_come_from_the_engine(spec: PlaneSpe
     rng = np.random.default_rng(0)
     mask = np.zeros((spec.height, spec.width), np.bool_)
     mask[100:121, 30:61] = True
-    keeper = TextKeeper(Inverter(), mask)
+    keeper = TextKeeper(load_engine(), mask)
     blurred, result = keeper.buffers(spec, 2), keeper.buffers(spec, 2)
     for plane in blurred.planes:
         plane[...] = rng.integers(0, 256, plane.shape)
@@ -164,7 +154,7 @@ def test_a_video_keeps_its_text_bit_for_bit(
 ) -> None:
     path, output = film(g="8"), tmp_path / "out.mkv"
     job = VideoJob(path, output, sink=SinkOptions(codec="ffv1"), segments=segments, keep_text=True)
-    report = deblur_video(job, Inverter)
+    report = deblur_video(job, load_engine)
     mask = find_text(path, SourceOptions())
     assert mask is not None
     share = f"{100 * mask.mean():.1f} %"
@@ -180,7 +170,7 @@ def test_a_video_without_text_is_told_so_and_deblurred(
     film: Callable[..., Path], tmp_path: Path, read_file: Any
 ) -> None:
     path, output = film(text=False), tmp_path / "out.mkv"
-    report = deblur_video(VideoJob(path, output, sink=SinkOptions(codec="ffv1"), keep_text=True), Inverter)
+    report = deblur_video(VideoJob(path, output, sink=SinkOptions(codec="ffv1"), keep_text=True), load_engine)
     assert "no burned-in text was found that can be told from the scene" in report.notes
     first, result = read_file(path).frames[0], read_file(output).frames[0]
     assert np.array_equal(np.invert(first.to_ndarray()), result.to_ndarray())
@@ -188,4 +178,4 @@ def test_a_video_without_text_is_told_so_and_deblurred(
 
 def test_a_pipe_is_refused(film: Callable[..., Path], tmp_path: Path) -> None:
     with film().open("rb") as file, pytest.raises(UsageError, match="needs a file"):
-        deblur_video(VideoJob(file, tmp_path / "out.mkv", keep_text=True), Inverter)
+        deblur_video(VideoJob(file, tmp_path / "out.mkv", keep_text=True), load_engine)

@@ -16,9 +16,9 @@ from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.errors import EngineError, InputError, OutputError
 from pipeline.media.frames import read_planes
 from pipeline.runner import run as runner
-from pipeline.runner.protocols import EngineInfo
 from pipeline.runner.skip import FrameGate
 from pipeline.runner.timing import RunProgress
+from tests.support.engines import InvertingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,31 +82,6 @@ class MemorySink:
 
     def finish(self) -> None:
         self.is_finished = True
-
-
-class InvertingEngine:
-    """Takes each sample from 255; ``before`` is called with the number of each batch."""
-
-    info = EngineInfo("memory", "none", "uint8", "invert", "")
-
-    def __init__(self, before: Callable[[int], None] = lambda _number: None) -> None:
-        self.before = before
-        self.runs = self.resets = self.made = 0
-        self.seen: list[list[int]] = []
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        self.made += 1
-        return PlaneBatch.empty(spec, batch)
-
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        self.before(self.runs)
-        self.seen.append([int(frame[0, 0]) for frame in batch.planes[0]])
-        for source, target in zip(batch.planes, out.planes, strict=True):
-            np.subtract(255, source, out=target)
-        self.runs += 1
-
-    def reset(self) -> None:
-        self.resets += 1
 
 
 @pytest.fixture(autouse=True)
@@ -185,7 +160,7 @@ def test_buffers_are_made_once_and_reused() -> None:
     short, long = InvertingEngine(), InvertingEngine()
     runner.run(MemorySource(1), short, MemorySink())
     runner.run(MemorySource(200), long, MemorySink())
-    assert short.made == long.made == 2 * runner.RING
+    assert len(short.specs) == len(long.specs) == 2 * runner.RING
 
 
 def test_the_decoder_is_never_further_ahead_than_the_rings_allow() -> None:
@@ -224,7 +199,7 @@ def test_an_error_of_any_stage_reaches_the_caller_and_ends_every_thread(stage: s
     hooks = {name: fail if name == stage else lambda _number: None for name in kinds}
     sink = MemorySink(hooks["encode"])
     with pytest.raises(kinds[stage], match=f"injected at {at}"):
-        runner.run(MemorySource(400, 1, hooks["decode"]), InvertingEngine(hooks["infer"]), sink, batch=batch)
+        runner.run(MemorySource(400, 1, hooks["decode"]), InvertingEngine(before=hooks["infer"]), sink, batch=batch)
     assert not sink.is_finished
 
 
@@ -241,7 +216,7 @@ def test_an_error_of_the_progress_display_stops_the_run() -> None:
     def fail(_progress: RunProgress) -> None:
         raise ValueError("no terminal")
 
-    slow = InvertingEngine(lambda _number: time.sleep(0.02))
+    slow = InvertingEngine(before=lambda _number: time.sleep(0.02))
     sink = MemorySink()
     with pytest.raises(ValueError, match="no terminal"):
         runner.run(MemorySource(10_000), slow, sink, on_progress=fail)
@@ -290,7 +265,7 @@ def test_an_interruption_stops_every_stage(stage: str) -> None:
     hooks[stage] = interrupt_at(20)
     sink = MemorySink(hooks["encode"])
     with pytest.raises(KeyboardInterrupt):
-        runner.run(MemorySource(100_000, 0, hooks["decode"]), InvertingEngine(hooks["infer"]), sink)
+        runner.run(MemorySource(100_000, 0, hooks["decode"]), InvertingEngine(before=hooks["infer"]), sink)
     assert not sink.is_finished
 
 
@@ -316,7 +291,7 @@ def test_an_interruption_does_not_wait_for_a_batch_that_takes_minutes() -> None:
 
     sink = MemorySink()
     with pytest.raises(KeyboardInterrupt):
-        runner.run(MemorySource(10), InvertingEngine(wait), sink)
+        runner.run(MemorySource(10), InvertingEngine(before=wait), sink)
     assert not sink.is_finished
     minutes_are_over.set()
     for thread in threading.enumerate():
@@ -326,14 +301,14 @@ def test_an_interruption_does_not_wait_for_a_batch_that_takes_minutes() -> None:
 
 def test_progress_reports_frames_and_their_own_time() -> None:
     seen: list[RunProgress] = []
-    slow = InvertingEngine(lambda _number: time.sleep(0.01))
+    slow = InvertingEngine(before=lambda _number: time.sleep(0.01))
     runner.run(MemorySource(51), slow, MemorySink(), on_progress=seen.append)
     assert [progress.frames for progress in seen] == sorted(progress.frames for progress in seen)
     assert seen[-1] == RunProgress(51, pytest.approx(2.0))
 
 
 def test_busy_and_waiting_time_go_to_the_right_stage() -> None:
-    slow = InvertingEngine(lambda _number: time.sleep(0.01))
+    slow = InvertingEngine(before=lambda _number: time.sleep(0.01))
     result = runner.run(MemorySource(30), slow, MemorySink())
     assert result.infer.busy > 0.3
     assert result.decode.waiting > result.decode.busy

@@ -14,8 +14,8 @@ from network.planes import Layout, PlaneBatch, PlaneSpec
 from pipeline.job import GateOptions
 from pipeline.media.frames import pixel_format_of, plane_rows
 from pipeline.runner import run as runner
-from pipeline.runner.protocols import EngineInfo
 from pipeline.runner.skip import MARGIN, PATIENCE, Fate, FrameGate, Hysteresis
+from tests.support.engines import InvertingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,26 +61,16 @@ class Recorder:
         pass
 
 
-class CountingEngine:
-    """Inverts samples, and counts batches and the frames in them, but for those that repeat the one before."""
-
-    info = EngineInfo("memory", "none", "uint8", "invert", "")
+class CountingEngine(InvertingEngine):
+    """Inverts samples, and counts the frames in its batches but for those that repeat the one before."""
 
     def __init__(self) -> None:
-        self.runs = self.frames = 0
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        return PlaneBatch.empty(spec, batch)
+        super().__init__()
+        self.different = 0
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        self.runs += 1
-        luma = batch.planes[0]
-        self.frames += 1 + sum(not np.array_equal(a, b) for a, b in pairwise(luma))
-        for source, target in zip(batch.planes, out.planes, strict=True):
-            np.invert(source, out=target)
-
-    def reset(self) -> None:
-        pass
+        super().run(batch, out)
+        self.different += 1 + sum(not np.array_equal(a, b) for a, b in pairwise(batch.planes[0]))
 
 
 def go(pictures: Sequence[int], options: GateOptions, batch: int = 1, spec: PlaneSpec = SPEC) -> tuple:
@@ -109,7 +99,7 @@ def test_repeated_frames_come_out_bit_identical_with_fewer_runs(name: str, batch
     assert events == expected
     assert len(events) == 2 * len(pictures)
     assert (result.frames_in, result.frames_out, result.duplicates) == (len(pictures), len(pictures), repeated)
-    assert some.frames == len(pictures) - repeated
+    assert some.different == len(pictures) - repeated
     assert some.runs <= every.runs
     if batch == 1:
         assert some.runs == len(pictures) - repeated
@@ -202,7 +192,7 @@ def test_sharp_frames_leave_a_run_untouched(batch: int) -> None:
     same = [a == b for a, b in zip(sink.events, untouched.events, strict=True)]
     assert same == [False] * (PATIENCE - 1) + [True] * (12 - PATIENCE + 1) + [False]
     assert (result.frames_out, result.sharp, result.duplicates) == (13, 12 - PATIENCE, 1)
-    assert engine.frames == PATIENCE
+    assert engine.different == PATIENCE
 
 
 def test_an_estimate_that_wavers_about_the_threshold_does_not_toggle() -> None:

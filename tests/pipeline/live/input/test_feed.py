@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import av
-    from conftest import Sender  # type: ignore[import-not-found]
+
+    from tests.support.senders import Sender
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -29,25 +29,13 @@ PROGRAM = """
 import json, sys
 from pipeline.live.output.window_check import require_window
 require_window()
-import numpy as np
 from pathlib import Path
-from network.planes import PlaneBatch
-from pipeline.runner.protocols import EngineInfo
 from pipeline.live.input.address import find_address
 from pipeline.live.output.worker import NullOutput
 from pipeline.live.output.window import Preview
 from pipeline.live.run import LiveJob, run_live
 from pipeline.live.status import LineStatus
-
-class Brighter:
-    info = EngineInfo("test", "test", "int", "brighter", "")
-    buffers = staticmethod(PlaneBatch.empty)
-    def run(self, batch, out):
-        for source, target in zip(batch.planes, out.planes):
-            target[...] = source
-        out.planes[0][...] = batch.planes[0] + 50
-    def reset(self):
-        pass
+from tests.support.engines import BrighteningEngine
 
 folder = Path(sys.argv[1])
 job = LiveJob(
@@ -56,7 +44,7 @@ job = LiveJob(
     folder=folder,
     duration=100,
 )
-done = run_live(job, Brighter(), LineStatus(sys.stderr, 1))
+done = run_live(job, BrighteningEngine(50), LineStatus(sys.stderr, 1))
 print(json.dumps(done.as_dict()))
 """
 

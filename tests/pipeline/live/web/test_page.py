@@ -5,47 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import av
 import numpy as np
 import pytest
 
-from pipeline.errors import EngineError
 from pipeline.live.session import SessionOptions
 from pipeline.live.web.options import WebLimits
 from pipeline.live.web.page import Watched
-from pipeline.runner.protocols import EngineInfo
-
-if TYPE_CHECKING:
-    from network.planes import PlaneBatch, PlaneSpec
+from tests.support.engines import BrighteningEngine
 
 pytestmark = pytest.mark.timeout(120)
 
 
-class BrightEngine:
-    """Adds 40 to the luma, so that results differ from what was sent; fails where it is told to."""
-
-    info = EngineInfo("test", "processor", "fp32", "bright", "")
-
-    def __init__(self) -> None:
-        self.is_broken = False
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        from network.planes import PlaneBatch
-
-        return PlaneBatch.empty(spec, batch)
-
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        if self.is_broken:
-            raise EngineError("the engine broke down")
-        for source, target in zip(batch.planes, out.planes, strict=True):
-            target[...] = source
-        out.planes[0][...] = np.minimum(batch.planes[0], 200) + 40
-
-    def reset(self) -> None:
-        pass
+def bright_engine() -> BrighteningEngine:
+    """An engine whose results differ from what was sent by more than a video encoder adds."""
+    return BrighteningEngine(40)
 
 
 def luma(frame: av.VideoFrame) -> np.ndarray[Any, Any]:
@@ -54,11 +31,11 @@ def luma(frame: av.VideoFrame) -> np.ndarray[Any, Any]:
 
 def test_a_camera_comes_back_deblurred_and_leaves_nothing(serve: Any, visit: Any, camera_of: Any, until: Any) -> None:
     async def scenario() -> None:
-        async with serve(BrightEngine()) as served, aiohttp.ClientSession() as client:
+        async with serve(bright_engine()) as served, aiohttp.ClientSession() as client:
             async with visit(client, served) as page:
                 hello = await page.take("hello")
                 assert hello["modes"] == ["camera"]
-                assert "bright on processor" in hello["engine"]
+                assert "brightening on cpu" in hello["engine"]
                 await page.start(camera_of((64, 48)), compare=True)
                 picture = await page.see()
                 # Above what was sent, below what came of it.
@@ -86,7 +63,7 @@ def test_a_camera_comes_back_deblurred_and_leaves_nothing(serve: Any, visit: Any
 
 def test_strength_scales_the_correction(serve: Any, visit: Any, camera_of: Any) -> None:
     async def difference(strength: float) -> float:
-        async with serve(BrightEngine()) as served, aiohttp.ClientSession() as client, visit(client, served) as page:
+        async with serve(bright_engine()) as served, aiohttp.ClientSession() as client, visit(client, served) as page:
             await page.start(camera_of((64, 48)), compare=True, strength=strength)
             rows = luma(await page.see())
             return float(rows[52:].mean() - rows[:44].mean())
@@ -105,7 +82,7 @@ def test_viewers_of_this_machine_come_and_go(serve: Any, visit: Any, until: Any)
         return Watched("the yard", hub.open(SessionOptions()))
 
     async def scenario() -> None:
-        async with serve(BrightEngine(), watched=watched) as served, aiohttp.ClientSession() as client:
+        async with serve(bright_engine(), watched=watched) as served, aiohttp.ClientSession() as client:
             (session,) = served.hub.sessions
 
             async def film() -> None:
@@ -145,7 +122,7 @@ def test_viewers_of_this_machine_come_and_go(serve: Any, visit: Any, until: Any)
 
 def test_the_engine_s_failure_is_told_and_another_camera_goes_on(serve: Any, visit: Any, camera_of: Any) -> None:
     async def scenario() -> None:
-        engine = BrightEngine()
+        engine = bright_engine()
         async with serve(engine) as served, aiohttp.ClientSession() as client, visit(client, served) as page:
             await page.start(camera_of())
             await page.see()
@@ -163,7 +140,7 @@ def test_the_engine_s_failure_is_told_and_another_camera_goes_on(serve: Any, vis
 def test_too_large_a_camera_and_one_too_many_are_refused(serve: Any, visit: Any, camera_of: Any, until: Any) -> None:
     async def scenario() -> None:
         limits = WebLimits(cameras=1, frame_pixels=100 * 100)
-        async with serve(BrightEngine(), limits=limits) as served, aiohttp.ClientSession() as client:
+        async with serve(bright_engine(), limits=limits) as served, aiohttp.ClientSession() as client:
             async with visit(client, served) as page, visit(client, served) as other:
                 await page.start(camera_of((128, 96)))
                 assert "too large, 128x96" in (await page.take_error())["message"]
@@ -197,7 +174,7 @@ def test_what_makes_no_sense_is_refused_and_the_page_goes_on(serve: Any, visit: 
     )
 
     async def scenario() -> None:
-        async with serve(BrightEngine()) as served, aiohttp.ClientSession() as client, visit(client, served) as page:
+        async with serve(bright_engine()) as served, aiohttp.ClientSession() as client, visit(client, served) as page:
             for text in nonsense:
                 await page._socket.send_str(text)
                 assert (await page.take_error())["message"].endswith("."), text
@@ -211,7 +188,7 @@ def test_what_makes_no_sense_is_refused_and_the_page_goes_on(serve: Any, visit: 
 def test_messages_too_large_too_many_or_binary_end_the_page(serve: Any, until: Any) -> None:
     async def scenario() -> None:
         limits = WebLimits(message_bytes=2000, messages_per_second=5)
-        async with serve(BrightEngine(), limits=limits) as served, aiohttp.ClientSession() as client:
+        async with serve(bright_engine(), limits=limits) as served, aiohttp.ClientSession() as client:
             for send, code in (
                 (lambda socket: socket.send_str("x" * 3000), 1009),
                 (lambda socket: socket.send_bytes(b"x"), 1008),
@@ -233,7 +210,7 @@ def test_a_connection_that_never_comes_about_is_given_up(serve: Any, visit: Any)
     async def scenario() -> None:
         limits = WebLimits(connect_seconds=0.5)
         async with (
-            serve(BrightEngine(), limits=limits) as served,
+            serve(bright_engine(), limits=limits) as served,
             aiohttp.ClientSession() as client,
             visit(client, served) as page,
         ):
@@ -251,7 +228,7 @@ def test_a_page_that_vanishes_without_a_word_is_given_up(serve: Any, camera_of: 
     async def scenario() -> None:
         limits = WebLimits(heartbeat_seconds=1.0)
         async with (
-            serve(BrightEngine(), limits=limits) as served,
+            serve(bright_engine(), limits=limits) as served,
             aiohttp.ClientSession() as client,
             visit(client, served) as page,
         ):
@@ -267,7 +244,7 @@ def test_a_page_that_vanishes_without_a_word_is_given_up(serve: Any, camera_of: 
 def test_the_server_s_end_frees_pages_that_stream(serve: Any, visit: Any, camera_of: Any) -> None:
     async def scenario() -> None:
         async with aiohttp.ClientSession() as client:
-            async with serve(BrightEngine()) as served:
+            async with serve(bright_engine()) as served:
                 visiting = visit(client, served)
                 page = await visiting.__aenter__()
                 await page.start(camera_of())

@@ -1,0 +1,1 @@
+"""What tests share: clips, engines, displays, the command line, a page and a browser."""
