@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,14 @@ def ordinary_scheduling() -> Iterator[None]:
     try:
         yield
     finally:
-        if hasattr(os, "sched_setscheduler"):
-            _reset_threads()
+        if sys.platform == "linux" and hasattr(os, "sched_setscheduler"):
+            for task in Path("/proc/self/task").iterdir():
+                _reset(int(task.name))
 
 
-def _reset_threads() -> None:
-    tasks = Path("/proc/self/task")
-    for task in tasks.iterdir() if tasks.is_dir() else ():
+if sys.platform == "linux":
+
+    def _reset(thread: int) -> None:
         with contextlib.suppress(OSError):  # a thread that has just ended
-            if os.sched_getscheduler(int(task.name)) == os.SCHED_FIFO:
-                os.sched_setscheduler(int(task.name), os.SCHED_OTHER, os.sched_param(0))
+            if os.sched_getscheduler(thread) == os.SCHED_FIFO:
+                os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))

@@ -44,7 +44,8 @@ MISSING_MODULES = {"win32": _UNIX_MODULES, "darwin": frozenset({"nis", "spwd", "
 _LINUX_OS = {
     "copy_file_range", "eventfd", "getrandom", "getresgid", "getresuid", "getxattr", "listxattr", "memfd_create",
     "pidfd_open", "posix_fadvise", "posix_fallocate", "removexattr", "sched_getaffinity", "sched_getparam",
-    "sched_getscheduler", "sched_setaffinity", "sched_setscheduler", "setns", "setresgid", "setresuid", "setxattr", "splice", "unshare",
+    "sched_getscheduler", "sched_setaffinity", "sched_setscheduler",
+    "setns", "setresgid", "setresuid", "setxattr", "splice", "unshare",
     "O_DIRECT", "O_LARGEFILE", "O_NOATIME", "O_PATH", "O_TMPFILE",
 }
 _UNIX_OS = {
