@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from network.errors import NetworkError, WeightsError
+from network.files import replace_atomically
 from network.models import registry
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def save(path: Path, module: nn.Module, *, name: str, options: Mapping[str, Any]
 
     Returns:
         The header as written.
+
+    Raises:
+        OSError: If the file can't be written.
     """
     tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
     header = Header(name, dict(options), digest_of(tensors), dict(card))
@@ -75,9 +79,8 @@ def save(path: Path, module: nn.Module, *, name: str, options: Mapping[str, Any]
         "digest": header.digest,
         "card": json.dumps(header.card),
     }
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata)
-    partial.replace(path)
+    with replace_atomically(path) as partial:
+        save_file(tensors, partial, metadata)
     return header
 
 

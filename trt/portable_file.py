@@ -9,9 +9,9 @@ import zipfile
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from network.files import write_bytes
 from network.planes import Layout, Matrix, PlaneSpec
 from trt.errors import PortableError
-from trt.files import write_whole
 from trt.settings import Precision
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def write_portable(path: Path, header: Header, engine: bytes) -> None:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(HEADER_NAME, json.dumps({"format": FORMAT, **asdict(header)}, indent=1))
         archive.writestr(ENGINE_NAME, engine)
-    write_whole(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue(), private=True)
 
 
 def _parse(path: Path, content: bytes) -> Header:

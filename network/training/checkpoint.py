@@ -6,7 +6,6 @@ safetensors, like all weights: nothing is ever unpickled.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from network.errors import TrainingError
+from network.files import replace_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,15 +69,12 @@ def save_checkpoint(path: Path, state: TrainingState) -> None:
         "optimisers": _names(state.optimisers),
         "scaler": state.scaler.state_dict(),
     }
-    partial = path.with_name(path.name + ".partial")
-    save_file(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-        partial,
-        {name: json.dumps(value) for name, value in header.items()},
-    )
-    with partial.open("r+b") as file:  # a power cut after the renaming must not find an empty file
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with replace_atomically(path) as partial:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            partial,
+            {name: json.dumps(value) for name, value in header.items()},
+        )
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> None:

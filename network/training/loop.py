@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from network import weights
 from network.data.prefetch import made_ahead, threads_for
 from network.errors import NetworkError, TrainingError
+from network.files import discard_partials
 from network.training.checkpoint import TrainingState, save_checkpoint
 from network.training.distributed import ALONE, Processes
 from network.training.optimisers import arithmetic
@@ -185,6 +186,7 @@ class _Files:
         self._earlier_steps, self._earlier_seconds = state.step, state.seconds
         self._begun = self._saved = time.monotonic()
         run.mkdir(parents=True, exist_ok=True)
+        discard_partials(run)
         record.begin(start)
 
     def observe(self, progress: Progress) -> None:

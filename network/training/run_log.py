@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from network.errors import TrainingError
+from network.files import write_text
 
 if TYPE_CHECKING:
     from network.training.pool import Pool
@@ -67,9 +68,7 @@ class RunRecord:
         self._write()
 
     def _write(self) -> None:
-        partial = self._path.with_name(self._path.name + ".partial")
-        partial.write_text("".join(json.dumps(start) + "\n" for start in self._starts), encoding="utf-8")
-        partial.replace(self._path)
+        write_text(self._path, "".join(json.dumps(start) + "\n" for start in self._starts))
 
 
 def describe(

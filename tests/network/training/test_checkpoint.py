@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from network.errors import TrainingError
+from network.files import discard_partials
 from network.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint, step_of
 from network.training.optimisers import make_optimisers, make_scaler
 
@@ -134,22 +135,21 @@ def test_the_step_is_read_without_the_rest(tiny: Preset, tmp_path: Path) -> None
 @pytest.mark.slow
 def test_a_kill_during_the_write_leaves_the_state_before(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "state"
-    partial = tmp_path / "state.partial"
     killed_in_the_write = False
     while not killed_in_the_write:
         path.unlink(missing_ok=True)
-        partial.unlink(missing_ok=True)
+        discard_partials(tmp_path)
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-c", SAVE_FOR_EVER, str(path)], env={**os.environ, "PYTHONPATH": str(root)}
         )
         try:
-            while not (path.exists() and partial.exists()):
+            while not (path.exists() and partials(tmp_path)):
                 assert process.poll() is None
                 time.sleep(0.0005)
         finally:
             process.kill()
             process.wait()
-        killed_in_the_write = partial.exists()
+        killed_in_the_write = bool(partials(tmp_path))
 
     network = nn.Linear(2000, 4000)
     state = TrainingState(network, nn.Linear(2000, 4000), [], make_scaler(torch.float32, torch.device("cpu")))
@@ -157,4 +157,9 @@ def test_a_kill_during_the_write_leaves_the_state_before(root: Path, tmp_path: P
     assert state.step >= 1
     assert torch.equal(network.weight, torch.full_like(network.weight, state.step))
     save_checkpoint(path, state)  # what was left lying does no harm
-    assert not partial.exists()
+    discard_partials(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def partials(folder: Path) -> list[Path]:
+    return list(folder.glob("*.partial"))
