@@ -32,7 +32,7 @@ class Header:
     """What a weights file says of itself.
 
     Attributes:
-        network: Name in :data:`network.models.registry.NETWORKS`.
+        network: Name in :func:`network.models.registry.names`.
         options: Of the network's constructor.
         digest: SHA-256 over the tensors, hexadecimal.
         card: The training card: data, recipe, steps, figures. Free-form, JSON-serialisable.
