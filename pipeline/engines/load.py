@@ -26,6 +26,7 @@ ENGINES = ("auto", "openvino", "tensorrt", "torch")
 ONNX = ".onnx"
 SAFETENSORS = ".safetensors"
 OPENVINO = ".xml"
+PORTABLE = ".engine"
 
 
 def load_engine(
@@ -45,8 +46,8 @@ def load_engine(
             PyTorch.
         network: One of :func:`network.models.registry.names`. With ``weights``, the file says what network it is; any
             name but the default must then agree with it. None is the default.
-        weights: An ONNX or INT8 file that ``deblur export`` wrote, or a safetensors file that ``deblur train`` wrote;
-            None takes what comes with the package.
+        weights: An ONNX or INT8 file that ``deblur export`` wrote, a safetensors file that ``deblur train`` wrote, or
+            a portable engine that ``deblur engine build`` wrote; None takes what comes with the package.
         strength: How much of what the network changes is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         threads: Threads to compute with on a processor; None leaves it to the engine.
         tell: Takes a line about what the user should know or what takes long, now and while the engine is used; None
@@ -79,6 +80,10 @@ def _load(
     tell: Callable[[str], None],
     precision: str,
 ) -> Engine:
+    if weights is not None and weights.suffix.lower() == PORTABLE:
+        if engine not in {"auto", "tensorrt"}:
+            raise UsageError(f"{weights} is a TensorRT engine; choose --engine tensorrt")
+        engine = "tensorrt"
     if engine == "auto":
         is_torch = registry.is_registered(network) if weights is None else weights.suffix.lower() == SAFETENSORS
         is_free = precision in {"auto", "fp32"}
@@ -131,9 +136,11 @@ def _can_run_tensorrt(tell: Callable[[str], None], *, otherwise: str) -> bool:
 
 
 def _tensorrt(network: str, weights: Path | None, strength: float, tell: Callable[[str], None]) -> Engine:
-    if weights is not None and weights.suffix.lower() != SAFETENSORS:
+    if weights is not None and weights.suffix.lower() not in {SAFETENSORS, PORTABLE}:
         raise UsageError(f"the TensorRT engine reads safetensors files, not {weights}; choose --engine openvino")
     _require("the TensorRT engine", "torch", "safetensors", extra="trt")
+    if weights is not None and weights.suffix.lower() == PORTABLE:
+        return _portable(weights, strength, tell)
     from trt.compiler import TensorRTCompiler
     from trt.errors import TensorRTError
 
@@ -150,6 +157,40 @@ def _tensorrt(network: str, weights: Path | None, strength: float, tell: Callabl
         module, digest = _made(network)
         return TensorRTEngine(module, name=network, compiler=compiler, digest=digest, options=options, tell=tell)
     return TensorRTEngine.from_weights(path, compiler, options, tell)
+
+
+def _portable(path: Path, strength: float, tell: Callable[[str], None]) -> Engine:
+    from pipeline.engines.tensorrt import CHUNKS, TensorRTEngine, TensorRTOptions
+    from trt.errors import PortableError, TensorRTError
+    from trt.portable_compiler import PortableCompiler, require_rtx
+    from trt.settings import EngineSettings, Precision
+
+    try:
+        compiler = PortableCompiler(path)
+        require_rtx()
+    except PortableError as error:
+        raise UsageError(str(error)) from error
+    except TensorRTError as error:
+        raise UsageError(f"{error}; or leave out --weights {path}") from error
+    header = compiler.header
+    if strength != header.strength:
+        raise UsageError(
+            f"{path} was built for strength {header.strength:g}, not {strength:g}; give --strength "
+            f"{header.strength:g}, or build it again"
+        )
+    options = TensorRTOptions(
+        frames=min(TensorRTOptions().frames, CHUNKS * header.batch),
+        at_once=header.batch,
+        settings=EngineSettings(Precision(header.precision), strength),
+    )
+    return TensorRTEngine(
+        compiler.network,
+        name=header.network,
+        compiler=compiler,
+        digest=header.network_digest,
+        options=options,
+        tell=tell,
+    )
 
 
 def _openvino(
@@ -227,9 +268,10 @@ def _made(network: str) -> tuple[nn.Module, str]:
 def _check_file(weights: Path) -> None:
     if not weights.is_file():
         raise UsageError(f"there is no weights file {weights}")
-    if weights.suffix.lower() not in {ONNX, SAFETENSORS, OPENVINO}:
+    if weights.suffix.lower() not in {ONNX, SAFETENSORS, OPENVINO, PORTABLE}:
         raise UsageError(
-            f"weights are an {ONNX}, {SAFETENSORS} or (INT8) {OPENVINO} file, which {weights} is not by its name"
+            f"weights are an {ONNX}, {SAFETENSORS}, (INT8) {OPENVINO} or (TensorRT) {PORTABLE} file, which {weights} "
+            "is not by its name"
         )
 
 
