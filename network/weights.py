@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 
 from network.errors import NetworkError, WeightsError
-from network.files import replace_atomically
+from network.files import write_bytes
 from network.models import registry
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def save(path: Path, module: nn.Module, *, name: str, options: Mapping[str, Any]
         "digest": header.digest,
         "card": json.dumps(header.card),
     }
-    with replace_atomically(path) as partial:
-        save_file(tensors, partial, metadata)
+    write_bytes(path, serialize(tensors, metadata))
     return header
 
 
