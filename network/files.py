@@ -88,7 +88,7 @@ def write_bytes(path: Path, content: bytes, *, private: bool = False) -> None:
 def write_text(path: Path, content: str, *, private: bool = False) -> None:
     r"""Writes a file of UTF-8 text by :func:`replace_atomically`; line breaks stay as they are.
 
-    What UTF-8 has no code for, such as a byte of a file name that was no text, is written as ``\\udc80``.
+    What UTF-8 has no code for, such as a byte of a file name that was no text, is written as ``\udc80``.
 
     Raises:
         OSError: If the file can't be written.
