@@ -140,11 +140,10 @@ def plane_spec(size: tuple[int, int], pixel_format: str, matrix: Matrix | None, 
 def _build_cached(
     network: str, weights: Path | None, spec: PlaneSpec, batch: int, settings: EngineSettings, device: int
 ) -> None:
-    from trt import parity
-    from trt.build_or_load import Request, TensorRTToolchain, obtain
+    from trt import library, parity
+    from trt.build_or_load import Request, build_or_load
 
-    place = f"cuda:{device}"
-    toolchain = TensorRTToolchain(place)
+    chosen = library.require_cuda(f"cuda:{device}")
     name, loaded = _network(network, weights)
     request = Request(loaded, name, spec, batch, settings)
     cache = engine_cache()
@@ -155,7 +154,7 @@ def _build_cached(
         told += 1
         click.echo(line, err=True)
 
-    obtain(request, toolchain, cache, lambda made: parity.verify(made, loaded, settings, place), tell)
+    build_or_load(request, chosen, cache, lambda made: parity.verify(made, loaded, settings, chosen), tell)
     click.echo(f"{'built' if told else 'already in the cache'}: {cache.folder}")
 
 
