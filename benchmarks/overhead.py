@@ -11,7 +11,6 @@ the whole costs more than a tenth more than the parts.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import av
 from measure import run_deblur, table
 
+from network.files import write_json
 from network.planes import PlaneBatch
 from pipeline.decode.source import VideoSource
 from pipeline.encode.sink import VideoSink
@@ -159,7 +159,7 @@ def main() -> int:
             "passed": passed,
             "machine": facts,
         }
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, found)
     return 0 if passed else 1
 
 

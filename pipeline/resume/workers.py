@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from network.files import commit
 from pipeline.decode.concat import open_input
-from pipeline.encode.output_file import settle, work_folder
+from pipeline.encode.output_file import work_folder
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.resume.cutter import Cutter
 from pipeline.resume.joined_sink import JoinedSink
@@ -192,8 +193,7 @@ def _leave_note(segment: Path, made: Made) -> None:
     path = segment.with_suffix(".made")
     temporary = temporary_for(path)
     temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
-    settle(temporary)
-    temporary.replace(path)
+    commit(temporary, path)
 
 
 class _Encoders(JoinedSink):
