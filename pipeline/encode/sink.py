@@ -23,7 +23,6 @@ from pipeline.job import SinkOptions
 from pipeline.media.pyav18 import open_media
 from pipeline.media.side_data import lost_side_data
 from pipeline.media.stream_names import describe
-from pipeline.media.tags import tags_of
 from pipeline.media.timestamps import Timeline
 from pipeline.system.scheduling import ordinary_scheduling
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.stream import Stream
 
-    from pipeline.decode.source import VideoSource
+    from pipeline.decode.info import SourceInfo
 
 
 @dataclass(slots=True)
@@ -61,12 +60,12 @@ class VideoSink:
         frames: Frames taken so far.
     """
 
-    def __init__(self, path: Path | BinaryIO, source: VideoSource, options: SinkOptions | None = None) -> None:
+    def __init__(self, path: Path | BinaryIO, info: SourceInfo, options: SinkOptions | None = None) -> None:
         """Plans the output and opens it.
 
         Args:
             path: A file, or a file object (which may be a pipe, and is not closed).
-            source: Where frames and packets come from.
+            info: What frames and packets come from.
             options: How to write.
 
         Raises:
@@ -74,7 +73,7 @@ class VideoSink:
             OutputError: If the output can't be created, or exists and is not to be overwritten.
         """
         self._options = options or SinkOptions()
-        self._source = source
+        self._info = info
         if not isinstance(path, Path) and self._options.format is None:
             raise UsageError("an output without a file name needs --format, such as --format matroska")
         self.path = path if isinstance(path, Path) else None
@@ -83,7 +82,7 @@ class VideoSink:
         self._done = False
         self._copies: dict[int, _Copy] = {}
         self._waiting: av.Packet[Any] | None = None
-        self._target = OutputTarget(path, source.path, overwrite=self._options.overwrite)
+        self._target = OutputTarget(path, info.path, overwrite=self._options.overwrite)
         self.name = self._target.name
         try:
             self._container = self._create()
@@ -190,29 +189,29 @@ class VideoSink:
             self._container.mux_one(self._waiting)
 
     def _create(self) -> OutputContainer:
-        source, options = self._source, self._options
+        info, options = self._info, self._options
         scratch = self._open({})  # opening writes nothing yet
         if scratch.format.no_file:
             raise UsageError(f"{scratch.format.name} is not one file; choose a container such as .mp4 or .mkv")
-        self.plan = plan_encoder(source, scratch, options.codec, options.crf, options.preset, options.bitrate)
-        copies = plan_copies(source, scratch.format.name)
-        muxer = plan_muxer(source, scratch.format.name, self.plan.codec, seekable=self._target.seekable)
+        self.plan = plan_encoder(info, scratch, options.codec, options.crf, options.preset, options.bitrate)
+        copies = plan_copies(info, scratch.format.name)
+        muxer = plan_muxer(info, scratch.format.name, self.plan.codec, seekable=self._target.seekable)
         self.notes += (*self.plan.notes, *copies.notes, *muxer.notes)
-        lost = lost_side_data(self.plan.encoder, source.first_frame)
+        lost = lost_side_data(self.plan.encoder, info.first_frame.side_data)
         if lost:
             self.notes.append(f"{self.plan.encoder} can't write {', '.join(lost)}; left out")
 
         container = self._open(muxer.options)
-        container.metadata.update(container_tags(tags_of(source.container)))
-        container.set_chapters(source.chapters)
+        container.metadata.update(container_tags(info.tags))
+        container.set_chapters(list(info.chapters))
         self._restores = keeps_times(container)
         tags = {stream.index: tag for stream, tag in copies.streams}
         covers = {stream.index for stream in copies.covers}
-        for stream in source.container.streams:
-            if stream.index == source.stream.index:
+        for stream in info.streams:
+            if stream.index == info.stream.index:
                 self._video = self._add_video(container)
             elif stream.index in covers:
-                add_cover(container, stream, bytes(source.cover_packets[stream.index]))
+                add_cover(container, stream, info.covers[stream.index])
             elif stream.index in tags:
                 jump = round(10 / stream.time_base) if stream.time_base else 10**6
                 copy = add_copy(container, stream, tags[stream.index])
@@ -223,8 +222,8 @@ class VideoSink:
                     tags[stream.index],
                     is_proven=stream.type not in ("audio", "video"),  # a sample of others was tried by the plan
                 )
-        self._fitter = FrameFitter(self.plan, source.spec)
-        self._clock = FrameClock(self.plan, source.time_base, restore=self._restores)
+        self._fitter = FrameFitter(self.plan, info.spec)
+        self._clock = FrameClock(self.plan, info.time_base, restore=self._restores)
         with self._translated(), ordinary_scheduling():
             container.start_encoding()
         self._note_times(container)
@@ -247,20 +246,20 @@ class VideoSink:
             ) from error
 
     def _add_video(self, container: OutputContainer) -> av.VideoStream:
-        source, plan = self._source, self.plan
+        info, plan = self._info, self.plan
         stream: Any = container.add_stream(plan.encoder, rate=plan.rate)
-        plan.configure(stream.codec_context, source)
-        stream.time_base = source.time_base if self._restores else plan.time_base
+        plan.configure(stream.codec_context, info)
+        stream.time_base = info.time_base if self._restores else plan.time_base
         if container.format.name in MOV_FAMILY and plan.codec == "hevc":
             stream.codec_context.codec_tag = "hvc1"  # the only one that Apple's players take
-        stream.metadata.update(video_tags(source.stream))
-        stream.disposition = source.stream.disposition & ~Disposition.attached_pic
-        if source.display_matrix:
-            stream.set_display_matrix(source.display_matrix)
+        stream.metadata.update(video_tags(info.stream))
+        stream.disposition = info.stream.disposition & ~Disposition.attached_pic
+        if info.display_matrix:
+            stream.set_display_matrix(info.display_matrix)
         return stream  # type: ignore[no-any-return]
 
     def _note_times(self, container: OutputContainer) -> None:
-        base, wanted, name = self._video.time_base, self._source.time_base, container.format.name
+        base, wanted, name = self._video.time_base, self._info.time_base, container.format.name
         if not self._restores:
             rate = float(self.plan.rate)
             self.notes.append(f"{name} keeps a constant frame rate: frames come at {rate:.3f} a second")

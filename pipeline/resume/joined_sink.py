@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.decode.source import VideoSource
+    from pipeline.decode.info import SourceInfo
     from pipeline.job import SinkOptions
     from pipeline.runner.timing import LatencyHistogram
 
@@ -36,12 +36,12 @@ class JoinedSink(VideoSink):
     Its own encoder is opened for the header of the container, and never gets a frame.
     """
 
-    def __init__(self, path: Path, source: VideoSource, options: SinkOptions | None = None) -> None:
+    def __init__(self, path: Path, info: SourceInfo, options: SinkOptions | None = None) -> None:
         """Plans the output and opens it; see :class:`pipeline.encode.sink.VideoSink`."""
-        super().__init__(path, source, options)
+        super().__init__(path, info, options)
         # Where the container has a constant rate, encoders count frames, and each segment's begins at 0.
         self._is_numbered = self.plan.counts_frames and not self._restores
-        self._base = self.plan.time_base if self._is_numbered else source.time_base
+        self._base = self.plan.time_base if self._is_numbered else info.time_base
         self._first_of_segment = 0
         self._last_dts: int | None = None
         self._first_dts = self._begin = self._end = 0
@@ -64,8 +64,8 @@ class JoinedSink(VideoSink):
         scratch = av.open(io.BytesIO(), "w", format=self._container.format.name)
         stop.callback(_close, scratch)
         stream: Any = scratch.add_stream(self.plan.encoder, rate=self.plan.rate)
-        self.plan.configure(stream.codec_context, self._source)
-        return stream, FrameClock(self.plan, self._source.time_base, restore=self._restores)
+        self.plan.configure(stream.codec_context, self._info)
+        return stream, FrameClock(self.plan, self._info.time_base, restore=self._restores)
 
     def fit(self, frame: av.VideoFrame) -> av.VideoFrame:
         """The frame in the encoder's format and size."""

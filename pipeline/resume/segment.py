@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.decode.source import VideoSource
     from pipeline.job import GateOptions
     from pipeline.resume.joined_sink import JoinedSink
-    from pipeline.runner.protocols import Engine
+    from pipeline.runner.protocols import Engine, Source
     from pipeline.runner.timing import RunProgress, RunResult
 
 
@@ -42,7 +41,7 @@ class SegmentMaker:
         latency: Counts how long frames were on their way.
     """
 
-    def __init__(self, source: VideoSource, joined: JoinedSink, engine: Engine, batch: int, gate: GateOptions) -> None:
+    def __init__(self, source: Source, joined: JoinedSink, engine: Engine, batch: int, gate: GateOptions) -> None:
         self._source, self._joined, self._engine, self._batch, self._gate = source, joined, engine, batch, gate
         self.latency = LatencyHistogram()
 
@@ -79,7 +78,7 @@ class SegmentMaker:
                 sink,
                 batch=self._batch,
                 gate=gate,
-                on_device=source.is_on_device,
+                on_device=source.info.is_on_device,
                 on_progress=on_progress,
                 on_stop=on_stop,
             )

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.decode.concat import open_input
+from pipeline.decode.open import open_source
 from pipeline.encode.output_file import settle, work_folder
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.resume.cutter import Cutter
@@ -136,9 +136,9 @@ def make_share(
     if job.keep_text:
         load, _ = keeping_text(job.input, job.source, load)
     known = {made.record.number for made in read_notes(folder)}
-    with open_input(job.input, job.source) as source:
+    with open_source(job.input, job.source) as source:
         # What a worker leaves there that is killed goes with the folder.
-        sink = _Encoders(folder / job.output.name, source, replace(job.sink, overwrite=True))
+        sink = _Encoders(folder / job.output.name, source.info, replace(job.sink, overwrite=True))
         try:
             if (sink.plan.encoder, sink.header) != (promise.encoder, promise.header):
                 raise UsageError(
