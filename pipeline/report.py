@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
+    from pipeline.encode.muxer import Muxer
     from pipeline.encode.sink import VideoSink
     from pipeline.runner.protocols import EngineInfo, Source
     from pipeline.runner.timing import RunResult
@@ -71,7 +72,7 @@ class Report:
     def of_run(
         cls,
         source: Source,
-        sink: VideoSink,
+        sink: VideoSink | Muxer,
         engine: EngineInfo,
         batch: int,
         result: RunResult,

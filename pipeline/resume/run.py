@@ -85,7 +85,7 @@ def deblur_in_segments(
             work.check_space(expected=content.size)
             kept = work.resume(_facts(job, content, engine.info, batch, joined, options))
             segments = _Segments(job, source, joined, engine, batch, work, kept, display)
-            promise = Promise(content.sha256, joined.plan.encoder, joined.header)
+            promise = Promise(content.sha256, joined.plan.encoder, joined.encoders.header)
             result = _go(segments, options.seconds, promise, elsewhere)
         except KeyboardInterrupt as error:
             raise Interrupted(f"interrupted; {joined.name} was not written{work.way_to_go_on}") from error
@@ -113,6 +113,7 @@ def _facts(
 ) -> dict[str, str]:
     """All that shapes the output, by what a user calls it."""
     source, sink, plan = job.source, job.sink, joined.plan
+    header = joined.encoders.header.hex()
     known = versions()
     return {
         "input": content.sha256,
@@ -124,7 +125,7 @@ def _facts(
         ),
         "--format": json.dumps([source.format, sink.format]),
         "encoder or setting of it": json.dumps(
-            [sink.codec, sink.crf, sink.preset, sink.bitrate, plan.encoder, plan.pixel_format, joined.header.hex()]
+            [sink.codec, sink.crf, sink.preset, sink.bitrate, plan.encoder, plan.pixel_format, header]
         ),
         "--skip-sharp or --every-frame": json.dumps(asdict(job.gate)),
         "--segment": json.dumps(options.seconds),
@@ -164,7 +165,7 @@ class _Segments:
         self._job, self._source = job, source
         self.kept_frames = sum(record.frames for record in kept.values())
         self._made: list[Made] = []
-        self._maker = SegmentMaker(source, joined, engine, batch, job.gate)
+        self._maker = SegmentMaker(source, joined.encoders, engine, batch, job.gate, joined)
         self._kept, self._display = kept, display
         self._results: list[RunResult] = []
         self._packets = 0
