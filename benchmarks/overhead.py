@@ -110,7 +110,7 @@ def measure_parts(arguments: argparse.Namespace, folder: Path) -> tuple[int, dic
     frames: list[av.VideoFrame] = []
     inference = infer_and_keep(engine, clip, arguments.seconds, frames)
     with VideoSource(clip) as source:
-        sink = VideoSink(folder / f"plan{clip.suffix}", source, SinkOptions())
+        sink = VideoSink(folder / f"plan{clip.suffix}", source.info, SinkOptions())
         encoding = cpu_time(lambda: encode(frames, sink, folder / f"part{clip.suffix}"))
         sink.abandon()
     return len(frames), {"decode": cpu_time(lambda: decode(clip, len(frames))), "infer": inference, "encode": encoding}

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
-    from pipeline.decode.source import VideoSource
+    from pipeline.encode.muxer import Muxer
     from pipeline.encode.sink import VideoSink
-    from pipeline.runner.protocols import EngineInfo
+    from pipeline.runner.protocols import EngineInfo, Source
     from pipeline.runner.timing import RunResult
 
 SCHEMA = 1
@@ -71,8 +71,8 @@ class Report:
     @classmethod
     def of_run(
         cls,
-        source: VideoSource,
-        sink: VideoSink,
+        source: Source,
+        sink: VideoSink | Muxer,
         engine: EngineInfo,
         batch: int,
         result: RunResult,
@@ -92,9 +92,9 @@ class Report:
             notes: More than those of source and sink.
         """
         return cls(
-            input=source.name,
+            input=source.info.name,
             output=sink.name,
-            spec=source.spec,
+            spec=source.info.spec,
             engine=engine,
             batch=batch,
             result=result,

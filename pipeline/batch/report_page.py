@@ -136,7 +136,7 @@ def thumbnail(path: Path, seconds: float, options: SourceOptions | None = None) 
     try:
         with VideoSource(path, reading) as source:
             frame = next(event for event in source.events() if isinstance(event, av.VideoFrame))
-            return _jpeg(frame, source.rotation)
+            return _jpeg(frame, source.info.rotation)
     except (DeblurError, av.error.FFmpegError, OSError, ValueError, StopIteration):
         return None
 

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import secrets
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+import av.error
 
 from network.files import commit
 from pipeline.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def writing_errors(name: str) -> Iterator[None]:
+    """Turns errors of FFmpeg and of the system in the block into those that a user understands.
+
+    Args:
+        name: Name of the output that is written, for the message.
+
+    Raises:
+        OutputError: In place of such an error.
+    """
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise OutputError(f"{name}: the program that reads the output has closed it") from error
+    except (av.error.FFmpegError, OSError) as error:
+        if error.errno == errno.ENOSPC:
+            raise OutputError(f"{name} can't be written: no space left on the disk") from error
+        raise OutputError(f"{name} can't be written: {error.strerror or error}") from error
 
 
 def work_folder(output: Path) -> Path:

@@ -28,12 +28,11 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.decode.source import VideoSource
     from pipeline.job import SegmentOptions, VideoJob
     from pipeline.progress import Display
     from pipeline.resume.manifest import SegmentRecord
     from pipeline.resume.workers import Elsewhere, Made
-    from pipeline.runner.protocols import Engine, EngineInfo
+    from pipeline.runner.protocols import Engine, EngineInfo, Source
 
 _LOOK_EVERY = 64
 """Frames of a segment that is taken over between two looks at whether the run is to stop."""
@@ -45,7 +44,7 @@ class ChangedError(Exception):
 
 def deblur_in_segments(
     job: VideoJob,
-    source: VideoSource,
+    source: Source,
     output: Path,
     load: Callable[[], Engine],
     display: Display,
@@ -70,23 +69,23 @@ def deblur_in_segments(
         DeblurError: As ``pipeline.video.deblur_video`` does.
     """
     options = job.segments
-    if options is None or source.path is None:
+    if options is None or source.info.path is None:
         raise ValueError("segments need options and an input that is a file")
     if not work_folder(output).is_dir():
-        check_output(output, source.path, overwrite=job.sink.overwrite)  # before anything is made there
+        check_output(output, source.info.path, overwrite=job.sink.overwrite)  # before anything is made there
     with WorkFolder(output, fresh=options.fresh) as work:
         work.notes += notes
         # An output beside work that is joined is that work's own: the run ended before it could tidy up.
         sink = replace(job.sink, overwrite=job.sink.overwrite or work.is_joined)
-        joined = JoinedSink(output, source, sink)
+        joined = JoinedSink(output, source.info, sink)
         try:
             engine = load()
             batch = engine.info.batch if job.batch is None else job.batch
-            content = Seal.of_all((source.path, *job.source.continued))
+            content = Seal.of_all((source.info.path, *job.source.continued))
             work.check_space(expected=content.size)
             kept = work.resume(_facts(job, content, engine.info, batch, joined, options))
             segments = _Segments(job, source, joined, engine, batch, work, kept, display)
-            promise = Promise(content.sha256, joined.plan.encoder, joined.header)
+            promise = Promise(content.sha256, joined.plan.encoder, joined.encoders.header)
             result = _go(segments, options.seconds, promise, elsewhere)
         except KeyboardInterrupt as error:
             raise Interrupted(f"interrupted; {joined.name} was not written{work.way_to_go_on}") from error
@@ -114,6 +113,7 @@ def _facts(
 ) -> dict[str, str]:
     """All that shapes the output, by what a user calls it."""
     source, sink, plan = job.source, job.sink, joined.plan
+    header = joined.encoders.header.hex()
     known = versions()
     return {
         "input": content.sha256,
@@ -125,7 +125,7 @@ def _facts(
         ),
         "--format": json.dumps([source.format, sink.format]),
         "encoder or setting of it": json.dumps(
-            [sink.codec, sink.crf, sink.preset, sink.bitrate, plan.encoder, plan.pixel_format, joined.header.hex()]
+            [sink.codec, sink.crf, sink.preset, sink.bitrate, plan.encoder, plan.pixel_format, header]
         ),
         "--skip-sharp or --every-frame": json.dumps(asdict(job.gate)),
         "--segment": json.dumps(options.seconds),
@@ -153,7 +153,7 @@ class _Segments:
     def __init__(
         self,
         job: VideoJob,
-        source: VideoSource,
+        source: Source,
         joined: JoinedSink,
         engine: Engine,
         batch: int,
@@ -165,7 +165,7 @@ class _Segments:
         self._job, self._source = job, source
         self.kept_frames = sum(record.frames for record in kept.values())
         self._made: list[Made] = []
-        self._maker = SegmentMaker(source, joined, engine, batch, job.gate)
+        self._maker = SegmentMaker(source, joined.encoders, engine, batch, job.gate, joined)
         self._kept, self._display = kept, display
         self._results: list[RunResult] = []
         self._packets = 0
@@ -174,14 +174,14 @@ class _Segments:
     def have_made(self, elsewhere: Elsewhere, promise: Promise) -> None:
         """Has the segments made that are not finished, and takes them over for :meth:`go`."""
         source, work = self._source, self.work
-        self._display.begin(source.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
+        self._display.begin(source.info.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
         try:
-            with contextlib.closing(elsewhere.make(self._job, promise, source.duration, self._kept)) as progress:
+            with contextlib.closing(elsewhere.make(self._job, promise, source.info.duration, self._kept)) as progress:
                 for found in progress:
                     for made in found:
                         work.manifest.finish(made.record)
                         self._made.append(made)
-                        seconds = float((made.record.last_pts - made.record.first_pts) * source.time_base)
+                        seconds = float((made.record.last_pts - made.record.first_pts) * source.info.time_base)
                         self._progress = RunProgress(
                             self._progress.frames + made.record.frames, self._progress.seconds + seconds
                         )
@@ -194,7 +194,7 @@ class _Segments:
     @property
     def _remaining(self) -> int | None:
         """Frames that are left to do, as far as the input promises any."""
-        estimate = self._source.frame_estimate
+        estimate = self._source.info.frame_estimate
         return None if estimate is None else max(estimate - self.kept_frames, 0)
 
     def go(self, seconds: float, started: float) -> RunResult:
@@ -208,7 +208,7 @@ class _Segments:
             ChangedError: If a segment to take over has other frames than the input gives now.
         """
         source, work = self._source, self.work
-        self._display.begin(source.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
+        self._display.begin(source.info.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
         try:
             cutter = Cutter(source.events(), seconds)
             for number, events in enumerate(cutter.segments()):
