@@ -76,7 +76,7 @@ class RayCluster:
         try:
             machines = self._machines()
             self._cpus = cpus or min((int(machine["CPU"]) for machine in machines), default=1)
-            self._gpus = int(engine.backend in ("tensorrt", "torch") and engine.device != processor())
+            self._gpus = int(uses_gpu(engine))
             self.slots = sum(self._fits(machine) for machine in machines)
             if not self.slots:
                 wanted = f"{self._cpus} cores{' and a GPU' * self._gpus}"
@@ -210,6 +210,11 @@ class RayCluster:
             kind = getattr(errors, result.kind, DeblurError)
             raise kind(f"on {result.node}: {result.text}")
         return result
+
+
+def uses_gpu(engine: EngineInfo) -> bool:
+    """Whether an engine computes on a GPU, so that a share of the work has to get one."""
+    return engine.kind in {"tensorrt", "torch"} and engine.device != processor()
 
 
 def _check_address(address: str) -> None:

@@ -17,7 +17,8 @@ from pipeline.bench.report import BenchReport, Missing
 from pipeline.bench.synthetic import RATE, write_clip
 from pipeline.cli.types import precision_option
 from pipeline.engines.flops import matrix_rate, network_flops
-from pipeline.engines.load import CONTENDERS, load_contender
+from pipeline.engines.load import load_engine
+from pipeline.engines.registry import engine_names
 from pipeline.errors import EngineError, UsageError
 from pipeline.job import Acceleration, SinkOptions, SourceOptions
 from pipeline.system.machine import describe
@@ -56,9 +57,10 @@ class _Engines(click.ParamType[Any]):
         self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
         names = value if isinstance(value, tuple) else tuple(dict.fromkeys(part.strip() for part in value.split(",")))
+        known = engine_names(measured=True)
         for name in names:
-            if name not in CONTENDERS:
-                self.fail(f"there is no engine {name!r}; choose from {', '.join(CONTENDERS)}", param, ctx)
+            if name not in known:
+                self.fail(f"there is no engine {name!r}; choose from {', '.join(known)}", param, ctx)
         return names
 
 
@@ -72,7 +74,7 @@ class _Engines(click.ParamType[Any]):
     type=_Engines(),
     default="auto",
     show_default=True,
-    help=f"Engines to measure side by side: {', '.join(CONTENDERS)}.",
+    help=f"Engines to measure side by side: {', '.join(engine_names(measured=True))}.",
 )
 @click.option(
     "--network",
@@ -122,7 +124,7 @@ def bench(
             engine=engine,
             clip=clip,
             seconds=seconds,
-            load=partial(load_contender, engine, network, weights, threads, precision),
+            load=partial(load_engine, engine, network, weights, threads=threads, precision=precision, measured=True),
             flops=partial(network_flops, network, weights),
             matrix_rate=partial(matrix_rate, threads=threads, seconds=min(1.0, seconds)),
             source=SourceOptions(deinterlace=True, acceleration=Acceleration(hwaccel)),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from network import catalogue
-from pipeline.engines.load import SAFETENSORS
+from pipeline.engines.loaders import SAFETENSORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ def matrix_rate(info: EngineInfo, threads: int | None, seconds: float = 1.0) -> 
         threads: On a processor; None for all.
         seconds: How long to measure.
     """
-    if info.backend.startswith(("TensorRT", "PyTorch")):
+    if info.kind in {"tensorrt", "torch"}:
         import torch
 
         if torch.cuda.is_available():

@@ -83,11 +83,10 @@ def find_choice() -> Iterator[Finding]:
         yield Finding("engines", "auto", False, str(error))
         return
     if not told:
-        is_tensorrt = info.backend.startswith("TensorRT")
-        told = ["TensorRT and a CUDA device are there" if is_tensorrt else "TensorRT is not installed"]
+        told = ["TensorRT and a CUDA device are there" if info.kind == "tensorrt" else "TensorRT is not installed"]
     chosen = f"{info.backend}, {info.precision}, on {info.device}, {info.batch} at a time"
     yield Finding("engines", "auto", True, f"{chosen}: {'; '.join(told)}")
-    if info.backend.startswith("OpenVINO"):
+    if info.kind == "openvino":
         yield Finding("engines", "precision", None, f"auto is {info.precision}: {_why(network, info.precision)}")
 
 

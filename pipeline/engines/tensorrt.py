@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from network import weights
+from pipeline.engines.base import allocating, check_pair
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 from trt.build_or_load import Request
@@ -122,6 +123,7 @@ class TensorRTEngine:
             network=self._name,
             digest=self._digest,
             batch=self._options.frames,
+            kind="tensorrt" if is_compiled else "torch",
         )
 
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
@@ -134,16 +136,12 @@ class TensorRTEngine:
         Raises:
             EngineError: If the memory does not suffice, however few frames or parts of them are computed at a time.
         """
-        if batch < 1:
-            raise EngineError(f"a batch has at least one frame, not {batch}")
         is_pinned = any(device.type != "cpu" for device in self._devices)
-        try:
+        with allocating(spec, batch):
             planes = tuple(
                 torch.empty((batch, *shape), dtype=plane_dtype(spec), pin_memory=is_pinned).numpy()
                 for shape in spec.plane_shapes
             )
-        except (MemoryError, RuntimeError) as error:
-            raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
         self._for(spec, batch)
         return StagedBatch(spec, planes)
 
@@ -168,8 +166,7 @@ class TensorRTEngine:
         Raises:
             EngineError: If the two don't match, or the device fails.
         """
-        if batch.spec != out.spec or batch.size != out.size:
-            raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
+        check_pair(batch, out)
         planes = batch.take() if isinstance(batch, StagedBatch) else on_host(batch)
         targets = on_host(out)
         while True:

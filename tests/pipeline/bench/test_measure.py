@@ -98,13 +98,13 @@ def test_a_process_that_dies_is_an_engine_error() -> None:
 
 def test_a_case_with_real_parts_can_be_sent(tmp_path: Path) -> None:
     from pipeline.engines.flops import matrix_rate, network_flops
-    from pipeline.engines.load import load_contender
+    from pipeline.engines.load import load_engine
 
     case = Case(
         engine="openvino",
         clip=tmp_path / "clip.mkv",
         seconds=1.0,
-        load=partial(load_contender, "openvino", "identity", None, 1),
+        load=partial(load_engine, "openvino", "identity", threads=1),
         flops=partial(network_flops, "identity", None),
         matrix_rate=partial(matrix_rate, threads=1),
     )
