@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import cloup
 
 from pipeline.batch.dashcam_clips import join_recordings
 from pipeline.batch.engines import LazyEngine
@@ -24,8 +25,8 @@ from pipeline.batch.ray_cluster import RayCluster
 from pipeline.batch.report import BatchReport
 from pipeline.batch.report_page import write_page
 from pipeline.batch.run import BatchWork
-from pipeline.cli.options import Deblurring, deblurring_options
-from pipeline.cli.video import check_report
+from pipeline.cli.groups import INPUT, OUTPUT, SPEED, GroupedCommand
+from pipeline.cli.options import Deblurring, check_report, deblurring_options, quiet_option
 from pipeline.errors import Interrupted, OutputError, UsageError
 from pipeline.job import VideoJob
 from pipeline.system.signals import Pauses, lower_priority
@@ -49,30 +50,38 @@ Exit codes:
 """
 
 
-@click.command(epilog=EPILOG)
-@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
-@click.argument("output", metavar="OUT_DIR", type=click.Path(path_type=Path))
-@click.option("--recursive", "-r", is_flag=True, help="Go into the folders of folders.")
-@click.option(
+@cloup.command(cls=GroupedCommand, epilog=EPILOG)
+@cloup.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@cloup.argument("output", metavar="OUT_DIR", type=click.Path(path_type=Path))
+@cloup.option("--recursive", "-r", is_flag=True, help="Go into the folders of folders.", group=INPUT)
+@cloup.option(
     "--name",
     "template",
     default=TEMPLATE,
     show_default=True,
-    help=f"Of an output in OUT_DIR; may contain {', '.join(f'{{{field}}}' for field in FIELDS)}.",
+    help=f"Name of an output in OUT_DIR; may contain {', '.join(f'{{{field}}}' for field in FIELDS)}.",
+    group=OUTPUT,
 )
-@click.option("--dashcam", is_flag=True, help="Join the clips of a loop recording that continue each other.")
-@click.option("--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time.")
-@click.option("--ray", metavar="auto|ADDRESS", help="Spread the work over a running Ray cluster.")
-@click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
-@click.option("--fail-fast", is_flag=True, help="Stop at the first input that can't be done.")
-@click.option(
+@cloup.option(
+    "--dashcam", is_flag=True, help="Join the clips of a loop recording that continue each other.", group=INPUT
+)
+@cloup.option(
+    "--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time.", group=SPEED
+)
+@cloup.option("--ray", metavar="auto|ADDRESS", help="Spread the work over a running Ray cluster.", group=SPEED)
+@cloup.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
+@cloup.option("--fail-fast", is_flag=True, help="Stop at the first input that can't be done.")
+@cloup.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a report as JSON, such as batch.json, and one to look at beside it, batch.html.",
+    group=OUTPUT,
 )
-@click.option("--nice", type=click.IntRange(1, 19), help="Let other programs go first, by this many steps.")
+@cloup.option(
+    "--nice", type=click.IntRange(1, 19), help="Let other programs go first, by this many steps.", group=SPEED
+)
 @deblurring_options
-@click.option("--quiet", "-q", is_flag=True, help="Show errors only.")
+@quiet_option
 def batch(
     *,
     inputs: tuple[str, ...],
@@ -159,7 +168,7 @@ class _Engines:
             return self._load()
 
     def _load(self) -> Engine:
-        return self._how.load(self._tell, self._threads)
+        return self._how.engine.load(self._tell, self._threads)
 
 
 @contextlib.contextmanager
@@ -173,12 +182,12 @@ def _cluster(
     if not how.segment:
         raise UsageError("--ray spreads segments over machines; leave out --segment 0")
 
-    everywhere = replace(how, weights=how.weights and how.weights.absolute())
+    everywhere = replace(how.engine, weights=how.engine.weights and how.engine.weights.absolute())
 
     def load(cores: int) -> Callable[[], Engine]:
         return functools.partial(everywhere.load, None, cores)
 
-    with RayCluster(address, engine, load, cpus=how.threads) as cluster:
+    with RayCluster(address, engine, load, cpus=how.engine.threads) as cluster:
         for note in cluster.check(output):
             if tell is not None:
                 tell(note)
@@ -221,7 +230,7 @@ def _options(how: Deblurring, engine: EngineInfo, *, keep_text: bool) -> str:
     return json.dumps(
         {
             "network": [engine.network, engine.digest, engine.precision],
-            "strength": how.strength,
+            "strength": how.engine.strength,
             "source": [source.deinterlace],
             "sink": [sink.codec, sink.crf, sink.preset, sink.bitrate],
             "gate": asdict(how.gate),
