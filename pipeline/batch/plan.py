@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from rich import filesize
+
 from pipeline.decode.concat import open_input
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError
@@ -132,8 +134,8 @@ class Plan:
         if self.ignored:
             lines.append(f"{self.ignored} other files are no videos by their extension; name them to try them")
         if todo:
-            needed = f"about {_bytes(self.bytes_needed)} on the disk if outputs are as large as inputs"
-            lines.append(f"{needed}, {_bytes(self.free)} are free")
+            needed = f"about {filesize.decimal(self.bytes_needed)} on the disk if outputs are as large as inputs"
+            lines.append(f"{needed}, {filesize.decimal(self.free)} are free")
         if todo and speed:
             lines.append(f"about {_duration(self.megapixels / speed)} at {speed:.1f} megapixels a second")
         return lines
@@ -201,19 +203,15 @@ def _line(video: PlannedVideo) -> str:
     facts = [f"{video.frames or 'unknown number of'} frames"]
     if video.spec:
         facts.append(f"{video.spec.width}x{video.spec.height}")
-    facts += [f"video + {len(video.streams)} other stream{'s' * (len(video.streams) != 1)}", _bytes(video.size)]
+    facts += [
+        f"video + {len(video.streams)} other stream{'s' * (len(video.streams) != 1)}",
+        filesize.decimal(video.size),
+    ]
     if video.is_begun:
         facts.append("begun before")
     if video.note:
         facts.append(video.note)
     return f"{video.name} -> {video.output}: {', '.join(facts)}"
-
-
-def _bytes(size: int) -> str:
-    if size < 1000:
-        return f"{size} B"
-    power = min((len(str(size)) - 1) // 3, 4)
-    return f"{size / 1000**power:.3g} {' kMGT'[power]}B"
 
 
 def _duration(seconds: float) -> str:

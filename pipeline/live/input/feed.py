@@ -13,6 +13,7 @@ import av
 import av.error
 
 from pipeline.errors import DeblurError, InputError
+from pipeline.live.backoff import FIRST, LAST, Backoff
 from pipeline.live.input.connection import Connection, ReaderOptions
 
 if TYPE_CHECKING:
@@ -35,16 +36,16 @@ class FeedOptions:
         rate: Frames a second at most; None for all.
         stall: Without a frame for so long, and for four times the usual, the source is told to have stalled.
         give_up: Without a frame for so long, the connection is abandoned and made again; files are waited for.
-        first_retry: Before the second attempt; doubled with each one that fails.
-        last_retry: At most between two attempts.
+        first_retry: Pause before the second attempt; doubled with each attempt that fails.
+        last_retry: Longest pause between two attempts.
     """
 
     reader: ReaderOptions = field(default_factory=ReaderOptions)
     rate: float | None = None
     stall: float = 1.0
     give_up: float = 6.0
-    first_retry: float = 0.5
-    last_retry: float = 8.0
+    first_retry: float = FIRST
+    last_retry: float = LAST
 
 
 class EventKind(StrEnum):
@@ -158,7 +159,7 @@ class Feed:
             self._ended.set()
 
     def _keep_coming(self) -> None:
-        pause = self._options.first_retry
+        backoff = Backoff(self._options.first_retry, self._options.last_retry)
         while not self._stop.is_set():
             self._add_up()
             connection = Connection(self._address, self._options.reader, self._take)
@@ -173,7 +174,9 @@ class Feed:
                 raise _failure(self._address, connection.error, why)
             if isinstance(connection.error, DeblurError) and not isinstance(connection.error, InputError):
                 raise connection.error
-            pause = self._options.first_retry if connection.opened else min(2 * pause, self._options.last_retry)
+            if connection.opened:
+                backoff.reset()
+            pause = backoff.pause()
             self._happened(EventKind.LOST, f"{self._address.name} is lost ({why}); connecting again in {pause:g} s")
             self._is_interrupted = True
             self._stop.wait(pause)

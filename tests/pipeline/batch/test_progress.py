@@ -61,5 +61,5 @@ def test_the_plan_tells_what_it_takes() -> None:
     assert lines[1] == "cut.mp4: cut.mp4 is not a video"
     assert lines[2] == "2 inputs: 1 to do (100 frames), 0 finished before, 1 that can't be done"
     assert lines[3] == "3 other files are no videos by their extension; name them to try them"
-    assert lines[4] == "about 5 MB on the disk if outputs are as large as inputs, 10 GB are free"
+    assert lines[4] == "about 5.0 MB on the disk if outputs are as large as inputs, 10.0 GB are free"
     assert lines[5] == "about 46 s at 0.5 megapixels a second"
