@@ -53,7 +53,7 @@ class Clip:
     picture: tuple[str, int, int, str | None] | None
 
 
-def join_recordings(inputs: Sequence[BatchInput], options: SourceOptions) -> tuple[BatchInput, ...]:
+def join_clips(inputs: Sequence[BatchInput], options: SourceOptions) -> tuple[BatchInput, ...]:
     """Puts clips that continue each other together.
 
     Clips are of one recording if they lie in one folder, are from one camera by what their names say behind the time

@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS outputs (
 """
 
 
-class Ledger:
-    """The finished outputs of one folder. A file that is no ledger any more, as after a power cut, is begun anew.
+class FinishedOutputs:
+    """The finished outputs of one folder. A database that is damaged, as after a power cut, is begun anew.
 
     Each use opens and closes the database, so that any thread, and another batch into the same folder, may use it.
     """

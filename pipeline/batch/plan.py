@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
-    from pipeline.batch.finished import Ledger
+    from pipeline.batch.finished import FinishedOutputs
     from pipeline.batch.inputs import BatchInput
     from pipeline.job import SourceOptions
     from pipeline.report import Report
@@ -29,7 +29,7 @@ _GUESSED_RATE = 25
 """Frames a second of a video that does not say how many frames it has."""
 
 
-class Fate(Enum):
+class PlannedState(Enum):
     """What is to become of an input."""
 
     TODO = "to do"
@@ -44,7 +44,7 @@ class PlannedVideo:
     Attributes:
         input: The file to read; of several that are joined, the first.
         output: The file to write.
-        fate: What is to become of it.
+        state: What is to become of it.
         reason: Why it can't be done; empty if it can.
         exit_code: Of that reason; 0 if there is none.
         size: Of the input in bytes; 0 if unknown.
@@ -60,7 +60,7 @@ class PlannedVideo:
 
     input: Path
     output: Path
-    fate: Fate
+    state: PlannedState
     reason: str = ""
     exit_code: int = 0
     size: int = 0
@@ -103,19 +103,19 @@ class Plan:
     ignored: int
     free: int
 
-    def of(self, fate: Fate) -> list[PlannedVideo]:
-        """The videos of one fate."""
-        return [video for video in self.videos if video.fate is fate]
+    def of(self, state: PlannedState) -> list[PlannedVideo]:
+        """The videos of one state."""
+        return [video for video in self.videos if video.state is state]
 
     @property
     def megapixels(self) -> float:
         """Of all frames to do."""
-        return sum(video.megapixels for video in self.of(Fate.TODO))
+        return sum(video.megapixels for video in self.of(PlannedState.TODO))
 
     @property
     def bytes_needed(self) -> int:
         """Room for the outputs if they become as large as their inputs, and for the segments of the largest."""
-        sizes = [video.size for video in self.of(Fate.TODO)]
+        sizes = [video.size for video in self.of(PlannedState.TODO)]
         return sum(sizes) + max(sizes, default=0)
 
     def lines(self, speed: float | None) -> list[str]:
@@ -125,11 +125,12 @@ class Plan:
             speed: Megapixels that are deblurred a second; None if nobody measured.
         """
         lines = [_line(video) for video in self.videos]
-        todo = self.of(Fate.TODO)
+        todo = self.of(PlannedState.TODO)
         frames = sum(video.frames for video in todo)
         lines.append(
-            f"{len(self.videos)} inputs: {len(todo)} to do ({frames} frames), {len(self.of(Fate.FINISHED))} finished "
-            f"before, {len(self.of(Fate.FAILED))} that can't be done"
+            f"{len(self.videos)} inputs: {len(todo)} to do ({frames} frames), "
+            f"{len(self.of(PlannedState.FINISHED))} finished before, "
+            f"{len(self.of(PlannedState.FAILED))} that can't be done"
         )
         if self.ignored:
             lines.append(f"{self.ignored} other files are no videos by their extension; name them to try them")
@@ -147,7 +148,7 @@ def make_plan(
     folder: Path,
     ignored: int,
     options: SourceOptions,
-    ledger: Ledger,
+    finished: FinishedOutputs,
     *,
     overwrite: bool,
 ) -> Plan:
@@ -159,22 +160,25 @@ def make_plan(
         folder: Of the outputs.
         ignored: Files that are none of the inputs, for the plan to tell.
         options: How inputs are read.
-        ledger: What is finished.
+        finished: What is finished.
         overwrite: Replace outputs that are there and are not those that would be written.
     """
     videos = [
-        _look(item, output, options, ledger, overwrite=overwrite) for item, output in zip(inputs, outputs, strict=True)
+        _look(item, output, options, finished, overwrite=overwrite)
+        for item, output in zip(inputs, outputs, strict=True)
     ]
     there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     return Plan(tuple(videos), ignored, shutil.disk_usage(there).free)
 
 
-def _look(item: BatchInput, output: Path, options: SourceOptions, ledger: Ledger, *, overwrite: bool) -> PlannedVideo:
-    video = PlannedVideo(item.path, output, Fate.TODO, continued=item.continued, note=item.note)
+def _look(
+    item: BatchInput, output: Path, options: SourceOptions, finished: FinishedOutputs, *, overwrite: bool
+) -> PlannedVideo:
+    video = PlannedVideo(item.path, output, PlannedState.TODO, continued=item.continued, note=item.note)
     try:
         size = size_of(video.files)
-        if ledger.is_finished(video.files, output):
-            return replace(video, fate=Fate.FINISHED, size=size, is_damaged=ledger.was_damaged(output))
+        if finished.is_finished(video.files, output):
+            return replace(video, state=PlannedState.FINISHED, size=size, is_damaged=finished.was_damaged(output))
         with open_input(item.path, replace(options, continued=item.continued, isolation=None)) as source:
             frames = source.frame_estimate or round((source.duration or 0) * _GUESSED_RATE)
             video = replace(
@@ -187,19 +191,19 @@ def _look(item: BatchInput, output: Path, options: SourceOptions, ledger: Ledger
                 is_begun=work_folder(output).is_dir(),
             )
     except DeblurError as error:
-        return replace(video, fate=Fate.FAILED, reason=str(error), exit_code=error.exit_code)
+        return replace(video, state=PlannedState.FAILED, reason=str(error), exit_code=error.exit_code)
     except OSError as error:
         reason = f"{item.path} can't be read: {error.strerror or error}"
-        return replace(video, fate=Fate.FAILED, reason=reason, exit_code=3)
+        return replace(video, state=PlannedState.FAILED, reason=reason, exit_code=3)
     if output.exists() and not overwrite and not video.is_begun:
         reason = f"{output} is there, and not made from this input with these options; add --overwrite to replace it"
-        return replace(video, fate=Fate.FAILED, reason=reason, exit_code=4)
+        return replace(video, state=PlannedState.FAILED, reason=reason, exit_code=4)
     return video
 
 
 def _line(video: PlannedVideo) -> str:
-    if video.fate is not Fate.TODO:
-        return f"{video.name}: {video.reason or video.fate.value}"
+    if video.state is not PlannedState.TODO:
+        return f"{video.name}: {video.reason or video.state.value}"
     facts = [f"{video.frames or 'unknown number of'} frames"]
     if video.spec:
         facts.append(f"{video.spec.width}x{video.spec.height}")

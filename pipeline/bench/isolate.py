@@ -45,7 +45,7 @@ def isolated(work: Callable[[_A], _T], argument: _A) -> _T:
 def _call(work: Callable[[_A], _T], argument: _A) -> _T:
     try:
         return work(argument)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again in the other process
         raise _portable(error) from None
 
 

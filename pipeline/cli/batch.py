@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 import click
 import cloup
 
-from pipeline.batch.dashcam_clips import join_recordings
+from pipeline.batch.dashcam_clips import join_clips
 from pipeline.batch.engines import LazyEngine
 from pipeline.batch.estimate import measure_speed
-from pipeline.batch.finished import Ledger
+from pipeline.batch.finished import FinishedOutputs
 from pipeline.batch.inputs import FIELDS, TEMPLATE, find_inputs, output_paths
-from pipeline.batch.plan import Fate, Plan, make_plan
+from pipeline.batch.plan import Plan, PlannedState, make_plan
 from pipeline.batch.progress import batch_display
 from pipeline.batch.ray_cluster import RayCluster
 from pipeline.batch.report import BatchReport
 from pipeline.batch.report_page import write_page
-from pipeline.batch.run import BatchWork
+from pipeline.batch.run import BatchScheduler
 from pipeline.cli.groups import INPUT, OUTPUT, SPEED, GroupedCommand
 from pipeline.cli.options import Deblurring, check_report, deblurring_options, quiet_option
 from pipeline.errors import Interrupted, OutputError, UsageError
@@ -108,12 +108,12 @@ def batch(
     if nice is not None:
         lower_priority(nice)
     found = find_inputs(inputs, output, recursive=recursive)
-    recordings = join_recordings(found.inputs, how.source()) if dashcam else found.inputs
+    recordings = join_clips(found.inputs, how.source()) if dashcam else found.inputs
     outputs = output_paths(recordings, output, template)
     engines = _Engines(how, jobs, None if quiet else _tell)
     keep_text = how.keeps_text(dashcam=dashcam)
-    ledger = Ledger(output, _options(how, engines.first.info, keep_text=keep_text))
-    plan = make_plan(recordings, outputs, output, found.ignored, how.source(), ledger, overwrite=how.overwrite)
+    finished = FinishedOutputs(output, _options(how, engines.first.info, keep_text=keep_text))
+    plan = make_plan(recordings, outputs, output, found.ignored, how.source(), finished, overwrite=how.overwrite)
     if dry_run or not quiet:
         _show(plan, engines.first, is_result=dry_run)
     if dry_run:
@@ -135,7 +135,7 @@ def batch(
         if cluster is not None:
             jobs = max(jobs, cluster.slots)
         load = engines.next if cluster is None else lambda: LazyEngine(engines.first.info, engines.next)
-        work = BatchWork(plan, job, load, ledger, display, jobs=jobs, fail_fast=fail_fast, elsewhere=cluster)
+        work = BatchScheduler(plan, job, load, finished, display, jobs=jobs, fail_fast=fail_fast, elsewhere=cluster)
         done, interruption = _run(work)
     if report is not None:
         done.write(report)
@@ -194,7 +194,7 @@ def _cluster(
         yield cluster
 
 
-def _run(work: BatchWork) -> tuple[BatchReport, KeyboardInterrupt | None]:
+def _run(work: BatchScheduler) -> tuple[BatchReport, KeyboardInterrupt | None]:
     """Does the work, and says what came of it even where the user interrupted."""
     pauses, started = Pauses(), time.perf_counter()
     interruption: KeyboardInterrupt | None = None
@@ -243,6 +243,6 @@ def _options(how: Deblurring, engine: EngineInfo, *, keep_text: bool) -> str:
 
 def _show(plan: Plan, engine: Engine, *, is_result: bool) -> None:
     """Prints the plan: on standard output where it is all that was asked for, else beside the progress."""
-    speed = measure_speed(engine, plan) if plan.of(Fate.TODO) else None
+    speed = measure_speed(engine, plan) if plan.of(PlannedState.TODO) else None
     for line in plan.lines(speed):
         click.echo(line, err=not is_result)

@@ -16,7 +16,7 @@ import cloup
 
 from pipeline.cli.groups import INPUT, OUTPUT, SPEED, GroupedCommand, as_record
 from pipeline.cli.options import EngineOptions, check_report, engine_options, quiet_option, report_option
-from pipeline.cli.serve import PageOptions, page_companion, serve_options
+from pipeline.cli.serve import PageOptions, page_service, serve_options
 from pipeline.cli.types import Size
 from pipeline.errors import UsageError
 
@@ -200,20 +200,20 @@ def live(*, typed: LiveOptions) -> None:
 
 
 def _job(typed: LiveOptions, tell: Callable[[str], None]) -> LiveJob:
-    from pipeline.live.input.address import Kind, Wishes, find_address
-    from pipeline.live.input.feed import FeedOptions
+    from pipeline.live.input.address import CameraRequest, Kind, find_address
+    from pipeline.live.input.feed import ReconnectOptions
     from pipeline.live.run import LiveJob
     from pipeline.live.session import SessionOptions
 
     outputs = typed.outputs(tell)
-    wishes = Wishes(typed.size, typed.fps, typed.input_format)
-    address = None if typed.is_for_pages_alone else find_address(typed.source or DEFAULT_SOURCE, wishes)
+    request = CameraRequest(typed.size, typed.fps, typed.input_format)
+    address = None if typed.is_for_pages_alone else find_address(typed.source or DEFAULT_SOURCE, request)
     is_camera = address is not None and address.kind is Kind.CAMERA
-    companions = []
+    services = []
     if typed.page.serve:
         title = address.name if address else ""
         camera = (typed.size, typed.fps)
-        companions.append(page_companion(typed.page, typed.page.serve, camera, title, _load(typed.engine)))
+        services.append(page_service(typed.page, typed.page.serve, camera, title, _load(typed.engine)))
     return LiveJob(
         address=address,
         session=SessionOptions(
@@ -221,10 +221,10 @@ def _job(typed: LiveOptions, tell: Callable[[str], None]) -> LiveJob:
             size_limit=None if is_camera else typed.size,
             strength=typed.engine.strength,
         ),
-        feed=FeedOptions(rate=None if is_camera else typed.fps),
+        reconnect=ReconnectOptions(rate=None if is_camera else typed.fps),
         outputs=outputs,
         open_window=_open_window if typed.wants_window else None,
-        companions=companions,
+        services=services,
         duration=typed.duration,
         auto_size=typed.auto_size,
     )

@@ -1,4 +1,4 @@
-"""``--serve`` of ``deblur live``: the browser page as a companion of the run."""
+"""``--serve`` of ``deblur live``: the browser page as a service of the run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from pipeline.live.hub import LiveHub
+    from pipeline.live.live_engine import LiveEngine
     from pipeline.live.session import LiveSession
     from pipeline.runner.protocols import Engine
 
@@ -31,7 +31,7 @@ class PageOptions:
     """What was typed for :func:`serve_options`, each attribute for an option.
 
     Attributes:
-        serve: Address to serve on, as it was typed; None for no page.
+        serve: PageLink to serve on, as it was typed; None for no page.
         certificate: PEM file; None for the page's own certificate.
         key: PEM file; None where ``certificate`` holds the key too.
         names: Names of this machine for links.
@@ -72,24 +72,24 @@ def serve_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def page_companion(
+def page_service(
     page: PageOptions,
     serve: str,
     camera: tuple[tuple[int, int] | None, float | None],
     source: str,
     load: Callable[[], Engine],
-) -> Callable[[LiveHub, LiveSession | None], AbstractContextManager[object]]:
+) -> Callable[[LiveEngine, LiveSession | None], AbstractContextManager[object]]:
     """Prepares the page.
 
     Args:
         page: What was typed.
-        serve: Address to serve on, as it was typed.
+        serve: PageLink to serve on, as it was typed.
         camera: Size and frames a second that pages ask of their cameras; None for the defaults.
         source: Name of what pages may watch.
         load: Makes an engine for an uploaded file, in another process: it can be pickled.
 
     Returns:
-        What :class:`pipeline.live.run.LiveJob` takes as a companion. When it is entered, the link is on standard error.
+        What :class:`pipeline.live.run.LiveJob` takes as a service. When it is entered, the link is on standard error.
 
     Raises:
         UsageError: If ``serve`` is no address, or a package is missing.
@@ -106,11 +106,11 @@ def page_companion(
     options = ServeOptions(host, port, page.certificate, page.key, page.names, (width, height, rate))
 
     @contextmanager
-    def enter(hub: LiveHub, session: LiveSession | None) -> Iterator[None]:
-        from pipeline.live.web.page import Watched
+    def enter(live_engine: LiveEngine, session: LiveSession | None) -> Iterator[None]:
+        from pipeline.live.web.page import SharedSource
         from pipeline.live.web.server import WebThread, link_text
 
-        thread = WebThread(options, hub, Watched(source, session) if session is not None else None, load)
+        thread = WebThread(options, live_engine, SharedSource(source, session) if session is not None else None, load)
         address = thread.start()
         try:
             # Even with --quiet: nobody could find the page without its token.

@@ -2,8 +2,8 @@
 
 ::
 
-    with LiveHub(engine) as hub:                    # one thread that alone uses the engine
-        session = hub.open()                        # one stream: a camera, or the camera of one browser
+    with LiveEngine(engine) as live_engine:  # one thread that alone uses the engine
+        session = live_engine.open()                # one stream: a camera, or the camera of one browser
         view = session.subscribe()                  # one output or viewer; any number
         session.push(frame, captured)               # by the source's thread; never waits
         result = view.get(timeout=0.1)              # by the output's thread; None: nothing came
@@ -70,7 +70,7 @@ class SessionOptions:
 
 
 class LiveSession:
-    """One stream of frames. Made by :meth:`LiveHub.open`.
+    """One stream of frames. Made by :meth:`LiveEngine.open`.
 
     Args:
         options: How it is treated.
@@ -216,7 +216,7 @@ class LiveSession:
         return bool(self._waiting) or self._is_finishing
 
     def step(self, engine: Engine) -> None:
-        """Processes the frame that has waited longest; called by the hub's thread alone."""
+        """Processes the frame that has waited longest; called by the live engine's thread alone."""
         with self._lock:
             item = self._waiting.popleft() if self._waiting else None
         if item is None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _seen: list[int] = []
 
 
-def watch() -> list[int]:
+def install_signal_handlers() -> list[int]:
     """Makes SIGTERM do what Ctrl-C does: `timeout`, `docker stop` and service managers end a program by it.
 
     Returns:

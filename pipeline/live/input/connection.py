@@ -99,7 +99,7 @@ class Connection:
 
     def _run(self) -> None:
         try:
-            if self._address.is_carried:
+            if self._address.needs_srt_program:
                 self._read_carried()
             else:
                 self._read(self._address.url)

@@ -28,7 +28,7 @@ _POLL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class FeedOptions:
+class ReconnectOptions:
     """How a source is kept coming. Times in seconds.
 
     Attributes:
@@ -85,12 +85,12 @@ class Gap:
     seconds: float
 
 
-class Feed:
+class ReconnectingSource:
     """Reads a source until it ends or is stopped. What is read goes to ``deliver``, what happens to ``tell``.
 
     Attributes:
         events: What happened, in order.
-        gaps: Times without frames that were over :attr:`FeedOptions.stall`.
+        gaps: Times without frames that were over :attr:`ReconnectOptions.stall`.
         error: Why it ended, where that was no regular end.
     """
 
@@ -99,9 +99,9 @@ class Feed:
         address: Address,
         deliver: Callable[[av.VideoFrame, float], None],
         tell: Callable[[str], None],
-        options: FeedOptions | None = None,
+        options: ReconnectOptions | None = None,
     ) -> None:
-        """Prepares the feed.
+        """Prepares the source.
 
         Args:
             address: What to read.
@@ -110,7 +110,7 @@ class Feed:
             options: How to keep it coming.
         """
         self._address, self._deliver, self._tell = address, deliver, tell
-        self._options = options or FeedOptions()
+        self._options = options or ReconnectOptions()
         self._stop, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="deblur-feed", daemon=True)
         self._connections: list[Connection] = []

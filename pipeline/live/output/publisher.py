@@ -45,8 +45,8 @@ class Publisher:
         scheme = url.partition("://")[0].lower()
         if "://" not in url or scheme not in _FORMATS:
             raise UsageError(f"can't send to {url!r}; give an address of {', '.join(_FORMATS)}")
-        self._is_carried = scheme == "srt" and not has_protocol(scheme)
-        if self._is_carried:
+        self._needs_srt_program = scheme == "srt" and not has_protocol(scheme)
+        if self._needs_srt_program:
             find_program()
         rate = str(bitrate)
         self._options = EncoderOptions(
@@ -98,7 +98,7 @@ class Publisher:
             self._pipe = None
 
     def _open(self) -> str | IO[bytes]:
-        if not self._is_carried:
+        if not self._needs_srt_program:
             return self._url
         self._pipe = SrtPipe(self._url, sends=True)
         return self._pipe.file

@@ -6,13 +6,13 @@ import io
 from pathlib import Path
 
 from network.planes import Layout, Matrix, PlaneSpec
-from pipeline.batch.plan import Fate, Outcome, Plan, PlannedVideo, State
+from pipeline.batch.plan import Outcome, Plan, PlannedState, PlannedVideo, State
 from pipeline.batch.progress import BatchBars, BatchDisplay, BatchLines, batch_display
 from pipeline.runner.timing import RunProgress
 
 SPEC = PlaneSpec(640, 360, Layout.YUV420P, 8, Matrix.BT709, False)
-VIDEO = PlannedVideo(Path("[b]in.mp4"), Path("out.mp4"), Fate.TODO, size=2_500_000, spec=SPEC, frames=100)
-LOST = PlannedVideo(Path("cut.mp4"), Path("cut-out.mp4"), Fate.FAILED, "cut.mp4 is not a video", 3)
+VIDEO = PlannedVideo(Path("[b]in.mp4"), Path("out.mp4"), PlannedState.TODO, size=2_500_000, spec=SPEC, frames=100)
+LOST = PlannedVideo(Path("cut.mp4"), Path("cut-out.mp4"), PlannedState.FAILED, "cut.mp4 is not a video", 3)
 PLAN = Plan((VIDEO, LOST), 3, 10**10)
 
 
