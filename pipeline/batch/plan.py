@@ -44,18 +44,18 @@ class PlannedVideo:
     Attributes:
         input: The file to read; of several that are joined, the first.
         output: The file to write.
-        state: What is to become of it.
+        state: What is to be done with the input.
         reason: Why it can't be done; empty if it can.
-        exit_code: Of that reason; 0 if there is none.
-        size: Of the input in bytes; 0 if unknown.
-        spec: What its frames are; None if nobody looked.
-        frames: To expect; 0 if unknown.
-        middle: Of the video, or of the first of joined ones, in seconds from its beginning; 0 if unknown.
-        streams: Beside the video, in words.
+        exit_code: Exit code for that reason; 0 if there is none.
+        size: Size of the input in bytes; 0 if unknown.
+        spec: Kind and size of its frames; None if nobody looked.
+        frames: Number of frames to expect; 0 if unknown.
+        middle: Middle of the video, or of the first of joined ones, in seconds from its beginning; 0 if unknown.
+        streams: Streams beside the video, in words.
         is_damaged: Whether the input of a finished output was found to be damaged.
         is_begun: Whether an interrupted run has left finished segments.
         continued: Files that continue the input, in their order.
-        note: What else the plan says of it; may be empty.
+        note: Remark of the plan about it; may be empty.
     """
 
     input: Path
@@ -80,12 +80,12 @@ class PlannedVideo:
 
     @property
     def name(self) -> str:
-        """Of the input, for people."""
+        """Name of the input, for people."""
         return f"{self.input} and {len(self.continued)} more" if self.continued else str(self.input)
 
     @property
     def megapixels(self) -> float:
-        """Of all frames together: how much work it is."""
+        """Millions of pixels of all frames together: the amount of work."""
         return self.frames * self.spec.width * self.spec.height / 1e6 if self.spec else 0.0
 
 
@@ -94,7 +94,7 @@ class Plan:
     """All inputs of a batch, in order.
 
     Attributes:
-        videos: One for each input.
+        videos: Planned videos, one for each input.
         ignored: Files in folders that are no videos by their extension.
         free: Bytes free where the outputs go.
     """
@@ -104,12 +104,12 @@ class Plan:
     free: int
 
     def of(self, state: PlannedState) -> list[PlannedVideo]:
-        """The videos of one state."""
+        """The videos in one state."""
         return [video for video in self.videos if video.state is state]
 
     @property
     def megapixels(self) -> float:
-        """Of all frames to do."""
+        """Millions of pixels of all frames to do."""
         return sum(video.megapixels for video in self.of(PlannedState.TODO))
 
     @property
@@ -157,10 +157,10 @@ def make_plan(
     Args:
         inputs: The files to read.
         outputs: The file to write for each of them.
-        folder: Of the outputs.
+        folder: Folder of the outputs.
         ignored: Files that are none of the inputs, for the plan to tell.
-        options: How inputs are read.
-        finished: What is finished.
+        options: Options that inputs are read with.
+        finished: Database of what is finished.
         overwrite: Replace outputs that are there and are not those that would be written.
     """
     videos = [
@@ -239,11 +239,11 @@ class Outcome:
     """What became of one video.
 
     Attributes:
-        video: As it was planned.
-        state: What became of it.
-        report: Of the run; None if there was none, or it failed.
+        video: Video as it was planned.
+        state: Result of the work on it.
+        report: Report of the run; None if there was none, or it failed.
         error: Why it failed, or where the input is damaged; else empty.
-        exit_code: As ``deblur video`` would have ended.
+        exit_code: Code with which ``deblur video`` would have ended.
     """
 
     video: PlannedVideo

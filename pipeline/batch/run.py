@@ -35,7 +35,7 @@ class BatchScheduler:
     """Works a plan off.
 
     Attributes:
-        outcomes: What is known so far, by the place of the video in the plan.
+        outcomes: Outcomes that are known so far, by the place of the video in the plan.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class BatchScheduler:
         """Prepares the work.
 
         Args:
-            plan: What to do.
-            job: How to do it.
+            plan: Inputs and outputs.
+            job: Makes the job of a planned video.
             load: Makes an engine; called once for each video at a time.
-            finished: Takes what is finished.
+            finished: Database that takes what is finished.
             display: Shows the progress.
             jobs: Videos at a time, at least 1.
             elsewhere: Makes the segments, so that they are only joined here; None to make them here.

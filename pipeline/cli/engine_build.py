@@ -47,7 +47,9 @@ module can't be asked without importing PyTorch; a test holds the two together."
 )
 @click.option("--layout", default="yuv420p", show_default=True, help="FFmpeg's pixel format, such as yuv420p10le.")
 @click.option(
-    "--matrix", type=click.Choice([each.value for each in Matrix]), help="As for untagged video if not given."
+    "--matrix",
+    type=click.Choice([each.value for each in Matrix]),
+    help="Colour matrix; that of untagged video if not given.",
 )
 @click.option("--full-range", is_flag=True, help="Codes from 0 to the highest, not the limited range of video.")
 @click.option(
@@ -65,7 +67,11 @@ module can't be asked without importing PyTorch; a test holds the two together."
 )
 @click.option("--opt-level", type=click.IntRange(0, 5), help="How long to search for faster kernels, 0 to 5.")
 @click.option(
-    "--strength", type=click.FloatRange(0, MAX_STRENGTH), default=1.0, show_default=True, help="As for `deblur video`."
+    "--strength",
+    type=click.FloatRange(0, MAX_STRENGTH),
+    default=1.0,
+    show_default=True,
+    help="How much of the correction is applied; as for `deblur video`.",
 )
 @click.option("--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the GPU.")
 @click.option(

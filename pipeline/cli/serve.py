@@ -82,7 +82,7 @@ def page_service(
     """Prepares the page.
 
     Args:
-        page: What was typed.
+        page: Options as they were typed.
         serve: PageLink to serve on, as it was typed.
         camera: Size and frames a second that pages ask of their cameras; None for the defaults.
         source: Name of what pages may watch.

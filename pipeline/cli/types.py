@@ -37,7 +37,7 @@ class Size(click.ParamType[Any]):
         """Prepares the type.
 
         Args:
-            wanted: What to write, for whoever wrote something else.
+            wanted: Words on what to write, for whoever wrote something else.
             smallest: Least width and least height.
             largest: Largest width and largest height.
             is_even: Whether both have to be even.

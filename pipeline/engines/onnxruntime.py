@@ -62,7 +62,7 @@ class OnnxRuntimeEngine:
         """Allocates a batch, and loads the graphs of its layout.
 
         Args:
-            spec: What the frames are.
+            spec: Kind and size of the frames.
             batch: Frames in the batch, at least 1.
 
         Raises:

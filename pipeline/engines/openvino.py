@@ -87,7 +87,7 @@ class OpenVinoEngine:
         """Allocates a batch, and compiles the network for such frames if that is not done.
 
         Args:
-            spec: What the frames are.
+            spec: Kind and size of the frames.
             batch: Frames in the batch, at least 1.
 
         Raises:
@@ -176,7 +176,7 @@ def planar_model(core: ov.Core, network: ov.Model, spec: PlaneSpec, batch: int, 
     Args:
         core: Reads the planar graphs.
         network: RGB to RGB; not changed.
-        spec: What the frames are.
+        spec: Kind and size of the frames.
         batch: Frames in a batch.
         strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`.
 

@@ -46,7 +46,7 @@ class TensorRTOptions:
     Attributes:
         devices: PyTorch's names of the devices, such as ``cuda:0``, each of which gets an engine; empty for all.
         frames: Frames at a time with which the engine is fastest.
-        settings: How engines are built.
+        settings: Settings that engines are built with.
     """
 
     devices: tuple[str, ...] = ()
@@ -64,8 +64,8 @@ class TensorRTEngine:
     Args:
         network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32, on the CPU.
         name: Its name, for :attr:`info`.
-        compiler: What compiles it.
-        digest: Of its weights, for :attr:`info`; empty if it has none.
+        compiler: Compiler of the network.
+        digest: Digest of its weights, for :attr:`info`; empty if it has none.
         options: How to run it.
         tell: Takes a line about each thing that the user should know or that takes long; None tells nobody.
 
@@ -130,7 +130,7 @@ class TensorRTEngine:
         """Allocates a batch in memory that devices copy from and to by themselves, and gets the engine for it ready.
 
         Args:
-            spec: What the frames are.
+            spec: Kind and size of the frames.
             batch: Frames in the batch, at least 1.
 
         Raises:
@@ -250,7 +250,7 @@ class TensorRTEngine:
         return estimate_bytes(self._network, shown, plan.batch, self._options.settings)
 
     def _free(self) -> int | None:
-        """Of the device with the least; None where nobody knows."""
+        """Free bytes of the device that has the fewest; None where nobody knows."""
         known = [free for device in self._devices if (free := free_memory(device)) is not None]
         return min(known, default=None)
 
@@ -260,9 +260,9 @@ class _Ready:
     """What runs frames of one kind.
 
     Attributes:
-        plan: How.
-        rest: What is tried if that needs too much memory.
-        execution: That.
+        plan: Frames, or parts of them, that are computed at a time.
+        rest: Plans to try if this one needs too much memory.
+        execution: Compiled network that follows the plan.
     """
 
     plan: Plan

@@ -46,7 +46,7 @@ class TorchEngine:
         network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32. It is taken over: moved to the
             device, and its batch normalisation folded.
         name: Its name, for :attr:`info`.
-        digest: Of its weights, for :attr:`info`; empty if it has none.
+        digest: Digest of its weights, for :attr:`info`; empty if it has none.
         options: How to run it.
 
     Raises:
@@ -99,7 +99,7 @@ class TorchEngine:
         """Allocates a batch; for CUDA in pinned memory, which the device reads directly.
 
         Args:
-            spec: What the frames are.
+            spec: Kind and size of the frames.
             batch: Frames in the batch, at least 1.
 
         Raises:

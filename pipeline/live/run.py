@@ -61,13 +61,13 @@ class LiveJob:
     """What a live run is to do.
 
     Attributes:
-        address: What to read; None for nothing (pages may bring their own cameras).
-        session: How frames are treated.
-        reconnect: How the source is kept coming.
-        outputs: What the results go to.
+        address: Source to read; None for nothing (pages may bring their own cameras).
+        session: Options of the stream.
+        reconnect: Options that say how the source is kept coming.
+        outputs: Outputs that take the results.
         open_window: Opens the window; None for none. Gets the session, something that takes a line for people, and
             something that starts and ends a recording and tells which.
-        services: What else uses the engine meanwhile, such as a web page; entered with the live engine and the session.
+        services: Other users of the engine, such as a web page; each is entered with the live engine and the session.
         duration: Seconds after the first frame (the start, without a source) to end; None for no end.
         auto_size: Whether to shrink frames until the engine keeps up.
         folder: For recordings that are begun in the window.
@@ -90,7 +90,7 @@ def run_live(job: LiveJob, engine: Engine, status: Status) -> LiveReport:
     All of these are regular ends: files are completed. So they are after an error, which the report has.
 
     Args:
-        job: What to do.
+        job: Source, outputs and options.
         engine: Used by this run alone.
         status: Shows how it goes.
     """

@@ -23,8 +23,8 @@ class Check:
     """One line.
 
     Attributes:
-        section: What it is about, such as ``encoders``.
-        name: Of the thing.
+        section: Kind of the thing, such as ``encoders``.
+        name: Name of the thing.
         works: Whether it can be used here; None for a plain fact.
         detail: More about it: a version, a device's name, or why it can't be used.
     """

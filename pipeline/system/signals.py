@@ -54,7 +54,7 @@ def lower_priority(steps: int) -> None:
     """Lets other programs go first.
 
     Args:
-        steps: As of the program ``nice``: 1 to 19.
+        steps: Steps as the program ``nice`` counts them, 1 to 19.
 
     Raises:
         UsageError: If this system knows no such thing.

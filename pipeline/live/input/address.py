@@ -14,7 +14,7 @@ from pipeline.errors import InputError, UsageError
 from pipeline.live.input.srt import find_program
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp")
-"""Of addresses on a network."""
+"""Schemes of addresses on a network."""
 
 _CAMERA_FORMATS = {"linux": "video4linux2,v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
@@ -30,7 +30,7 @@ class Kind(Enum):
     CAMERA = auto()
     """Comes at its own pace; its end means that it was unplugged."""
     NETWORK = auto()
-    """An address, or a pipe. Likewise; its end means that the connection is gone."""
+    """An address, or a pipe. It comes at its own pace; its end means that the connection is gone."""
     FILE = auto()
     """Has to be played at its pace, and ends."""
     TEST = auto()
@@ -44,7 +44,7 @@ class CameraRequest:
     Attributes:
         size: Width and height in pixels; None for the source's own.
         rate: Frames a second; None for the source's own.
-        input_format: Of a camera its pixel format or codec, such as ``mjpeg``; else FFmpeg's name of the container.
+        input_format: Pixel format or codec of a camera, such as ``mjpeg``; else FFmpeg's name of the container.
     """
 
     size: tuple[int, int] | None = None
@@ -57,11 +57,11 @@ class Address:
     """How FFmpeg opens a source.
 
     Attributes:
-        name: For people.
-        kind: What it is.
-        url: For FFmpeg.
+        name: Name of the source, for people.
+        kind: Kind of the source.
+        url: Address for FFmpeg.
         format: FFmpeg's name of the demuxer or device; None to find out.
-        options: For it.
+        options: Options of that demuxer or device.
         needs_srt_program: Whether FFmpeg can't open ``url``, so that :mod:`pipeline.live.input.srt` has to.
     """
 
@@ -83,8 +83,8 @@ def find_address(source: str, request: CameraRequest | None = None) -> Address:
 
     Args:
         source: A camera's number or device, an address of a network, a file, or ``lavfi:`` and a filter graph.
-        request: What is asked of it. What can't be asked of the source itself is left to the caller: the size and rate
-            of anything but a camera.
+        request: Size, rate and format that are asked of it. The size and rate of anything but a camera can't be asked
+            of the source itself; they are left to the caller.
 
     Raises:
         UsageError: If it is nothing of these, or this FFmpeg can't open such a thing.

@@ -56,7 +56,7 @@ class Connection:
         skipped: Packets that were not decoded, because decoding was late.
         last_sign: When it last gave a frame, or was begun, by :func:`time.perf_counter`.
         opened: Whether it ever gave a frame.
-        error: What ended it; None while it runs and at a regular end.
+        error: Error that ended it; None while it runs and at a regular end.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class Connection:
         """Prepares the connection.
 
         Args:
-            address: What to read.
-            options: How.
+            address: Source to read.
+            options: How it is read.
             deliver: Takes each frame, and when it was captured. Called by the connection's thread, and never again
                 once :meth:`abandon` has returned.
         """

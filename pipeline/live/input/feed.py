@@ -32,7 +32,7 @@ class ReconnectOptions:
     """How a source is kept coming. Times in seconds.
 
     Attributes:
-        reader: How each connection is read.
+        reader: Options of each connection.
         rate: Frames a second at most; None for all.
         stall: Without a frame for so long, and for four times the usual, the source is told to have stalled.
         give_up: Without a frame for so long, the connection is abandoned and made again; files are waited for.
@@ -62,9 +62,9 @@ class Event:
     """Something that happened to a source.
 
     Attributes:
-        kind: What.
-        at: Seconds since the first frame.
-        text: For people.
+        kind: Kind of the event.
+        at: Time in seconds since the first frame.
+        text: A line for people.
     """
 
     kind: EventKind
@@ -78,7 +78,7 @@ class Gap:
 
     Attributes:
         at: When it began, in seconds since the first frame.
-        seconds: How long it was.
+        seconds: Length of the gap.
     """
 
     at: float
@@ -89,7 +89,7 @@ class ReconnectingSource:
     """Reads a source until it ends or is stopped. What is read goes to ``deliver``, what happens to ``tell``.
 
     Attributes:
-        events: What happened, in order.
+        events: Events of the source, in order.
         gaps: Times without frames that were over :attr:`ReconnectOptions.stall`.
         error: Why it ended, where that was no regular end.
     """
@@ -104,10 +104,10 @@ class ReconnectingSource:
         """Prepares the source.
 
         Args:
-            address: What to read.
+            address: Source to read.
             deliver: Takes each frame and when it was captured; one thread at a time.
             tell: Takes a line for people, at once as it happens.
-            options: How to keep it coming.
+            options: How the source is kept coming.
         """
         self._address, self._deliver, self._tell = address, deliver, tell
         self._options = options or ReconnectOptions()

@@ -35,7 +35,7 @@ class Publisher:
         """Prepares to connect, with the first frame.
 
         Args:
-            url: Where to send to.
+            url: Address to send to.
             tell: Takes a line for people when the connection breaks and when it is back.
             bitrate: Bits a second at most.
 

@@ -36,7 +36,7 @@ class SharedSource:
     """This machine's own source, for pages to watch.
 
     Attributes:
-        name: As pages show it.
+        name: Name of the source, as pages show it.
         session: Its frames; strength and size are not the pages' to change.
     """
 
@@ -60,8 +60,8 @@ class Page:
         Args:
             socket: To the page.
             live_engine: Deblurs the page's camera.
-            shared: What the page may watch; None for nothing.
-            limits: What it may ask for.
+            shared: Source that the page may watch; None for nothing.
+            limits: Limits on what it asks for.
             may_send_camera: Whether there is room for one more camera.
         """
         self._socket, self._live_engine, self._shared, self._limits = socket, live_engine, shared, limits

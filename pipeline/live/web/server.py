@@ -36,7 +36,7 @@ class PageLink:
     """Where the page is.
 
     Attributes:
-        link: What people open; with the token where there is one.
+        link: Address that people open; with the token where there is one.
         fingerprint: SHA-256 of the self-made certificate, as browsers show it; empty where there is none.
     """
 
@@ -53,9 +53,9 @@ class WebServer:
         """Prepares the server.
 
         Args:
-            options: Where and how.
+            options: Address to serve on, and how to serve.
             live_engine: Deblurs the pages' cameras; closed by the caller, after the server.
-            shared: What pages may watch; None for nothing.
+            shared: Source that pages may watch; None for nothing.
             load: Makes an engine for an uploaded file, in another process: it can be pickled.
         """
         self._options, self._live_engine, self._shared, self._load = options, live_engine, shared, load
@@ -206,7 +206,7 @@ def link_text(address: PageLink, *, has_code: bool) -> str:
     """What people need to open the page.
 
     Args:
-        address: Of the page.
+        address: Link and fingerprint of the page.
         has_code: Whether to draw the QR code: no phone can open a page on loopback, and no log needs one.
     """
     lines = [f"open {address.link}"]

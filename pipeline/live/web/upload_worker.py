@@ -45,10 +45,10 @@ class UploadTask:
 
     Attributes:
         input: The file.
-        output: Where the result goes, an MP4 file that is not there yet.
-        original: Where the original goes once more, as MP4, if browsers can't play the file itself.
-        seconds: How long its video may be.
-        pixels: How large its frame may be.
+        output: Path of the result, an MP4 file that is not there yet.
+        original: Path of a copy of the original as MP4, which is made if browsers can't play the file itself.
+        seconds: Longest video that is taken.
+        pixels: Most pixels that a frame may have.
     """
 
     input: Path
@@ -63,8 +63,8 @@ class UploadProgress:
     """How far the work is.
 
     Attributes:
-        frames: Done.
-        total: To be expected; None where nobody knows.
+        frames: Frames that are done.
+        total: Frames to be expected; None where nobody knows.
         is_copying: Whether the result is complete, and the original is being made playable.
     """
 
@@ -90,8 +90,8 @@ def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> N
     """Deblurs the file, sends :class:`UploadProgress` now and then, and one :class:`UploadOutcome`.
 
     Args:
-        sending: Closed at the end.
-        task: What to do.
+        sending: Connection to send to; closed at the end.
+        task: File to deblur, and its limits.
         load: Makes the engine.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process

@@ -48,10 +48,10 @@ class Upload:
 
     Attributes:
         name: Its name on the other side, made harmless, without the extension.
-        folder: Its own; holds the file and then the result.
+        folder: Folder of this upload alone; holds the file and then the result.
         state: ``receiving``, ``waiting``, ``working``, ``done`` or ``failed``.
-        progress: How far the work is.
-        outcome: How it ended.
+        progress: Progress of the work.
+        outcome: End of the work.
         asked: When a page last asked for it, in seconds of ``time.monotonic``.
         task: Works on it.
     """
@@ -100,7 +100,7 @@ class Uploads:
         """Makes the folder.
 
         Args:
-            limits: What is taken.
+            limits: Limits of the files that are taken.
             load: Makes an engine. Is sent to another process, so it can be pickled.
         """
         self._limits, self._load = limits, load
@@ -113,9 +113,9 @@ class Uploads:
         """Takes a file and has it deblurred when its turn comes.
 
         Args:
-            name: What the other side calls it.
-            length: In bytes, as announced; None if it was not.
-            content: The bytes.
+            name: Name of the file on the other side.
+            length: Length in bytes, as announced; None if it was not.
+            content: Bytes of the file.
 
         Returns:
             The key under which it can be asked for.
