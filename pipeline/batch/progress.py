@@ -57,7 +57,7 @@ class BatchBars:
 
     Args:
         stream: A terminal.
-        width: Of the terminal in characters; None to find out.
+        width: Width of the terminal in characters; None to find out.
     """
 
     def __init__(self, stream: TextIO, width: int | None = None) -> None:
@@ -194,7 +194,7 @@ def batch_display(stream: TextIO | None = None, *, quiet: bool = False) -> Batch
     """What suits ``stream``: bars on a terminal, else lines; nothing if ``quiet``.
 
     Args:
-        stream: Where to show it; standard error where None.
+        stream: Stream to show it on; standard error where None.
         quiet: Show nothing at all.
     """
     stream = stream or sys.stderr
