@@ -13,7 +13,7 @@ from pipeline.batch.ray_cluster import uses_gpu
 from pipeline.batch.ray_worker import Node, Refusal, ask
 from pipeline.errors import EngineError, UsageError
 from pipeline.runner.protocols import EngineInfo
-from pipeline.system.machine import processor
+from network.processor import processor_name
 from tests.support.engines import CopyingEngine
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def load_engine() -> CopyingEngine:
     [
         ("tensorrt", "NVIDIA H200", True),
         ("torch", "NVIDIA H200", True),
-        ("torch", processor(), False),
-        ("openvino", processor(), False),
+        ("torch", processor_name(), False),
+        ("openvino", processor_name(), False),
     ],
 )
 def test_a_share_gets_a_gpu_where_the_engine_computes_on_one(kind: str, device: str, expected: bool) -> None:
