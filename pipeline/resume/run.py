@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import av
 
 from pipeline.encode.output_file import check_output, work_folder
-from pipeline.errors import DeblurError, Interrupted
+from pipeline.errors import Cancelled, DeblurError, Interrupted
 from pipeline.report import Report
 from pipeline.resume.cutter import Cutter
 from pipeline.resume.joined_sink import JoinedSink
@@ -107,7 +107,7 @@ def _go(segments: _Segments, seconds: float, promise: Promise, elsewhere: Elsewh
         if elsewhere is not None:
             segments.have_made(elsewhere, promise)
         return segments.go(seconds, started)
-    except DeblurError as error:
+    except DeblurError as error:  # a cancellation as well
         raise type(error)(f"{error}{segments.work.way_to_go_on}") from error
 
 
@@ -217,6 +217,8 @@ class _Segments:
         try:
             cutter = Cutter(source.events(), seconds)
             for number, events in enumerate(cutter.segments()):
+                if self._cancel is not None and self._cancel.is_set():
+                    raise Cancelled(f"cancelled; {self.joined.name} was not written")
                 if number in self._kept:
                     self._take_over(self._kept[number], events)
                     continue
