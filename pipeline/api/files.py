@@ -116,8 +116,8 @@ def deblur_video(
         cancel: Ends the work soon after it was set, by any thread. What is finished of a long video is kept.
 
     Returns:
-        What was done. Damage is no error: everything that could be decoded is in the output. Call
-        :meth:`Report.raise_if_damaged` where it has to be one.
+        What was done. Damage is no error, and everything that could be decoded is in the output. Call
+        :meth:`pipeline.report.Report.raise_if_damaged` where it has to be one.
 
     Raises:
         UsageError: If a value is out of range, or the arguments fit neither each other nor the container.

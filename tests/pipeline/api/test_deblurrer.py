@@ -15,53 +15,36 @@ import numpy as np
 import pytest
 
 from network import catalogue
-from network.planes import PlaneBatch, PlaneSpec
 from pipeline.api.deblurrer import Deblurrer
 from pipeline.api.video import open_video
 from pipeline.errors import EngineError, LimitError, UsageError
 from pipeline.job import Limits
-from pipeline.runner.protocols import EngineInfo
+from tests.support.engines import InvertingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from network.planes import PlaneBatch
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
-class Inverter:
-    """A real engine of a user's own: turns every code into the highest code less it.
+class CarefulEngine(InvertingEngine):
+    """Fails where two threads use it at once."""
 
-    Args:
-        batch: Frames at a time with which it claims to be fastest.
-        fails_at: Number of the call of ``run`` that fails; None for none.
-    """
-
-    def __init__(self, batch: int = 1, fails_at: int | None = None) -> None:
-        self._batch, self._fails_at = batch, fails_at
-        self.calls: list[str] = []
-        self.seen: list[int] = []
-        self.is_running = threading.Lock()
-
-    @property
-    def info(self) -> EngineInfo:
-        return EngineInfo("NumPy", "processor", "int", "inverter", "", self._batch)
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        return PlaneBatch.empty(spec, batch)
+    def __init__(self) -> None:
+        super().__init__()
+        self._in_use = threading.Lock()
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        assert self.is_running.acquire(blocking=False), "an engine is used by one thread at a time"
-        if self.calls.count("run") == self._fails_at:
-            self.is_running.release()
-            raise EngineError("the inverter fails")
-        self.calls.append("run")
-        self.seen.append(int(batch.planes[0][0, 0].flat[0]))
-        for target, plane in zip(out.planes, batch.planes, strict=True):
-            np.subtract((1 << batch.spec.depth) - 1, plane, out=target)
-        self.is_running.release()
+        assert self._in_use.acquire(blocking=False), "an engine is used by one thread at a time"
+        super().run(batch, out)
+        self._in_use.release()
 
-    def reset(self) -> None:
-        self.calls.append("reset")
+
+def fail_at_the_sixth(number: int) -> None:
+    if number == 5:
+        raise EngineError("the engine fails")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +80,7 @@ def random_pictures(*shape: int, dtype: type = np.uint8) -> np.ndarray[Any, Any]
 def test_every_frame_comes_deblurred_in_order_with_its_time(clip: Path, batch: int) -> None:
     with open_video(clip) as video:
         expected = list(video)
-    deblurrer = Deblurrer(Inverter(), batch=batch)
+    deblurrer = Deblurrer(InvertingEngine(), batch=batch)
     with open_video(clip) as video:
         frames = list(deblurrer.frames(video))
     assert [frame.time for frame in frames] == [frame.time for frame in expected]
@@ -118,13 +101,13 @@ def test_the_network_that_changes_nothing_changes_nothing(clip: Path, identity: 
 def test_frames_that_were_read_before_are_left_out(clip: Path) -> None:
     with open_video(clip) as video:
         first = next(video)
-        rest = list(Deblurrer(Inverter()).frames(video))
+        rest = list(Deblurrer(InvertingEngine()).frames(video))
     assert len(rest) == 29
     assert rest[0].time > first.time
 
 
 def test_leaving_a_loop_ends_the_threads(clip: Path) -> None:
-    deblurrer = Deblurrer(Inverter())
+    deblurrer = Deblurrer(InvertingEngine())
     with open_video(clip) as video:
         for frame in deblurrer.frames(video):
             assert threads_of_runs()
@@ -137,14 +120,14 @@ def test_leaving_a_loop_ends_the_threads(clip: Path) -> None:
 def test_an_exception_in_a_loop_ends_the_threads(clip: Path) -> None:
     with open_video(clip) as video:
         with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the loop is what is left
-            for _frame in Deblurrer(Inverter()).frames(video):
+            for _frame in Deblurrer(InvertingEngine()).frames(video):
                 raise ZeroDivisionError
         assert not threads_of_runs()
 
 
 def test_a_generator_that_is_dropped_ends_the_threads(clip: Path) -> None:
     with open_video(clip) as video:
-        frames = Deblurrer(Inverter()).frames(video)
+        frames = Deblurrer(InvertingEngine()).frames(video)
         next(frames)
         assert threads_of_runs()
         del frames
@@ -154,7 +137,7 @@ def test_a_generator_that_is_dropped_ends_the_threads(clip: Path) -> None:
 
 def test_closing_the_video_ends_the_threads_and_the_iteration(clip: Path) -> None:
     with open_video(clip) as video:
-        frames = Deblurrer(Inverter()).frames(video)
+        frames = Deblurrer(InvertingEngine()).frames(video)
         next(frames)
     assert not threads_of_runs()
     with pytest.raises(UsageError, match="was closed"):
@@ -175,22 +158,22 @@ def test_a_program_ends_with_frames_that_were_not_read(clip: Path) -> None:
 
 
 def test_frames_are_not_deblurred_far_ahead(clip: Path) -> None:
-    engine = Inverter()
+    engine = InvertingEngine()
     with open_video(clip) as video:
         frames = Deblurrer(engine).frames(video)
         next(frames)
         deadline = time.monotonic() + 10
         settled = -1
-        while engine.calls.count("run") != settled and time.monotonic() < deadline:
-            settled = engine.calls.count("run")
+        while engine.runs != settled and time.monotonic() < deadline:
+            settled = engine.runs
             time.sleep(0.3)
         assert 1 < settled < 15
 
 
 def test_an_error_of_the_engine_comes_up_in_the_loop(clip: Path) -> None:
     with open_video(clip) as video:
-        with pytest.raises(EngineError, match="the inverter fails"):
-            list(Deblurrer(Inverter(fails_at=5)).frames(video))
+        with pytest.raises(EngineError, match="the engine fails"):
+            list(Deblurrer(InvertingEngine(before=fail_at_the_sixth)).frames(video))
         assert not threads_of_runs()
 
 
@@ -198,14 +181,14 @@ def test_an_error_of_the_input_comes_up_behind_the_frames_before_it(clip: Path) 
     seen = []
     with open_video(clip, limits=Limits(frames=20)) as video:
         with pytest.raises(LimitError):  # noqa: PT012 - the loop is what fails
-            for frame in Deblurrer(Inverter()).frames(video):
+            for frame in Deblurrer(InvertingEngine()).frames(video):
                 seen.append(frame.time)  # noqa: PERF401 - what came before the error counts
         assert not threads_of_runs()
     assert 1 <= len(seen) <= 20
 
 
 def test_two_iterations_over_one_video_are_refused(clip: Path) -> None:
-    deblurrer = Deblurrer(Inverter())
+    deblurrer = Deblurrer(InvertingEngine())
     with open_video(clip) as video:
         frames = deblurrer.frames(video)
         next(frames)
@@ -216,7 +199,7 @@ def test_two_iterations_over_one_video_are_refused(clip: Path) -> None:
 
 
 def test_two_videos_at_once_take_turns(clip: Path) -> None:
-    engine = Inverter()
+    engine = CarefulEngine()
     deblurrer = Deblurrer(engine)
     with open_video(clip) as one, open_video(clip) as other:
         for left, right in zip(deblurrer.frames(one), deblurrer.frames(other), strict=True):
@@ -224,7 +207,7 @@ def test_two_videos_at_once_take_turns(clip: Path) -> None:
             still = np.full((8, 8), 3, np.uint8)
             np.testing.assert_array_equal(deblurrer(still), 252)
     # The engine is told wherever a frame does not follow on the one before: at each picture at least.
-    assert engine.calls.count("reset") >= 30
+    assert engine.resets >= 30
 
 
 # Arrays ----------------------------------------------------------------------------------------------------------
@@ -246,7 +229,7 @@ def test_the_network_that_changes_nothing_gives_equal_arrays(
 
 def test_colours_are_not_mixed_up() -> None:
     image = random_pictures(9, 7, 3)
-    np.testing.assert_array_equal(Deblurrer(Inverter())(image), 255 - image)
+    np.testing.assert_array_equal(Deblurrer(InvertingEngine())(image), 255 - image)
 
 
 def test_views_with_strides_are_taken(identity: Deblurrer) -> None:
@@ -284,11 +267,11 @@ def test_arrays_that_are_no_pictures_are_refused(identity: Deblurrer, image: Any
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_pictures_that_follow_each_other_come_in_order(batch: int, dtype: type) -> None:
     pictures = random_pictures(7, 9, 11, 3, dtype=dtype)
-    engine = Inverter()
+    engine = InvertingEngine()
     results = list(Deblurrer(engine, batch=batch).video(iter(pictures)))
     np.testing.assert_array_equal(results, np.iinfo(dtype).max - pictures)
-    assert engine.calls[:2] == ["reset", "run"]
-    assert engine.calls.count("reset") == 1  # they are one stream
+    assert engine.resets == 1  # they are one stream
+    assert engine.runs == -(-7 // batch)
 
 
 def test_pictures_are_read_as_they_are_needed() -> None:
@@ -299,13 +282,13 @@ def test_pictures_are_read_as_they_are_needed() -> None:
             read.append(number)
             yield np.full((4, 4), number, np.uint8)
 
-    results = Deblurrer(Inverter()).video(endless())
+    results = Deblurrer(InvertingEngine()).video(endless())
     assert [int(next(results)[0, 0]) for _ in range(3)] == [255, 254, 253]
     assert read == [0, 1, 2]
 
 
 def test_a_picture_of_another_size_is_refused_behind_the_results_before_it() -> None:
-    results = Deblurrer(Inverter(), batch=4).video([np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8)])
+    results = Deblurrer(InvertingEngine(), batch=4).video([np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8)])
     np.testing.assert_array_equal(next(results), 255)
     with pytest.raises(UsageError, match="picture 1"):
         next(results)
@@ -316,7 +299,7 @@ def test_an_error_of_the_caller_s_pictures_comes_through() -> None:
         yield np.zeros((4, 4), np.uint8)
         raise OSError("no camera")
 
-    results = Deblurrer(Inverter()).video(broken())
+    results = Deblurrer(InvertingEngine()).video(broken())
     next(results)
     with pytest.raises(OSError, match="no camera"):
         next(results)
@@ -381,4 +364,4 @@ def test_an_object_that_is_no_engine_is_refused() -> None:
 
 def test_an_engine_object_takes_no_other_network() -> None:
     with pytest.raises(UsageError, match="leave out network"):
-        Deblurrer(Inverter(), strength=0.5)
+        Deblurrer(InvertingEngine(), strength=0.5)

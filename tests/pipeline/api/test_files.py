@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,33 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from network.planes import PlaneBatch, PlaneSpec
 from pipeline.api.files import Progress, deblur_video
 from pipeline.api.video import open_video
 from pipeline.errors import Cancelled, OutputError, UsageError
 from pipeline.job import GateOptions, SinkOptions, SourceOptions
-from pipeline.runner.protocols import EngineInfo
+from tests.support.engines import InvertingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-class Inverter:
-    """A real engine of a user's own."""
-
-    info = EngineInfo("NumPy", "processor", "int", "inverter", "")
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        return PlaneBatch.empty(spec, batch)
-
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        for target, plane in zip(out.planes, batch.planes, strict=True):
-            np.subtract((1 << batch.spec.depth) - 1, plane, out=target)
-
-    def reset(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -69,8 +53,8 @@ def test_everything_is_kept(clip: Path, tmp_path: Path, read_file: Callable[...,
 
 def test_an_engine_object_deblurs(clip: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mkv"
-    report = deblur_video(clip, output, engine=Inverter(), codec="ffv1", duration=0.4)
-    assert report.engine.network == "inverter"
+    report = deblur_video(clip, output, engine=InvertingEngine(), codec="ffv1", duration=0.4)
+    assert report.engine.network == "inverting"
     with open_video(clip, duration=0.4) as source, open_video(output) as found:
         for frame, blurred in zip(found, source, strict=True):
             np.testing.assert_array_equal(frame.planes[0], 255 - blurred.planes[0])
@@ -78,7 +62,7 @@ def test_an_engine_object_deblurs(clip: Path, tmp_path: Path) -> None:
 
 def test_file_objects_are_read_and_written(clip: Path) -> None:
     output = io.BytesIO()
-    deblur_video(io.BytesIO(clip.read_bytes()), output, engine=Inverter(), output_format="matroska")
+    deblur_video(io.BytesIO(clip.read_bytes()), output, engine=InvertingEngine(), output_format="matroska")
     assert not output.closed
     output.seek(0)
     with open_video(output) as video:
@@ -87,7 +71,7 @@ def test_file_objects_are_read_and_written(clip: Path) -> None:
 
 def test_progress_is_told_up_to_the_last_frame(clip: Path, tmp_path: Path) -> None:
     told: list[Progress] = []
-    deblur_video(clip, tmp_path / "out.mkv", engine=Inverter(), progress=told.append)
+    deblur_video(clip, tmp_path / "out.mkv", engine=InvertingEngine(), progress=told.append)
     counts = [progress.frames for progress in told]
     assert counts == sorted(counts)
     assert told[-1] == Progress(100, told[-1].expected, pytest.approx(3.96))
@@ -99,7 +83,9 @@ def test_an_event_cancels(clip: Path, tmp_path: Path, segment_seconds: float) ->
     cancel = threading.Event()
     cancel.set()
     with pytest.raises(Cancelled):
-        deblur_video(clip, tmp_path / "out.mkv", engine=Inverter(), segment_seconds=segment_seconds, cancel=cancel)
+        deblur_video(
+            clip, tmp_path / "out.mkv", engine=InvertingEngine(), segment_seconds=segment_seconds, cancel=cancel
+        )
     assert not (tmp_path / "out.mkv").exists()
 
 
@@ -136,7 +122,7 @@ def test_an_error_of_the_progress_comes_through_and_ends_the_work(clip: Path, tm
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        deblur_video(clip, tmp_path / "out.mkv", engine=Inverter(), segment_seconds=0.5, progress=broken)
+        deblur_video(clip, tmp_path / "out.mkv", engine=InvertingEngine(), segment_seconds=0.5, progress=broken)
     assert not (tmp_path / "out.mkv").exists()
 
 
@@ -144,9 +130,9 @@ def test_an_output_that_exists_is_replaced_only_where_asked(clip: Path, tmp_path
     output = tmp_path / "out.mkv"
     output.write_bytes(b"mine")
     with pytest.raises(OutputError, match="exists"):
-        deblur_video(clip, output, engine=Inverter())
+        deblur_video(clip, output, engine=InvertingEngine())
     assert output.read_bytes() == b"mine"
-    deblur_video(clip, output, engine=Inverter(), overwrite=True)
+    deblur_video(clip, output, engine=InvertingEngine(), overwrite=True)
     assert output.read_bytes() != b"mine"
 
 
@@ -157,7 +143,7 @@ def test_an_output_that_exists_is_replaced_only_where_asked(clip: Path, tmp_path
         {"segment_seconds": -1.0},
         {"start": -1.0},
         {"engine": object()},
-        {"engine": Inverter(), "strength": 0.5},
+        {"engine": InvertingEngine(), "strength": 0.5},
         {"crf": 18, "bitrate": 1000},
     ],
 )
