@@ -31,7 +31,7 @@ class BackgroundRun:
     """A run whose frames are fetched one by one, in place of being written to a file.
 
     :func:`pipeline.runner.run.run` decodes and deblurs in threads of its own, a few frames ahead. Whoever makes a run
-    calls :meth:`close`, after which none of its threads is left.
+    calls :meth:`close`, after which none of its threads is left, or :meth:`stop`, after which they end by themselves.
 
     Args:
         source: The frames, and packets that are passed over. Its ``events`` are read by another thread.
@@ -66,9 +66,18 @@ class BackgroundRun:
         if self._error is not None:
             raise self._error
 
-    def close(self) -> None:
-        """Stops the threads and waits for their end: at most for the batch that the engine is working on."""
+    @property
+    def is_over(self) -> bool:
+        """Whether no thread of the run is left."""
+        return self._stage.wait(0)
+
+    def stop(self) -> None:
+        """Has the threads end, and does not wait for that."""
         self._stop.set()
+
+    def close(self) -> None:
+        """Has the threads end and waits for that: at most for the batch that the engine is working on."""
+        self.stop()
         interruption: KeyboardInterrupt | None = None
         has_ended = False
         while not has_ended:

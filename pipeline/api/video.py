@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
@@ -214,17 +215,22 @@ class Video:
         self._check_free()
         background = BackgroundRun(self, engine, engine.info.batch if batch is None else batch, self.info.name)
         self._run = background
+        reader = threading.get_ident()
         try:
             for picture in background.frames():
                 yield self._frame(picture)
         finally:
-            background.close()
-            self._run = None
+            # The garbage collector closes a generator in whichever thread it runs, such as one of the run's own, which
+            # must not wait for itself.
+            if threading.get_ident() == reader:
+                background.close()
+            else:
+                background.stop()
 
     def _check_free(self) -> None:
         if self._is_closed:
             raise UsageError(f"{self.info.name} is closed; open it again")
-        if self._run is not None:
+        if self._run is not None and not self._run.is_over:
             raise UsageError(f"frames of {self.info.name} are being deblurred already; open it once more for others")
 
     def _frame(self, picture: av.VideoFrame) -> Frame:

@@ -20,6 +20,7 @@ from pipeline.api.video import open_video
 from pipeline.errors import EngineError, LimitError, UsageError
 from pipeline.job import Limits
 from tests.support.engines import InvertingEngine
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -133,6 +134,28 @@ def test_a_generator_that_is_dropped_ends_the_threads(clip: Path) -> None:
         del frames
         gc.collect()
         assert not threads_of_runs()
+
+
+def test_a_generator_that_a_thread_of_the_run_closes_ends_the_threads(clip: Path) -> None:
+    # As the garbage collector does, which runs in any thread.
+    kept: list[Any] = []
+    has_closed = threading.Event()
+
+    def close(number: int) -> None:
+        if number == 3:
+            has_started.wait(20)
+            kept[0].close()
+            has_closed.set()
+
+    has_started = threading.Event()
+    with open_video(clip) as video:
+        kept.append(Deblurrer(InvertingEngine(before=close)).frames(video))
+        next(kept[0])
+        has_started.set()
+        assert has_closed.wait(20)
+        wait_until(lambda: not threads_of_runs())
+        assert list(kept[0]) == []
+        assert next(video).time > 0
 
 
 def test_closing_the_video_ends_the_threads_and_the_iteration(clip: Path) -> None:

@@ -82,10 +82,9 @@ def test_progress_is_told_up_to_the_last_frame(clip: Path, tmp_path: Path) -> No
 def test_an_event_cancels(clip: Path, tmp_path: Path, segment_seconds: float) -> None:
     cancel = threading.Event()
     cancel.set()
+    slow = InvertingEngine(before=lambda _batch: time.sleep(0.01))  # a second in all
     with pytest.raises(Cancelled):
-        deblur_video(
-            clip, tmp_path / "out.mkv", engine=InvertingEngine(), segment_seconds=segment_seconds, cancel=cancel
-        )
+        deblur_video(clip, tmp_path / "out.mkv", engine=slow, segment_seconds=segment_seconds, cancel=cancel)
     assert not (tmp_path / "out.mkv").exists()
 
 
