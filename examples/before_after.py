@@ -31,7 +31,7 @@ def write_png(picture: NDArray[np.uint8], out: Path) -> None:
     """Writes uint8 RGB (H, W, 3) as PNG."""
     encoder = av.CodecContext.create("png", "w")
     encoder.width, encoder.height, encoder.pix_fmt = picture.shape[1], picture.shape[0], "rgb24"
-    encoder.time_base = 1  # type: ignore[assignment]
+    encoder.time_base = 1  # type: ignore[assignment, unused-ignore]
     packets = [*encoder.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")), *encoder.encode(None)]
     out.write_bytes(b"".join(bytes(packet) for packet in packets))
 

@@ -16,6 +16,7 @@ from pipeline.decode.concat import open_input
 from pipeline.errors import UsageError
 from pipeline.job import Acceleration, Limits, SourceOptions
 from pipeline.media.frames import on_host
+from pipeline.media.pyav18 import fraction
 from pipeline.report import Damage
 
 if TYPE_CHECKING:
@@ -234,8 +235,7 @@ class Video:
             raise UsageError(f"frames of {self.info.name} are being deblurred already; open it once more for others")
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
-        base = self._source.time_base if picture.time_base is None else picture.time_base
-        rate = self.info.frame_rate
+        base, rate = fraction(picture.time_base) or self._source.time_base, self.info.frame_rate
         duration = float(picture.duration * base) if picture.duration else (float(1 / rate) if rate else None)
         return Frame(float((picture.pts or 0) * base), duration, self.info.spec, picture)
 

@@ -47,9 +47,9 @@ def flat_frame(name: str, words: list[int], *, full_range: bool, colorspace: int
     return frame
 
 
-def write_lossless(path: Path, frame: av.VideoFrame) -> Path:
+def write_lossless(path: Path, frame: av.VideoFrame, codec: str = "ffv1") -> Path:
     with av.open(path, "w") as output:
-        stream: Any = output.add_stream("ffv1", rate=25)
+        stream: Any = output.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, frame.format.name
         stream.codec_context.color_range, stream.codec_context.colorspace = frame.color_range, frame.colorspace
         output.mux(stream.encode(frame))
@@ -103,7 +103,7 @@ def test_planes_can_not_be_written_to(clip: Path) -> None:
 
 def test_the_duration_of_a_frame_is_known(clip: Path) -> None:
     with open_video(clip) as video:
-        assert {frame.duration for frame in video} == {pytest.approx(0.04)}
+        assert [frame.duration for frame in video] == pytest.approx([0.04] * 12)
 
 
 def test_a_video_is_read_once_like_a_file(clip: Path) -> None:
@@ -150,9 +150,9 @@ def test_rgb_of_grey_video_is_grey(tmp_path: Path) -> None:
 
 def test_rgb_video_is_not_changed(tmp_path: Path) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (16, 32, 3), dtype=np.uint8)
-    frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="gbrp")
+    frame = av.VideoFrame.from_ndarray(picture, "rgb24")
     frame.pts, frame.time_base = 0, Fraction(1, 25)
-    with open_video(write_lossless(tmp_path / "rgb.mkv", frame)) as video:
+    with open_video(write_lossless(tmp_path / "rgb.mkv", frame, "png")) as video:
         np.testing.assert_array_equal(next(video).rgb, picture)
 
 
