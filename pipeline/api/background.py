@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import av
     from av.stream import Stream
 
-    from pipeline.runner.protocols import Engine, Source
+    from pipeline.runner.protocols import Engine, FrameSource
     from pipeline.runner.timing import RunProgress
 
 
@@ -40,7 +40,7 @@ class BackgroundRun:
         name: Name of the source, for messages.
     """
 
-    def __init__(self, source: Source, engine: Engine, batch: int, name: str) -> None:
+    def __init__(self, source: FrameSource, engine: Engine, batch: int, name: str) -> None:
         self._source, self._engine, self._batch, self._name = source, engine, batch, name
         self._stop = threading.Event()
         self._error: BaseException | None = None

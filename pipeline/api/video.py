@@ -12,7 +12,7 @@ import av
 
 from pipeline.api.background import BackgroundRun
 from pipeline.api.frame import Frame
-from pipeline.decode.concat import open_input
+from pipeline.decode.open import open_source
 from pipeline.errors import UsageError
 from pipeline.job import Acceleration, Limits, SourceOptions
 from pipeline.media.frames import on_host
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneSpec
-    from pipeline.decode.source import VideoSource
+    from pipeline.decode.info import SourceInfo
     from pipeline.job import Isolation
-    from pipeline.runner.protocols import Engine
+    from pipeline.runner.protocols import Engine, Source
 
 StrPath = str | os.PathLike[str]
 AccelerationName = Literal["none", "cuda", "auto"]
@@ -64,6 +64,23 @@ class VideoInfo:
     spec: PlaneSpec
     rotation: int
     interlaced: bool
+
+    @classmethod
+    def of(cls, info: SourceInfo) -> VideoInfo:
+        """What of an input's facts concerns its frames."""
+        return cls(
+            name=info.name,
+            width=info.spec.width,
+            height=info.spec.height,
+            frame_rate=info.average_rate,
+            duration=info.duration,
+            frames=info.frame_estimate,
+            codec=info.codec,
+            pixel_format=info.coded_pixel_format,
+            spec=info.spec,
+            rotation=info.rotation,
+            interlaced=info.interlaced,
+        )
 
 
 def open_video(
@@ -114,7 +131,7 @@ def open_video(
         isolation=isolation,
         continued=continued,
     )
-    return Video(open_input(as_path(path), options))
+    return Video(open_source(as_path(path), options))
 
 
 class Video:
@@ -127,24 +144,12 @@ class Video:
         info: What the video is.
     """
 
-    def __init__(self, source: VideoSource) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._events = source.events()
         self._run: BackgroundRun | None = None
         self._is_closed = False
-        self.info = VideoInfo(
-            name=source.name,
-            width=source.spec.width,
-            height=source.spec.height,
-            frame_rate=source.average_rate,
-            duration=source.duration,
-            frames=source.frame_estimate,
-            codec=source.codec,
-            pixel_format=source.coded_pixel_format,
-            spec=source.spec,
-            rotation=source.rotation,
-            interlaced=source.interlaced,
-        )
+        self.info = VideoInfo.of(source.info)
 
     @property
     def spec(self) -> PlaneSpec:
@@ -235,7 +240,7 @@ class Video:
             raise UsageError(f"frames of {self.info.name} are being deblurred already; open it once more for others")
 
     def _frame(self, picture: av.VideoFrame) -> Frame:
-        base, rate = fraction(picture.time_base) or self._source.time_base, self.info.frame_rate
+        base, rate = fraction(picture.time_base) or self._source.info.time_base, self.info.frame_rate
         duration = float(picture.duration * base) if picture.duration else (float(1 / rate) if rate else None)
         return Frame(float((picture.pts or 0) * base), duration, self.info.spec, picture)
 

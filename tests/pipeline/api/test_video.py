@@ -152,7 +152,7 @@ def test_rgb_video_is_not_changed(tmp_path: Path) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (16, 32, 3), dtype=np.uint8)
     frame = av.VideoFrame.from_ndarray(picture, "rgb24")
     frame.pts, frame.time_base = 0, Fraction(1, 25)
-    with open_video(write_lossless(tmp_path / "rgb.mkv", frame, "png")) as video:
+    with open_video(write_lossless(tmp_path / "rgb.mov", frame, "png")) as video:
         np.testing.assert_array_equal(next(video).rgb, picture)
 
 
