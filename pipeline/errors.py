@@ -54,6 +54,12 @@ class BatchError(DeblurError):
     exit_code = 8
 
 
+class Cancelled(DeblurError):  # noqa: N818 - a cancellation is no error of anyone's
+    """The caller ended the work. Nothing is left under the output's name."""
+
+    exit_code = 130
+
+
 class Interrupted(DeblurError):  # noqa: N818 - an interruption is no error of anyone's
     """The user pressed Ctrl-C. 130 is the shell's convention for SIGINT."""
 

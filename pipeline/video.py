@@ -19,6 +19,7 @@ from pipeline.runner.skip import FrameGate
 from pipeline.system.pipes import PipeReader, PipeWriter
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Sequence
 
     from pipeline.job import VideoJob
@@ -33,6 +34,8 @@ def deblur_video(
     display: Display | None = None,
     on_output: Callable[[Report], None] = lambda _report: None,
     elsewhere: Elsewhere | None = None,
+    *,
+    cancel: threading.Event | None = None,
 ) -> Report:
     """Deblurs one video. The output gets its name when it is complete; before that, nothing has it.
 
@@ -43,6 +46,7 @@ def deblur_video(
         display: Shows the progress; None shows nothing.
         on_output: Called when the output has its name, before that which could make it again is thrown away.
         elsewhere: Makes the segments of an output that is written in segments; None to make them here.
+        cancel: Ends the work when it is set, from any thread.
 
     Returns:
         What was done. A damaged input is no error here: everything that could be decoded is in the output, and
@@ -53,6 +57,7 @@ def deblur_video(
         OutputError: If the output can't be written.
         UsageError: If the options make no sense.
         EngineError: If the engine can't be loaded or fails.
+        Cancelled: If ``cancel`` was set; nothing is left under the output's name.
         Interrupted: If the user pressed Ctrl-C; nothing is left under the output's name.
     """
     free_leftovers()  # of the video before
@@ -68,12 +73,12 @@ def deblur_video(
         with open_source(job.input, job.source) as source:
             output = _segmented_output(job, source)
             if output is None:
-                report = _in_one_piece(job, source, load, display, notes)
+                report = _in_one_piece(job, source, load, display, notes, cancel)
                 on_output(report)
                 return report
             # Each time, at least one segment is forgotten.
             with contextlib.suppress(ChangedError):
-                return deblur_in_segments(job, source, output, load, display, on_output, notes, elsewhere)
+                return deblur_in_segments(job, source, output, load, display, on_output, notes, elsewhere, cancel)
 
 
 def _segmented_output(job: VideoJob, source: Source) -> Path | None:
@@ -88,7 +93,12 @@ def _segmented_output(job: VideoJob, source: Source) -> Path | None:
 
 
 def _in_one_piece(
-    job: VideoJob, source: Source, load: Callable[[], Engine], display: Display, notes: Sequence[str]
+    job: VideoJob,
+    source: Source,
+    load: Callable[[], Engine],
+    display: Display,
+    notes: Sequence[str],
+    cancel: threading.Event | None,
 ) -> Report:
     info = source.info
     sink = VideoSink(job.output, info, job.sink)
@@ -106,6 +116,7 @@ def _in_one_piece(
                 on_device=info.is_on_device,
                 on_progress=display.update,
                 on_stop=lambda: _cancel(job),
+                cancel=cancel,
             )
         finally:
             display.end()

@@ -24,6 +24,7 @@ from pipeline.job import (
     SegmentOptions,
     SinkOptions,
     SourceOptions,
+    segment_settings,
 )
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class Deblurring:
         """How what is finished is kept; None for not at all."""
         if not self.segment:
             return None
-        settings = (("strength", f"{self.engine.strength:g}"), ("keep-text", f"{keep_text}"))
+        settings = segment_settings(self.engine.strength, keep_text=keep_text)
         return SegmentOptions(seconds=self.segment, fresh=self.fresh, always=always, settings=settings)
 
 

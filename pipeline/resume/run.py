@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import av
 
 from pipeline.encode.output_file import check_output, work_folder
-from pipeline.errors import DeblurError, Interrupted
+from pipeline.errors import Cancelled, DeblurError, Interrupted
 from pipeline.report import Report
 from pipeline.resume.cutter import Cutter
 from pipeline.resume.joined_sink import JoinedSink
@@ -23,6 +23,7 @@ from pipeline.runner.timing import Latency, RunProgress, RunResult, StageTime
 from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
@@ -51,6 +52,7 @@ def deblur_in_segments(
     on_output: Callable[[Report], None],
     notes: Sequence[str] = (),
     elsewhere: Elsewhere | None = None,
+    cancel: threading.Event | None = None,
 ) -> Report:
     """Deblurs one video such that a crash costs one segment at most.
 
@@ -63,6 +65,7 @@ def deblur_in_segments(
         on_output: Called when the output has its name, before the segments go.
         notes: What else to tell the user, a line each.
         elsewhere: Makes the segments, so that they are only joined here; None to make them here.
+        cancel: Ends the work when it is set; finished segments are kept.
 
     Raises:
         ChangedError: If the input has to be opened and read once more.
@@ -84,7 +87,7 @@ def deblur_in_segments(
             content = Seal.of_all((source.info.path, *job.source.continued))
             work.check_space(expected=content.size)
             kept = work.resume(_facts(job, content, engine.info, batch, joined, options))
-            segments = _Segments(job, source, joined, engine, batch, work, kept, display)
+            segments = _Segments(job, source, joined, engine, batch, work, kept, display, cancel)
             promise = Promise(content.sha256, joined.plan.encoder, joined.encoders.header)
             result = _go(segments, options.seconds, promise, elsewhere)
         except KeyboardInterrupt as error:
@@ -104,7 +107,7 @@ def _go(segments: _Segments, seconds: float, promise: Promise, elsewhere: Elsewh
         if elsewhere is not None:
             segments.have_made(elsewhere, promise)
         return segments.go(seconds, started)
-    except DeblurError as error:
+    except DeblurError as error:  # a cancellation as well
         raise type(error)(f"{error}{segments.work.way_to_go_on}") from error
 
 
@@ -148,6 +151,7 @@ class _Segments:
         work: Where segments lie.
         kept: Segments to take over, by number.
         display: Shows the progress.
+        cancel: Ends the work when it is set.
     """
 
     def __init__(
@@ -160,13 +164,14 @@ class _Segments:
         work: WorkFolder,
         kept: dict[int, SegmentRecord],
         display: Display,
+        cancel: threading.Event | None,
     ) -> None:
         self.work, self.joined = work, joined
         self._job, self._source = job, source
         self.kept_frames = sum(record.frames for record in kept.values())
         self._made: list[Made] = []
         self._maker = SegmentMaker(source, joined.encoders, engine, batch, job.gate, joined)
-        self._kept, self._display = kept, display
+        self._kept, self._display, self._cancel = kept, display, cancel
         self._results: list[RunResult] = []
         self._packets = 0
         self._progress = RunProgress(0, 0.0)
@@ -212,6 +217,8 @@ class _Segments:
         try:
             cutter = Cutter(source.events(), seconds)
             for number, events in enumerate(cutter.segments()):
+                if self._cancel is not None and self._cancel.is_set():
+                    raise Cancelled(f"cancelled; {self.joined.name} was not written")
                 if number in self._kept:
                     self._take_over(self._kept[number], events)
                     continue
@@ -262,7 +269,7 @@ class _Segments:
             self._display.update(self._progress)
 
         record, result = self._maker.make(
-            number, self.work.segment(number), events, show, on_stop=lambda: stops.append(None)
+            number, self.work.segment(number), events, show, on_stop=lambda: stops.append(None), cancel=self._cancel
         )
         self._results.append(result)
         self.work.manifest.finish(record)
