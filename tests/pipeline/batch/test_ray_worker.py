@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from network.planes import PlaneSpec
+from network.processor import processor_name
 from pipeline.batch.engines import LazyEngine
 from pipeline.batch.ray_cluster import uses_gpu
 from pipeline.batch.ray_worker import Node, Refusal, ask
 from pipeline.errors import EngineError, UsageError
 from pipeline.runner.protocols import EngineInfo
-from network.processor import processor_name
 from tests.support.engines import CopyingEngine
 
 if TYPE_CHECKING:
