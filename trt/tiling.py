@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,29 +17,14 @@ from torch import nn
 
 from network.models.layers import fold_for_inference
 from network.planes import Layout
+from network.tiles import equal_spans
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from network.planes import PlaneSpec
+    from network.tiles import Span
     from trt.compiled import Compiled
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A tile along one axis, in pixels.
-
-    Attributes:
-        start: First pixel that the network gets.
-        length: How many it gets.
-        keep_start: First pixel of its result that is used.
-        keep_stop: One past the last one.
-    """
-
-    start: int
-    length: int
-    keep_start: int
-    keep_stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,26 +116,7 @@ def grid(height: int, width: int, rows: int, columns: int, overlap: int, step: i
         overlap: See :func:`overlap_of`.
         step: See :func:`grid_step`.
     """
-    return Grid(_spans(height, rows, overlap, step), _spans(width, columns, overlap, step))
-
-
-def _spans(length: int, parts: int, overlap: int, step: int) -> tuple[Span, ...]:
-    # The last tile ends with the frame and starts on the grid, so all tiles have the frame's remainder to it.
-    rest = length % step
-    size = min(length, rest + 2 * overlap + step)
-    while size < length and _advance(size, overlap, step) * (parts - 1) + size < length:
-        size += step
-    size = min(size, length)
-    advance = _advance(size, overlap, step)
-    starts = [*range(0, length - size, advance), length - size] if size < length else [0]
-    # Each tile counts from where it has left its own border behind; up to there, the one before still does.
-    cuts = [0, *(start + overlap for start in starts[1:]), length]
-    return tuple(Span(start, size, *cut) for start, cut in zip(starts, pairwise(cuts), strict=True))
-
-
-def _advance(size: int, overlap: int, step: int) -> int:
-    """From one start to the next: beyond the grid's last line, a tile is padded, so its rest counts for nothing."""
-    return size // step * step - 2 * overlap
+    return Grid(equal_spans(height, rows, overlap, step), equal_spans(width, columns, overlap, step))
 
 
 class TiledCompiled:
@@ -189,7 +154,7 @@ class TiledCompiled:
     def _run_tile(self, planes: tuple[Tensor, ...], result: tuple[Tensor, ...], row: Span, column: Span) -> None:
         scales = [(1, 1), *[_chroma_scale(self.spec)] * (len(planes) - 1)]
         pieces = [
-            _part(plane, scale, (row.start, row.start + row.length), (column.start, column.start + column.length))
+            _part(plane, scale, (row.start, row.stop), (column.start, column.stop))
             for plane, scale in zip(planes, scales, strict=True)
         ]
         computed = self._tile(tuple(piece.contiguous() for piece in pieces))

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from network.errors import NetworkError
+from network.tiles import fading_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
+
+    from network.tiles import Span
 
 BLEND = 16
 """Pixels over which one tile fades into the next."""
@@ -39,55 +42,45 @@ class Tiling:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A tile along one axis.
-
-    Attributes:
-        start: First pixel.
-        weights: (length,) float32, from 0 to 1: the tile's share in each of its pixels.
-    """
-
-    start: int
-    weights: Tensor
-
-    @property
-    def stop(self) -> int:
-        """One past the last pixel."""
-        return self.start + len(self.weights)
-
-
-def spans(length: int, tiling: Tiling, multiple: int) -> list[Span]:
-    """Tiles along one axis, whose weights add up to 1 in every pixel.
+def spans(length: int, tiling: Tiling, multiple: int) -> tuple[Span, ...]:
+    """Tiles along one axis.
 
     Args:
-        length: Of the axis, in pixels.
+        length: Length of the axis in pixels.
         tiling: Size and margin.
-        multiple: Of which every start is one, so that a network that halves sees the grid of the whole picture.
+        multiple: Number of which every start is a multiple, so that a network that halves sees the grid of the whole
+            picture.
 
     Raises:
         NetworkError: If the tiles are too small for that.
     """
-    overlap = 2 * tiling.margin + BLEND
-    step = (tiling.size - overlap) // multiple * multiple
-    if length <= tiling.size:
-        return [Span(0, torch.ones(length))]
-    if step <= 0:
+    try:
+        return fading_spans(length, tiling.size, tiling.margin, BLEND, multiple)
+    except ValueError as error:
         raise NetworkError(
             f"tiles of {tiling.size} pixels are too small for this network with margins of {tiling.margin}; "
-            f"set tiles of at least {overlap + multiple}"
-        )
-    starts = list(range(0, length - tiling.size + step, step))
-    pieces = [Span(start, torch.ones(min(tiling.size, length - start))) for start in starts]
-    # Both sides have seen `margin` pixels beyond wherever they count for something.
-    rise = (torch.arange(BLEND) + 0.5) / BLEND
-    for before, after in pairwise(pieces):
-        fade = after.start + tiling.margin
-        before.weights[fade - before.start :] = 0
-        before.weights[fade - before.start : fade - before.start + BLEND] = 1 - rise
-        after.weights[: tiling.margin] = 0
-        after.weights[tiling.margin : tiling.margin + BLEND] = rise
-    return pieces
+            f"set tiles of at least {2 * tiling.margin + BLEND + multiple}"
+        ) from error
+
+
+def shares(pieces: Sequence[Span]) -> list[Tensor]:
+    """Each tile's share in each of its pixels, (length,) float32 from 0 to 1; they add up to 1 in every pixel.
+
+    Args:
+        pieces: Tiles of an axis, in order.
+    """
+    weights = []
+    for piece in pieces:
+        weight = torch.zeros(piece.length)
+        weight[piece.keep_start - piece.start : piece.keep_stop - piece.start] = 1
+        weights.append(weight)
+    for index, (before, after) in enumerate(pairwise(pieces)):
+        fade = before.keep_stop - after.keep_start
+        rise = (torch.arange(fade) + 0.5) / fade
+        begin = after.keep_start
+        weights[index][begin - before.start : begin - before.start + fade] = 1 - rise
+        weights[index + 1][begin - after.start : begin - after.start + fade] = rise
+    return weights
 
 
 def in_tiles(process: Callable[[Tensor], Tensor], image: Tensor, tiling: Tiling, multiple: int = 1) -> Tensor:
@@ -113,9 +106,8 @@ def in_tiles(process: Callable[[Tensor], Tensor], image: Tensor, tiling: Tiling,
     height, width = image.shape[-2:]
     rows, columns = spans(height, tiling, multiple), spans(width, tiling, multiple)
     result = torch.zeros(image.shape, dtype=torch.float32, device=image.device)
-    for row in rows:
-        for column in columns:
+    for row, down in zip(rows, shares(rows), strict=True):
+        for column, across in zip(columns, shares(columns), strict=True):
             box = (..., slice(row.start, row.stop), slice(column.start, column.stop))
-            weights = (row.weights[:, None] * column.weights).to(image.device)
-            result[box] += process(image[box]) * weights
+            result[box] += process(image[box]) * (down[:, None] * across).to(image.device)
     return result

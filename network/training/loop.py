@@ -19,9 +19,9 @@ from network.training.optimisers import arithmetic
 from network.training.pool import add_noise, images
 from network.training.run_log import RunRecord, describe, differences
 from network.training.signals import DeferredInterrupts
-from network.training.start import begin, usable_device
+from network.training.start import initial_state, usable_device
 from network.training.step import NotFiniteError, Progress, take_step
-from network.training.tensorboard import Watch, WatchOptions, make_watch
+from network.training.tensorboard import TensorBoardLog, TensorBoardOptions, make_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -47,7 +47,7 @@ def train(
     device: str = "cpu",
     checkpoint_every: float = 600.0,
     processes: Processes = ALONE,
-    watch: WatchOptions | None = None,
+    tensorboard: TensorBoardOptions | None = None,
     tell: Callable[[str], object] = lambda _line: None,
 ) -> Iterator[Progress]:
     """Trains, or goes on with, the network of a run folder.
@@ -65,7 +65,7 @@ def train(
         device: A torch device.
         checkpoint_every: Seconds between checkpoints.
         processes: Those that train together, each by its own call; the first alone writes files.
-        watch: What TensorBoard shall show; None for nothing.
+        tensorboard: What TensorBoard shall show; None for nothing.
         tell: Is given lines for the user: what differs from the last start, and what is missing.
 
     Yields:
@@ -80,11 +80,11 @@ def train(
     """
     if preset.batch % processes.count:
         raise TrainingError(f"a batch of {preset.batch} can't be shared evenly by {processes.count} processes")
-    place = usable_device(device)
-    kind = arithmetic(preset.precision, place)
+    chosen = usable_device(device)
+    dtype = arithmetic(preset.precision, chosen)
     record = RunRecord(run)
     start_weights = weights.load(start_from) if start_from is not None else None
-    state = begin(preset, place, kind, run / CHECKPOINT, last=record.last, start_weights=start_weights)
+    state = initial_state(preset, chosen, dtype, run / CHECKPOINT, last=record.last, start_weights=start_weights)
     if processes.mean(state.step)[0] != state.step:
         raise TrainingError(f"the processes don't see the same {run}; give a folder that all of them share")
     files = None
@@ -93,17 +93,17 @@ def train(
             preset,
             pool,
             step=state.step,
-            kind=kind,
-            device=place,
+            dtype=dtype,
+            device=chosen,
             processes=processes.count,
             start_from=(start_from, start_weights[1]) if start_from and start_weights else None,
         )
         for line in differences(record.last, start) if record.last else []:
             tell(line)
-        observer = make_watch(watch, pool, run, preset, place, state.step, tell)
-        files = _Files(run, preset, state, record, start, observer, checkpoint_every)
+        log = make_log(tensorboard, pool, run, preset, chosen, state.step, tell)
+        files = _Files(run, preset, state, record, start, log, checkpoint_every)
     with DeferredInterrupts(patient=processes.count > 1) as signals:
-        stopped = yield from _steps(preset, pool, run, state, place, kind, processes, files, signals)
+        stopped = yield from _steps(preset, pool, run, state, chosen, dtype, processes, files, signals)
     if stopped:
         signals.deliver()
         raise KeyboardInterrupt
@@ -114,8 +114,8 @@ def _steps(
     pool: Pool,
     run: Path,
     state: TrainingState,
-    place: torch.device,
-    kind: torch.dtype,
+    device: torch.device,
+    dtype: torch.dtype,
     processes: Processes,
     files: _Files | None,
     signals: DeferredInterrupts,
@@ -125,24 +125,24 @@ def _steps(
     Returns:
         Whether it ended by an interruption.
     """
-    model = processes.wrap(state.network, place)
+    model = processes.wrap(state.network, device)
     begun = time.monotonic()
     waited, whole, stopped = 0.0, True, False
     steps = range(state.step, preset.steps)
-    batches = made_ahead(lambda step: _pairs(pool, preset, step, processes), steps, threads_for(place))
+    batches = made_ahead(lambda step: _pairs(pool, preset, step, processes), steps, threads_for(device))
     with closing(batches):
         try:
             while state.step < preset.steps and not stopped:
                 asked = time.monotonic()
                 pairs = next(batches)
                 waited += time.monotonic() - asked
-                blurred, sharp = images(pairs, place)
+                blurred, sharp = images(pairs, device)
                 if preset.noise:
                     add_noise(blurred, _sources(preset, state.step, processes, 1), preset.noise / 255)
                 whole = False
                 try:
                     result = take_step(
-                        state, model, preset, kind, processes, blurred, sharp, interrupted=signals.received
+                        state, model, preset, dtype, processes, blurred, sharp, interrupted=signals.received
                     )
                 except NotFiniteError as error:
                     raise _with_batch(error, run, state.step, (blurred, sharp), processes) from error
@@ -178,11 +178,11 @@ class _Files:
         state: TrainingState,
         record: RunRecord,
         start: dict[str, Any],
-        watch: Watch | None,
+        log: TensorBoardLog | None,
         every: float,
     ) -> None:
         self._run, self._preset, self._state = run, preset, state
-        self._record, self._start, self._watch = record, start, watch
+        self._record, self._start, self._log = record, start, log
         self._every = every
         self._earlier_steps, self._earlier_seconds = state.step, state.seconds
         self._begun = self._saved = time.monotonic()
@@ -191,15 +191,15 @@ class _Files:
         record.begin(start)
 
     def observe(self, progress: Progress) -> None:
-        if self._watch is not None:
-            self._watch.observe(progress, self._state.average.module)
+        if self._log is not None:
+            self._log.observe(progress, self._state.average.module)
         if time.monotonic() - self._saved > self._every:
             self._save()
             self._saved = time.monotonic()
 
     def close(self, *, save: bool) -> None:
-        if self._watch is not None:
-            self._watch.close()
+        if self._log is not None:
+            self._log.close()
         if save:
             self._save()
 
@@ -225,9 +225,9 @@ def _pairs(pool: Pool, preset: Preset, step: int, processes: Processes) -> Tenso
 
 
 def _sources(preset: Preset, step: int, processes: Processes, *use: int) -> list[np.random.Generator]:
-    """Randomness for each patch of this process's part, by its place: so the parts make up the whole batch."""
-    places = range(preset.batch)[processes.share(preset.batch)]
-    return [np.random.default_rng([preset.seed, step, place, *use]) for place in places]
+    """Randomness for each patch of this process's part, by its number: so the parts make up the whole batch."""
+    numbers = range(preset.batch)[processes.share(preset.batch)]
+    return [np.random.default_rng([preset.seed, step, number, *use]) for number in numbers]
 
 
 def _with_batch(

@@ -91,6 +91,6 @@ def arithmetic(precision: str, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def make_scaler(kind: torch.dtype, device: torch.device) -> torch.amp.GradScaler:
+def make_scaler(dtype: torch.dtype, device: torch.device) -> torch.amp.GradScaler:
     """What keeps gradients in the range of fp16; it passes everything through in other arithmetic."""
-    return torch.amp.GradScaler(device.type, enabled=kind == torch.float16)
+    return torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)

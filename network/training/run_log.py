@@ -77,7 +77,7 @@ def describe(
     pool: Pool,
     *,
     step: int,
-    kind: torch.dtype,
+    dtype: torch.dtype,
     device: torch.device,
     processes: int,
     start_from: tuple[Path, Header] | None,
@@ -88,7 +88,7 @@ def describe(
         preset: The recipe.
         pool: The pairs; its digest is computed, which may read all of it.
         step: Steps that earlier starts have done.
-        kind: Type in which the network computes.
+        dtype: Type in which the network computes.
         device: Where.
         processes: How many train together.
         start_from: The weights' file that the run began with, and its header.
@@ -98,7 +98,7 @@ def describe(
         "steps": 0,
         "seconds": 0.0,
         "recipe": asdict(preset),
-        "arithmetic": str(kind).removeprefix("torch."),
+        "arithmetic": str(dtype).removeprefix("torch."),
         "processes": processes,
         "pool": {"pairs": len(pool), "digest": pool.digest},
         "start_from": {"file": start_from[0].name, "digest": start_from[1].digest} if start_from else None,

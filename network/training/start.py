@@ -42,10 +42,10 @@ def usable_device(name: str) -> torch.device:
     return device
 
 
-def begin(
+def initial_state(
     preset: Preset,
     device: torch.device,
-    kind: torch.dtype,
+    dtype: torch.dtype,
     checkpoint: Path,
     *,
     last: dict[str, Any] | None = None,
@@ -56,7 +56,7 @@ def begin(
     Args:
         preset: The recipe.
         device: Where to train.
-        kind: Type in which the network computes.
+        dtype: Type in which the network computes.
         checkpoint: Of the run; need not exist.
         last: Record of the run's last start, see :class:`network.training.run_log.RunRecord`.
         start_weights: What :func:`network.weights.load` gave.
@@ -91,7 +91,7 @@ def begin(
         network,
         running_average(network, preset.ema),
         make_optimisers(network, preset),
-        make_scaler(kind, device),
+        make_scaler(dtype, device),
         inherited_steps=int(card.get("steps", 0)),
         inherited_hours=float(card.get("hours", card.get("minutes", 0) / 60)),
     )

@@ -46,7 +46,7 @@ def take_step(
     state: TrainingState,
     model: nn.Module,
     preset: Preset,
-    kind: torch.dtype,
+    dtype: torch.dtype,
     processes: Processes,
     blurred: Tensor,
     sharp: Tensor,
@@ -59,7 +59,7 @@ def take_step(
         state: Its network, optimisers and scaler are changed in place.
         model: What gives the scales of ``state.network``: see :meth:`network.training.distributed.Processes.wrap`.
         preset: The recipe.
-        kind: Type in which the network computes; the loss is computed in fp32.
+        dtype: Type in which the network computes; the loss is computed in fp32.
         processes: Those that train together.
         blurred: This process's share of the batch, in [0, 1], float (N, 3, H, W).
         sharp: Likewise.
@@ -70,7 +70,7 @@ def take_step(
     """
     rate = rate_at(preset, state.step)
     set_rate(state.optimisers, rate)
-    with nullcontext() if kind == torch.float32 else torch.autocast(blurred.device.type, kind):
+    with nullcontext() if dtype == torch.float32 else torch.autocast(blurred.device.type, dtype):
         results = model(blurred)
     results = [result.float() for result in results]
     loss = multi_scale_loss(results, sharp, LOSSES[preset.loss])

@@ -26,7 +26,7 @@ FOLDER = "tensorboard"
 
 
 @dataclass(frozen=True, slots=True)
-class WatchOptions:
+class TensorBoardOptions:
     """What to show.
 
     Attributes:
@@ -42,7 +42,7 @@ class WatchOptions:
     every: int = 20
 
 
-class Watch:
+class TensorBoardLog:
     """Writes event files.
 
     Args:
@@ -57,7 +57,7 @@ class Watch:
     """
 
     def __init__(
-        self, folder: Path, options: WatchOptions, batch: tuple[Tensor, Tensor], *, pairs: int, step: int
+        self, folder: Path, options: TensorBoardOptions, batch: tuple[Tensor, Tensor], *, pairs: int, step: int
     ) -> None:
         from torch.utils.tensorboard import SummaryWriter  # optional
 
@@ -122,16 +122,16 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def make_watch(
-    options: WatchOptions | None,
+def make_log(
+    options: TensorBoardOptions | None,
     pool: Pool,
     run: Path,
     preset: Preset,
     device: torch.device,
     step: int,
     tell: Callable[[str], object],
-) -> Watch | None:
-    """The watch of a run; None where none is wanted, or where TensorBoard is not installed, which is told.
+) -> TensorBoardLog | None:
+    """The log of a run; None where none is wanted, or where TensorBoard is not installed, which is told.
 
     The pictures are the same for every start of every run on the same pairs.
 
@@ -146,10 +146,10 @@ def make_watch(
     """
     if options is None:
         return None
-    rngs = [np.random.default_rng([0, place]) for place in range(options.images)]
+    rngs = [np.random.default_rng([0, number]) for number in range(options.images)]
     batch = images((options.validation or pool).batch(rngs, preset.patch), device)
     try:
-        return Watch(run / FOLDER, options, batch, pairs=preset.batch, step=step)
+        return TensorBoardLog(run / FOLDER, options, batch, pairs=preset.batch, step=step)
     except ImportError as error:
         tell(f"nothing goes to TensorBoard ({error}): pip install tensorboard")
         return None

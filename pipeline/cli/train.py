@@ -14,7 +14,7 @@ from network.training.distributed import Processes, joined
 from network.training.loop import CHECKPOINT, WEIGHTS, train
 from network.training.pool import Pool
 from network.training.recipes import PRESETS, Preset
-from network.training.tensorboard import WatchOptions
+from network.training.tensorboard import TensorBoardOptions
 from pipeline.cli.types import changed
 from pipeline.errors import Interrupted
 
@@ -64,9 +64,9 @@ def train_command(
     pipeline.cli train ...` spreads each batch over N processes.
     """
     recipe = changed(PRESETS[preset], assignments)
-    watch = None
+    shown = None
     if tensorboard:
-        watch = WatchOptions(Pool([validation]) if validation else None, image_minutes=image_minutes)
+        shown = TensorBoardOptions(Pool([validation]) if validation else None, image_minutes=image_minutes)
     console = Console(stderr=True)
     with joined(device) as (processes, own_device):
         console.quiet = not processes.leads
@@ -78,7 +78,7 @@ def train_command(
             device=own_device,
             checkpoint_every=60 * checkpoint_minutes,
             processes=processes,
-            watch=watch,
+            tensorboard=shown,
             tell=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
         )
         try:

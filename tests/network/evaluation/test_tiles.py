@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from network.errors import NetworkError
 from network.evaluation.evaluate import deblur_picture
-from network.evaluation.tiles import BLEND, Tiling, in_tiles, spans
+from network.evaluation.tiles import BLEND, Tiling, in_tiles, shares, spans
 from network.models.idc_rt import IDCRealTime
 from network.models.layers import fold_for_inference
 
@@ -45,15 +45,15 @@ def network() -> nn.Module:
 def test_weights_add_up_to_one_and_spare_the_margins(length: int, size: int, margin: int, multiple: int) -> None:
     total = torch.zeros(length)
     pieces = spans(length, Tiling(size, margin), multiple)
-    for piece in pieces:
+    for piece, weights in zip(pieces, shares(pieces), strict=True):
         assert piece.start % multiple == 0
-        assert len(piece.weights) <= size
-        assert bool((piece.weights >= 0).all())
-        total[piece.start : piece.stop] += piece.weights
+        assert len(weights) == piece.length <= size
+        assert bool((weights >= 0).all())
+        total[piece.start : piece.stop] += weights
         if piece.start > 0:
-            assert bool((piece.weights[:margin] == 0).all())
+            assert bool((weights[:margin] == 0).all())
         if piece.stop < length:
-            assert bool((piece.weights[len(piece.weights) - margin :] == 0).all())
+            assert bool((weights[len(weights) - margin :] == 0).all())
     torch.testing.assert_close(total, torch.ones(length))
     assert pieces[-1].stop == length
 

@@ -27,7 +27,7 @@ START_FROM = (Path("somewhere") / "first.safetensors", weights.Header("idc-rt", 
 
 def test_a_start_is_described_whole(tiny: Preset, pool: Pool) -> None:
     cpu = torch.device("cpu")
-    start = describe(tiny, pool, step=3, kind=torch.bfloat16, device=cpu, processes=2, start_from=START_FROM)
+    start = describe(tiny, pool, step=3, dtype=torch.bfloat16, device=cpu, processes=2, start_from=START_FROM)
     assert json.loads(json.dumps(start)) == start
     assert start["recipe"] == asdict(tiny)
     assert start["pool"] == {"pairs": 8, "digest": pool.digest}
@@ -65,7 +65,7 @@ def test_an_installed_package_has_no_commit(tmp_path: Path) -> None:
 
 def test_a_run_from_nothing_says_so(tiny: Preset, pool: Pool) -> None:
     cpu = torch.device("cpu")
-    start = describe(tiny, pool, step=0, kind=torch.float32, device=cpu, processes=1, start_from=None)
+    start = describe(tiny, pool, step=0, dtype=torch.float32, device=cpu, processes=1, start_from=None)
     assert start["start_from"] is None
 
 

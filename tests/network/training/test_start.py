@@ -13,7 +13,7 @@ from network import weights
 from network.errors import TrainingError
 from network.models import registry
 from network.models.layers import ConvUnit
-from network.training.start import begin, running_average
+from network.training.start import initial_state, running_average
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def start(tiny: Preset, tmp_path: Path) -> Path:
 def test_shrunk_weights_are_the_same_function(tiny: Preset, start: Path, tmp_path: Path) -> None:
     loaded = weights.load(start)
     recipe = replace(tiny, shrink=3.0)
-    state = begin(recipe, torch.device("cpu"), torch.float32, tmp_path / "none", start_weights=loaded)
+    state = initial_state(recipe, torch.device("cpu"), torch.float32, tmp_path / "none", start_weights=loaded)
     units = [unit for unit in state.network.modules() if isinstance(unit, ConvUnit)]
     before = [unit for unit in loaded[0].modules() if isinstance(unit, ConvUnit)]
     assert units

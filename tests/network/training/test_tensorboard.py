@@ -18,7 +18,7 @@ from PIL import Image
 from network.training.loop import train
 from network.training.pool import Pool
 from network.training.step import gain_of
-from network.training.tensorboard import FOLDER, WatchOptions
+from network.training.tensorboard import FOLDER, TensorBoardOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +33,11 @@ from pathlib import Path
 from network.training.pool import Pool
 from network.training.recipes import Preset
 from network.training.loop import train
-from network.training.tensorboard import WatchOptions
+from network.training.tensorboard import TensorBoardOptions
 recipe = Preset(options={"widths": [8, 8, 8], "depth": 1}, batch=2, patch=32, steps=2)
 lines = []
-steps = list(train(recipe, Pool([Path(sys.argv[1])]), Path(sys.argv[2]), watch=WatchOptions(), tell=lines.append))
+pool, options = Pool([Path(sys.argv[1])]), TensorBoardOptions()
+steps = list(train(recipe, pool, Path(sys.argv[2]), tensorboard=options, tell=lines.append))
 print(len(steps), *lines, sep="\\n")
 """
 
@@ -51,7 +52,7 @@ def read(run: Path) -> Any:
 def test_curves_have_the_numbers_of_the_steps(tiny: Preset, pool: Pool, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     run = tmp_path / "run"
-    steps = list(train(tiny, pool, run, watch=WatchOptions(every=4)))
+    steps = list(train(tiny, pool, run, tensorboard=TensorBoardOptions(every=4)))
     events = read(run)
     assert {name for name in events.Tags()["scalars"] if name.startswith("training/")} == {
         f"training/{name}" for name in SCALARS
@@ -82,8 +83,8 @@ def test_pictures_are_the_validation_pairs_and_the_result(tiny: Preset, pool: Po
     np.save(held_out / "pairs_0000000.npy", pair)
     # A rate of zero leaves the network at its start, where it returns its input.
     recipe = replace(tiny, steps=2, rate=0.0, final_rate=0.0, weight_decay=0.0)
-    options = WatchOptions(validation=Pool([held_out]), images=2, image_minutes=0.0)
-    for _ in train(recipe, pool, run, watch=options):
+    options = TensorBoardOptions(validation=Pool([held_out]), images=2, image_minutes=0.0)
+    for _ in train(recipe, pool, run, tensorboard=options):
         pass
     events = read(run)
     tags = events.Tags()["images"]
@@ -99,8 +100,8 @@ def test_pictures_are_the_validation_pairs_and_the_result(tiny: Preset, pool: Po
 def test_watching_does_not_change_the_training(tiny: Preset, pool: Pool, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     seen, unseen = (
-        [step.loss for step in train(tiny, pool, tmp_path / str(watch), watch=watch)]
-        for watch in (WatchOptions(image_minutes=0.0), None)
+        [step.loss for step in train(tiny, pool, tmp_path / str(options), tensorboard=options)]
+        for options in (TensorBoardOptions(image_minutes=0.0), None)
     )
     assert seen == unseen
     assert not (tmp_path / "None" / FOLDER).exists()
