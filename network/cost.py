@@ -21,9 +21,9 @@ def multiply_adds(network: nn.Module, height: int, width: int) -> int:
     """Multiply-adds of convolutions and matrix products for one picture, padding included; nothing is computed.
 
     Args:
-        network: From RGB (N, 3, H, W) to the same shape.
-        height: Of the picture, in pixels.
-        width: Likewise.
+        network: A network from RGB (N, 3, H, W) to the same shape.
+        height: Height of the picture, in pixels.
+        width: Width of the picture, in pixels.
     """
     shadow = copy.deepcopy(network).to("meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -50,7 +50,7 @@ def export_network(
         network: Maps RGB (N, 3, H, W) float32 to the same shape.
         path: File to write; replaced if it is there.
         name: The network's name in the registry.
-        digest: Of its weights, as their file says; empty if it has none.
+        digest: Digest of the network's weights, as their file says; empty if it has none.
         card: The training card.
     """
     folded = fold_for_inference(copy.deepcopy(network).cpu())
@@ -119,7 +119,7 @@ def export_shipped(folder: Path) -> list[Path]:
     """Writes every file that the package ships but the safetensors: ``identity``, planar graphs, trained networks.
 
     Args:
-        folder: Where the safetensors of the trained networks lie and the ONNX files go.
+        folder: Folder of the trained networks' safetensors, to which the ONNX files go.
 
     Returns:
         The files written.

@@ -50,8 +50,8 @@ class PlaneSpec:
     """What the planes of a frame are.
 
     Attributes:
-        width: Of the picture, in pixels, at least 1, odd values included.
-        height: Of the picture, in pixels, at least 1, odd values included.
+        width: Width of the picture, in pixels, at least 1, odd values included.
+        height: Height of the picture, in pixels, at least 1, odd values included.
         layout: How the samples lie in planes.
         depth: Bits of a code: 8 (planes are uint8), or 9 to 16 (uint16).
         matrix: The matrix between RGB and the planes.

@@ -33,7 +33,7 @@ class Header:
 
     Attributes:
         network: Name in :func:`network.models.registry.names`.
-        options: Of the network's constructor.
+        options: Options of the network's constructor.
         digest: SHA-256 over the tensors, hexadecimal.
         card: The training card: data, recipe, steps, figures. Free-form, JSON-serialisable.
     """
@@ -61,7 +61,7 @@ def save(path: Path, module: nn.Module, *, name: str, options: Mapping[str, Any]
         path: File to write; replaced if it is there.
         module: The network, batch normalisation not folded.
         name: The network's name in the registry.
-        options: Of its constructor.
+        options: Options of the network's constructor.
         card: The training card.
 
     Returns:

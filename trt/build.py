@@ -80,10 +80,10 @@ def serialize(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineS
     """Builds an engine for the current CUDA device.
 
     Args:
-        spec: As for :func:`build`.
-        batch: As for :func:`build`.
-        network: As for :func:`build`.
-        settings: As for :func:`build`.
+        spec: What the planes are.
+        batch: Frames that every call takes, at least 1.
+        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
+        settings: How to build.
 
     Returns:
         TensorRT's serialized engine, with bindings as :func:`binding_names` says.
@@ -138,10 +138,10 @@ def export(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineSett
     """The graph that is converted: float32 planes of a static shape in and out.
 
     Args:
-        spec: As for :func:`build`.
-        batch: As for :func:`build`.
-        network: As for :func:`build`.
-        settings: As for :func:`build`.
+        spec: What the planes are.
+        batch: Frames that every call takes, at least 1.
+        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
+        settings: How to build.
 
     Raises:
         ConversionError: If a convolution is not of the precision asked for, or the network can't be exported.

@@ -47,7 +47,7 @@ class Request:
 
     Attributes:
         network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape, on the CPU, not folded.
-        name: Of the network.
+        name: Name of the network.
         spec: What the planes are.
         batch: Frames of a call, at least 1.
         settings: How to build.
@@ -72,7 +72,7 @@ def build_or_load(
     Args:
         request: What is to be compiled.
         device: CUDA device that it is to run on.
-        cache: Where engines are kept; None keeps none.
+        cache: Cache that keeps engines; None keeps none.
         verify: Compares an engine with PyTorch; returns the figures in one line, and raises ParityError if the engine
             is wrong. Called before an engine's first use, and not again for an engine from the cache.
         tell: Takes one line a step: why an engine is built, how long it should take and took.

@@ -47,9 +47,9 @@ class Entry:
 
     Attributes:
         key: What the engine is valid for.
-        size: Of the engine in bytes.
-        sha256: Of the engine, hexadecimal.
-        seconds: That the build took.
+        size: Size of the engine in bytes.
+        sha256: SHA-256 of the engine, hexadecimal.
+        seconds: Seconds that the build took.
         parity: What the comparison with PyTorch found; empty if there was none yet.
         refused: Why the engine must not be used; empty if it may.
     """
@@ -82,11 +82,11 @@ class Found:
     """A file in the cache, for listing.
 
     Attributes:
-        digest: That the entry is named by.
+        digest: Digest by which the entry is named.
         entry: What it says; None if it can't be used.
         problem: Why it can't be used; empty if it can.
-        size: On disk, in bytes.
-        used: When it was last used or written, seconds since the epoch.
+        size: Size on the disk, in bytes.
+        used: Time when the entry was last used or written, seconds since the epoch.
     """
 
     digest: str
@@ -106,7 +106,7 @@ class EngineCache:
     """Engines by their key.
 
     Args:
-        folder: Where; created, private to the user, if it is not there. None takes :func:`default_folder`.
+        folder: Folder of the cache; created, private to the user, if missing. None takes :func:`default_folder`.
         limit_bytes: The least recently used entries are removed beyond this.
 
     Raises:
@@ -149,8 +149,8 @@ class EngineCache:
 
         Args:
             key: What it is valid for.
-            engine: As serialized.
-            seconds: That the build took.
+            engine: The serialized engine.
+            seconds: Seconds that the build took.
 
         Raises:
             CacheError: If it can't be written.
@@ -173,7 +173,7 @@ class EngineCache:
         """Notes what the comparison with PyTorch found.
 
         Args:
-            key: Of an entry; nothing happens if it is gone.
+            key: Key of an entry; nothing happens if that is gone.
             parity: The figures in one line.
             refused: Why the engine must not be used; empty if it may.
         """
@@ -185,7 +185,7 @@ class EngineCache:
         """Holds an engine for building, across processes; a process that ends lets go of it.
 
         Args:
-            key: Of the engine.
+            key: Key of the engine.
             waiting: Called once if another process holds it.
 
         Raises:

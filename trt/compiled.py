@@ -73,9 +73,9 @@ class TorchCompiled:
     Args:
         spec: What the planes are.
         batch: Frames that every call takes, at least 1.
-        network: As for :class:`PlanarGraph`.
+        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
         settings: Precision and strength; the rest is for TensorRT.
-        device: Where to run.
+        device: Device to run on.
 
     Attributes:
         spec: What the planes are.

@@ -29,8 +29,8 @@ class Compiler(Protocol):
         """Compiles.
 
         Args:
-            request: What.
-            device: Where it is to run.
+            request: What to compile.
+            device: Device on which it is to run.
             tell: Takes a line about each step that takes long.
 
         Raises:
@@ -43,7 +43,7 @@ class TensorRTCompiler:
     """TensorRT, with the cache of engines.
 
     Args:
-        cache: Where engines are kept; None for the user's own cache.
+        cache: Cache that keeps engines; None for the user's own cache.
 
     Raises:
         MissingError: If Torch-TensorRT or a CUDA device is not there.

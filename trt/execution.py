@@ -59,7 +59,7 @@ class Lane:
 
     Args:
         compiled: What computes.
-        device: Where it does.
+        device: Device on which it computes.
         stream: Makes the streams.
 
     Raises:
@@ -92,9 +92,9 @@ class Lane:
         """Starts a chunk; both may be touched again after :meth:`finish`.
 
         Args:
-            planes: In host memory, at most as many frames as the compiled network takes. The missing ones are filled
-                up with the last one.
-            out: As many frames of host memory, overwritten.
+            planes: Frames in host memory, at most as many as the compiled network takes. The missing ones are filled up
+                with the last one.
+            out: Host memory for as many frames, overwritten.
 
         Raises:
             Exception: What the device raises when it is given its orders.
@@ -181,7 +181,7 @@ class Execution:
         """Deblurs a batch, and returns when it is done.
 
         Args:
-            planes: In host memory, (batch, *plane shape) each; pinned if copies are to run beside computation.
+            planes: Frames in host memory, (batch, *plane shape) each; pinned if copies are to run beside computation.
             out: Other memory of the same shapes, overwritten.
 
         Raises:

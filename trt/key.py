@@ -36,11 +36,11 @@ class EngineKey:
     """What an engine is valid for. An engine is used only where every field is equal.
 
     Attributes:
-        network: Its name, such as ``idc-rt``.
+        network: Name of the network, such as ``idc-rt``.
         network_digest: SHA-256 of the tensors themselves, not of what a file says of them.
         architecture_digest: SHA-256 of the modules and of the source that runs in them.
         gpu_name: Name of the device.
-        compute_capability: Of the device, such as ``8.9``.
+        compute_capability: Compute capability of the device, such as ``8.9``.
         driver: Version of NVIDIA's driver.
         cuda: Version of CUDA.
         tensorrt: Which TensorRT, and its version.
@@ -48,8 +48,8 @@ class EngineKey:
         torch: Version of PyTorch.
         precision: ``fp16`` or ``fp32``.
         layout: Layout, depth, matrix and range of the planes in words.
-        width: Of a frame in pixels.
-        height: Of a frame in pixels.
+        width: Width of a frame in pixels.
+        height: Height of a frame in pixels.
         batch: Frames of a call.
         settings: Every other setting in words.
     """

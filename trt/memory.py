@@ -61,7 +61,7 @@ def plans(spec: PlaneSpec, batch: int, network: nn.Module) -> Iterator[Plan]:
 
     Args:
         spec: What the frames are.
-        batch: Frames at a time at first.
+        batch: Frames at a time to begin with.
         network: Maps RGB to RGB; how far it sees decides how much tiles overlap.
     """
     yield Plan(batch)
@@ -98,7 +98,7 @@ def start_with(
     Args:
         candidates: See :func:`plans`.
         needed: Estimates a plan's memory in bytes.
-        free: On the device, in bytes; None if nobody knows, and then every plan is tried.
+        free: Bytes that are free on the device; None if nobody knows, and then every plan is tried.
         tell: Takes a line about each plan that is left out.
     """
     plan = next(candidates)

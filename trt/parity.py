@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from trt.compiled import Compiled
 
 MIN_PSNR = 55.0
-"""dB, of every picture, with all codes that the depth has as the peak. FP16 gives 64 and more; other weights, 30."""
+"""Lowest PSNR of a picture in dB, against the highest code of the depth. FP16 gives 64 and more; other weights, 30."""
 
 MAX_WORST = 2 / 255
-"""Of the codes that the depth has: what a single sample may be off."""
+"""Greatest error of a single sample, as a share of the codes that the depth has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Difference:
     """How far an engine is off on one picture.
 
     Attributes:
-        name: Of the picture.
+        name: Name of the picture.
         worst: Greatest difference of a sample, in codes.
-        psnr: In dB against the highest code of the depth; infinite where nothing differs.
+        psnr: PSNR in dB against the highest code of the depth; infinite where nothing differs.
     """
 
     name: str
@@ -115,9 +115,9 @@ def verify(
     Args:
         compiled: What is to be used.
         network: What it should compute; maps RGB to RGB, float32.
-        settings: Of which the strength counts.
-        device: Where ``compiled`` runs.
-        pictures: To compare with; None for :func:`pictures_for`.
+        settings: How the engine was built; its strength counts.
+        device: Device on which ``compiled`` runs.
+        pictures: Pictures to compare with; None for :func:`pictures_for`.
 
     Returns:
         The figures in one line.

@@ -29,9 +29,9 @@ class Range:
     """The shapes that a portable engine takes.
 
     Attributes:
-        smallest: Height and width in pixels; rounded down to multiples of :data:`STRIDE`.
-        usual: Height and width to optimise for; rounded up likewise.
-        largest: Height and width; rounded up likewise.
+        smallest: Least height and width in pixels; rounded down to multiples of :data:`STRIDE`.
+        usual: Height and width to optimise for; rounded up to such multiples.
+        largest: Height and width; rounded up to such multiples.
         batch: Most frames of a call; the engine is optimised for one.
 
     Raises:

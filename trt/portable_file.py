@@ -36,20 +36,20 @@ class Header:
 
     Attributes:
         network: Name of the network.
-        network_digest: SHA-256 of its weights, as its file says.
-        onnx_sha256: Of the ONNX file that it was built from.
+        network_digest: SHA-256 of the network's weights, as their file says; empty if it has none.
+        onnx_sha256: SHA-256 of the ONNX file that the engine was built from.
         tensorrt: Version of TensorRT-RTX; it must be the same where the engine runs.
-        precision: Of the network.
-        layout: Of the planes.
+        precision: Precision of the network, ``fp16`` or ``fp32``.
+        layout: Layout of the planes.
         depth: Bits of a code.
-        matrix: Between RGB and the planes.
-        full_range: Of the codes.
-        strength: Scales what the network changes.
-        smallest: Height and width in pixels.
-        largest: Height and width in pixels.
+        matrix: Matrix between RGB and the planes.
+        full_range: Whether codes use their full range.
+        strength: Share of the network's changes that is applied.
+        smallest: Least height and width in pixels.
+        largest: Greatest height and width in pixels.
         batch: Most frames of a call.
-        size: Of the engine in bytes.
-        sha256: Of the engine.
+        size: Size of the engine in bytes.
+        sha256: SHA-256 of the engine, hexadecimal.
     """
 
     network: str

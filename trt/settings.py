@@ -20,9 +20,9 @@ class EngineSettings:
     """How an engine is built.
 
     Attributes:
-        precision: Of the network.
-        strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`. It is a constant of the
-            compiled graph.
+        precision: Precision of the network.
+        strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`. It is a
+            constant of the compiled graph.
         optimization_level: How long TensorRT searches for faster kernels, 0 to 5; None leaves it to TensorRT.
         workspace_bytes: Most scratch memory on the device that TensorRT may plan with, in bytes; 0 sets no limit.
 

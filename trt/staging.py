@@ -58,7 +58,7 @@ class StagedBatch(PlaneBatch):
             planes: Objects that export DLPack, of the shapes that the spec says; on the device or the host. What wrote
                 them has to have done so on the device's default stream.
             index: Place of the frame in the batch.
-            device: Where to.
+            device: Device to copy to.
 
         Raises:
             RuntimeError: If the planes do not fit, or the device fails.

@@ -109,10 +109,10 @@ def grid(height: int, width: int, rows: int, columns: int, overlap: int, step: i
     """Cuts a frame into at most ``rows`` by ``columns`` tiles of one shape.
 
     Args:
-        height: Of the frame, in pixels.
-        width: Of the frame, in pixels.
-        rows: At most.
-        columns: At most.
+        height: Height of the frame, in pixels.
+        width: Width of the frame, in pixels.
+        rows: Most rows of tiles.
+        columns: Most columns of tiles.
         overlap: See :func:`overlap_of`.
         step: See :func:`grid_step`.
     """

@@ -272,7 +272,7 @@ def find_pairs(folder: Path, layout: str = AUTO, *, split: str = "") -> list[Pai
     No picture is read: :func:`network.data.pairs.read_pair` refuses those that are damaged or of different sizes.
 
     Args:
-        folder: Where the data set was unpacked, or one of its splits or sequences where each holds both sides.
+        folder: Folder of the unpacked data set, or one of its splits or sequences where each holds both sides.
         layout: A name of :data:`LAYOUTS`, or ``auto`` to recognise it.
         split: Keeps only the pairs with this folder in their names, such as ``train``, ``val`` or ``test``.
 

@@ -25,7 +25,7 @@ class Pair:
     """Two files that show the same.
 
     Attributes:
-        name: Of the pair, relative to the folder that was searched.
+        name: Name of the pair, relative to the folder that was searched.
         blurred: File of the blurred side.
         sharp: File of the sharp side.
         sequence: Name of the ordered sequence that both are frames of, different from that of any other in the same

@@ -22,7 +22,7 @@ def threads_for(device: torch.device) -> int:
     """How many threads shall make batches.
 
     Args:
-        device: Where the training computes. Beside the CPU's own work there is room for one; of any other device, it
+        device: Device of the training. Beside the CPU's own work there is room for one; of any other device, it
             takes several to keep up with its steps.
     """
     return 1 if device.type == "cpu" else min(MOST_THREADS, os.cpu_count() or 1)

@@ -38,8 +38,8 @@ class Candidate:
     """A network to score.
 
     Attributes:
-        name: In tables and files; different from every other's.
-        network: From RGB in [0, 1], float (N, 3, H, W), to the same; in evaluation mode, on the device it runs on.
+        name: Name in tables and files; different from every other's.
+        network: Maps RGB in [0, 1], float (N, 3, H, W), to the same; in evaluation mode, on the device it runs on.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Sample:
     """A pair of pictures in memory.
 
     Attributes:
-        name: Of the pair.
+        name: Name of the pair.
         blurred: RGB, uint8 (H, W, 3).
         sharp: Ground truth of the same shape.
-        sequence: As in :class:`network.data.pairs.Pair`.
+        sequence: Name of the sequence that the pair is a frame of; empty if of none.
     """
 
     name: str
@@ -83,13 +83,13 @@ class Score:
     """One candidate's figures on one sample.
 
     Attributes:
-        name: Of the pair.
-        sequence: That it is a frame of; empty if it is none's.
+        name: Name of the pair.
+        sequence: Name of the sequence that the pair is a frame of; empty if of none.
         candidate: Name of the network.
-        blurred_psnr: Of the input against the ground truth, in dB.
-        psnr: Of the result, in dB.
-        blurred_ssim: Of the input.
-        ssim: Of the result.
+        blurred_psnr: PSNR of the input against the ground truth, in dB.
+        psnr: PSNR of the result, in dB.
+        blurred_ssim: SSIM of the input.
+        ssim: SSIM of the result.
         seconds: Time of the network alone.
     """
 
@@ -112,7 +112,7 @@ def deblur_picture(network: nn.Module, picture: Picture, device: str = "cpu", ti
     """One picture through a network, rounded to 8 bits.
 
     Args:
-        network: In evaluation mode, on ``device``.
+        network: The network, in evaluation mode, on ``device``.
         picture: RGB, uint8 (H, W, 3).
         device: A torch device.
         tiling: How to cut the picture; None gives the network all of it at once.
@@ -156,7 +156,7 @@ def deblur_samples(
         candidates: The networks, on ``device``.
         samples: What to run them on.
         device: A torch device.
-        tiling: As for :func:`deblur_picture`.
+        tiling: How pictures are cut into tiles; None for whole pictures.
 
     Yields:
         One result a sample.
@@ -174,7 +174,7 @@ def score(result: Deblurred, candidates: Sequence[Candidate]) -> list[Score]:
 
     Args:
         result: Pictures of at least 11x11 pixels.
-        candidates: That made it, in the same order.
+        candidates: Candidates that made it, in the same order.
     """
     sample = result.sample
     blurred_psnr, blurred_ssim = psnr(sample.blurred, sample.sharp), ssim(sample.blurred, sample.sharp)

@@ -56,7 +56,7 @@ def textured(sharp: NDArray[np.uint8], share: float = 0.25) -> NDArray[np.bool_]
 
     Args:
         sharp: RGB ground truth, uint8 (H, W, 3), at least 2x2.
-        share: Of the pixels, above 0, at most 1.
+        share: Share of the pixels that count as texture, above 0, at most 1.
 
     Returns:
         (H, W), true for about ``share`` of the pixels; for none where the picture is of one colour.
@@ -76,7 +76,7 @@ def detail_error(result: NDArray[np.uint8], sharp: NDArray[np.uint8], where: NDA
         where: (H, W), the pixels that count, such as :func:`textured` finds them.
 
     Returns:
-        In codes of 255; not a number where no pixel counts.
+        The error in codes of 255; not a number where no pixel counts.
     """
     difference = result.astype(np.float64) - sharp.astype(np.float64)
     down = np.abs(np.diff(difference, axis=0))[:, :-1]

@@ -37,17 +37,17 @@ class Row:
 
     Attributes:
         method: ``blurred input``, a candidate's name, or ``ground truth``.
-        psnr: Mean, in dB.
-        ssim: Mean.
+        psnr: Mean PSNR, in dB.
+        ssim: Mean SSIM.
         gain: Mean PSNR won over the blurred input, in dB.
         worst_gain: The least PSNR won on an image, in dB.
         made_worse: Images whose PSNR fell.
-        seconds_median: An image, see the module's description.
-        seconds_mean: Likewise.
-        parameters: Of the network, those that only training uses included.
+        seconds_median: Median time of the network on an image, in seconds.
+        seconds_mean: Mean time of the network on an image, in seconds.
+        parameters: Number of the network's parameters, those that only training uses included.
         gmac: Thousand million multiply-adds an image, of the network given the whole image at once.
-        warping_error: Mean over sequences, colours in [0, 1].
-        warping_excess: That less the ground truth's.
+        warping_error: Mean warping error over the sequences, for colours in [0, 1].
+        warping_excess: Warping error less that of the ground truth.
     """
 
     method: str
@@ -178,7 +178,7 @@ def markdown(rows: Sequence[Row], caption: str) -> str:
     """The rows as a markdown table with a line on what was measured above and the conventions below.
 
     Args:
-        rows: As :meth:`Scoreboard.rows` gives them.
+        rows: Rows from :meth:`Scoreboard.rows`.
         caption: Set, number of images, device.
     """
     video = any(row.warping_error is not None for row in rows)
@@ -199,8 +199,8 @@ def write_scores(board: Scoreboard, out: Path, facts: dict[str, Any]) -> None:
     """Writes ``scores.csv`` (a row an image and network), ``scores.json`` (all there is) and nothing else.
 
     Args:
-        board: With at least one sample.
-        out: Folder; made if missing.
+        board: Scores of at least one sample.
+        out: Folder of the files; made if missing.
         facts: What else the JSON is to say, such as the weights' digests.
     """
     out.mkdir(parents=True, exist_ok=True)

@@ -100,7 +100,7 @@ def warping_error(first: Picture, second: Picture, motion: Motion) -> float:
     Args:
         first: RGB, uint8 (H, W, 3).
         second: The next frame, of the same shape.
-        motion: Between the two in the ground truth.
+        motion: Motion between the two in the ground truth.
 
     Returns:
         With colours in [0, 1]; not a number where nothing is seen twice.
@@ -129,8 +129,8 @@ class WarpingMeter:
         """Takes the next frame.
 
         Args:
-            sequence: That it belongs to; a frame of another sequence than the last one's begins anew. Frames without
-                one (``""``) are left out.
+            sequence: Name of the frame's sequence; a frame of another sequence than the last one's begins anew.
+                Frames without one (``""``) are left out.
             sharp: Ground truth, RGB, uint8 (H, W, 3).
             versions: Its versions, each of the same shape.
 

@@ -30,7 +30,7 @@ class ResidualBlock(nn.Module):
     """Two 5x5 convolutions, ReLU between them, added to the input.
 
     Args:
-        channels: In and out.
+        channels: Channels in and out.
     """
 
     def __init__(self, channels: int) -> None:
@@ -50,7 +50,7 @@ class EBlock(nn.Module):
     Args:
         inputs: Channels in.
         outputs: Channels out.
-        stride: Of the convolution.
+        stride: Stride of the convolution.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
@@ -68,9 +68,9 @@ class DBlock(nn.Module):
     """Two residual blocks, a 4x4 deconvolution and ReLU.
 
     Args:
-        inputs: Channels in, and of the residual blocks.
+        inputs: Channels in, and channels of the residual blocks.
         outputs: Channels out.
-        stride: Of the deconvolution: 2 doubles height and width, 1 keeps them.
+        stride: Stride of the deconvolution: 2 doubles height and width, 1 keeps them.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -177,7 +177,7 @@ class IDC(nn.Module):
         """Deblurs, and keeps every scale's result for the loss.
 
         Args:
-            image: As for :meth:`forward`; H and W divisible by :attr:`multiple`.
+            image: RGB in [0, 1], float, (N, 3, H, W); H and W divisible by :attr:`multiple`.
 
         Returns:
             One tensor a scale, the finest first, each (N, 3, H / 2^k, W / 2^k).

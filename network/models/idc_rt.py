@@ -40,7 +40,7 @@ class ResidualUnit(nn.Module):
     """Two convolutions added to the input, then ReLU.
 
     Args:
-        channels: In and out.
+        channels: Channels in and out.
     """
 
     def __init__(self, channels: int) -> None:
@@ -135,7 +135,7 @@ class IDCRealTime(nn.Module):
         """Deblurs, with the coarser scales' results for the loss.
 
         Args:
-            image: As for :meth:`forward`; H and W divisible by :attr:`multiple`.
+            image: RGB in [0, 1], float, (N, 3, H, W); H and W divisible by :attr:`multiple`.
 
         Returns:
             One tensor a scale, the finest first, each (N, 3, H / 2^k, W / 2^k).

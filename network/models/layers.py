@@ -67,7 +67,7 @@ class ConvUnit(nn.Module):
         large beside its epsilon.
 
         Args:
-            factor: Over 0.
+            factor: A number over 0.
         """
         if isinstance(self.normalisation, nn.BatchNorm2d):
             self.convolution.weight.div_(factor)

@@ -122,7 +122,7 @@ def photograph(
     Args:
         rng: Source of randomness.
         blurred: Linear light, (H, W, 3).
-        sharp: Likewise.
+        sharp: Linear light, of the same shape.
         profile: Shares and strengths.
         response: The ``steepness`` by which both were made linear.
 

@@ -37,8 +37,8 @@ def passing_field(
 
     Args:
         rng: Source of randomness.
-        height: Of the crop in pixels.
-        width: Of the crop.
+        height: Height of the crop in pixels.
+        width: Width of the crop in pixels.
         depth: Random factors of the nearness with mean 1, (height, width); None for none.
         length: Mean path that the crop is going to have, in pixels.
         longest: Longest mean path that any crop may have.

@@ -82,7 +82,7 @@ def film_pairs(
 
     Args:
         generators: Source of randomness of each pair, by the pair's number.
-        videos: Where to look; each frame is as likely as any other.
+        videos: Videos to look in; each frame is as likely as any other.
         profile: Distribution of the blur. Objects are left to the footage.
         size: Height and width of a pair in pixels.
         detailed: Leave out crops without fine detail, but for a small share.

@@ -43,11 +43,11 @@ class Footage:
     """A video file and when its frames are shown.
 
     Attributes:
-        path: Of the file.
-        width: In pixels.
-        height: In pixels.
+        path: Path of the file.
+        width: Width of a frame in pixels.
+        height: Height of a frame in pixels.
         times: Time stamps of the frames in units of the stream, int64, strictly increasing.
-        keys: Those of the keyframes.
+        keys: Time stamps of the keyframes.
         fault: What is wrong with the file although it can be used, such as an early end; empty if nothing.
     """
 

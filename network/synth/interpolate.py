@@ -33,8 +33,8 @@ class Step:
     """The motion from one frame to the next.
 
     Attributes:
-        forward: Where each pixel of the first frame goes, float32 (H, W, 2), x and y in pixels.
-        backward: Where each pixel of the second frame comes from, likewise.
+        forward: Motion of each pixel of the first frame to the second, float32 (H, W, 2), x and y in pixels.
+        backward: Motion of each pixel of the second frame to the first, of the same form.
         path: Mean length of the motion over the pixels, in pixels.
         different: Share of pixels whose code differs from where the flow leads to.
         inconsistent: Share of pixels where flow forward and flow backward do not agree.
@@ -94,7 +94,7 @@ def between(first: FloatArray, second: FloatArray, step: Step, time: float) -> F
         first: Linear light, float32 (H, W, 3).
         second: The frame after it.
         step: Motion between them.
-        time: From 0 (the first frame, returned exactly) to 1 (the second, likewise).
+        time: Time from 0 (the first frame, returned exactly) to 1 (the second, returned exactly).
     """
     if time <= 0:
         return first
@@ -143,7 +143,7 @@ def read_at(picture: FloatArray, offset: FloatArray, interpolation: int = cv2.IN
     Args:
         picture: Float32 (H, W) or (H, W, C).
         offset: Float32 (H, W, 2), x and y in pixels.
-        interpolation: Of OpenCV.
+        interpolation: OpenCV's kind of interpolation.
     """
     height, width = picture.shape[:2]
     x = np.arange(width, dtype=np.float32) + offset[..., 0]

@@ -46,7 +46,7 @@ class PoolOptions:
     Attributes:
         pairs: Number of pairs.
         size: Height and width of each side in pixels, even.
-        seed: With the sources and the profile it decides every pixel.
+        seed: Seed that decides every pixel, with the sources and the profile.
         workers: Processes. They change the time that it takes, and nothing else.
         detailed: Leave out crops without fine detail, but for a small share.
         video_share: Share of the pairs that come from video, where there are both photographs and videos.

@@ -50,9 +50,9 @@ class Motion:
         """Coordinates to read from at one sub-frame, as cv2.remap takes them.
 
         Args:
-            index: Of the sub-frame.
-            height: Of the picture.
-            width: Of the picture.
+            index: Number of the sub-frame, from 0.
+            height: Height of the picture in pixels.
+            width: Width of the picture in pixels.
 
         Returns:
             x and y, each float32 (height, width).
@@ -120,8 +120,8 @@ def camera_motion(rng: Generator, profile: BlurProfile, length: float, frames: i
         profile: Relative strengths of the kinds of motion.
         length: Mean path of a pixel in pixels.
         frames: Sub-frames, odd.
-        height: Of the picture.
-        width: Of the picture.
+        height: Height of the picture in pixels.
+        width: Width of the picture in pixels.
     """
     if profile.forward:
         return _driving_motion(rng, profile, length, frames, height, width)

@@ -15,15 +15,16 @@ class BlurProfile:
 
     Attributes:
         shortest: Shortest path of a pixel during the exposure, in pixels.
-        longest: Longest path.
+        longest: Longest path, in pixels.
         skew: Path = shortest + (longest - shortest) * u^skew with u uniform; over 1 favours short blur.
         untouched: Share of pairs whose blurred side is the sharp side, so that sharp input stays sharp.
         shift: Relative strength of translation.
-        roll: Of rotation about the line of sight.
-        zoom: Of motion towards a vanishing point.
-        tilt: Of perspective change.
-        forward: Of driving forwards: motion away from a vanishing point near the upper middle of a whole frame of
-            which the pair is a crop, the faster the nearer the thing; see :mod:`network.synth.driving`.
+        roll: Relative strength of rotation about the line of sight.
+        zoom: Relative strength of motion towards a vanishing point.
+        tilt: Relative strength of perspective change.
+        forward: Relative strength of driving forwards: motion away from a vanishing point near the upper middle of a
+            whole frame of which the pair is a crop, the faster the nearer the thing; see
+            :mod:`network.synth.driving`.
         unsteadiness: How much velocity changes during the exposure, relative to its mean: 0 draws straight strokes of
             constant speed; at 1 a stroke may bend, or dwell at a point and then dart off.
         vibration: Amplitude of a fast oscillation, relative to the path.

@@ -82,7 +82,7 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
 
     Args:
         path: The checkpoint.
-        state: Of the same architecture and optimisers; changed in place. Learning rates are left as they are.
+        state: A state of the same architecture and optimisers, which is changed. Learning rates are left as they are.
 
     Raises:
         TrainingError: If the file is damaged, or is of another architecture or other optimisers.

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Those that train together.
+    """The processes that train together.
 
     Attributes:
-        rank: Of this one, from 0; the first one alone writes files.
-        count: Of all.
+        rank: Number of this process, from 0; the first one alone writes files.
+        count: Number of processes.
     """
 
     rank: int = 0

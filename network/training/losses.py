@@ -74,7 +74,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def multi_scale_loss(results: Sequence[Tensor], sharp: Tensor, term: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Sum of a loss over scales, the ground truth downsampled likewise.
+    """Sum of a loss over scales, the ground truth downsampled to each.
 
     Args:
         results: The finest first, each half as large as the one before.

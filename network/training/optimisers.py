@@ -35,7 +35,7 @@ def make_optimisers(network: nn.Module, preset: Preset) -> list[Optimizer]:
     """The optimisers of a recipe; each weight belongs to exactly one.
 
     Args:
-        network: On the device where it is trained.
+        network: The network, on the device where it is trained.
         preset: The recipe.
 
     Returns:
@@ -76,8 +76,8 @@ def arithmetic(precision: str, device: torch.device) -> torch.dtype:
     """The type in which a network computes while it is trained.
 
     Args:
-        precision: As :attr:`network.training.recipes.Preset.precision`.
-        device: Where it is trained.
+        precision: Precision, see :attr:`network.training.recipes.Preset.precision`.
+        device: Device of the training.
     """
     if precision != "auto":
         return PRECISIONS[precision]

@@ -136,8 +136,8 @@ def images(pairs: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
     """What a network is trained on.
 
     Args:
-        pairs: Of :meth:`Pool.batch`, uint8 (N, 2, H, W, 3).
-        device: Where the images shall be.
+        pairs: Pairs of :meth:`Pool.batch`, uint8 (N, 2, H, W, 3).
+        device: Device of the images.
 
     Returns:
         Blurred and sharp images in [0, 1], each float32 (N, 3, H, W), the channels last in memory.

@@ -14,10 +14,10 @@ class Preset:
 
     Attributes:
         network: Name in the registry.
-        options: Of the network's constructor.
+        options: Options of the network's constructor.
         loss: Name in :data:`network.training.losses.LOSSES`.
         optimiser: ``adam``, ``adamw``, or ``muon``: Muon for the hidden convolutions, AdamW for the rest.
-        weight_decay: Of ``adamw`` and ``muon``.
+        weight_decay: Weight decay of ``adamw`` and ``muon``.
         rate: Learning rate after the warm-up.
         final_rate: Learning rate at the last step.
         muon_factor: Muon's learning rate over the learning rate.
@@ -26,18 +26,18 @@ class Preset:
             ``rate`` and falls linearly over the last ``decay`` steps, so that a run can be prolonged.
         decay: Steps of the trapezoid's fall.
         steps: Length of the run.
-        batch: Pairs a step.
+        batch: Pairs in a step.
         patch: Height and width of a training patch in pixels, divisible by 16.
         noise: Standard deviation, in codes of 255, of the normal distribution from which the standard deviation of
             the noise on a blurred patch is drawn.
         fresh: Share of the patches whose blur is made anew in every step, see :mod:`network.synth.fresh`.
         clip: Largest norm of the gradient.
-        precision: Of the network's arithmetic in training: ``fp32``, ``bf16``, ``fp16`` (with scaled gradients) or
-            ``auto``, which is bf16 on a CUDA device or x86 processor that multiplies such numbers, fp16 on any other
-            CUDA device, and fp32 elsewhere. Weights, averages and the loss are fp32 in every case.
+        precision: Precision of the network's arithmetic in training: ``fp32``, ``bf16``, ``fp16`` (with scaled
+            gradients) or ``auto``, which is bf16 on a CUDA device or x86 processor that multiplies such numbers, fp16
+            on any other CUDA device, and fp32 elsewhere. Weights, averages and the loss are fp32 in every case.
         ema: Decay of the exponential moving average of the weights.
-        seed: Of initial weights, sampling and augmentation.
-        shrink: What the weights of starting weights are divided by where a batch normalisation follows. The function
+        seed: Seed of initial weights, sampling and augmentation.
+        shrink: Divisor of the starting weights where a batch normalisation follows. The function
             stays the same, but a step then changes it by so much more: such weights grow the longer they are trained,
             and the rate, which does not grow with them, comes to mean less and less. Of no effect without starting
             weights, or on networks without such layers.

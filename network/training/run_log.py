@@ -33,7 +33,7 @@ class RunRecord:
     """The starts of a run.
 
     Args:
-        run: Its folder, which exists.
+        run: Folder of the run, which exists.
 
     Raises:
         TrainingError: If the record is damaged.
@@ -58,7 +58,7 @@ class RunRecord:
         """Adds a start.
 
         Args:
-            start: As :func:`describe` makes it.
+            start: Facts of the start, from :func:`describe`.
         """
         self._starts.append(start)
         self._write()
@@ -89,8 +89,8 @@ def describe(
         pool: The pairs; its digest is computed, which may read all of it.
         step: Steps that earlier starts have done.
         dtype: Type in which the network computes.
-        device: Where.
-        processes: How many train together.
+        device: Device to train on.
+        processes: Number of processes that train together.
         start_from: The weights' file that the run began with, and its header.
     """
     return {

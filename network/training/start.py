@@ -28,7 +28,7 @@ def usable_device(name: str) -> torch.device:
     """A device that was tried.
 
     Args:
-        name: As PyTorch names it.
+        name: PyTorch's name of the device, such as ``cuda:0``.
 
     Raises:
         TrainingError: If there is none such.
@@ -55,9 +55,9 @@ def initial_state(
 
     Args:
         preset: The recipe.
-        device: Where to train.
+        device: Device to train on.
         dtype: Type in which the network computes.
-        checkpoint: Of the run; need not exist.
+        checkpoint: File of the run's checkpoint; need not exist.
         last: Record of the run's last start, see :class:`network.training.run_log.RunRecord`.
         start_weights: What :func:`network.weights.load` gave.
 

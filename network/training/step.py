@@ -28,9 +28,9 @@ class StepResult:
     """What a step came to.
 
     Attributes:
-        loss: Over all processes.
+        loss: Mean loss over all processes.
         rate: Learning rate.
-        gradient_norm: Before clipping; infinite or NaN where fp16 overflowed and nothing was moved.
+        gradient_norm: Norm of the gradient before clipping; infinite or NaN where fp16 overflowed and nothing moved.
         gain: PSNR over the blurred patches of this process, mean in dB; NaN where all are sharp.
         interrupted: Whether any process was interrupted before the step.
     """
@@ -60,9 +60,9 @@ def take_step(
         model: What gives the scales of ``state.network``: see :meth:`network.training.distributed.Processes.wrap`.
         preset: The recipe.
         dtype: Type in which the network computes; the loss is computed in fp32.
-        processes: Those that train together.
+        processes: The processes that train together.
         blurred: This process's share of the batch, in [0, 1], float (N, 3, H, W).
-        sharp: Likewise.
+        sharp: Ground truth of ``blurred``, of the same shape.
         interrupted: Whether this process was interrupted, for the others to know.
 
     Raises:
@@ -116,11 +116,11 @@ class Progress:
 
     Attributes:
         step: Steps done, over all starts of the run.
-        loss: Of the step.
+        loss: Loss of the step.
         rate: Learning rate of the step.
         waited: Seconds since the start that the loop waited for data.
         elapsed: Seconds since the start.
-        gradient_norm: Before clipping; infinite or NaN in a step that fp16 skipped.
+        gradient_norm: Norm of the gradient before clipping; infinite or NaN in a step that fp16 skipped.
         gain: PSNR of the step's results over the blurred patches, mean in dB; NaN where all are sharp.
     """
 

@@ -31,7 +31,7 @@ class TensorBoardOptions:
 
     Attributes:
         validation: Pairs of which a fixed batch is shown; None takes it from the training pool.
-        images: Triples of pictures.
+        images: Number of pairs that are shown.
         image_minutes: Minutes between pictures.
         every: Steps over which numbers are averaged.
     """
@@ -46,10 +46,10 @@ class TensorBoardLog:
     """Writes event files.
 
     Args:
-        folder: Where TensorBoard will look for them.
+        folder: Folder of the event files.
         options: What to show.
         batch: Blurred and sharp pictures to show, each in [0, 1], float (N, 3, H, W).
-        pairs: Pairs a step.
+        pairs: Pairs in a step.
         step: Steps done before; what a killed start wrote after it is dropped.
 
     Raises:
@@ -73,7 +73,7 @@ class TensorBoardLog:
         """Takes note of a step.
 
         Args:
-            progress: Of the step.
+            progress: Progress that the step reports.
             average: The averaged network, in evaluation mode.
         """
         self._latest.append(progress)
@@ -140,7 +140,7 @@ def make_log(
         pool: The pairs trained on.
         run: Folder of the run.
         preset: The recipe.
-        device: Where the averaged network is.
+        device: Device of the averaged network.
         step: Steps done before.
         tell: Is given the line for the user.
     """
