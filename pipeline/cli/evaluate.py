@@ -15,6 +15,7 @@ from network.data.datasets import AUTO, LAYOUTS, find_pairs
 from network.evaluation.evaluate import Candidate, Sample, deblur_samples, pool_samples, read_samples
 from network.evaluation.scoreboard import Scoreboard, markdown, write_scores
 from network.evaluation.tiles import Tiling
+from network.files import write_text
 from network.models.layers import fold_for_inference
 from network.training.pool import Pool, holds_pool
 from pipeline.errors import UsageError
@@ -97,7 +98,7 @@ def evaluate_command(
             "networks": origins,
         }
         write_scores(board, out, facts)
-        (out / "scores.md").write_text(table, encoding="utf-8")
+        write_text(out / "scores.md", table)
 
 
 def _samples(folder: Path, layout: str, split: str, *, video: bool) -> Iterator[Sample]:

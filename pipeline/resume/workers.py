@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from network.files import commit
+from network.files import write_json
 from pipeline.decode.open import open_source
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import InputError, OutputError, UsageError
@@ -21,7 +21,7 @@ from pipeline.resume.cutter import Cutter
 from pipeline.resume.encoders import SegmentEncoders
 from pipeline.resume.manifest import SegmentRecord
 from pipeline.resume.segment import SegmentMaker
-from pipeline.resume.segment_file import Seal, temporary_for
+from pipeline.resume.segment_file import Seal
 from pipeline.resume.work_folder import segment_path
 from pipeline.runner.keep_text import keeping_text
 
@@ -184,7 +184,4 @@ def _check_input(path: Path, continued: Sequence[Path], promise: Promise) -> Non
 
 
 def _leave_note(segment: Path, made: Made) -> None:
-    path = segment.with_suffix(".made")
-    temporary = temporary_for(path)
-    temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
-    commit(temporary, path)
+    write_json(segment.with_suffix(".made"), asdict(made))
