@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(60)
 
 ROOT = Path(__file__).resolve().parents[3]
-HEAVY = {"numpy", "av", "openvino", "rich", "torch", "network", "onnx", "cv2"}
+HEAVY = {"cloup", "numpy", "av", "openvino", "rich", "torch", "network", "onnx", "cv2"}
 SHOW_MODULES = "import atexit, sys, json; atexit.register(lambda: print(json.dumps(sorted(sys.modules))))"
 
 
