@@ -350,6 +350,20 @@ def test_an_onnx_file_of_the_user_s_own_runs(tmp_path: Path) -> None:
     np.testing.assert_array_equal(deblurrer(np.full((8, 8, 3), 200, np.uint8)), 100)
 
 
+def test_a_registered_module_runs() -> None:
+    import torch
+
+    from network import models
+
+    class Darker(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return image * 0.5
+
+    models.register("api-test-darker", Darker)
+    deblurrer = Deblurrer(network="api-test-darker")
+    np.testing.assert_array_equal(deblurrer(np.full((8, 8, 3), 40_000, np.uint16)), 20_000)
+
+
 def test_a_safetensors_file_runs_as_the_shipped_network_does() -> None:
     weights = catalogue.weights_file(catalogue.DEFAULT)
     assert weights is not None
