@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.decode.concat import open_input
 from pipeline.encode.output_file import check_output
 from pipeline.encode.sink import VideoSink
-from pipeline.errors import Interrupted
+from pipeline.errors import Cancelled
 from pipeline.progress import SilentDisplay
 from pipeline.report import Report
 from pipeline.resume.run import ChangedError, deblur_in_segments
@@ -19,6 +19,7 @@ from pipeline.runner.skip import FrameGate
 from pipeline.system.pipes import PipeReader, PipeWriter
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Sequence
 
     from pipeline.decode.source import VideoSource
@@ -34,6 +35,8 @@ def deblur_video(
     display: Display | None = None,
     on_output: Callable[[Report], None] = lambda _report: None,
     elsewhere: Elsewhere | None = None,
+    *,
+    cancel: threading.Event | None = None,
 ) -> Report:
     """Deblurs one video. The output gets its name when it is complete; before that, nothing has it.
 
@@ -44,6 +47,9 @@ def deblur_video(
         display: Shows the progress; None shows nothing.
         on_output: Called when the output has its name, before that which could make it again is thrown away.
         elsewhere: Makes the segments of an output that is written in segments; None to make them here.
+        cancel: Ends the work when it is set, from any thread. Decoder and encoder stop within a frame, and the call
+            returns at the latest :data:`pipeline.runner.run.INTERRUPT_GRACE` seconds later: a batch that takes the
+            engine longer ends by itself, and the engine must not be used before that.
 
     Returns:
         What was done. A damaged input is no error here: everything that could be decoded is in the output, and
@@ -54,7 +60,10 @@ def deblur_video(
         OutputError: If the output can't be written.
         UsageError: If the options make no sense.
         EngineError: If the engine can't be loaded or fails.
-        Interrupted: If the user pressed Ctrl-C; nothing is left under the output's name.
+        Cancelled: If ``cancel`` was set; nothing is left under the output's name. Finished segments are kept, and the
+            same job goes on from there.
+        KeyboardInterrupt: If the user pressed Ctrl-C, with the same result. Its notes (``__notes__``) say what became
+            of the output.
     """
     free_leftovers()  # of the video before
     display = display or SilentDisplay()
@@ -69,12 +78,12 @@ def deblur_video(
         with open_input(job.input, job.source) as source:
             output = _segmented_output(job, source)
             if output is None:
-                report = _in_one_piece(job, source, load, display, notes)
+                report = _in_one_piece(job, source, load, display, notes, cancel)
                 on_output(report)
                 return report
             # Each time, at least one segment is forgotten.
             with contextlib.suppress(ChangedError):
-                return deblur_in_segments(job, source, output, load, display, on_output, notes, elsewhere)
+                return deblur_in_segments(job, source, output, load, display, on_output, notes, elsewhere, cancel)
 
 
 def _segmented_output(job: VideoJob, source: VideoSource) -> Path | None:
@@ -88,7 +97,12 @@ def _segmented_output(job: VideoJob, source: VideoSource) -> Path | None:
 
 
 def _in_one_piece(
-    job: VideoJob, source: VideoSource, load: Callable[[], Engine], display: Display, notes: Sequence[str]
+    job: VideoJob,
+    source: VideoSource,
+    load: Callable[[], Engine],
+    display: Display,
+    notes: Sequence[str],
+    cancel: threading.Event | None,
 ) -> Report:
     sink = VideoSink(job.output, source, job.sink)
     try:
@@ -104,18 +118,22 @@ def _in_one_piece(
                 gate=FrameGate(source.spec, job.gate),
                 on_device=source.is_on_device,
                 on_progress=display.update,
-                on_stop=lambda: _cancel(job),
+                on_stop=lambda: _unblock(job),
+                cancel=cancel,
             )
         finally:
             display.end()
     except KeyboardInterrupt as error:
-        raise Interrupted(f"interrupted; {sink.name} was not written") from error
+        error.add_note(f"{sink.name} was not written")
+        raise
+    except Cancelled as error:
+        raise Cancelled(f"interrupted; {sink.name} was not written") from error
     finally:
         sink.abandon()  # after a complete run there is nothing to abandon
     return Report.of_run(source, sink, engine.info, batch, result, notes=notes)
 
 
-def _cancel(job: VideoJob) -> None:
+def _unblock(job: VideoJob) -> None:
     """Unblocks the pipes of a run that stops early."""
     for end in (job.input, job.output):
         if isinstance(end, PipeReader | PipeWriter):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.decode.concat import open_input
 from pipeline.encode.output_file import work_folder
-from pipeline.errors import DeblurError
+from pipeline.errors import DeblurError, InputError, OutputError
 from pipeline.media.stream_names import describe
 from pipeline.resume.segment_file import size_of
 
@@ -44,7 +44,7 @@ class PlannedVideo:
         output: The file to write.
         fate: What is to become of it.
         reason: Why it can't be done; empty if it can.
-        exit_code: Of that reason; 0 if there is none.
+        kind: Class of the error behind that reason; None if there is none.
         size: Of the input in bytes; 0 if unknown.
         spec: What its frames are; None if nobody looked.
         frames: To expect; 0 if unknown.
@@ -60,7 +60,7 @@ class PlannedVideo:
     output: Path
     fate: Fate
     reason: str = ""
-    exit_code: int = 0
+    kind: type[Exception] | None = None
     size: int = 0
     spec: PlaneSpec | None = None
     frames: int = 0
@@ -185,13 +185,13 @@ def _look(item: BatchInput, output: Path, options: SourceOptions, ledger: Ledger
                 is_begun=work_folder(output).is_dir(),
             )
     except DeblurError as error:
-        return replace(video, fate=Fate.FAILED, reason=str(error), exit_code=error.exit_code)
+        return replace(video, fate=Fate.FAILED, reason=str(error), kind=type(error))
     except OSError as error:
         reason = f"{item.path} can't be read: {error.strerror or error}"
-        return replace(video, fate=Fate.FAILED, reason=reason, exit_code=3)
+        return replace(video, fate=Fate.FAILED, reason=reason, kind=InputError)
     if output.exists() and not overwrite and not video.is_begun:
-        reason = f"{output} is there, and not made from this input with these options; add --overwrite to replace it"
-        return replace(video, fate=Fate.FAILED, reason=reason, exit_code=4)
+        reason = f"{output} is there, and not made from this input with these options; add `overwrite` to replace it"
+        return replace(video, fate=Fate.FAILED, reason=reason, kind=OutputError)
     return video
 
 
@@ -241,11 +241,11 @@ class Outcome:
         state: What became of it.
         report: Of the run; None if there was none, or it failed.
         error: Why it failed, or where the input is damaged; else empty.
-        exit_code: As ``deblur video`` would have ended.
+        kind: Class of that error; None if there is none.
     """
 
     video: PlannedVideo
     state: State
     report: Report | None = None
     error: str = ""
-    exit_code: int = 0
+    kind: type[Exception] | None = None

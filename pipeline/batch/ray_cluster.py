@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline import errors
 from pipeline.batch.ray_worker import Node, Refusal, ask, make
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
@@ -64,7 +63,7 @@ class RayCluster:
         try:
             self._ray: Any = importlib.import_module("ray")
         except ImportError as error:
-            raise UsageError("--ray needs Ray: pip install 'deblur-stream[cluster]'") from error
+            raise UsageError("`address` needs Ray: pip install 'deblur-stream[cluster]'", field="address") from error
         if address != "auto":
             _check_address(address)
         try:
@@ -80,7 +79,9 @@ class RayCluster:
             self.slots = sum(self._fits(machine) for machine in machines)
             if not self.slots:
                 wanted = f"{self._cpus} cores{' and a GPU' * self._gpus}"
-                raise UsageError(f"no machine of the cluster has {wanted} to give; lower --threads, or add machines")
+                raise UsageError(
+                    f"no machine of the cluster has {wanted} to give; lower `threads`, or add machines", field="threads"
+                )
         except BaseException:
             self._ray.shutdown()
             raise
@@ -207,8 +208,8 @@ class RayCluster:
             lines = str(cause).strip().splitlines() or [type(cause).__name__]
             raise EngineError(f"a machine of the cluster failed {RETRIES + 1} times or for good: {lines[0]}") from error
         if isinstance(result, Refusal):
-            kind = getattr(errors, result.kind, DeblurError)
-            raise kind(f"on {result.node}: {result.text}")
+            kind = DeblurError.kind(result.kind) or DeblurError
+            raise kind(f"on {result.node}: {result.text}", field=result.field)
         return result
 
 
@@ -216,12 +217,17 @@ def _check_address(address: str) -> None:
     """Finds out at once what Ray itself takes minutes to say."""
     host, _, port = address.rpartition(":")
     if "://" in address:
-        raise UsageError(f"--ray takes host:port of the cluster itself, not {address}; run this on one of its machines")
+        raise UsageError(
+            f"`address` takes host:port of the cluster itself, not {address}; run this on one of its machines",
+            field="address",
+        )
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE):
             return
     except ValueError as error:
-        raise UsageError(f"--ray {address} is no address; write auto, or host:port as `ray start` told") from error
+        raise UsageError(
+            f"`address` {address} is no address; write auto, or host:port as `ray start` told", field="address"
+        ) from error
     except OSError as error:
         raise UsageError(f"nothing answers at {address}: {error}; is the cluster up, and the port open?") from error
 

@@ -45,7 +45,8 @@ def isolated(work: Callable[[_A], _T], argument: _A) -> _T:
         process.join(_GRACE)
         raise EngineError(
             f"a measurement ended by itself (exit code {process.exitcode}), perhaps for want of memory; "
-            "try a smaller --size"
+            "try a smaller `sizes`",
+            field="sizes",
         ) from None
     finally:
         receiving.close()

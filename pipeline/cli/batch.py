@@ -24,9 +24,11 @@ from pipeline.batch.ray_cluster import RayCluster
 from pipeline.batch.report import BatchReport
 from pipeline.batch.report_page import write_page
 from pipeline.batch.run import BatchWork
+from pipeline.cli.exit_codes import exit_code
 from pipeline.cli.options import Deblurring, deblurring_options
+from pipeline.cli.spelling import words
 from pipeline.cli.video import check_report
-from pipeline.errors import Interrupted, OutputError, UsageError
+from pipeline.errors import OutputError, UsageError
 from pipeline.job import VideoJob
 from pipeline.system.signals import Pauses, lower_priority
 
@@ -121,7 +123,7 @@ def batch(
             video.input, video.output, source, how.sink(), gate=how.gate, segments=segments, keep_text=keep_text
         )
 
-    display = batch_display(quiet=quiet)
+    display = batch_display(quiet=quiet, words=words())
     with _cluster(ray, how, output, engines.first.info, None if quiet else _tell) as cluster:
         if cluster is not None:
             jobs = max(jobs, cluster.slots)
@@ -129,12 +131,13 @@ def batch(
         work = BatchWork(plan, job, load, ledger, display, jobs=jobs, fail_fast=fail_fast, elsewhere=cluster)
         done, interruption = _run(work)
     if report is not None:
-        done.write(report)
+        done.write(report, exit_code)
         write_page(done, report.with_suffix(".html"), how.source())
     if not quiet:
         click.echo(done.summary(), err=True)
     if interruption is not None:
-        raise Interrupted("interrupted; what is finished is kept, and the same command goes on") from interruption
+        interruption.add_note("what is finished is kept, and the same command goes on")
+        raise interruption
     done.raise_if_wrong()
 
 
@@ -195,7 +198,8 @@ def _run(work: BatchWork) -> tuple[BatchReport, KeyboardInterrupt | None]:
         except KeyboardInterrupt as error:
             interruption = error
     wall = time.perf_counter() - started - pauses.seconds
-    outcomes = tuple(outcome for _, outcome in sorted(work.outcomes.items()))
+    tell = words()  # those who read the report have the command line, not the library
+    outcomes = tuple(replace(outcome, error=tell(outcome.error)) for _, outcome in sorted(work.outcomes.items()))
     return BatchReport(outcomes, wall, pauses.seconds), interruption
 
 
@@ -236,4 +240,4 @@ def _show(plan: Plan, engine: Engine, *, is_result: bool) -> None:
     """Prints the plan: on standard output where it is all that was asked for, else beside the progress."""
     speed = measure_speed(engine, plan) if plan.of(Fate.TODO) else None
     for line in plan.lines(speed):
-        click.echo(line, err=not is_result)
+        click.echo(words()(line), err=not is_result)

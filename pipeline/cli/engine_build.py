@@ -12,7 +12,7 @@ import click
 
 from network import catalogue
 from network.planes import MAX_STRENGTH, Matrix, PlaneSpec
-from pipeline.cli.engine_common import engine_cache, explained
+from pipeline.cli.engine_common import engine_cache, memory_explained
 from pipeline.errors import OutputError, UsageError
 from trt.settings import EngineSettings, Precision
 
@@ -103,7 +103,7 @@ def build(
         raise UsageError(f"there is no network {network!r}; choose one of {', '.join(catalogue.NAMES)}")
     spec = plane_spec(size, layout, Matrix(matrix) if matrix else None, full_range=full_range)
     settings = EngineSettings(Precision(precision), strength, opt_level)
-    with explained():
+    with memory_explained():
         if portable is not None:
             _build_portable(network, weights, portable, spec, batch, settings, overwrite=overwrite)
         else:

@@ -14,6 +14,7 @@ import click
 
 from network.planes import MAX_STRENGTH
 from pipeline.cli.serve import page_companion, serve_options
+from pipeline.cli.spelling import words
 from pipeline.cli.types import precision_option
 from pipeline.errors import UsageError
 
@@ -156,7 +157,7 @@ def live(
     from pipeline.live.session import SessionOptions
     from pipeline.live.status import status_for
 
-    status = status_for(quiet=quiet)
+    status = status_for(quiet=quiet, words=words())
     outputs = _outputs(record, (*rtmp, *srt), status.note, camera=virtual_camera, null=is_null, overwrite=overwrite)
     wishes = Wishes(size, fps, input_format)
     address = None if serve and source is None else find_address(source or DEFAULT_SOURCE, wishes)
@@ -186,7 +187,7 @@ def live(
     if report is not None:
         done.write(report)
     if not quiet and done.captured.passed:
-        click.echo(done.summary(), err=True)
+        click.echo(words()(done.summary()), err=True)
     if done.error is not None:
         raise done.error
 

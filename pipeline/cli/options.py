@@ -127,7 +127,7 @@ class Deblurring:
         """How what is finished is kept; None for not at all."""
         if not self.segment:
             return None
-        settings = (("strength", f"{self.strength:g}"), ("keep-text", f"{keep_text}"))
+        settings = (("strength", f"{self.strength:g}"), ("keep_text", f"{keep_text}"))
         return SegmentOptions(seconds=self.segment, fresh=self.fresh, always=always, settings=settings)
 
 

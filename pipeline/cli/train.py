@@ -16,7 +16,6 @@ from network.training.pool import Pool
 from network.training.recipes import PRESETS, Preset
 from network.training.tensorboard import WatchOptions
 from pipeline.cli.types import changed
-from pipeline.errors import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,18 +85,17 @@ def train_command(
         except KeyboardInterrupt as error:
             if not processes.leads:
                 return
-            raise Interrupted(_way_on(run, recipe)) from error
+            error.add_note(_way_on(run, recipe))
+            raise
     if processes.leads:
         _summarise(last, run, processes)
 
 
 def _way_on(run: Path, recipe: Preset) -> str:
     if not (run / CHECKPOINT).exists():
-        return "interrupted before the first step; run the same command again"
+        return "that was before the first step: run the same command again"
     step = step_of(run / CHECKPOINT)
-    return (
-        f"interrupted; {run} holds the state after step {step} of {recipe.steps}: run the same command again to go on"
-    )
+    return f"{run} holds the state after step {step} of {recipe.steps}: run the same command again to go on"
 
 
 def _show(steps: Iterator[TrainingProgress], recipe: Preset, console: Console) -> TrainingProgress | None:

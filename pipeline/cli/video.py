@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.options import Deblurring, deblurring_options
+from pipeline.cli.spelling import words
 from pipeline.errors import UsageError
 from pipeline.job import VideoJob
 from pipeline.progress import display_for
@@ -104,11 +105,11 @@ def video(
         segments=how.segments(keep_text=keep_text),
         keep_text=keep_text,
     )
-    done = deblur_video(job, load, display_for(quiet=quiet))
+    done = deblur_video(job, load, display_for(quiet=quiet, words=words()))
     if report is not None:
         done.write(report)
     if not quiet:
-        click.echo(done.summary(), err=True)
+        click.echo(words()(done.summary()), err=True)
     done.raise_if_damaged()
 
 

@@ -261,7 +261,8 @@ class FrameDecoder:
         if frame.interlaced_frame and not self._deinterlace:
             raise InputError(
                 "the video is interlaced: each frame holds two moments, which can't be deblurred as one picture; "
-                "add --deinterlace to turn it into progressive frames first"
+                "add `deinterlace` to turn it into progressive frames first",
+                field="deinterlace",
             )
         self.interlaced = frame.interlaced_frame
         self.spec, self._pixel_format = spec_of(frame)

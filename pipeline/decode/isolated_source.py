@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 
-from pipeline import errors
 from pipeline.decode.container import open_container, seek
 from pipeline.decode.shared_memory import SLOTS, SharedFrames
 from pipeline.decode.source import VideoSource
@@ -49,7 +48,9 @@ def open_source(path: Path | BinaryIO, options: SourceOptions | None = None) -> 
     if options.isolation is None:
         return VideoSource(path, options)
     if not isinstance(path, Path):
-        raise UsageError("--isolate needs a file, because two processes read it; leave it out for a pipe")
+        raise UsageError(
+            "`isolation` needs a file, because two processes read it; leave it out for a pipe", field="isolation"
+        )
     return IsolatedSource(path, options, options.isolation)
 
 
@@ -184,7 +185,7 @@ class IsolatedSource(VideoSource):
         if self._restarts == MOST_RESTARTS or is_stuck or was_interrupted:
             raise InputError(
                 f"{self._file}: the decoder {error} {place}, after {self._restarts} times before; leave out the rest "
-                "by --duration, or go on behind it by --start"
+                "by `duration`, or go on behind it by `start`"
             ) from error
         self._restarts += 1
         self._skipped = reached
@@ -261,7 +262,7 @@ class IsolatedSource(VideoSource):
 
 def _raised_there(message: dict[str, Any]) -> BaseException:
     """The error that the other process caught: one of this project's, or a fault of this program."""
-    kind = getattr(errors, message["type"], None)
-    if isinstance(kind, type) and issubclass(kind, DeblurError):
-        return kind(message["text"])
+    kind = DeblurError.kind(message["type"])
+    if kind is not None:
+        return kind(message["text"], field=message["field"])
     return UnexpectedError(message["text"])

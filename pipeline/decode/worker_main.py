@@ -66,8 +66,13 @@ def decode(connection: Connection, path: Path, options: SourceOptions, skip: int
 
 
 def _tell_error(connection: Connection, error: Exception) -> None:
-    text = str(error) if isinstance(error, DeblurError) else f"{explain(error)}, in the decoding process"
-    message = {"kind": "error", "type": type(error).__name__, "text": text}
+    ours = error if isinstance(error, DeblurError) else None
+    message = {
+        "kind": "error",
+        "type": type(error).__name__,
+        "text": str(error) if ours else f"{explain(error)}, in the decoding process",
+        "field": ours and ours.field,
+    }
     with contextlib.suppress(OSError):
         connection.send_bytes(json.dumps(message).encode())
 
@@ -142,7 +147,7 @@ class _Decoding:
         if not base:
             raise AssertionError("the source sets the time base")
         if Type.A53_CC in side_data(frame):
-            self._loses.add("closed captions inside the picture are left out with --isolate")
+            self._loses.add("closed captions inside the picture are left out with `isolation`")
         self._tell(
             {
                 "kind": "frame",

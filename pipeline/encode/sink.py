@@ -76,7 +76,7 @@ class VideoSink:
         self._options = options or SinkOptions()
         self._source = source
         if not isinstance(path, Path) and self._options.format is None:
-            raise UsageError("an output without a file name needs --format, such as --format matroska")
+            raise UsageError("an output without a file name needs `format`, such as `format` matroska", field="format")
         self.path = path if isinstance(path, Path) else None
         self.notes: list[str] = []
         self.frames = 0
@@ -241,9 +241,10 @@ class VideoSink:
             )
         except (ValueError, av.error.FFmpegError) as error:
             if name:
-                raise UsageError(f"unknown --format {name!r}; try mp4, matroska or webm") from error
+                raise UsageError(f"unknown `format` {name!r}; try mp4, matroska or webm", field="format") from error
             raise UsageError(
-                f"{self.name}: its extension names no video container; use .mp4, .mkv or .webm, or add --format"
+                f"{self.name}: its extension names no video container; use .mp4, .mkv or .webm, or add `format`",
+                field="format",
             ) from error
 
     def _add_video(self, container: OutputContainer) -> av.VideoStream:

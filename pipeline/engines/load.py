@@ -62,7 +62,9 @@ def load_engine(
     tell = tell or (lambda _line: None)
     loaded = _load(engine, network or catalogue.DEFAULT, weights, strength, threads, tell, precision)
     if weights is not None and network not in {None, catalogue.DEFAULT, loaded.info.network}:
-        raise UsageError(f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave --network out")
+        raise UsageError(
+            f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave `network` out", field="network"
+        )
     return loaded
 
 
@@ -84,26 +86,35 @@ def _load(
             engine = "tensorrt"
     if engine == "tensorrt":
         if precision != "auto":
-            raise UsageError("the TensorRT engine computes in fp16; leave --precision out, or use --engine openvino")
+            raise UsageError(
+                "the TensorRT engine computes in fp16; leave `precision` out, or use `engine` openvino",
+                field="precision",
+            )
         return _tensorrt(network, weights, strength, tell)
     if engine == "torch":
         if precision not in {"auto", "fp32"}:
-            raise UsageError(f"the torch engine has no {precision}; choose --precision fp32, or --engine openvino")
+            raise UsageError(
+                f"the torch engine has no {precision}; choose `precision` fp32, or `engine` openvino", field="precision"
+            )
         return _torch(network, weights, strength, threads)
     return _openvino(network, weights, strength, threads, tell, precision)
 
 
 def _check_request(engine: str, network: str | None, strength: float, threads: int | None, precision: str) -> None:
     if engine not in ENGINES:
-        raise UsageError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
+        raise UsageError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}", field="engine")
     if precision not in PRECISIONS:
-        raise UsageError(f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+        raise UsageError(
+            f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}", field="precision"
+        )
     if network is not None and network not in catalogue.NAMES:
-        raise UsageError(f"there is no network {network!r}; choose one of {', '.join(catalogue.NAMES)}")
+        raise UsageError(
+            f"there is no network {network!r}; choose one of {', '.join(catalogue.NAMES)}", field="network"
+        )
     if not 0 <= strength <= MAX_STRENGTH:
-        raise UsageError(f"the strength must be from 0 to {MAX_STRENGTH}, not {strength}")
+        raise UsageError(f"the strength must be from 0 to {MAX_STRENGTH}, not {strength}", field="strength")
     if threads is not None and threads < 1:
-        raise UsageError(f"the number of threads must be at least 1, not {threads}")
+        raise UsageError(f"the number of threads must be at least 1, not {threads}", field="threads")
 
 
 def _can_run_tensorrt(tell: Callable[[str], None], *, otherwise: str) -> bool:
@@ -128,7 +139,9 @@ def _can_run_tensorrt(tell: Callable[[str], None], *, otherwise: str) -> bool:
 
 def _tensorrt(network: str, weights: Path | None, strength: float, tell: Callable[[str], None]) -> Engine:
     if weights is not None and weights.suffix.lower() != SAFETENSORS:
-        raise UsageError(f"the TensorRT engine reads safetensors files, not {weights}; choose --engine openvino")
+        raise UsageError(
+            f"the TensorRT engine reads safetensors files, not {weights}; choose `engine` openvino", field="engine"
+        )
     _require("the TensorRT engine", "torch", "safetensors", extra="trt")
     from trt.compiler import TensorRTCompiler
     from trt.errors import TensorRTError
@@ -139,7 +152,7 @@ def _tensorrt(network: str, weights: Path | None, strength: float, tell: Callabl
     try:
         compiler = TensorRTCompiler()
     except TensorRTError as error:
-        raise UsageError(f"{error}; or choose --engine openvino or --engine torch") from error
+        raise UsageError(f"{error}; or choose `engine` openvino or `engine` torch", field="engine") from error
     from network.models.registry import create
     from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
     from trt.settings import EngineSettings
@@ -170,7 +183,9 @@ def _openvino(
     suffix = weights.suffix.lower()
     if (suffix == OPENVINO) != (precision == "int8") and precision != "auto":
         made = "`deblur export --int8` writes" if precision == "int8" else "`deblur export` writes"
-        raise UsageError(f"{weights} is not in {precision}; give a file that {made}, or leave --precision out")
+        raise UsageError(
+            f"{weights} is not in {precision}; give a file that {made}, or leave `precision` out", field="precision"
+        )
     if suffix in {ONNX, OPENVINO}:
         return OpenVinoEngine(weights, options)
     _require("OpenVINO reads ONNX, and to convert a safetensors file", "torch", "safetensors", "onnx", "onnxscript")
@@ -184,7 +199,9 @@ def _openvino(
 
 def _torch(network: str, weights: Path | None, strength: float, threads: int | None) -> Engine:
     if weights is not None and weights.suffix.lower() != SAFETENSORS:
-        raise UsageError(f"the torch engine reads safetensors files, not {weights}; choose --engine openvino")
+        raise UsageError(
+            f"the torch engine reads safetensors files, not {weights}; choose `engine` openvino", field="engine"
+        )
     _require("the torch engine", "torch", "safetensors")
     from network.models.registry import create
     from pipeline.engines.torch import TorchEngine, TorchOptions
@@ -216,7 +233,8 @@ def _require(purpose: str, *modules: str, extra: str = "train") -> None:
 def _without_weights(network: str) -> UsageError:
     return UsageError(
         f"network {network!r} comes without weights, and untrained it would deblur nothing: train it with "
-        f"`deblur train` and give the file by --weights, or choose --network {' or '.join(catalogue.shipped_names())}"
+        f"`deblur train` and give the file by `weights`, or choose `network` {' or '.join(catalogue.shipped_names())}",
+        field="network",
     )
 
 
@@ -249,7 +267,9 @@ def load_contender(
         raise UsageError(f"ONNX Runtime is measured in fp32 alone, not {precision}")
     path = weights or catalogue.onnx_file(network or catalogue.DEFAULT)
     if path is None or path.suffix.lower() != ONNX:
-        raise UsageError("ONNX Runtime reads ONNX; give --weights an .onnx file that 'deblur export' wrote")
+        raise UsageError(
+            "ONNX Runtime reads ONNX; give `weights` an .onnx file that 'deblur export' wrote", field="weights"
+        )
     from pipeline.engines.onnxruntime import OnnxRuntimeEngine
 
     return OnnxRuntimeEngine(path, threads)

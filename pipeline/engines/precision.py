@@ -77,7 +77,7 @@ def int8_form(
     if precision == "auto" and (quantised is None or choose(features).precision != "int8"):
         return None
     if quantised is None:
-        raise UsageError(f"{original.stem} comes without INT8; choose --precision fp32")
+        raise UsageError(f"{original.stem} comes without INT8; choose `precision` fp32", field="precision")
     from pipeline.engines.openvino import network_digest
 
     try:

@@ -74,7 +74,7 @@ def find_onnxruntime() -> Iterator[Finding]:
 def find_choice() -> Iterator[Finding]:
     """Networks that can be run, and the engine that ``auto`` takes, found out by having it choose."""
     names = ", ".join(catalogue.shipped_names())
-    yield Finding("networks", "shipped", None, names or "none; give --weights")
+    yield Finding("networks", "shipped", None, names or "none; give a file of weights")
     told: list[str] = []
     network = catalogue.DEFAULT if catalogue.onnx_file(catalogue.DEFAULT) else "identity"
     try:

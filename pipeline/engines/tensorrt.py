@@ -90,7 +90,7 @@ class TensorRTEngine:
         names = self._options.devices or tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
         self._devices = [torch.device(name) for name in names]
         if not self._devices:
-            raise EngineError("there is no CUDA device; choose --engine openvino or --engine torch")
+            raise EngineError("there is no CUDA device; choose `engine` openvino or `engine` torch", field="engine")
         self._ready: OrderedDict[tuple[PlaneSpec, int], _Ready] = OrderedDict()
 
     @classmethod
@@ -155,7 +155,8 @@ class TensorRTEngine:
             batch.load(frame.planes, index, self._devices[0])
         except (RuntimeError, BufferError, TypeError, ValueError) as error:
             raise EngineError(
-                f"a frame can't be handed over on the device: {_reason(error)}; leave out --every-frame or --hwaccel"
+                f"a frame can't be handed over on the device: {_reason(error)}; leave out `acceleration`",
+                field="acceleration",
             ) from error
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
@@ -225,7 +226,8 @@ class TensorRTEngine:
             _empty_cache(self._devices)
         raise EngineError(
             f"the GPU's memory does not suffice for frames of {spec.width}x{spec.height}; close other programs that "
-            "use it, or choose --engine openvino"
+            "use it, or choose `engine` openvino",
+            field="engine",
         ) from error
 
     def _lane(self, spec: PlaneSpec, plan: Plan, device: torch.device) -> Lane:

@@ -25,7 +25,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class SizeChange:
-    """A change of size by ``--auto``.
+    """A change of the size to which frames are shrunk.
 
     Attributes:
         at: Seconds since the start.
@@ -54,7 +54,7 @@ class LiveReport:
         skipped: Packets that were not decoded, because decoding was late.
         events: What happened to the source.
         gaps: Times without frames.
-        sizes: What ``--auto`` did.
+        sizes: Changes of the size that were made to hold the frame rate.
         notes: What people were told, a line each.
         error: What ended the run or an output of it; None if nothing did.
     """
@@ -157,7 +157,7 @@ class LiveReport:
 def advice(network: str) -> str:
     """What to change where the engine is too slow for the source."""
     lighter = ", the network idc-rt" if network == "idc" else ""
-    return f"--auto, a smaller --size, a lower --fps{lighter}, or a faster processor or GPU"
+    return f"`auto_size`, a smaller `size`, a lower `fps`{lighter}, or a faster processor or GPU"
 
 
 def _latency(count: FlowCount) -> dict[str, float | None]:

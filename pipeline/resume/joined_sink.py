@@ -75,7 +75,7 @@ class JoinedSink(VideoSink):
         """What the encoder put out, at the time of its frame."""
         clock.leave(packet)
         if packet.pts is None:
-            raise OutputError(f"{self.plan.encoder} lost the time of a frame; choose another --codec")
+            raise OutputError(f"{self.plan.encoder} lost the time of a frame; choose another `codec`", field="codec")
         dts = packet.pts if packet.dts is None else packet.dts
         return CodedFrame(packet.pts, dts, packet.duration or 0, packet.is_keyframe, bytes(packet))
 
@@ -189,12 +189,15 @@ class SegmentSink:
             if self._coded != self.frames:
                 encoder = self._joined.plan.encoder
                 raise OutputError(
-                    f"{encoder} gave {self._coded} of {self.frames} frames back; choose another --codec, or write in "
-                    "one piece by --segment 0"
+                    f"{encoder} gave {self._coded} of {self.frames} frames back; choose another `codec`, or write in "
+                    "one piece by `segments=None`",
+                    field="codec",
                 )
             if bytes(self._stream.codec_context.extradata or b"") != self._joined.header:
                 raise OutputError(
-                    f"the segments of {self._joined.plan.encoder} can't be joined; write in one piece by --segment 0"
+                    f"the segments of {self._joined.plan.encoder} can't be joined; write in one piece by "
+                    "`segments=None`",
+                    field="segments",
                 )
             self.seal = self._file.commit()
         self._stop.close()

@@ -16,6 +16,7 @@ from pipeline.runner.skip import FrameGate
 from pipeline.runner.timing import LatencyHistogram
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -53,6 +54,7 @@ class SegmentMaker:
         events: Iterator[av.VideoFrame | av.Packet[Stream]],
         on_progress: Callable[[RunProgress], None],
         on_stop: Callable[[], None] = lambda: None,
+        cancel: threading.Event | None = None,
     ) -> tuple[SegmentRecord, RunResult]:
         """Makes one segment.
 
@@ -61,7 +63,8 @@ class SegmentMaker:
             path: Where it goes.
             events: Its frames and packets.
             on_progress: Called about ten times a second.
-            on_stop: Called if the user interrupts when it is as good as finished.
+            on_stop: Called if the run is interrupted or cancelled when the segment is as good as finished.
+            cancel: Ends the run when it is set.
 
         Returns:
             The segment, complete on the disk, and how the run went.
@@ -82,6 +85,7 @@ class SegmentMaker:
                 on_device=source.is_on_device,
                 on_progress=on_progress,
                 on_stop=on_stop,
+                cancel=cancel,
             )
         finally:
             sink.abandon()  # after a complete run there is nothing to abandon

@@ -6,8 +6,9 @@ What threads and queues are, and how they end, is in :mod:`pipeline.runner.threa
 - Memory is bounded: two batches each side of the engine (one at work, one of look-ahead), reused for the whole run.
 - A frame that the gate lets pass takes no place in a batch: the engine runs only for frames that need it.
 - The first error of any stage stops the others and is re-raised in the caller, after every thread has ended.
-- An interruption (Ctrl-C) does the same. Only a batch that the engine is working on is not waited for longer than
-  :data:`INTERRUPT_GRACE` seconds, because it may take minutes; its thread then ends by itself after that batch.
+- An interruption (Ctrl-C) and a cancellation do the same. Only a batch that the engine is working on is not waited for
+  longer than :data:`INTERRUPT_GRACE` seconds, because it may take minutes; its thread then ends by itself after that
+  batch.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from pipeline.errors import InputError
+from pipeline.errors import Cancelled, InputError
 from pipeline.media.frames import on_host, read_planes, write_planes
 from pipeline.runner.protocols import DeviceEngine
 from pipeline.runner.skip import Fate
@@ -42,7 +43,7 @@ MAX_EVENTS = 256
 """Events that travel together at most. A file that is badly interleaved brings its packets by the thousand."""
 
 INTERRUPT_GRACE = 2.0
-"""Seconds that an interruption waits for the engine."""
+"""Seconds that an interruption or a cancellation waits for the engine."""
 
 
 def run(
@@ -55,6 +56,7 @@ def run(
     on_device: bool = False,
     on_progress: Callable[[RunProgress], None] | None = None,
     on_stop: Callable[[], None] | None = None,
+    cancel: threading.Event | None = None,
 ) -> RunResult:
     """Deblurs all frames of ``source`` into ``sink`` and finishes the sink.
 
@@ -69,8 +71,10 @@ def run(
         on_progress: Called in the caller's thread about ten times a second, and once at the end.
         on_stop: Called in the caller's thread when the run stops before its end. Has to unblock whatever ``source``
             and ``sink`` may be waiting for, such as a pipe; the run's end waits for them.
+        cancel: Ends the run when it is set, by any thread; None for a run that nobody cancels.
 
     Raises:
+        Cancelled: If ``cancel`` was set and the output was not complete yet.
         InputError: If the source has no frame.
         KeyboardInterrupt: If the user interrupted and the output was not complete yet.
         Exception: Whatever a stage or ``on_progress`` raised first.
@@ -85,10 +89,12 @@ def run(
         flow.start()
         while flow.is_running(POLL):
             raise_if_lost()
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("interrupted")
             if on_progress is not None:
                 on_progress(flow.progress)
     except BaseException as error:
-        is_interruption = isinstance(error, KeyboardInterrupt)
+        is_interruption = isinstance(error, KeyboardInterrupt | Cancelled)
         flow.stop.set()
         flow.join(on_stop, INTERRUPT_GRACE if is_interruption else None)
         if not (is_interruption and flow.is_finished):
