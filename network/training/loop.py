@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import closing
 from dataclasses import asdict
@@ -25,11 +26,13 @@ from network.training.step import NotFiniteError, Progress, take_step
 from network.training.tensorboard import Watch, WatchOptions, make_watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from network.training.pool import Pool
     from network.training.recipes import Preset
+
+_log = logging.getLogger("deblur.training")
 
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
@@ -46,9 +49,10 @@ def train(
     checkpoint_every: float = 600.0,
     processes: Processes = ALONE,
     watch: WatchOptions | None = None,
-    tell: Callable[[str], object] = lambda _line: None,
 ) -> Iterator[Progress]:
     """Trains, or goes on with, the network of a run folder.
+
+    The logger `deblur.training` says what differs from the last start, and what is missing.
 
     A checkpoint and the averaged weights are written every ``checkpoint_every`` seconds, at the end, when the
     iteration is closed, and on Ctrl-C or SIGTERM: while the iteration is under way, the first of these waits for the
@@ -64,7 +68,6 @@ def train(
         checkpoint_every: Seconds between checkpoints.
         processes: Those that train together, each by its own call; the first alone writes files.
         watch: What TensorBoard shall show; None for nothing.
-        tell: Is given lines for the user: what differs from the last start, and what is missing.
 
     Yields:
         Progress after each step.
@@ -97,8 +100,8 @@ def train(
             start_from=(start_from, start_weights[1]) if start_from and start_weights else None,
         )
         for line in differences(record.last, start) if record.last else []:
-            tell(line)
-        observer = make_watch(watch, pool, run, preset, place, state.step, tell)
+            _log.warning(line)
+        observer = make_watch(watch, pool, run, preset, place, state.step)
         files = _Files(run, preset, state, record, start, observer, checkpoint_every)
     with DeferredInterrupts(patient=processes.count > 1) as signals:
         stopped = yield from _steps(preset, pool, run, state, place, kind, processes, files, signals)

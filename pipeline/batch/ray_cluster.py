@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import math
 import secrets
 import socket
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from pipeline.job import VideoJob
     from pipeline.runner.protocols import Engine, EngineInfo
+
+_log = logging.getLogger("deblur.cluster")
 
 RETRIES = 3
 """Times that a share is begun anew because its machine or process died. It goes on behind the segments it finished."""
@@ -97,14 +100,11 @@ class RayCluster:
         """Leaves the cluster, which ends whatever is still at work for this process."""
         self._ray.shutdown()
 
-    def check(self, folder: Path) -> list[str]:
-        """Asks every machine whether its segments will fit.
+    def check(self, folder: Path) -> None:
+        """Asks every machine whether its segments will fit, and logs how many there are.
 
         Args:
             folder: Of the outputs; it is there.
-
-        Returns:
-            What the user should know, a line each.
 
         Raises:
             UsageError: If a machine has other versions, another engine or other cores, does not see the folder, or does
@@ -125,9 +125,9 @@ class RayCluster:
             token.unlink(missing_ok=True)
         for node in nodes:
             node.compare(self._expected)
-        found = f"the cluster: machines: {len(nodes)}, shares at a time: {self.slots}, cores of each: {self._cpus}"
-        gone = len(orders) - len(nodes)
-        return [found, *([f"machines of the cluster that have just gone away: {gone}"] if gone else [])]
+        _log.info(f"the cluster: machines: {len(nodes)}, shares at a time: {self.slots}, cores of each: {self._cpus}")
+        if gone := len(orders) - len(nodes):
+            _log.warning(f"machines of the cluster that have just gone away: {gone}")
 
     def make(
         self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]

@@ -25,6 +25,7 @@ from pipeline.batch.report import BatchReport
 from pipeline.batch.report_page import write_page
 from pipeline.batch.run import BatchWork
 from pipeline.cli.exit_codes import exit_code
+from pipeline.cli.notes import show_notes
 from pipeline.cli.options import Deblurring, deblurring_options
 from pipeline.cli.spelling import words
 from pipeline.cli.video import check_report
@@ -97,13 +98,14 @@ def batch(
     same command goes on after Ctrl-C, a crash or a power cut, and an input whose output is there is known by its
     content. Ctrl-Z pauses (SIGTSTP, and SIGCONT to go on; not on Windows).
     """
+    show_notes(quiet=quiet)
     _check(report, output)
     if nice is not None:
         lower_priority(nice)
     found = find_inputs(inputs, output, recursive=recursive)
     recordings = join_recordings(found.inputs, how.source()) if dashcam else found.inputs
     outputs = output_paths(recordings, output, template)
-    engines = _Engines(how, jobs, None if quiet else _tell)
+    engines = _Engines(how, jobs)
     keep_text = how.keeps_text(dashcam=dashcam)
     ledger = Ledger(output, _options(how, engines.first.info, keep_text=keep_text))
     plan = make_plan(recordings, outputs, output, found.ignored, how.source(), ledger, overwrite=how.overwrite)
@@ -124,7 +126,7 @@ def batch(
         )
 
     display = batch_display(quiet=quiet, words=words())
-    with _cluster(ray, how, output, engines.first.info, None if quiet else _tell) as cluster:
+    with _cluster(ray, how, output, engines.first.info) as cluster:
         if cluster is not None:
             jobs = max(jobs, cluster.slots)
         load = engines.next if cluster is None else lambda: LazyEngine(engines.first.info, engines.next)
@@ -148,8 +150,8 @@ class _Engines:
         first: Loaded at once, so that what is wrong with it is said before anything is done.
     """
 
-    def __init__(self, how: Deblurring, jobs: int, tell: Callable[[str], None] | None) -> None:
-        self._how, self._tell = how, tell
+    def __init__(self, how: Deblurring, jobs: int) -> None:
+        self._how = how
         self._threads = max((os.cpu_count() or 1) // jobs, 1) if jobs > 1 else None
         self.first = self._load()
         self._loaded = [self.first]
@@ -162,13 +164,11 @@ class _Engines:
             return self._load()
 
     def _load(self) -> Engine:
-        return self._how.load(self._tell, self._threads)
+        return self._how.load(self._threads)
 
 
 @contextlib.contextmanager
-def _cluster(
-    address: str | None, how: Deblurring, output: Path, engine: EngineInfo, tell: Callable[[str], None] | None
-) -> Iterator[RayCluster | None]:
+def _cluster(address: str | None, how: Deblurring, output: Path, engine: EngineInfo) -> Iterator[RayCluster | None]:
     """The cluster that makes the segments, once every machine of it was asked; None to make them here."""
     if address is None:
         yield None
@@ -179,12 +179,10 @@ def _cluster(
     everywhere = replace(how, weights=how.weights and how.weights.absolute())
 
     def load(cores: int) -> Callable[[], Engine]:
-        return functools.partial(everywhere.load, None, cores)
+        return functools.partial(everywhere.load, cores)
 
     with RayCluster(address, engine, load, cpus=how.threads) as cluster:
-        for note in cluster.check(output):
-            if tell is not None:
-                tell(note)
+        cluster.check(output)
         yield cluster
 
 
@@ -201,10 +199,6 @@ def _run(work: BatchWork) -> tuple[BatchReport, KeyboardInterrupt | None]:
     tell = words()  # those who read the report have the command line, not the library
     outcomes = tuple(replace(outcome, error=tell(outcome.error)) for _, outcome in sorted(work.outcomes.items()))
     return BatchReport(outcomes, wall, pauses.seconds), interruption
-
-
-def _tell(line: str) -> None:
-    click.echo(f"note: {line}", err=True)
 
 
 def _check(report: Path | None, output: Path) -> None:

@@ -13,6 +13,7 @@ import click
 from network import catalogue
 from network.planes import MAX_STRENGTH, Matrix, PlaneSpec
 from pipeline.cli.engine_common import engine_cache, memory_explained
+from pipeline.cli.notes import show_notes
 from pipeline.errors import OutputError, UsageError
 from trt.settings import EngineSettings, Precision
 
@@ -148,15 +149,15 @@ def _build_cached(
     name, loaded = _network(network, weights)
     request = Request(loaded, name, spec, batch, settings)
     cache = engine_cache()
-    told = 0
+    steps: list[str] = []
 
     def tell(line: str) -> None:
-        nonlocal told
-        told += 1
+        steps.append(line)
         click.echo(line, err=True)
 
-    obtain(request, toolchain, cache, lambda made: parity.verify(made, loaded, settings, place), tell)
-    click.echo(f"{'built' if told else 'already in the cache'}: {cache.folder}")
+    show_notes(show=tell)
+    obtain(request, toolchain, cache, lambda made: parity.verify(made, loaded, settings, place))
+    click.echo(f"{'built' if steps else 'already in the cache'}: {cache.folder}")
 
 
 def _build_portable(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from network.planes import MAX_STRENGTH
+from pipeline.cli.notes import show_notes
 from pipeline.cli.serve import page_companion, serve_options
 from pipeline.cli.spelling import words
 from pipeline.cli.types import precision_option
@@ -182,7 +183,8 @@ def live(
         duration=duration,
         auto_size=auto_size,
     )
-    loaded = load_engine(engine, network, weights, threads=threads, tell=status.note, precision=precision)
+    show_notes(show=status.note)
+    loaded = load_engine(engine, network, weights, threads=threads, precision=precision)
     done = run_live(job, loaded, status)
     if report is not None:
         done.write(report)

@@ -62,19 +62,16 @@ class Deblurring:
     limits: Limits
     isolation: Isolation | None
 
-    def load(self, tell: Callable[[str], None] | None, threads: int | None = None) -> Engine:
+    def load(self, threads: int | None = None) -> Engine:
         """Loads the engine.
 
         Args:
-            tell: Takes lines about what the user should know.
             threads: Of the engine where ``--threads`` was not given.
         """
         from pipeline.engines.load import load_engine  # input and output are checked before it is imported
 
         number = self.threads or threads
-        return load_engine(
-            self.engine, self.network, self.weights, self.strength, number, tell, precision=self.precision
-        )
+        return load_engine(self.engine, self.network, self.weights, self.strength, number, precision=self.precision)
 
     def source(
         self, container: str | None = None, start: float | None = None, duration: float | None = None

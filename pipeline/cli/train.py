@@ -15,6 +15,7 @@ from network.training.loop import CHECKPOINT, WEIGHTS, train
 from network.training.pool import Pool
 from network.training.recipes import PRESETS, Preset
 from network.training.tensorboard import WatchOptions
+from pipeline.cli.notes import show_notes
 from pipeline.cli.types import changed
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def train_command(
     console = Console(stderr=True)
     with joined(device) as (processes, own_device):
         console.quiet = not processes.leads
+        show_notes(show=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
         steps = train(
             recipe,
             Pool(list(pools)),
@@ -78,7 +80,6 @@ def train_command(
             checkpoint_every=60 * checkpoint_minutes,
             processes=processes,
             watch=watch,
-            tell=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
         )
         try:
             last = _show(steps, recipe, console)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.notes import show_notes
 from pipeline.cli.options import Deblurring, deblurring_options
 from pipeline.cli.spelling import words
 from pipeline.errors import UsageError
@@ -83,13 +84,14 @@ def video(
     Where IN and OUT are files and IN is longer than --segment, what is finished outlives Ctrl-C, a crash and a power
     cut in a hidden folder beside OUT: the same command goes on from there.
     """
+    show_notes(quiet=quiet)
     check_report(report, overwrite=how.overwrite)
     input_, *continued = inputs
     if continued and not dashcam:
         raise UsageError("several inputs are joined with --dashcam; to deblur each for itself, use deblur batch")
 
     def load() -> Engine:
-        return how.load(None if quiet else _tell)
+        return how.load()
 
     keep_text = how.keeps_text(dashcam=dashcam)
     # An input pipe says by its content what it is; an output pipe can't.
@@ -111,11 +113,6 @@ def video(
     if not quiet:
         click.echo(words()(done.summary()), err=True)
     done.raise_if_damaged()
-
-
-def _tell(line: str) -> None:
-    """Shows a line while something takes long, and beside the progress."""
-    click.echo(f"note: {line}", err=True)
 
 
 def check_report(path: Path | None, *, overwrite: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,9 +14,9 @@ from pipeline.engines.precision import PRECISIONS, int8_form
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pipeline.runner.protocols import Engine
+
+_log = logging.getLogger("deblur.engines")
 
 ENGINES = ("auto", "openvino", "tensorrt", "torch")
 """What may be asked for."""
@@ -31,10 +32,11 @@ def load_engine(
     weights: Path | None = None,
     strength: float = 1.0,
     threads: int | None = None,
-    tell: Callable[[str], None] | None = None,
     precision: str = "auto",
 ) -> Engine:
     """Loads a network into an engine.
+
+    The logger `deblur.engines` says what the user should know or what takes long, now and while the engine is used.
 
     Args:
         engine: One of :data:`ENGINES`. ``auto`` is TensorRT where that and a CUDA device are there, unless the weights
@@ -45,8 +47,6 @@ def load_engine(
             None takes what comes with the package.
         strength: How much of what the network changes is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         threads: Threads to compute with on a processor; None leaves it to the engine.
-        tell: Takes a line about what the user should know or what takes long, now and while the engine is used; None
-            tells nobody.
         precision: One of :data:`pipeline.engines.precision.PRECISIONS`. ``auto`` is INT8 where the network has it and
             the processor is made for it, else FP32; TensorRT's is FP16, whatever its weights are.
 
@@ -59,8 +59,7 @@ def load_engine(
     _check_request(engine, network, strength, threads, precision)
     if weights is not None:
         _check_file(weights)
-    tell = tell or (lambda _line: None)
-    loaded = _load(engine, network or catalogue.DEFAULT, weights, strength, threads, tell, precision)
+    loaded = _load(engine, network or catalogue.DEFAULT, weights, strength, threads, precision)
     if weights is not None and network not in {None, catalogue.DEFAULT, loaded.info.network}:
         raise UsageError(
             f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave `network` out", field="network"
@@ -74,7 +73,6 @@ def _load(
     weights: Path | None,
     strength: float,
     threads: int | None,
-    tell: Callable[[str], None],
     precision: str,
 ) -> Engine:
     if engine == "auto":
@@ -82,7 +80,7 @@ def _load(
         is_free = precision == "auto" or (precision == "fp32" and is_safetensors)
         engine = "torch" if is_safetensors and is_free else "openvino"
         can_be_tensorrt = precision == "auto" and (weights is None or is_safetensors)
-        if can_be_tensorrt and _can_run_tensorrt(tell, otherwise=engine):
+        if can_be_tensorrt and _can_run_tensorrt(otherwise=engine):
             engine = "tensorrt"
     if engine == "tensorrt":
         if precision != "auto":
@@ -90,14 +88,14 @@ def _load(
                 "the TensorRT engine computes in fp16; leave `precision` out, or use `engine` openvino",
                 field="precision",
             )
-        return _tensorrt(network, weights, strength, tell)
+        return _tensorrt(network, weights, strength)
     if engine == "torch":
         if precision not in {"auto", "fp32"}:
             raise UsageError(
                 f"the torch engine has no {precision}; choose `precision` fp32, or `engine` openvino", field="precision"
             )
         return _torch(network, weights, strength, threads)
-    return _openvino(network, weights, strength, threads, tell, precision)
+    return _openvino(network, weights, strength, threads, precision)
 
 
 def _check_request(engine: str, network: str | None, strength: float, threads: int | None, precision: str) -> None:
@@ -117,14 +115,14 @@ def _check_request(engine: str, network: str | None, strength: float, threads: i
         raise UsageError(f"the number of threads must be at least 1, not {threads}", field="threads")
 
 
-def _can_run_tensorrt(tell: Callable[[str], None], *, otherwise: str) -> bool:
+def _can_run_tensorrt(*, otherwise: str) -> bool:
     """Whether TensorRT and a CUDA device are there; tells why not where TensorRT is installed."""
     if find_spec("torch_tensorrt") is None or find_spec("torch") is None:
         return False
     import torch
 
     if not torch.cuda.is_available():
-        tell(f"TensorRT is installed, but there is no CUDA device; the engine is {otherwise}")
+        _log.warning(f"TensorRT is installed, but there is no CUDA device; the engine is {otherwise}")
         return False
     from trt import library
     from trt.errors import TensorRTError
@@ -132,12 +130,12 @@ def _can_run_tensorrt(tell: Callable[[str], None], *, otherwise: str) -> bool:
     try:
         library.torch_tensorrt()
     except TensorRTError as error:
-        tell(f"TensorRT is installed, but the engine is {otherwise}: {error}")
+        _log.warning(f"TensorRT is installed, but the engine is {otherwise}: {error}")
         return False
     return True
 
 
-def _tensorrt(network: str, weights: Path | None, strength: float, tell: Callable[[str], None]) -> Engine:
+def _tensorrt(network: str, weights: Path | None, strength: float) -> Engine:
     if weights is not None and weights.suffix.lower() != SAFETENSORS:
         raise UsageError(
             f"the TensorRT engine reads safetensors files, not {weights}; choose `engine` openvino", field="engine"
@@ -159,8 +157,8 @@ def _tensorrt(network: str, weights: Path | None, strength: float, tell: Callabl
 
     options = TensorRTOptions(settings=EngineSettings(strength=strength))
     if path is None:
-        return TensorRTEngine(create(network), name=network, compiler=compiler, options=options, tell=tell)
-    return TensorRTEngine.from_weights(path, compiler, options, tell)
+        return TensorRTEngine(create(network), name=network, compiler=compiler, options=options)
+    return TensorRTEngine.from_weights(path, compiler, options)
 
 
 def _openvino(
@@ -168,7 +166,6 @@ def _openvino(
     weights: Path | None,
     strength: float,
     threads: int | None,
-    tell: Callable[[str], None],
     precision: str,
 ) -> Engine:
     from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
@@ -178,7 +175,7 @@ def _openvino(
         original = catalogue.onnx_file(network)
         if original is None:
             raise _without_weights(network)
-        quantised = int8_form(original, catalogue.int8_file(network), precision, tell)
+        quantised = int8_form(original, catalogue.int8_file(network), precision)
         return OpenVinoEngine(quantised or original, options)
     suffix = weights.suffix.lower()
     if (suffix == OPENVINO) != (precision == "int8") and precision != "auto":

@@ -11,6 +11,7 @@ from pipeline.engines.load import load_engine
 from pipeline.engines.precision import choose
 from pipeline.errors import DeblurError
 from pipeline.system.doctor import Finding
+from pipeline.system.log import lines_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -78,7 +79,8 @@ def find_choice() -> Iterator[Finding]:
     told: list[str] = []
     network = catalogue.DEFAULT if catalogue.onnx_file(catalogue.DEFAULT) else "identity"
     try:
-        info = load_engine("auto", network, tell=told.append).info
+        with lines_to(told.append):
+            info = load_engine("auto", network).info
     except DeblurError as error:
         yield Finding("engines", "auto", False, str(error))
         return

@@ -89,35 +89,29 @@ class Comparison:
         return f"worst {worst}"
 
 
-def ignore(_line: str) -> None:
-    """Where what is told does not matter."""
-
-
 @pytest.fixture
 def cache(tmp_path: Path) -> EngineCache:
     return EngineCache(tmp_path / "engines")
 
 
-def test_the_second_time_nothing_is_built_or_compared(cache: EngineCache) -> None:
-    told: list[str] = []
+def test_the_second_time_nothing_is_built_or_compared(cache: EngineCache, told: list[str]) -> None:
     chain, comparison = PyTorchToolchain(), Comparison(request())
-    first = obtain(request(), chain, cache, comparison, told.append)
+    first = obtain(request(), chain, cache, comparison)
     assert (first.shape, first.batch, first.layout) == ((32, 48), 2, SPEC)
     assert (len(chain.built), comparison.count) == (1, 1)
     assert told[0].endswith("no engine was built yet")
     assert "it may take minutes" in told[1]
     assert told[-1] == "compared with PyTorch: worst 0"
-    again: list[str] = []
-    obtain(request(), chain, EngineCache(cache.folder), comparison, again.append)
-    assert (len(chain.built), comparison.count, again) == (1, 1, [])
+    told.clear()
+    obtain(request(), chain, EngineCache(cache.folder), comparison)
+    assert (len(chain.built), comparison.count, told) == (1, 1, [])
 
 
-def test_another_driver_builds_again_and_says_why(cache: EngineCache) -> None:
-    told: list[str] = []
-    obtain(request(), PyTorchToolchain(), cache, Comparison(request()), told.append)
+def test_another_driver_builds_again_and_says_why(cache: EngineCache, told: list[str]) -> None:
+    obtain(request(), PyTorchToolchain(), cache, Comparison(request()))
     chain = PyTorchToolchain(in_place=replace(ENVIRONMENT, driver="590.2"))
     told.clear()
-    obtain(request(), chain, cache, Comparison(request()), told.append)
+    obtain(request(), chain, cache, Comparison(request()))
     assert len(chain.built) == 1
     assert "the driver was 580.1 and is 590.2" in told[0]
     assert "about 0 s" in told[1], "the time of the last build is told"
@@ -126,12 +120,12 @@ def test_another_driver_builds_again_and_says_why(cache: EngineCache) -> None:
 def test_a_wrong_engine_is_refused_now_and_later_without_another_build(cache: EngineCache) -> None:
     chain, comparison = PyTorchToolchain(wrong=True), Comparison(request())
     with pytest.raises(ParityError, match="codes off"):
-        obtain(request(), chain, cache, comparison, ignore)
+        obtain(request(), chain, cache, comparison)
     with pytest.raises(ParityError, match=r"codes off; `deblur engine clear`"):
-        obtain(request(), chain, cache, comparison, ignore)
+        obtain(request(), chain, cache, comparison)
     assert (len(chain.built), comparison.count) == (1, 1)
     cache.clear()
-    obtain(request(), PyTorchToolchain(), cache, comparison, ignore)
+    obtain(request(), PyTorchToolchain(), cache, comparison)
 
 
 def test_a_comparison_that_was_interrupted_is_made_later(cache: EngineCache) -> None:
@@ -140,29 +134,27 @@ def test_a_comparison_that_was_interrupted_is_made_later(cache: EngineCache) -> 
 
     chain, comparison = PyTorchToolchain(), Comparison(request())
     with pytest.raises(KeyboardInterrupt):
-        obtain(request(), chain, cache, interrupted, ignore)
-    obtain(request(), chain, cache, comparison, ignore)
+        obtain(request(), chain, cache, interrupted)
+    obtain(request(), chain, cache, comparison)
     assert (len(chain.built), comparison.count) == (1, 1)
 
 
-def test_a_cached_engine_that_does_not_load_is_built_again(cache: EngineCache) -> None:
-    told: list[str] = []
+def test_a_cached_engine_that_does_not_load_is_built_again(cache: EngineCache, told: list[str]) -> None:
     chain = PyTorchToolchain()
-    obtain(request(), chain, cache, Comparison(request()), told.append)
+    obtain(request(), chain, cache, Comparison(request()))
     chain.refuses = 1
     told.clear()
-    obtain(request(), chain, cache, Comparison(request()), told.append)
+    obtain(request(), chain, cache, Comparison(request()))
     assert len(chain.built) == 2
     assert "built again: built by something else" in told[0]
 
 
-def test_a_damaged_entry_is_built_again(cache: EngineCache) -> None:
+def test_a_damaged_entry_is_built_again(cache: EngineCache, told: list[str]) -> None:
     chain = PyTorchToolchain()
-    obtain(request(), chain, cache, Comparison(request()), ignore)
+    obtain(request(), chain, cache, Comparison(request()))
     (engine,) = cache.folder.glob("*.engine")
     engine.write_bytes(b"damaged")
-    told: list[str] = []
-    obtain(request(), chain, cache, Comparison(request()), told.append)
+    obtain(request(), chain, cache, Comparison(request()))
     assert len(chain.built) == 2
     assert "truncated" in told[0]
 
@@ -170,15 +162,14 @@ def test_a_damaged_entry_is_built_again(cache: EngineCache) -> None:
 def test_without_a_cache_it_is_built_and_compared_every_time() -> None:
     chain, comparison = PyTorchToolchain(), Comparison(request())
     for _ in range(2):
-        obtain(request(), chain, None, comparison, ignore)
+        obtain(request(), chain, None, comparison)
     assert (len(chain.built), comparison.count) == (2, 2)
 
 
-def test_a_cache_that_can_not_be_written_costs_the_cache_alone(cache: EngineCache) -> None:
-    told: list[str] = []
+def test_a_cache_that_can_not_be_written_costs_the_cache_alone(cache: EngineCache, told: list[str]) -> None:
     wanted = engine_key(request(), ENVIRONMENT)
     (cache.folder / f"{wanted.digest}.engine" / "in the way").mkdir(parents=True)
-    compiled = obtain(request(), PyTorchToolchain(), cache, Comparison(request()), told.append)
+    compiled = obtain(request(), PyTorchToolchain(), cache, Comparison(request()))
     assert compiled.batch == 2
     assert any("can't be kept" in line for line in told)
 
@@ -189,10 +180,10 @@ def test_a_failed_build_leaves_no_entry_and_no_lock(cache: EngineCache) -> None:
             raise ConversionError("no equivalent of aten.median")
 
     with pytest.raises(ConversionError, match="median"):
-        obtain(request(), Failing(), cache, Comparison(request()), ignore)
+        obtain(request(), Failing(), cache, Comparison(request()))
     assert cache.entries() == []
     chain = PyTorchToolchain()
-    obtain(request(), chain, cache, Comparison(request()), ignore)
+    obtain(request(), chain, cache, Comparison(request()))
     assert len(chain.built) == 1
 
 
@@ -241,10 +232,10 @@ def test_without_a_gpu_the_toolchain_says_so() -> None:
 
 
 PROCESS = """
-import sys, time
+import logging, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from test_obtain import Comparison, PyTorchToolchain, request
+from test_build_or_load import Comparison, PyTorchToolchain, request
 from trt.cache import EngineCache
 from trt.build_or_load import obtain
 
@@ -262,7 +253,8 @@ class Slow(PyTorchToolchain):
 cache = EngineCache(Path(sys.argv[1]))
 with log.with_suffix(".asked").open("a") as file:
     file.write("asks\\n")
-compiled = obtain(request(), Slow(), cache, Comparison(request()), lambda line: print(line, flush=True))
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+compiled = obtain(request(), Slow(), cache, Comparison(request()))
 print("batch", compiled.batch)
 """
 
