@@ -219,7 +219,7 @@ def _crop(rng: Generator, sources: list[Path], side: int, attempts: int = 4) -> 
             best, best_detail = crop, detail
         if detail > rng.uniform(4, 16):
             break
-    assert best is not None  # noqa: S101 - attempts is at least 1
+    assert best is not None, "there is at least one attempt"
     if best.shape[0] != side:
         best = np.asarray(cv2.resize(best, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
     return np.ascontiguousarray(best)

@@ -123,7 +123,7 @@ class JoinedSource(VideoSource):
 
     def _parts(self) -> Iterator[VideoSource]:
         """Opens one file after the other; those that do not fit are left out."""
-        assert self._part is not None  # noqa: S101 - for the type checker: it is opened with this source
+        assert self._part is not None, "the first part is opened with this source"
         yield self._part
         self._end_part()
         for path in self._later:

@@ -172,8 +172,7 @@ class IsolatedSource(VideoSource):
             raise _raised_there(message)
 
     def _share(self) -> None:
-        if self._frames is None:
-            raise AssertionError("the memory is made before it is shared")
+        assert self._frames is not None, "the memory is made before it is shared"
         self._child.send({"kind": "memory", "name": self._frames.name, "slots": SLOTS})
 
     def _go_on_behind(self, error: ChildDied | ChildHangs) -> None:
@@ -216,8 +215,7 @@ class IsolatedSource(VideoSource):
 
     def _frame(self, message: dict[str, Any]) -> Iterator[av.VideoFrame]:
         """Yields a frame, unless a process before has given it."""
-        if self._frames is None:
-            raise AssertionError("frames come only after their memory was made")
+        assert self._frames is not None, "frames come only after their memory was made"
         spec = self.spec
         is_new = self._last_pts is None or message["pts"] > self._last_pts
         frame = av.VideoFrame(spec.width, spec.height, pixel_format_of(spec))

@@ -258,8 +258,8 @@ class VideoSource:
 
     def _describe(self, guard: LimitGuard) -> None:
         first, spec = self._decoder.first, self._decoder.spec
-        assert first is not None  # noqa: S101 - for the type checker: _prime raises otherwise
-        assert spec is not None  # noqa: S101
+        assert first is not None, "_prime raises otherwise"
+        assert spec is not None, "it comes with the first frame"
         self.first_frame: av.VideoFrame = first
         if note := fallback_note(self.stream.codec_context, first):
             self._notes.append(note)

@@ -125,8 +125,7 @@ class _Decoding:
 
     def _hear(self, expected: str) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(self._connection.recv_bytes())
-        if message["kind"] != expected:
-            raise AssertionError(f"the other process says {message['kind']}, not {expected}")
+        assert message["kind"] == expected, f"the other process says {message['kind']}, not {expected}"
         return message
 
     def _wait_for_the_other(self) -> None:
@@ -144,8 +143,7 @@ class _Decoding:
 
     def _tell_frame(self, frame: av.VideoFrame, slot: int) -> None:
         base = frame.time_base
-        if not base:
-            raise AssertionError("the source sets the time base")
+        assert base, "the source sets the time base"
         if Type.A53_CC in side_data(frame):
             self._loses.add("closed captions inside the picture are left out with `isolation`")
         self._tell(

@@ -89,8 +89,7 @@ class SegmentMaker:
             )
         finally:
             sink.abandon()  # after a complete run there is nothing to abandon
-        if sink.seal is None or sink.first_pts is None:
-            raise AssertionError("a run that ended well has finished its sink")
+        assert sink.seal is not None and sink.first_pts is not None, "a run that ended well has finished its sink"
         record = SegmentRecord(
             number=number,
             frames=sink.frames,

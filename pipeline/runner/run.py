@@ -274,8 +274,7 @@ class _Flow:
                 self._keep_result(chunk.planes, used)
                 used += 1
             if fate is not Fate.KEEP:
-                if self._last_result is None:
-                    raise AssertionError("a frame repeats one that the engine saw")
+                assert self._last_result is not None, "a frame repeats one that the engine saw"
                 event = write_planes(*self._last_result, event)
             self._sink.write_frame(event)
             self._latency.add(time.perf_counter() - chunk.decoded[index])
@@ -289,8 +288,7 @@ class _Flow:
 
     def _keep_result(self, planes: PlaneBatch | None, index: int) -> None:
         """Makes a result the last one, which frames to come may repeat; the batch of the one before is free then."""
-        if planes is None:
-            raise AssertionError("a chunk with frames for the engine has planes")
+        assert planes is not None, "a chunk with frames for the engine has planes"
         if self._last_result is not None and self._last_result[0] is not planes:
             self._free_outputs.put(self._last_result[0])
         self._last_result = planes, index

@@ -90,7 +90,7 @@ def test_requests_that_make_no_sense_are_refused(request_: dict[str, Any], messa
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_tensorrt_without_a_gpu_is_refused_and_names_what_works() -> None:
-    with pytest.raises(UsageError, match=r"there is no CUDA device.*choose `engine` openvino or torch"):
+    with pytest.raises(UsageError, match=r"there is no CUDA device.*choose `engine` openvino or `engine` torch"):
         load_engine("tensorrt")
     with pytest.raises(UsageError, match="'idc' comes without weights"):
         load_engine("tensorrt", "idc")
