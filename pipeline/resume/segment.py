@@ -89,7 +89,8 @@ class SegmentMaker:
             )
         finally:
             sink.abandon()  # after a complete run there is nothing to abandon
-        assert sink.seal is not None and sink.first_pts is not None, "a run that ended well has finished its sink"
+        assert sink.seal is not None, "a run that ended well has finished its sink"
+        assert sink.first_pts is not None, "a run that ended well has had a frame"
         record = SegmentRecord(
             number=number,
             frames=sink.frames,

@@ -155,7 +155,7 @@ def test_errors_of_the_other_process_come_through(tmp_path: Any, make_clip: Any)
         open_source(tmp_path / "nothing.mp4", SourceOptions(isolation=Isolation()))
     path = make_clip(tmp_path / "clip.mkv", frames=30)
     options = SourceOptions(isolation=Isolation(), limits=Limits(decoded_bytes=10 * 64 * 48 * 3 // 2))
-    with pytest.raises(LimitError, match="`limits.decoded_bytes`"), open_source(path, options) as source:
+    with pytest.raises(LimitError, match=r"`limits\.decoded_bytes`"), open_source(path, options) as source:
         list(source.events())
 
 

@@ -79,8 +79,8 @@ def test_cover_pictures_are_attachments(tmp_path: Any, make_clip: Any) -> None:
     clip = make_clip(tmp_path / "clip.mkv", attachment=("cover.png", "image/png", picture))
     assert read(clip, Limits(attachments=1, attachment_bytes=len(picture))) == 12
     for limits, option in (
-        (Limits(attachments=0), "--max-attachments"),
-        (Limits(attachment_bytes=len(picture) - 1), "--max-attachment-bytes"),
+        (Limits(attachments=0), r"`limits\.attachments`"),
+        (Limits(attachment_bytes=len(picture) - 1), r"`limits\.attachment_bytes`"),
     ):
         with pytest.raises(LimitError, match=option):
             read(clip, limits)
