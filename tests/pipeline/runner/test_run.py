@@ -306,7 +306,9 @@ def test_an_event_cancels_every_stage(stage: str) -> None:
     hooks[stage] = lambda number: cancel.set() if number == 20 else None
     sink = MemorySink(hooks["encode"])
     with pytest.raises(Cancelled):
-        runner.run(MemorySource(100_000, 0, hooks["decode"]), InvertingEngine(hooks["infer"]), sink, cancel=cancel)
+        runner.run(
+            MemorySource(100_000, 0, hooks["decode"]), InvertingEngine(before=hooks["infer"]), sink, cancel=cancel
+        )
     assert not sink.is_finished
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("deblur_")]
 
