@@ -24,7 +24,7 @@ from network.cost import multiply_adds, parameters
 from network.data.datasets import find_pairs
 from network.evaluation.evaluate import CONVENTION, Candidate, deblur_samples, read_samples, score
 from network.evaluation.metrics import detail_error, textured
-from network.evaluation.scoreboard import as_json
+from network.files import write_json
 from network.models.layers import fold_for_inference
 from network.training.loop import WEIGHTS, train
 from network.training.pool import Pool
@@ -216,7 +216,7 @@ def main(words: Sequence[str] | None = None) -> None:
             "claims": claims,
             "machine": describe(),
         }
-        arguments.json.write_text(as_json(found), encoding="utf-8")
+        write_json(arguments.json, found)
     if arguments.plot:
         arguments.plot.write_text(plot(by_seed, blurred), encoding="utf-8")
 

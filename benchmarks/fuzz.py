@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import json
 import multiprocessing
 import random
 import shutil
@@ -34,6 +33,7 @@ import av.error
 from measure import table
 from mutations import NAMES, PAIRS, mutate, write_clip
 
+from network.files import write_json
 from pipeline.engines.load import load_engine
 from pipeline.errors import DeblurError
 from pipeline.job import SinkOptions, SourceOptions, VideoJob
@@ -389,7 +389,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "memory_growth_bytes": done.growth,
             "faults": done.faults,
         }
-        given.json.write_text(json.dumps(found, indent=1) + "\n")
+        write_json(given.json, found)
     print(f"{len(done.faults)} faults in {len(done.outcomes)} clips")
     return 1 if done.faults else 0
 

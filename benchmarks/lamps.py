@@ -23,7 +23,7 @@ from quality import made_pairs
 from network import catalogue
 from network.evaluation.evaluate import Candidate, deblur_samples
 from network.evaluation.metrics import psnr
-from network.evaluation.scoreboard import as_json
+from network.files import write_json
 from network.synth.make_pool import PoolOptions
 from network.synth.profile import PROFILES
 from network.weights import load
@@ -115,7 +115,7 @@ def main(words: Sequence[str] | None = None) -> None:
     print(f"{len(found)} of {options.pairs} pairs have something clipped\n{table(rows)}")
     if options.json:
         facts = {"pairs": [asdict(each) for each in found], "machine": describe()}
-        options.json.write_text(as_json(facts), encoding="utf-8")
+        write_json(options.json, facts)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ which the same cores multiply FP32 matrices; one without multiply-adds has none.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections import defaultdict
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ import openvino as ov
 from measure import table
 
 from network import catalogue
+from network.files import write_json
 from network.planes import PlaneBatch, PlaneSpec
 from pipeline.bench.synthetic import frames
 from pipeline.engines.flops import matrix_rate, node_multiply_adds
@@ -126,7 +126,7 @@ def main() -> None:
             "matrix_rate": asdict(rate),
             "machine": facts,
         }
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, found)
 
 
 if __name__ == "__main__":

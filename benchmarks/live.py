@@ -11,7 +11,6 @@ machine that does nothing else. On Linux, --cores restricts both to so many.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import sys
@@ -21,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from network.files import write_json
 from pipeline.system import machine
 
 SIZE, RATE = (640, 360), 30
@@ -130,7 +130,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs.append(_in_process("idc", heavy_weights(Path(folder)), options.heavy_seconds, threads))
     results = {**facts, "source": SOURCE, "cores": threads, "runs": runs}
-    options.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    write_json(options.output, results)
     print(table(results))
 
 

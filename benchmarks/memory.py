@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import sys
 import tempfile
 from dataclasses import asdict
@@ -23,6 +22,7 @@ import av
 import numpy as np
 from measure import Cost, run_deblur, table
 
+from network.files import write_json
 from pipeline.system.machine import describe
 
 RATE, SAMPLE_RATE, PIECE = 30, 48_000, 10
@@ -117,7 +117,7 @@ def main() -> int:
             "passed": passed,
             "machine": facts,
         }
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, found)
     return 0 if passed else 1
 
 

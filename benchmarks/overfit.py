@@ -25,7 +25,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from network.data.datasets import find_pairs
 from network.data.pairs import read_pair
 from network.evaluation.metrics import psnr
-from network.evaluation.scoreboard import as_json
+from network.files import write_json
 from network.models import registry
 from network.training.losses import LOSSES, multi_scale_loss
 from pipeline.system.machine import describe
@@ -150,7 +150,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if arguments.json:
         settings = {key: value for key, value in vars(arguments).items() if key not in {"folder", "json"}}
         found = {"settings": settings, "blurred_psnr": before, "readings": [asdict(reading) for reading in readings]}
-        arguments.json.write_text(as_json(found | {"machine": describe()}), encoding="utf-8")
+        write_json(arguments.json, found | {"machine": describe()})
     if readings[-1].psnr <= arguments.goal:
         sys.exit(f"{readings[-1].psnr:.2f} dB after {arguments.steps} steps; the goal is {arguments.goal:.2f}")
     print(f"over {arguments.goal:.2f} dB after {readings[-1].step} steps")

@@ -11,7 +11,6 @@ the whole costs more than a tenth more than the parts.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import av
 from measure import run_deblur, table
 
+from network.files import write_json
 from network.planes import PlaneBatch
 from pipeline.decode.source import VideoSource
 from pipeline.encode.sink import VideoSink
@@ -110,7 +110,7 @@ def measure_parts(arguments: argparse.Namespace, folder: Path) -> tuple[int, dic
     frames: list[av.VideoFrame] = []
     inference = infer_and_keep(engine, clip, arguments.seconds, frames)
     with VideoSource(clip) as source:
-        sink = VideoSink(folder / f"plan{clip.suffix}", source, SinkOptions())
+        sink = VideoSink(folder / f"plan{clip.suffix}", source.info, SinkOptions())
         encoding = cpu_time(lambda: encode(frames, sink, folder / f"part{clip.suffix}"))
         sink.abandon()
     return len(frames), {"decode": cpu_time(lambda: decode(clip, len(frames))), "infer": inference, "encode": encoding}
@@ -159,7 +159,7 @@ def main() -> int:
             "passed": passed,
             "machine": facts,
         }
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, found)
     return 0 if passed else 1
 
 

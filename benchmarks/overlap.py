@@ -12,7 +12,6 @@ compilation). Ends with 1 below 92 %.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 from measure import run_deblur, table
 from overhead import copying, measure_parts
 
+from network.files import write_json
 from pipeline.system.machine import describe
 
 TARGET = 0.92
@@ -85,7 +85,7 @@ def main() -> int:
         f"{found['reached']:.1%} of the pace (at least {TARGET:.0%}): {'passed' if found['passed'] else 'FAILED'}"
     )
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, found)
     return 0 if found["passed"] else 1
 
 

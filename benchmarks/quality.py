@@ -30,7 +30,8 @@ from network.evaluation.evaluate import (
     read_samples,
 )
 from network.evaluation.metrics import psnr
-from network.evaluation.scoreboard import WARPING, Scoreboard, as_json
+from network.evaluation.scoreboard import WARPING, Scoreboard
+from network.files import write_json
 from network.models.layers import fold_for_inference
 from network.synth.make_pool import PoolOptions, make_pool
 from network.synth.profile import PROFILES
@@ -189,7 +190,7 @@ def main() -> None:
     print(f"{CONVENTION}. {WARPING}. Weights {header.digest[:12]}.")
     if arguments.json:
         found = {"weights": header.digest, "sets": rows, "sharp": harm, "machine": describe()}
-        arguments.json.write_text(as_json(found), encoding="utf-8")
+        write_json(arguments.json, found)
 
 
 if __name__ == "__main__":

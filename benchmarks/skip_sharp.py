@@ -25,7 +25,7 @@ from network.data.datasets import find_pairs
 from network.data.pairs import pictures_in, read_picture
 from network.evaluation.evaluate import CONVENTION, read_samples
 from network.evaluation.metrics import psnr
-from network.evaluation.scoreboard import as_json
+from network.files import write_json
 from network.planes import Layout, Matrix, PlaneSpec
 from network.synth.make_pool import PoolOptions
 from pipeline.bench.charts import Curve, Curves, chart
@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         found = {"loss": options.loss, "threshold": threshold, "cost": cost, "sets": sets}
         info = {"weights": engine.info.digest, "precision": engine.info.precision, "machine": facts}
-        options.json.write_text(as_json(found | info), encoding="utf-8")
+        write_json(options.json, found | info)
     if options.plot:
         options.plot.write_text(plot(curves, blurred), encoding="utf-8")
 

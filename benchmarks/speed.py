@@ -10,7 +10,6 @@ machines of a like kind; rates are those of this one, and only if nothing else r
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from memory import make_clip, make_piece
 from overlap import measure as measure_overlap
 
 from network import catalogue
+from network.files import write_json
 from pipeline.bench.charts import Curve, Curves, chart
 from pipeline.bench.isolate import isolated
 from pipeline.bench.measure import Case, Measured, measure
@@ -200,7 +200,7 @@ def main() -> None:
     found["large"] = large(plan)
     print(markdown(found))
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(arguments.json, found)
     if arguments.plot:
         points = tuple((row["size"][0] * row["size"][1] / 1e6, 1000 / row["engine_fps"]) for row in found["sizes"])
         curves = Curves("Milliseconds a frame", "Megapixels a frame", (Curve("engine", points),), logarithmic=True)

@@ -5,8 +5,18 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-NAMES = ("idc", "idc-rt", "identity")
-"""Every network of :data:`network.models.registry.NETWORKS`, which can't be imported without PyTorch."""
+NETWORKS = {
+    "idc": "network.models.idc:IDC",
+    "idc-rt": "network.models.idc_rt:IDCRealTime",
+    "identity": "network.models.identity:Identity",
+}
+"""The networks of this package by name, each with the class that makes it, which can't be imported without PyTorch.
+
+A user's own join them by :func:`network.models.registry.register`.
+"""
+
+NAMES = tuple(NETWORKS)
+"""Names of the networks of this package."""
 
 DEFAULT = "idc-rt"
 """The network where none is named."""

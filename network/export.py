@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from network import catalogue, weights
+from network.files import replace_atomically
 from network.models import registry
 from network.models.layers import fold_for_inference
 from network.planar import PlanesToRGB, ResidualToPlanes
@@ -180,11 +181,5 @@ def _save(model: onnx.ModelProto, path: Path, metadata: Mapping[str, str]) -> No
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        onnx.save_model(model, partial)
-        partial.replace(path)
-    except BaseException:
-        if partial.is_file():
-            partial.unlink()
-        raise
+    with replace_atomically(path) as partial:
+        onnx.save_model(model, partial, format="protobuf")

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 
 from network.errors import NetworkError, WeightsError
+from network.files import write_bytes
 from network.models import registry
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Header:
     """What a weights file says of itself.
 
     Attributes:
-        network: Name in :data:`network.models.registry.NETWORKS`.
+        network: Name in :func:`network.models.registry.names`.
         options: Of the network's constructor.
         digest: SHA-256 over the tensors, hexadecimal.
         card: The training card: data, recipe, steps, figures. Free-form, JSON-serialisable.
@@ -65,6 +66,9 @@ def save(path: Path, module: nn.Module, *, name: str, options: Mapping[str, Any]
 
     Returns:
         The header as written.
+
+    Raises:
+        OSError: If the file can't be written.
     """
     tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
     header = Header(name, dict(options), digest_of(tensors), dict(card))
@@ -75,9 +79,7 @@ def save(path: Path, module: nn.Module, *, name: str, options: Mapping[str, Any]
         "digest": header.digest,
         "card": json.dumps(header.card),
     }
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata)
-    partial.replace(path)
+    write_bytes(path, serialize(tensors, metadata))
     return header
 
 

@@ -117,9 +117,11 @@ class SourceOptions:
         on_device: Leave the frames that a GPU decodes on it, for an engine that takes them from there. What looks at
             their samples before (what the gate looks for, deinterlacing, decoding in another process) can't go with it.
         limits: What the input may hold.
-        isolation: How to decode in a process of its own; None for this one. It is
-            :func:`pipeline.decode.isolated_source.open_source` that goes by it; a :class:`VideoSource` decodes where it
-            is.
+        isolation: How to decode in a process of its own; None for this one.
+        continued: Files that continue the input, in their order, as those of a loop recording do: they are read behind
+            it, and all of them are one input. Empty for an input that is one file.
+
+    ``isolation`` and ``continued`` choose the kind of source that :func:`pipeline.decode.open.open_source` opens.
     """
 
     format: str | None = None

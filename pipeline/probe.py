@@ -13,17 +13,18 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from pipeline.encode.sink import VideoSink
 from pipeline.errors import DeblurError
 from pipeline.job import SinkOptions
-from pipeline.media.pyav18 import fraction, side_data
+from pipeline.media.pyav18 import fraction
 from pipeline.media.side_data import lost_side_data
 from pipeline.media.stream_names import describe
-from pipeline.media.tags import readable, readable_tags, tags_of
+from pipeline.media.tags import readable, readable_tags
 
 if TYPE_CHECKING:
     from enum import IntEnum
 
     from av.stream import Stream
 
-    from pipeline.decode.source import VideoSource
+    from pipeline.decode.info import SourceInfo
+    from pipeline.runner.protocols import Source
 
 _HDR = {
     Type.MASTERING_DISPLAY_METADATA: "mastering display",
@@ -31,7 +32,7 @@ _HDR = {
 }
 
 
-def facts(source: VideoSource, suffix: str) -> dict[str, Any]:
+def facts(source: Source, suffix: str) -> dict[str, Any]:
     """What the pipeline sees and would keep.
 
     Args:
@@ -41,45 +42,45 @@ def facts(source: VideoSource, suffix: str) -> dict[str, Any]:
     Returns:
         Values that JSON knows: ``container``, ``video``, ``streams``, ``output``, ``notes``. Times are in seconds.
     """
-    container, output = source.container, _output(source, suffix)
+    info = source.info
+    output = _output(info, suffix)
     return {
-        "name": source.name,
+        "name": info.name,
         "container": {
-            "format": container.format.name,
-            "format_long": container.format.long_name,
-            "duration_s": container.duration / 1_000_000 if container.duration else None,
-            "start_s": container.start_time / 1_000_000 if container.start_time else 0.0,
-            "chapters": len(source.chapters),
-            "metadata": readable_tags(tags_of(container)),
+            "format": info.format_name,
+            "format_long": info.format_long_name,
+            "duration_s": info.container_duration,
+            "start_s": info.container_start,
+            "chapters": len(info.chapters),
+            "metadata": readable_tags(info.tags),
         },
-        "video": _video(source),
-        "streams": [_stream(stream, source, output.get("notes", [])) for stream in container.streams],
+        "video": _video(info),
+        "streams": [_stream(stream, info, output.get("notes", [])) for stream in info.streams],
         "output": output,
         "notes": source.notes,
     }
 
 
-def _video(source: VideoSource) -> dict[str, Any]:
-    stream, frame = source.stream, source.first_frame
+def _video(info: SourceInfo) -> dict[str, Any]:
+    stream, frame = info.stream, info.first_frame
     aspect = stream.sample_aspect_ratio
-    sides = side_data(frame)
     return {
         "stream": stream.index,
-        "codec": source.codec,
+        "codec": info.codec,
         "profile": stream.profile,
-        "width": source.spec.width,
-        "height": source.spec.height,
+        "width": info.spec.width,
+        "height": info.spec.height,
         "sample_aspect_ratio": str(fraction(aspect)) if aspect else None,
-        "coded_pixel_format": source.coded_pixel_format,
-        "pixel_format": source.pixel_format,
-        "planes": asdict(source.spec),
-        "average_rate": str(source.average_rate) if source.average_rate else None,
-        "time_base": str(source.time_base),
-        "duration_s": source.duration,
-        "frame_estimate": source.frame_estimate,
-        "rotation": source.rotation,
-        "is_mirrored": _is_mirrored(source.display_matrix),
-        "interlaced": source.interlaced,
+        "coded_pixel_format": info.coded_pixel_format,
+        "pixel_format": info.pixel_format,
+        "planes": asdict(info.spec),
+        "average_rate": str(info.average_rate) if info.average_rate else None,
+        "time_base": str(info.time_base),
+        "duration_s": info.duration,
+        "frame_estimate": info.frame_estimate,
+        "rotation": info.rotation,
+        "is_mirrored": _is_mirrored(info.display_matrix),
+        "interlaced": info.interlaced,
         "color": {
             "range": _tag(ColorRange, frame.color_range, {0: "unspecified", 1: "limited", 2: "full"}),
             "matrix": _tag(
@@ -90,8 +91,8 @@ def _video(source: VideoSource) -> dict[str, Any]:
             "primaries": _tag(ColorPrimaries, frame.color_primaries, {}),
             "transfer": _tag(ColorTrc, frame.color_trc, {16: "pq", 18: "hlg"}),
         },
-        "hdr": [name for kind, name in _HDR.items() if kind in sides],
-        "unwritable": lost_side_data("", frame),
+        "hdr": [name for kind, name in _HDR.items() if kind in frame.side_data],
+        "unwritable": lost_side_data("", frame.side_data),
     }
 
 
@@ -109,11 +110,11 @@ def _tag(enum: type[IntEnum], value: int, names: dict[int, str]) -> str:
         return str(value)
 
 
-def _stream(stream: Stream, source: VideoSource, output_notes: list[str]) -> dict[str, Any]:
+def _stream(stream: Stream, info: SourceInfo, output_notes: list[str]) -> dict[str, Any]:
     context, description = stream.codec_context, describe(stream)
-    if stream.index == source.stream.index:
+    if stream.index == info.stream.index:
         role = "deblurred"
-    elif all(stream.index != copied.index for copied in source.copied):
+    elif all(stream.index != copied.index for copied in info.copied):
         role = "not read by the demuxer"
     else:
         role = "left out" if any(description in note for note in output_notes) else "copied"
@@ -128,11 +129,11 @@ def _stream(stream: Stream, source: VideoSource, output_notes: list[str]) -> dic
     }
 
 
-def _output(source: VideoSource, suffix: str) -> dict[str, Any]:
+def _output(info: SourceInfo, suffix: str) -> dict[str, Any]:
     """How an output would be written, found out by planning one."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            sink = VideoSink(Path(folder) / f"plan{suffix}", source, SinkOptions())
+            sink = VideoSink(Path(folder) / f"plan{suffix}", info, SinkOptions())
         except DeblurError as error:
             return {"suffix": suffix, "error": str(error).replace(str(Path(folder) / "plan"), "")}
         plan, notes = sink.plan, list(sink.notes)

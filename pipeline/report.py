@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from network.files import write_json
 from pipeline.errors import DamagedInputError, OutputError
 from pipeline.system.machine import versions
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
-    from pipeline.decode.source import VideoSource
+    from pipeline.encode.muxer import Muxer
     from pipeline.encode.sink import VideoSink
-    from pipeline.runner.protocols import EngineInfo
+    from pipeline.runner.protocols import EngineInfo, Source
     from pipeline.runner.timing import RunResult
 
 SCHEMA = 1
@@ -71,8 +71,8 @@ class Report:
     @classmethod
     def of_run(
         cls,
-        source: VideoSource,
-        sink: VideoSink,
+        source: Source,
+        sink: VideoSink | Muxer,
         engine: EngineInfo,
         batch: int,
         result: RunResult,
@@ -92,9 +92,9 @@ class Report:
             notes: More than those of source and sink.
         """
         return cls(
-            input=source.name,
+            input=source.info.name,
             output=sink.name,
-            spec=source.spec,
+            spec=source.info.spec,
             engine=engine,
             batch=batch,
             result=result,
@@ -142,10 +142,7 @@ class Report:
         Raises:
             OutputError: If the file can't be written.
         """
-        try:
-            path.write_text(json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
+        write_report(path, self.as_dict())
 
     def summary(self) -> str:
         """Two lines for people, and more where frames passed the network by or an earlier run had finished some."""
@@ -190,3 +187,19 @@ class Report:
         if self.damage.places:
             text += f" (first: {self.damage.places[0]})"
         raise DamagedInputError(f"{text}; everything that could be decoded is in {self.output}")
+
+
+def write_report(path: Path, content: dict[str, Any]) -> None:
+    """Writes a report of any kind as JSON.
+
+    Args:
+        path: File to write; replaced if it is there.
+        content: The report as plain values; numbers that are none become null.
+
+    Raises:
+        OutputError: If the file can't be written.
+    """
+    try:
+        write_json(path, content)
+    except OSError as error:
+        raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.decode.concat import open_input
+from pipeline.decode.open import open_source
 from pipeline.encode.output_file import check_output
 from pipeline.encode.sink import VideoSink
 from pipeline.errors import Cancelled
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
-    from pipeline.decode.source import VideoSource
     from pipeline.job import VideoJob
     from pipeline.progress import Display
     from pipeline.resume.workers import Elsewhere
-    from pipeline.runner.protocols import Engine
+    from pipeline.runner.protocols import Engine, Source
 
 
 def deblur_video(
@@ -75,7 +74,7 @@ def deblur_video(
         load, note = keeping_text(job.input, job.source, load)
         notes.append(note)
     while True:
-        with open_input(job.input, job.source) as source:
+        with open_source(job.input, job.source) as source:
             output = _segmented_output(job, source)
             if output is None:
                 report = _in_one_piece(job, source, load, display, notes, cancel)
@@ -86,37 +85,39 @@ def deblur_video(
                 return deblur_in_segments(job, source, output, load, display, on_output, notes, elsewhere, cancel)
 
 
-def _segmented_output(job: VideoJob, source: VideoSource) -> Path | None:
+def _segmented_output(job: VideoJob, source: Source) -> Path | None:
     """Where to write to in segments; None to write in one piece."""
     if job.segments is None or not isinstance(job.input, Path) or not isinstance(job.output, Path):
         return None
     if not job.input.is_file() or (job.output.exists() and not job.output.is_file()):  # a device, a named pipe
         return None
-    is_short = source.duration is not None and source.duration <= job.segments.seconds
+    duration = source.info.duration
+    is_short = duration is not None and duration <= job.segments.seconds
     return None if is_short and not job.segments.always else job.output
 
 
 def _in_one_piece(
     job: VideoJob,
-    source: VideoSource,
+    source: Source,
     load: Callable[[], Engine],
     display: Display,
     notes: Sequence[str],
     cancel: threading.Event | None,
 ) -> Report:
-    sink = VideoSink(job.output, source, job.sink)
+    info = source.info
+    sink = VideoSink(job.output, info, job.sink)
     try:
         engine = load()
         batch = engine.info.batch if job.batch is None else job.batch
-        display.begin(source.name, source.frame_estimate, [*source.notes, *sink.notes, *notes])
+        display.begin(info.name, info.frame_estimate, [*source.notes, *sink.notes, *notes])
         try:
             result = run(
                 source,
                 engine,
                 sink,
                 batch=batch,
-                gate=FrameGate(source.spec, job.gate),
-                on_device=source.is_on_device,
+                gate=FrameGate(info.spec, job.gate),
+                on_device=info.is_on_device,
                 on_progress=display.update,
                 on_stop=lambda: _unblock(job),
                 cancel=cancel,

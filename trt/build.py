@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 def build(
     spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineSettings, device: torch.device | str = "cuda"
-) -> Compiled:
-    """Builds an engine and loads it, without a cache.
+) -> bytes:
+    """Builds an engine for a CUDA device.
 
     Args:
         spec: What the planes are.
@@ -42,6 +42,9 @@ def build(
         network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
         settings: How to build.
         device: The CUDA device that the engine is for.
+
+    Returns:
+        See :func:`serialize`.
 
     Raises:
         MissingError: If Torch-TensorRT or the device is not there.
@@ -51,7 +54,7 @@ def build(
     """
     device = require_cuda(device)
     with torch.cuda.device(device):
-        return load(serialize(spec, batch, network, settings), spec, batch, device)
+        return serialize(spec, batch, network, settings)
 
 
 def load(engine: bytes, spec: PlaneSpec, batch: int, device: torch.device | str = "cuda") -> Compiled:

@@ -10,9 +10,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-import torch
+from typing import TYPE_CHECKING
 
 from network.weights import digest_of
 from trt import build, library
@@ -25,6 +23,7 @@ from trt.settings import EngineSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import torch
     from torch import nn
 
     from network.planes import PlaneSpec
@@ -64,64 +63,9 @@ class Request:
     settings: EngineSettings = field(default_factory=EngineSettings)
 
 
-class Toolchain(Protocol):
-    """What builds engines and loads them."""
-
-    def environment(self) -> Environment:
-        """What engines depend on apart from the request.
-
-        Raises:
-            MissingError: If a library or the device is not there.
-        """
-
-    def serialize(self, request: Request) -> bytes:
-        """Builds an engine.
-
-        Raises:
-            ConversionError: If an operator can't be part of it.
-            BuildError: If the build fails.
-            torch.OutOfMemoryError: If the device's memory does not suffice.
-        """
-
-    def load(self, engine: bytes, request: Request) -> Compiled:
-        """Loads what :meth:`serialize` gave.
-
-        Raises:
-            BuildError: If the engine is not taken.
-            torch.OutOfMemoryError: If the device's memory does not suffice.
-        """
-
-
-class TensorRTToolchain:
-    """Torch-TensorRT on one CUDA device.
-
-    Args:
-        device: The device.
-
-    Raises:
-        MissingError: If the device is not there.
-    """
-
-    def __init__(self, device: torch.device | str = "cuda") -> None:
-        self._device = library.require_cuda(device)
-
-    def environment(self) -> Environment:
-        """See :class:`Toolchain`."""
-        return library.environment(self._device)
-
-    def serialize(self, request: Request) -> bytes:
-        """See :class:`Toolchain`."""
-        with torch.cuda.device(self._device):
-            return build.serialize(request.spec, request.batch, request.network, request.settings)
-
-    def load(self, engine: bytes, request: Request) -> Compiled:
-        """See :class:`Toolchain`."""
-        return build.load(engine, request.spec, request.batch, self._device)
-
-
-def obtain(
+def build_or_load(
     request: Request,
-    toolchain: Toolchain,
+    device: torch.device,
     cache: EngineCache | None,
     verify: Callable[[Compiled], str],
 ) -> Compiled:
@@ -131,7 +75,7 @@ def obtain(
 
     Args:
         request: What is to be compiled.
-        toolchain: What builds and loads.
+        device: CUDA device that it is to run on.
         cache: Where engines are kept; None keeps none.
         verify: Compares an engine with PyTorch; returns the figures in one line, and raises ParityError if the engine
             is wrong. Called before an engine's first use, and not again for an engine from the cache.
@@ -144,15 +88,15 @@ def obtain(
         torch.OutOfMemoryError: If the device's memory does not suffice.
     """
     if cache is None:
-        compiled = toolchain.load(_build(request, toolchain, None), request)
+        compiled = _load(_build(request, device, None), request, device)
         _log.info(f"compared with PyTorch: {verify(compiled)}")
         return compiled
-    key = engine_key(request, toolchain.environment())
+    key = engine_key(request, library.environment(device))
 
     def use(engine: bytes, entry: Entry | None) -> Compiled:
         if entry is not None and entry.refused:
             raise ParityError(f"{entry.refused}; `deblur engine clear` makes it try again")
-        return _verified(toolchain.load(engine, request), entry.parity if entry else "", key, cache, verify)
+        return _verified(_load(engine, request, device), entry.parity if entry else "", key, cache, verify)
 
     found = cache.lookup(key)
     if isinstance(found, Hit):
@@ -161,7 +105,7 @@ def obtain(
         except BuildError as error:
             _log.warning(f"the cached engine can't be loaded and is built again: {error}")
             cache.remove(key.digest)
-    return use(*_build_once(request, key, toolchain, cache))
+    return use(*_build_once(request, key, device, cache))
 
 
 def engine_key(request: Request, environment: Environment) -> EngineKey:
@@ -239,7 +183,7 @@ def _verified(
 
 
 def _build_once(
-    request: Request, key: EngineKey, toolchain: Toolchain, cache: EngineCache
+    request: Request, key: EngineKey, device: torch.device, cache: EngineCache
 ) -> tuple[bytes, Entry | None]:
     """Builds unless another process does so at the moment; then waits, and takes what that one built."""
     with contextlib.ExitStack() as stack:
@@ -248,13 +192,13 @@ def _build_once(
             stack.enter_context(cache.lock(key, lambda: _log.info(said)))
         except CacheError as error:
             _log.warning(str(error))
-            return _build(request, toolchain, None), None
+            return _build(request, device, None), None
         found = cache.lookup(key)
         if isinstance(found, Hit):
             return found.engine, found.entry
         _log.info(f"no engine for {key} in the cache: {found.reason}")
         begin = time.monotonic()
-        engine = _build(request, toolchain, cache.expected_seconds(key))
+        engine = _build(request, device, cache.expected_seconds(key))
         try:
             return engine, cache.store(key, engine, round(time.monotonic() - begin, 1))
         except CacheError as error:  # the engine is good all the same
@@ -262,13 +206,17 @@ def _build_once(
             return engine, None
 
 
-def _build(request: Request, toolchain: Toolchain, expected: float | None) -> bytes:
+def _build(request: Request, device: torch.device, expected: float | None) -> bytes:
     usual = "the first one on this GPU; it may take minutes" if expected is None else f"about {expected:.0f} s"
     _log.info(f"building a TensorRT engine for {describe(request.spec, request.batch)} ({usual})")
     begin = time.monotonic()
-    engine = toolchain.serialize(request)
+    engine = build.build(request.spec, request.batch, request.network, request.settings, device)
     _log.info(f"built in {time.monotonic() - begin:.0f} s, {len(engine) / 1e6:.1f} MB")
     return engine
+
+
+def _load(engine: bytes, request: Request, device: torch.device) -> Compiled:
+    return build.load(engine, request.spec, request.batch, device)
 
 
 def _source(module: str) -> bytes:

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import filelock
 import platformdirs
 
+from network.files import discard_partials, write_bytes, write_json
 from trt.errors import CacheError
-from trt.files import PARTIAL_SUFFIX, make_private, read_own, write_whole
+from trt.files import make_private, read_own
 from trt.key import EngineKey
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class EngineCache:
         try:
             # An old entry goes first: between the two writes below it would describe another engine.
             self._entry_path(key.digest).unlink(missing_ok=True)
-            write_whole(self._engine_path(key.digest), engine)
+            write_bytes(self._engine_path(key.digest), engine, private=True)
             self._write_entry(entry)
         except OSError as error:
             raise CacheError(
@@ -261,9 +262,7 @@ class EngineCache:
         entries = self.entries()
         for found in entries:
             self.remove(found.digest)
-        for path in self.folder.glob(f"*{PARTIAL_SUFFIX}"):
-            with contextlib.suppress(OSError):  # some systems keep what another process has open
-                path.unlink(missing_ok=True)
+        discard_partials(self.folder)
         return len(entries), sum(found.size for found in entries)
 
     def _shrink(self, keep: str) -> None:
@@ -312,7 +311,7 @@ class EngineCache:
 
     def _write_entry(self, entry: Entry) -> None:
         values: dict[str, Any] = {"format": FORMAT, **asdict(entry), "key": entry.key.to_json()}
-        write_whole(self._entry_path(entry.key.digest), json.dumps(values, indent=1).encode())
+        write_json(self._entry_path(entry.key.digest), values, private=True)
 
     def _engine_path(self, digest: str) -> Path:
         return self.folder / f"{digest}{ENGINE_SUFFIX}"

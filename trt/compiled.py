@@ -23,16 +23,12 @@ class Compiled(Protocol):
     """
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of a frame in pixels."""
+    def spec(self) -> PlaneSpec:
+        """Size, layout, depth and colours of the planes."""
 
     @property
     def batch(self) -> int:
         """Frames that every call takes."""
-
-    @property
-    def layout(self) -> PlaneSpec:
-        """What the planes are."""
 
     def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Deblurs.
@@ -81,6 +77,10 @@ class TorchCompiled:
         settings: Precision and strength; the rest is for TensorRT.
         device: Where to run.
 
+    Attributes:
+        spec: What the planes are.
+        batch: Frames that every call takes.
+
     Raises:
         ValueError: If ``batch`` is less than 1.
     """
@@ -95,24 +95,9 @@ class TorchCompiled:
     ) -> None:
         if batch < 1:
             raise ValueError(f"a batch has at least one frame, not {batch}")
-        self._spec = spec
-        self._batch = batch
+        self.spec = spec
+        self.batch = batch
         self._module = IntegerPlanes(PlanarGraph(network, spec, settings or EngineSettings())).to(device).eval()
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of a frame in pixels."""
-        return self._spec.height, self._spec.width
-
-    @property
-    def batch(self) -> int:
-        """Frames that every call takes."""
-        return self._batch
-
-    @property
-    def layout(self) -> PlaneSpec:
-        """What the planes are."""
-        return self._spec
 
     @property
     def module(self) -> nn.Module:
@@ -142,7 +127,7 @@ def check_planes(compiled: Compiled, planes: tuple[Tensor, ...]) -> None:
     Raises:
         ValueError: If the planes are not those of ``compiled``.
     """
-    spec = compiled.layout
+    spec = compiled.spec
     expected = [((compiled.batch, *shape), plane_dtype(spec)) for shape in spec.plane_shapes]
     given = [(tuple(plane.shape), plane.dtype) for plane in planes]
     if given != expected:

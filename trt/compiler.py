@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from trt import library, parity
-from trt.build_or_load import TensorRTToolchain, obtain
+from trt.build_or_load import build_or_load
 from trt.cache import EngineCache
 from trt.compiled import plane_dtype
 
@@ -71,7 +71,7 @@ class TensorRTCompiler:
         def verify(made: Compiled) -> str:
             return parity.verify(made, request.network, request.settings, device)
 
-        compiled = obtain(request, TensorRTToolchain(device), self._cache, verify)
+        compiled = build_or_load(request, device, self._cache, verify)
         warm_up(compiled, device)
         return compiled
 
@@ -82,7 +82,7 @@ def warm_up(compiled: Compiled, device: torch.device) -> None:
     Raises:
         torch.OutOfMemoryError: If the device's memory does not suffice.
     """
-    spec = compiled.layout
+    spec = compiled.spec
     planes = tuple(
         torch.zeros((compiled.batch, *shape), dtype=plane_dtype(spec), device=device) for shape in spec.plane_shapes
     )

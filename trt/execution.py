@@ -70,7 +70,7 @@ class Lane:
         self, compiled: Compiled, device: torch.device, stream: Callable[[torch.device], Stream] = make_stream
     ) -> None:
         self._compiled = compiled
-        spec, dtype = compiled.layout, plane_dtype(compiled.layout)
+        spec, dtype = compiled.spec, plane_dtype(compiled.spec)
         self._slots = [
             _Slot(
                 tuple(torch.empty((compiled.batch, *shape), dtype=dtype, device=device) for shape in spec.plane_shapes)
@@ -163,7 +163,7 @@ class Execution:
     """
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
-        if len({(lane.compiled.layout, lane.compiled.batch) for lane in lanes}) != 1:
+        if len({(lane.compiled.spec, lane.compiled.batch) for lane in lanes}) != 1:
             raise ValueError("an execution needs one lane or more, all for the same frames and batch")
         self._lanes = list(lanes)
 

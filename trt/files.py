@@ -1,17 +1,16 @@
-"""Files that only their user can have written, whole or not there at all."""
+"""Files that only their user can have written."""
 
 from __future__ import annotations
 
 import os
 import stat
 import sys
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trt.errors import CacheError
 
-PARTIAL_SUFFIX = ".partial"
-"""Of files that are being written; an interrupted process may leave one."""
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def make_private(folder: Path, variable: str) -> None:
@@ -59,18 +58,3 @@ def read_own(path: Path) -> bytes:
         if sys.platform != "win32" and status.st_mode & 0o022:
             raise PermissionError("other users may write to it")
         return file.read()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all; it survives a power cut once this returns."""
-    descriptor, name = tempfile.mkstemp(prefix=f"{path.stem[:12]}-", suffix=PARTIAL_SUFFIX, dir=path.parent)
-    partial = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

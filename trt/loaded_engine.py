@@ -30,6 +30,10 @@ class EngineCompiled:
         batch: Frames that every call takes.
         device: A CUDA device with its number.
 
+    Attributes:
+        spec: What the planes are.
+        batch: Frames that every call takes.
+
     Raises:
         MissingError: If Torch-TensorRT is not there.
         BuildError: If TensorRT does not take the engine.
@@ -38,8 +42,8 @@ class EngineCompiled:
 
     def __init__(self, engine: bytes, spec: PlaneSpec, batch: int, device: torch.device) -> None:
         module = torch_tensorrt()
-        self._spec = spec
-        self._batch = batch
+        self.spec = spec
+        self.batch = batch
         inputs, outputs = binding_names(spec)
         try:
             with errors_logged(), torch.cuda.device(device):
@@ -54,21 +58,6 @@ class EngineCompiled:
             raise
         except Exception as error:  # of the C++ runtime: RuntimeError, or TensorRT's own
             raise BuildError(f"TensorRT can't load the engine for {describe(spec, batch)}: {reason(error)}") from error
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of a frame in pixels."""
-        return self._spec.height, self._spec.width
-
-    @property
-    def batch(self) -> int:
-        """Frames that every call takes."""
-        return self._batch
-
-    @property
-    def layout(self) -> PlaneSpec:
-        """What the planes are."""
-        return self._spec
 
     @property
     def module(self) -> torch.nn.Module:

@@ -140,7 +140,7 @@ def compare(
     pictures: Sequence[Picture] | None = None,
 ) -> Parity:
     """Runs pictures through an engine and through PyTorch in FP32. Arguments as for :func:`verify`."""
-    spec, device = compiled.layout, torch.device(device)
+    spec, device = compiled.spec, torch.device(device)
     pictures = pictures_for(spec) if pictures is None else pictures
     results, not_finite = _run(compiled, pictures, device)
     reference = _Reference(spec, network, settings, device)

@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from network.planes import PlaneSpec
 from trt.errors import BuildError, MissingError, PortableError
-from trt.portable_file import Header, read_portable, write_portable
+from trt.portable_file import Header, Portable, write_portable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
-
-    from trt.compiled import Compiled
     from trt.settings import EngineSettings
 
 STRIDE = 16
@@ -64,12 +61,18 @@ class Range:
 
 
 def build_portable(
-    source: Path, path: Path, spec: PlaneSpec, settings: EngineSettings, shapes: Range | None = None
+    source: Path,
+    weights: Path | None,
+    path: Path,
+    spec: PlaneSpec,
+    settings: EngineSettings,
+    shapes: Range | None = None,
 ) -> Header:
     """Builds a portable engine and writes it.
 
     Args:
         source: The network as ONNX, as ``deblur export`` writes it.
+        weights: The safetensors file that ``source`` was exported from; None for a network without weights.
         path: File to write; replaced if it is there.
         spec: What the planes are; width and height are not read.
         settings: How to build.
@@ -82,7 +85,7 @@ def build_portable(
         MissingError: If TensorRT-RTX is not installed.
         ConversionError: If ``source`` is no network of this project.
         BuildError: If TensorRT fails.
-        OSError: If ``path`` can't be written.
+        OSError: If ``weights`` can't be read, or ``path`` can't be written.
     """
     from trt.onnx_graph import network_facts, planar_model
 
@@ -107,7 +110,7 @@ def build_portable(
         size=len(engine),
         sha256=hashlib.sha256(engine).hexdigest(),
     )
-    write_portable(path, header, engine)
+    write_portable(path, Portable(header, engine, weights.read_bytes() if weights else None))
     return header
 
 
@@ -147,15 +150,14 @@ def serialize_portable(model: bytes, spec: PlaneSpec, settings: EngineSettings, 
     return bytes(engine)
 
 
-def check_portable(header: Header, spec: PlaneSpec, batch: int, settings: EngineSettings, network_digest: str) -> None:
+def check_portable(header: Header, spec: PlaneSpec, batch: int, settings: EngineSettings) -> None:
     """Refuses an engine for something else.
 
     Args:
-        header: Of the engine.
+        header: What the engine is for.
         spec: What the planes are.
         batch: Frames of a call.
         settings: Precision and strength that are wanted.
-        network_digest: Of the weights that are wanted.
 
     Raises:
         MissingError: If TensorRT-RTX is not installed.
@@ -168,9 +170,6 @@ def check_portable(header: Header, spec: PlaneSpec, batch: int, settings: Engine
         f"it is for TensorRT-RTX {header.tensorrt}, and {installed_version()} is installed": (
             header.tensorrt == installed_version()
         ),
-        f"it holds other weights ({header.network_digest[:12] or 'none'}) than asked for ({network_digest[:12]})": (
-            header.network_digest == network_digest
-        ),
         f"it is for planes {made_for}, not {wanted}": made_for == wanted,
         f"it computes in {header.precision}, not {settings.precision}": header.precision == settings.precision,
         f"its strength is {header.strength}, not {settings.strength}": header.strength == settings.strength,
@@ -182,41 +181,6 @@ def check_portable(header: Header, spec: PlaneSpec, batch: int, settings: Engine
     for problem, holds in problems.items():
         if not holds:
             raise PortableError(f"the portable engine does not fit: {problem}; build it again with these values")
-
-
-def load_portable(
-    path: Path,
-    spec: PlaneSpec,
-    batch: int,
-    settings: EngineSettings,
-    network_digest: str,
-    device: torch.device | str = "cuda",
-) -> Compiled:
-    """Loads a portable engine for frames of one size.
-
-    Args:
-        path: What :func:`build_portable` wrote.
-        spec: What the planes are.
-        batch: Frames that every call takes.
-        settings: Precision and strength that are wanted.
-        network_digest: SHA-256 of the weights that are wanted.
-        device: The CUDA device to run on.
-
-    Raises:
-        PortableError: If the file is damaged, or made for something else.
-        MissingError: If the device, Torch-TensorRT or TensorRT-RTX is not there.
-        BuildError: If TensorRT does not take the engine.
-    """
-    header, engine = read_portable(path)
-    check_portable(header, spec, batch, settings, network_digest)
-    from trt.build import load
-    from trt.library import torch_tensorrt
-
-    compiled = load(engine, spec, batch, device)
-    package = torch_tensorrt().tensorrt_package_name
-    if package != "tensorrt_rtx":
-        raise MissingError(f'portable engines run on TensorRT-RTX, not on {package}: pip install "deblur-stream[rtx]"')
-    return compiled
 
 
 def installed_version() -> str:

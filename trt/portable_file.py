@@ -1,4 +1,8 @@
-"""The file of a portable engine: a ZIP archive of a JSON header, which says what the engine is for, and the engine."""
+"""The file of a portable engine: a ZIP archive of a JSON header, the engine, and the network's weights.
+
+The header says what the engine is for. The weights are those that the engine was built from, as safetensors: on the GPU
+that the engine runs on, it is compared with PyTorch, which needs them.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,21 @@ import zipfile
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from network.files import write_bytes
 from network.planes import Layout, Matrix, PlaneSpec
 from trt.errors import PortableError
-from trt.files import write_whole
 from trt.settings import Precision
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = "deblur-stream portable engine 1"
+FORMAT = "deblur-stream portable engine 2"
 HEADER_NAME = "header.json"
 ENGINE_NAME = "engine.plan"
+WEIGHTS_NAME = "weights.safetensors"
 LARGEST_HEADER = 1 << 20
 LARGEST_ENGINE = 4 << 30
+LARGEST_WEIGHTS = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,22 @@ class Header:
         return PlaneSpec(width, height, Layout(self.layout), self.depth, Matrix(self.matrix), self.full_range)
 
 
-def read_portable(path: Path) -> tuple[Header, bytes]:
+@dataclass(frozen=True, slots=True)
+class Portable:
+    """The content of a portable engine's file.
+
+    Attributes:
+        header: What the engine is for.
+        engine: The engine, serialized by TensorRT-RTX.
+        weights: Content of a file that ``deblur train`` wrote; None for a network without weights.
+    """
+
+    header: Header
+    engine: bytes
+    weights: bytes | None
+
+
+def read_portable(path: Path) -> Portable:
     """Reads a portable engine.
 
     Raises:
@@ -83,24 +104,35 @@ def read_portable(path: Path) -> tuple[Header, bytes]:
             if not archive.getinfo(ENGINE_NAME).file_size == header.size <= LARGEST_ENGINE:
                 raise PortableError(f"{path} is damaged: its engine is not of the size it says; copy it again")
             engine = archive.read(ENGINE_NAME)
+            weights = None
+            if WEIGHTS_NAME in archive.namelist():
+                if archive.getinfo(WEIGHTS_NAME).file_size > LARGEST_WEIGHTS:
+                    raise PortableError(f"{path} is damaged: its weights are too large; copy it again")
+                weights = archive.read(WEIGHTS_NAME)
     except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise PortableError(f"{path} can't be read as a portable engine ({error}); copy or build it again") from error
     if hashlib.sha256(engine).hexdigest() != header.sha256:
         raise PortableError(f"{path} is damaged: the checksum of its engine does not match; copy it again")
-    return header, engine
+    return Portable(header, engine, weights)
 
 
-def write_portable(path: Path, header: Header, engine: bytes) -> None:
+def write_portable(path: Path, content: Portable) -> None:
     """Writes a portable engine; replaces the file if it is there.
+
+    Args:
+        path: File to write.
+        content: What to write; the header's size and checksum must be those of the engine.
 
     Raises:
         OSError: If that is not possible.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(HEADER_NAME, json.dumps({"format": FORMAT, **asdict(header)}, indent=1))
-        archive.writestr(ENGINE_NAME, engine)
-    write_whole(path, buffer.getvalue())
+        archive.writestr(HEADER_NAME, json.dumps({"format": FORMAT, **asdict(content.header)}, indent=1))
+        archive.writestr(ENGINE_NAME, content.engine)
+        if content.weights is not None:
+            archive.writestr(WEIGHTS_NAME, content.weights)
+    write_bytes(path, buffer.getvalue(), private=True)
 
 
 def _parse(path: Path, content: bytes) -> Header:

@@ -162,31 +162,21 @@ class TiledCompiled:
         spec: What whole frames are.
         cut: How they are cut.
 
+    Attributes:
+        spec: What whole frames are.
+        batch: Frames that every call takes.
+
     Raises:
         ValueError: If ``tile`` is not for the tiles of ``cut``.
     """
 
     def __init__(self, tile: Compiled, spec: PlaneSpec, cut: Grid) -> None:
-        if tile.layout != tile_spec(spec, cut):
-            raise ValueError(f"tiles are {tile_spec(spec, cut)}, not {tile.layout}")
+        if tile.spec != tile_spec(spec, cut):
+            raise ValueError(f"tiles are {tile_spec(spec, cut)}, not {tile.spec}")
         self._tile = tile
-        self._spec = spec
+        self.spec = spec
+        self.batch = tile.batch
         self._grid = cut
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of a frame in pixels."""
-        return self._spec.height, self._spec.width
-
-    @property
-    def batch(self) -> int:
-        """Frames that every call takes."""
-        return self._tile.batch
-
-    @property
-    def layout(self) -> PlaneSpec:
-        """What the planes are."""
-        return self._spec
 
     def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Deblurs tile by tile, see :meth:`trt.compiled.Compiled.__call__`."""
@@ -197,7 +187,7 @@ class TiledCompiled:
         return result
 
     def _run_tile(self, planes: tuple[Tensor, ...], result: tuple[Tensor, ...], row: Span, column: Span) -> None:
-        scales = [(1, 1), *[_chroma_scale(self._spec)] * (len(planes) - 1)]
+        scales = [(1, 1), *[_chroma_scale(self.spec)] * (len(planes) - 1)]
         pieces = [
             _part(plane, scale, (row.start, row.start + row.length), (column.start, column.start + column.length))
             for plane, scale in zip(planes, scales, strict=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import shutil
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,6 +15,7 @@ import numpy as np
 from network.data.pairs import read_pair
 from network.data.prefetch import made_ahead
 from network.errors import DataError
+from network.files import commit, discard_partials, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,6 +115,7 @@ class _Manifest:
         elif any(out.glob("pairs_*.npy")):
             raise DataError(f"{out} holds shards, but no {MANIFEST} of theirs; choose another folder")
         out.mkdir(parents=True, exist_ok=True)
+        discard_partials(out)
         manifest = cls(path, source, shards)
         manifest.write(complete=False)
         return manifest
@@ -126,9 +127,7 @@ class _Manifest:
     def write(self, *, complete: bool) -> None:
         """Replaces the file atomically."""
         content = {"packed": self._source, "complete": complete, "shards": self.shards}
-        new = self._path.with_suffix(".partial")
-        new.write_text(json.dumps(content), encoding="utf-8")
-        new.replace(self._path)
+        write_json(self._path, content)
 
 
 class _Writer:
@@ -177,13 +176,11 @@ class _Writer:
         with shard.open("wb") as file, body.open("rb") as pixels:
             file.write(header.getvalue())
             shutil.copyfileobj(pixels, file, 2**20)
-            file.flush()
-            os.fsync(file.fileno())
         body.unlink()
         number = 0
         while (name := f"pairs_{width}x{height}_{number:05d}.npy") in self._manifest.shards:
             number += 1
-        shard.replace(self._out / name)
+        commit(shard, self._out / name)
         self._manifest.shards[name] = self._open.pop(shape)
         self._manifest.write(complete=False)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +22,8 @@ def psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
         first: RGB, uint8 (H, W, 3), not cropped.
         second: The same shape.
     """
-    error = np.mean((first.astype(np.float64) - second.astype(np.float64)) ** 2)
-    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+    with np.errstate(divide="ignore"):
+        return float(peak_signal_noise_ratio(first, second, data_range=255))  # type: ignore[no-untyped-call]
 
 
 def ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:

@@ -6,8 +6,6 @@ Times are of the network alone. The first image's is left out as warm-up, unless
 from __future__ import annotations
 
 import csv
-import json
-import math
 from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from network.cost import multiply_adds, parameters
 from network.evaluation.evaluate import CONVENTION, Score, score
 from network.evaluation.temporal import WarpingMeter
+from network.files import replace_atomically, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,7 +205,10 @@ def write_scores(board: Scoreboard, out: Path, facts: dict[str, Any]) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     images = [asdict(score) | {"gain": score.gain} for score in board.scores]
-    with (out / "scores.csv").open("w", newline="", encoding="utf-8") as file:
+    with (
+        replace_atomically(out / "scores.csv") as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, images[0].keys())
         writer.writeheader()
         writer.writerows(images)
@@ -218,17 +220,4 @@ def write_scores(board: Scoreboard, out: Path, facts: dict[str, Any]) -> None:
         "warping_error_of_sequences": board.warping,
         "images": images,
     }
-    (out / "scores.json").write_text(as_json(summary), encoding="utf-8")
-
-
-def as_json(value: Any) -> str:
-    """JSON with a line break at its end; what is infinite or not a number, which JSON does not know, becomes null."""
-    return json.dumps(_finite(value), indent=1, allow_nan=False) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+    write_json(out / "scores.json", summary)

@@ -17,6 +17,7 @@ import numpy as np
 
 from network.data.pairs import read_picture
 from network.errors import DataError
+from network.files import discard_partials, replace_atomically, write_json
 from network.synth.film import FLAT_SHARE, film_pairs
 from network.synth.pair import blur_pair, margin
 from network.synth.sharp_filter import is_sharp
@@ -133,7 +134,8 @@ def _describe(out: Path, description: dict[str, object]) -> None:
         if any(before.get(name) != value for name, value in now.items()):
             raise DataError(f"{out} holds a pool of other pairs; choose another folder, or delete it")
     out.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps({**description, "digest": digest}, indent=1), encoding="utf-8")
+    discard_partials(out)
+    write_json(record, {**description, "digest": digest})
 
 
 def _summary(rejected: Rejections) -> Iterator[str]:
@@ -178,10 +180,8 @@ def _write_shard(
         made = film_pairs(from_video, videos, profile, options.size, detailed=options.detailed, rejected=rejected)
         for offset, pair in made:
             pairs[offset] = pair
-    partial = final.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with replace_atomically(final) as partial, partial.open("wb") as file:
         np.save(file, pairs)
-    partial.replace(final)
     return count, rejected
 
 

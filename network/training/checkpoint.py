@@ -6,14 +6,14 @@ safetensors, like all weights: nothing is ever unpickled.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from network.errors import TrainingError
+from network.files import write_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.amp import GradScaler
     from torch.optim import Optimizer
+    from torch.optim.swa_utils import AveragedModel
 
 
 @dataclass(slots=True)
@@ -28,18 +29,18 @@ class TrainingState:
     """All that a run changes as it goes.
 
     Attributes:
-        network: Being trained.
-        average: Moving average of its weights.
-        optimisers: Over ``network``'s parameters, with their moments.
-        scaler: Of gradients; disabled but for fp16.
+        network: The network that is trained.
+        average: Running average of its weights, see :func:`network.training.start.running_average`.
+        optimisers: Optimisers of the network's parameters, with their moments.
+        scaler: Scaler of gradients; disabled but for fp16.
         step: Steps done, over all starts of the run.
-        seconds: Spent on them.
+        seconds: Seconds spent on these steps.
         inherited_steps: Steps behind the weights that the run began with.
-        inherited_hours: Hours behind them.
+        inherited_hours: Hours behind these weights.
     """
 
     network: nn.Module
-    average: nn.Module
+    average: AveragedModel
     optimisers: list[Optimizer]
     scaler: GradScaler
     step: int = 0
@@ -56,7 +57,7 @@ def save_checkpoint(path: Path, state: TrainingState) -> None:
         state: What to write.
     """
     tensors: dict[str, Tensor] = {}
-    for prefix, module in (("network", state.network), ("average", state.average)):
+    for prefix, module in (("network", state.network), ("average", state.average.module)):
         tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
     for number, optimiser in enumerate(state.optimisers):
         for index, values in optimiser.state_dict()["state"].items():
@@ -69,15 +70,11 @@ def save_checkpoint(path: Path, state: TrainingState) -> None:
         "optimisers": _names(state.optimisers),
         "scaler": state.scaler.state_dict(),
     }
-    partial = path.with_name(path.name + ".partial")
-    save_file(
+    content = save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-        partial,
         {name: json.dumps(value) for name, value in header.items()},
     )
-    with partial.open("r+b") as file:  # a power cut after the renaming must not find an empty file
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_bytes(path, content)
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> None:
@@ -96,7 +93,7 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
             # Copies: an optimiser keeps what it is given, and Windows can't replace a file of which a part is mapped.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a mapping
         step = int(header["step"])
-        for prefix, module in (("network.", state.network), ("average.", state.average)):
+        for prefix, module in (("network.", state.network), ("average.", state.average.module)):
             module.load_state_dict(_below(tensors, prefix))
         _restore_optimisers(tensors, header, state.optimisers)
         # fp16's scale is of no use to other arithmetic, and a run may go on in fp16 that began without.
@@ -107,6 +104,7 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
             f"{path} can't be resumed ({str(error).splitlines()[0]}); start in another folder"
         ) from error
     state.step = step
+    state.average.n_averaged.fill_(step + 1)
     state.seconds = float(header.get("seconds", 0.0))
     state.inherited_steps = int(header.get("inherited_steps", state.inherited_steps))
     state.inherited_hours = float(header.get("inherited_hours", state.inherited_hours))

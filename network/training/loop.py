@@ -9,12 +9,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from network import weights
 from network.data.prefetch import made_ahead, threads_for
 from network.errors import NetworkError, TrainingError
+from network.files import discard_partials
 from network.training.checkpoint import TrainingState, save_checkpoint
 from network.training.distributed import ALONE, Processes
 from network.training.optimisers import arithmetic
@@ -28,6 +27,9 @@ from network.training.tensorboard import Watch, WatchOptions, make_watch
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
+
+    import torch
+    from torch import Tensor
 
     from network.training.pool import Pool
     from network.training.recipes import Preset
@@ -147,7 +149,7 @@ def _steps(
                     )
                 except NotFiniteError as error:
                     raise _with_batch(error, run, state.step, (blurred, sharp), processes) from error
-                _average(state.average, state.network, min(preset.ema, (1 + state.step) / (10 + state.step)))
+                state.average.update_parameters(state.network)
                 state.step += 1
                 whole = True
                 elapsed = time.monotonic() - begun
@@ -188,11 +190,12 @@ class _Files:
         self._earlier_steps, self._earlier_seconds = state.step, state.seconds
         self._begun = self._saved = time.monotonic()
         run.mkdir(parents=True, exist_ok=True)
+        discard_partials(run)
         record.begin(start)
 
     def observe(self, progress: Progress) -> None:
         if self._watch is not None:
-            self._watch.observe(progress, self._state.average)
+            self._watch.observe(progress, self._state.average.module)
         if time.monotonic() - self._saved > self._every:
             self._save()
             self._saved = time.monotonic()
@@ -215,7 +218,7 @@ class _Files:
             **{name: self._start[name] for name in ("start_from", "pool", "versions", "git", "machine")},
         }
         network, options = self._preset.network, self._preset.options
-        weights.save(self._run / WEIGHTS, state.average, name=network, options=options, card=card)
+        weights.save(self._run / WEIGHTS, state.average.module, name=network, options=options, card=card)
         self._record.spent(state.step - self._earlier_steps, elapsed)
 
 
@@ -228,16 +231,6 @@ def _sources(preset: Preset, step: int, processes: Processes, *use: int) -> list
     """Randomness for each patch of this process's part, by its place: so the parts make up the whole batch."""
     places = range(preset.batch)[processes.share(preset.batch)]
     return [np.random.default_rng([preset.seed, step, place, *use]) for place in places]
-
-
-@torch.no_grad()
-def _average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Moves the average towards the network; counters of batch normalisation are copied."""
-    for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if mean.dtype.is_floating_point:
-            mean.lerp_(value, 1 - decay)
-        else:
-            mean.copy_(value)
 
 
 def _with_batch(

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 from network.errors import TrainingError
+from network.files import write_text
+from network.processor import processor_name
 
 if TYPE_CHECKING:
     from network.training.pool import Pool
@@ -67,9 +69,7 @@ class RunRecord:
         self._write()
 
     def _write(self) -> None:
-        partial = self._path.with_name(self._path.name + ".partial")
-        partial.write_text("".join(json.dumps(start) + "\n" for start in self._starts), encoding="utf-8")
-        partial.replace(self._path)
+        write_text(self._path, "".join(json.dumps(start) + "\n" for start in self._starts))
 
 
 def describe(
@@ -110,7 +110,7 @@ def describe(
         },
         "git": checkout_of(Path(__file__).parent),
         "machine": {
-            "processor": _processor(),
+            "processor": processor_name(),
             "threads": torch.get_num_threads(),
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         },
@@ -150,15 +150,6 @@ def _own_version() -> str | None:
         return importlib.metadata.version(PACKAGE)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")  # Python's own answer is empty on most Linux systems
-    if information.exists():
-        for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def checkout_of(package: Path) -> dict[str, Any] | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
+from torch.optim.swa_utils import AveragedModel
 
 from network.errors import TrainingError
 from network.models import registry
@@ -89,7 +89,7 @@ def begin(
     network = convert_conv2d_weight_memory_format(network.to(device), torch.channels_last).train()
     state = TrainingState(
         network,
-        copy.deepcopy(network).eval(),
+        running_average(network, preset.ema),
         make_optimisers(network, preset),
         make_scaler(kind, device),
         inherited_steps=int(card.get("steps", 0)),
@@ -98,6 +98,33 @@ def begin(
     if checkpoint.exists():
         load_checkpoint(checkpoint, state)
     return state
+
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+def running_average(network: nn.Module, decay: float) -> AveragedModel:
+    """An exponential moving average of a network's weights and of what its batch normalisation remembers.
+
+    It begins as the network is now, in evaluation mode. ``n_averaged`` is one more than the steps that are in it.
+
+    Args:
+        network: The network; it is copied.
+        decay: Decay of the average in the long run. In the first steps, it forgets faster.
+    """
+
+    def move(means: Tensors, values: Tensors, count: Tensor | int) -> None:
+        if means[0].dtype.is_floating_point:
+            weight = 1 - min(decay, int(count) / (9 + int(count)))
+            for mean, value in zip(means, values, strict=True):
+                mean.lerp_(value, weight)
+        else:  # counters of batch normalisation
+            for mean, value in zip(means, values, strict=True):
+                mean.copy_(value)
+
+    average = AveragedModel(network, multi_avg_fn=move, use_buffers=True).eval()
+    average.n_averaged.fill_(1)  # at 0, PyTorch would forget the weights that it begins with
+    return average
 
 
 def _new_network(preset: Preset) -> nn.Module:

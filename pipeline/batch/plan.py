@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from pipeline.decode.concat import open_input
+from pipeline.decode.open import open_source
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, InputError, OutputError
 from pipeline.media.stream_names import describe
@@ -173,15 +173,16 @@ def _look(item: BatchInput, output: Path, options: SourceOptions, ledger: Ledger
         size = size_of(video.files)
         if ledger.is_finished(video.files, output):
             return replace(video, fate=Fate.FINISHED, size=size, is_damaged=ledger.was_damaged(output))
-        with open_input(item.path, replace(options, continued=item.continued, isolation=None)) as source:
-            frames = source.frame_estimate or round((source.duration or 0) * _GUESSED_RATE)
+        with open_source(item.path, replace(options, continued=item.continued, isolation=None)) as source:
+            info = source.info
+            frames = info.frame_estimate or round((info.duration or 0) * _GUESSED_RATE)
             video = replace(
                 video,
                 size=size,
-                spec=source.spec,
+                spec=info.spec,
                 frames=frames,
-                middle=(source.duration or 0.0) / len(video.files) / 2,
-                streams=tuple(describe(stream) for stream in source.copied),
+                middle=(info.duration or 0.0) / len(video.files) / 2,
+                streams=tuple(describe(stream) for stream in info.copied),
                 is_begun=work_folder(output).is_dir(),
             )
     except DeblurError as error:

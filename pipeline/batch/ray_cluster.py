@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from network.processor import processor_name
 from pipeline.batch.ray_worker import Node, Refusal, ask, make
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
 from pipeline.resume.workers import Made, Promise, Share, read_notes
-from pipeline.system.machine import processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
@@ -78,7 +78,7 @@ class RayCluster:
         try:
             machines = self._machines()
             self._cpus = cpus or min((int(machine["CPU"]) for machine in machines), default=1)
-            self._gpus = int(engine.backend in ("tensorrt", "torch") and engine.device != processor())
+            self._gpus = int(engine.backend in ("tensorrt", "torch") and engine.device != processor_name())
             self.slots = sum(self._fits(machine) for machine in machines)
             if not self.slots:
                 wanted = f"{self._cpus} cores{' and a GPU' * self._gpus}"

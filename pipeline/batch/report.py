@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.batch.plan import Outcome, State
-from pipeline.errors import BatchError, DamagedInputError, OutputError
+from pipeline.errors import BatchError, DamagedInputError
+from pipeline.report import write_report
 from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
@@ -73,10 +73,7 @@ class BatchReport:
         Raises:
             OutputError: If the file can't be written.
         """
-        try:
-            path.write_text(json.dumps(self.as_dict(exit_code), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
+        write_report(path, self.as_dict(exit_code))
 
     def summary(self) -> str:
         """One line for people."""

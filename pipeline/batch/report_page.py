@@ -10,6 +10,7 @@ import av
 import av.error
 import numpy as np
 
+from network.files import write_text
 from pipeline.batch.plan import Outcome, State
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError, OutputError
@@ -67,7 +68,7 @@ def write_page(report: BatchReport, path: Path, options: SourceOptions) -> None:
     sections = "\n".join(_section(outcome, options) for outcome in report.outcomes)
     page = _PAGE.format(summary=escape(report.summary()), sections=sections)
     try:
-        path.write_text(page, encoding="utf-8", errors="backslashreplace")
+        write_text(path, page)
     except OSError as error:
         raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
 
@@ -135,7 +136,7 @@ def thumbnail(path: Path, seconds: float, options: SourceOptions | None = None) 
     try:
         with VideoSource(path, reading) as source:
             frame = next(event for event in source.events() if isinstance(event, av.VideoFrame))
-            return _jpeg(frame, source.rotation)
+            return _jpeg(frame, source.info.rotation)
     except (DeblurError, av.error.FFmpegError, OSError, ValueError, StopIteration):
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import av
@@ -16,22 +17,21 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneSpec
+    from pipeline.decode.info import SourceInfo
     from pipeline.job import SourceOptions
     from pipeline.runner.protocols import Sink
 
 
-def open_video(path: Path, options: SourceOptions | None = None) -> VideoSource:
-    """Opens a file for its video stream alone: what an output would copy is no part of a measurement."""
-    source = VideoSource(path, options)
-    source.copied = ()
-    return source
+def without_copies(info: SourceInfo) -> SourceInfo:
+    """The input as its video stream alone: what an output would copy is no part of a measurement."""
+    return replace(info, copied=())
 
 
 def endless_frames(path: Path, options: SourceOptions | None = None) -> Iterator[av.VideoFrame]:
     """The frames of a file again and again, in ascending time."""
     shift = 0
     while True:
-        with open_video(path, options) as source:
+        with VideoSource(path, options) as source:
             last = step = 0
             for event in source.events():
                 if isinstance(event, av.VideoFrame) and event.pts is not None:
@@ -58,8 +58,8 @@ class LoopedSource:
     def __init__(self, path: Path, seconds: float, options: SourceOptions | None = None) -> None:
         self._path, self._seconds, self._options = path, seconds, options
         self.begun: list[float] = []
-        with open_video(path, options) as source:
-            self._spec = source.spec
+        with VideoSource(path, options) as source:
+            self._spec = source.info.spec
 
     @property
     def spec(self) -> PlaneSpec:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.bench.endless_source import LoopedSource, TimedSink, endless_frames, open_video
+from pipeline.bench.endless_source import LoopedSource, TimedSink, endless_frames, without_copies
 from pipeline.bench.rates import WARM_UP, Rate, percentiles, rate_of, rate_of_times
+from pipeline.decode.source import VideoSource
 from pipeline.encode.sink import VideoSink
 from pipeline.errors import UsageError
 from pipeline.job import SinkOptions, SourceOptions
@@ -126,9 +127,9 @@ def measure(case: Case) -> Measured:
     Raises:
         DeblurError: If the clip can't be read, the engine not loaded, or the output not written.
     """
-    with open_video(case.clip, case.source) as source:
-        spec, codec = source.spec, source.codec
-        video_rate = float(source.average_rate) if source.average_rate else None
+    with VideoSource(case.clip, case.source) as source:
+        spec, codec, rate = source.info.spec, source.info.codec, source.info.average_rate
+    video_rate = float(rate) if rate else None
     started = time.perf_counter()
     engine = case.load()
     batch = engine.info.batch
@@ -179,14 +180,16 @@ def measure(case: Case) -> Measured:
 
 def _measure_encoding(case: Case, path: Path) -> tuple[Rate, str]:
     """Encodes a few decoded frames forwards and backwards, so that motion goes on at either end."""
-    with open_video(case.clip, case.source) as source:
-        bytes_a_frame = sum(plane.buffer_size for plane in source.first_frame.planes)
+    with VideoSource(case.clip, case.source) as source:
+        frames = endless_frames(case.clip, case.source)
+        kept = [next(frames)]
+        bytes_a_frame = sum(plane.buffer_size for plane in kept[0].planes)
         number = max(2, min(KEPT_FRAMES, KEPT_BYTES // bytes_a_frame))
-        kept = list(itertools.islice(endless_frames(case.clip, case.source), number))
+        kept += itertools.islice(frames, number - 1)
         order = itertools.cycle([*range(number), *range(number - 2, 0, -1)])
         step = max((kept[1].pts or 0) - (kept[0].pts or 0), 1)
         times = itertools.count(kept[0].pts or 0, step)
-        sink = VideoSink(path, source, case.sink)
+        sink = VideoSink(path, without_copies(source.info), case.sink)
 
         def encode() -> int:
             frame: av.VideoFrame = kept[next(order)]
@@ -204,8 +207,8 @@ def _measure_encoding(case: Case, path: Path) -> tuple[Rate, str]:
 def _measure_whole(case: Case, engine: Engine, batch: int, path: Path) -> tuple[Rate, Latency, int]:
     """Runs the pipeline; frames of the warm-up, and those that came after the source had ended, do not count."""
     looped = LoopedSource(case.clip, case.seconds, case.source)
-    with open_video(case.clip, case.source) as planned:
-        sink = VideoSink(path, planned, case.sink)
+    with VideoSource(case.clip, case.source) as planned:
+        sink = VideoSink(path, without_copies(planned.info), case.sink)
         timed = TimedSink(sink)
         try:
             result = run(looped, engine, timed, batch=batch, gate=FrameGate(planned.spec))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from network.files import as_json, write_text
 from pipeline.bench.charts import Bar, Curve, Curves, Panel, chart
 from pipeline.bench.rates import WARM_UP
 from pipeline.errors import OutputError
@@ -75,7 +74,7 @@ class BenchReport:
         Raises:
             OutputError: If the file can't be written.
         """
-        _write(path, json.dumps(_finite(self.as_dict()), indent=2, allow_nan=False) + "\n")
+        _write(path, as_json(self.as_dict()))
 
     def write_plot(self, path: Path) -> None:
         """Draws the rates of the stages and, where there are several sizes, against the size.
@@ -225,17 +224,8 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _finite(value: Any) -> Any:
-    """What JSON knows: numbers that are none become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
-
-
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     except OSError as error:
         raise OutputError(f"can't write {path}: {error.strerror or error}") from error

@@ -68,7 +68,7 @@ def verify(*, portable: Path | None) -> None:
     if portable is not None:
         from trt.portable_file import read_portable
 
-        header, _ = read_portable(portable)
+        header = read_portable(portable).header
         click.echo(
             f"intact: {header.network} {header.layout} {header.depth} bits {header.precision}, "
             f"TensorRT-RTX {header.tensorrt}"

@@ -50,7 +50,7 @@ class _Size(click.ParamType[Any]):
 @click.option(
     "--weights",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Weights other than the shipped ones: safetensors, or for --portable ONNX too.",
+    help="Weights other than the shipped ones: a safetensors file.",
 )
 @click.option("--size", type=_Size(), default="1920x1080", show_default=True, help="Of a frame in pixels.")
 @click.option("--layout", default="yuv420p", show_default=True, help="FFmpeg's pixel format, such as yuv420p10le.")
@@ -141,11 +141,10 @@ def plane_spec(size: tuple[int, int], pixel_format: str, matrix: Matrix | None, 
 def _build_cached(
     network: str, weights: Path | None, spec: PlaneSpec, batch: int, settings: EngineSettings, device: int
 ) -> None:
-    from trt import parity
-    from trt.build_or_load import Request, TensorRTToolchain, obtain
+    from trt import library, parity
+    from trt.build_or_load import Request, build_or_load
 
-    place = f"cuda:{device}"
-    toolchain = TensorRTToolchain(place)
+    chosen = library.require_cuda(f"cuda:{device}")
     name, loaded = _network(network, weights)
     request = Request(loaded, name, spec, batch, settings)
     cache = engine_cache()
@@ -156,7 +155,7 @@ def _build_cached(
         click.echo(line, err=True)
 
     show_notes(show=tell)
-    obtain(request, toolchain, cache, lambda made: parity.verify(made, loaded, settings, place))
+    build_or_load(request, chosen, cache, lambda made: parity.verify(made, loaded, settings, chosen))
     click.echo(f"{'built' if steps else 'already in the cache'}: {cache.folder}")
 
 
@@ -178,11 +177,12 @@ def _build_portable(
         raise UsageError(f"there is no folder {path.absolute().parent}; create it first")
     largest = (spec.height, spec.width)
     shapes = Range(usual=largest, largest=largest, smallest=(min(16, largest[0]), min(16, largest[1])), batch=batch)
+    weights = weights or catalogue.weights_file(network)
     with _onnx(network, weights) as source:
         click.echo(f"building a portable engine from {source.name}", err=True)
         begin = time.monotonic()
         try:
-            header = build_portable(source, path, spec, settings, shapes)
+            header = build_portable(source, weights, path, spec, settings, shapes)
         except OSError as error:
             raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
     click.echo(
@@ -209,21 +209,21 @@ def _network(name: str, weights: Path | None) -> tuple[str, nn.Module]:
 
 @contextlib.contextmanager
 def _onnx(name: str, weights: Path | None) -> Iterator[Path]:
-    """A network as ONNX file; converted for the while if it is none."""
-    if weights is None:
-        path = catalogue.onnx_file(name)
-        if path is None:
+    """A network as ONNX file: the shipped one for the shipped weights, else made for the while."""
+    shipped = catalogue.onnx_file(name)
+    if weights == catalogue.weights_file(name):
+        if shipped is None:
             raise _without_weights(name)
-        yield path
-    elif weights.suffix.lower() == SAFETENSORS:
-        from network.export import export_weights
+        yield shipped
+        return
+    if weights is None or weights.suffix.lower() != SAFETENSORS:
+        raise UsageError(f"engines are built from {SAFETENSORS} files, which {weights} is not by its name")
+    from network.export import export_weights
 
-        with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
-            path = Path(folder) / f"{weights.stem}{ONNX}"
-            export_weights(weights, path)
-            yield path
-    else:
-        yield weights
+    with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
+        path = Path(folder) / f"{weights.stem}{ONNX}"
+        export_weights(weights, path)
+        yield path
 
 
 def _without_weights(network: str) -> UsageError:

@@ -1,65 +1,45 @@
-"""A source whose input is demuxed and decoded in a process of its own: a crash there is an error here."""
+"""A source whose input is decoded in a process of its own: a crash there is an error here."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, Self
 
 import av
 
-from pipeline.decode.container import open_container, seek
+from pipeline.decode.beginning import Beginning
+from pipeline.decode.container import seek
+from pipeline.decode.demuxer import Demuxer
+from pipeline.decode.info import describe
 from pipeline.decode.shared_memory import SLOTS, SharedFrames
-from pipeline.decode.source import VideoSource
 from pipeline.decode.worker import Child, ChildDied, ChildHangs
 from pipeline.decode.worker_main import Findings
-from pipeline.errors import DeblurError, InputError, UsageError
-from pipeline.job import SourceOptions
+from pipeline.errors import DeblurError, InputError
 from pipeline.media.frames import pixel_format_of, write_planes
 from pipeline.system.unexpected import UnexpectedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from av.container import InputContainer
     from av.stream import Stream
 
-    from pipeline.job import Isolation
+    from network.planes import PlaneSpec
+    from pipeline.job import Isolation, SourceOptions
 
 
 MOST_RESTARTS = 10
 """Processes that take the place of ones that died, for one input. A file that kills more is not worth the time."""
 
 
-def open_source(path: Path | BinaryIO, options: SourceOptions | None = None) -> VideoSource:
-    """Opens an input as the options say: decoded in this process, or in one of its own.
+class IsolatedSource:
+    """An input that is open, with its frames decoded by another process. A context manager.
 
-    Args:
-        path: A file; without isolation also a file object.
-        options: How to read it.
-
-    Raises:
-        InputError: As :class:`pipeline.decode.source.VideoSource` does, or if the other process crashes or hangs.
-        LimitError: If the input exceeds a limit.
-        UsageError: If a pipe is to be decoded in a process of its own.
-    """
-    options = options or SourceOptions()
-    if options.isolation is None:
-        return VideoSource(path, options)
-    if not isinstance(path, Path):
-        raise UsageError(
-            "`isolation` needs a file, because two processes read it; leave it out for a pipe", field="isolation"
-        )
-    return IsolatedSource(path, options, options.isolation)
-
-
-class IsolatedSource(VideoSource):
-    """A :class:`pipeline.decode.source.VideoSource` whose frames come from another process.
-
-    That process always goes first: it opens the input, decodes the first frame, and only then is the header read
-    here, for what the output needs to know of it. Frames come through shared memory. Packets that are copied are
-    read here, never farther than the other process has come, so that they lose nothing on a way through pipes.
+    It gives what :class:`pipeline.decode.source.VideoSource` gives. The other process always goes first: it opens the
+    input, decodes the first frame, tells what it found, and only then is the container opened here, for its header and
+    for the packets that are copied. Frames come through shared memory. Packets are never read farther than the other
+    process has come; here they lose nothing on a way through pipes.
     What the other process gets wrong may still be harmful: it has all rights of this one, and is no sandbox.
 
     Where that process crashes or hangs, another one goes on at the next keyframe: what lies between is lost, and is
@@ -67,6 +47,9 @@ class IsolatedSource(VideoSource):
 
     What libavcodec attaches to single frames (such as closed captions in the picture) can't be put on a frame from
     outside, and is lost; a note says so.
+
+    Attributes:
+        info: What the input is.
     """
 
     def __init__(self, path: Path, options: SourceOptions, isolation: Isolation) -> None:
@@ -81,58 +64,70 @@ class IsolatedSource(VideoSource):
             InputError: As :class:`pipeline.decode.source.VideoSource` does, or if the other process crashes or hangs.
             LimitError: If the input exceeds a limit.
         """
-        self._file, self._how, self._timeout = path, options, isolation.timeout
-        self._found: Findings | None = None
-        self._kept = Findings()
-        self._baseline: Findings | None = Findings()
+        self._path, self._options, self._timeout = path, options, isolation.timeout
+        self._kept = self._baseline = Findings()
         self._restarts = 0
         self._last_pts: int | None = None
         self._last_number = self._skipped = -1
-        self._packet_container: InputContainer | None = None
+        self._demuxer: Demuxer | None = None
         self._frames: SharedFrames | None = None
         self._child = Child(path, options, self._timeout)
         try:
-            self._expect_ready()
-            super().__init__(path, options)
-            self._backlog.clear()
-            self._frames = SharedFrames.create(self.spec, SLOTS)
+            beginning, self._found = self._expect_ready()
+            # Open until the source is closed: a packet that waits to be written still knows its stream.
+            self._demuxer = Demuxer(path, options)
+            self.info = describe(self._demuxer, options, beginning)
+            self._packets = self._numbered_packets(self._demuxer, beginning.seek_time)
+            self._frames = SharedFrames.create(beginning.spec, SLOTS)
             self._share()
         except BaseException:
-            self._end()
+            self.close()
             raise
+
+    def __enter__(self) -> Self:
+        """The source itself."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Closes the input and ends the other process."""
+        self.close()
+
+    @property
+    def spec(self) -> PlaneSpec:
+        """What the planes of every frame are."""
+        return self.info.spec
 
     @property
     def process_id(self) -> int:
-        """Of the other process."""
+        """Number that the system gave the other process."""
         return self._child.process_id
 
     @property
     def notes(self) -> list[str]:
-        """As of :class:`pipeline.decode.source.VideoSource`."""
-        return super().notes if self._found is None else list(self._found.notes)
+        """Conversions and surprises so far, one line each for the user."""
+        return list(self._found.notes)
 
     @property
     def corrupt_packets(self) -> int:
-        """As of :class:`pipeline.decode.source.VideoSource`."""
-        return super().corrupt_packets if self._found is None else self._found.corrupt_packets
+        """Number of video packets that could not be decoded, so far."""
+        return self._found.corrupt_packets
 
     @property
     def corrupt_frames(self) -> int:
-        """As of :class:`pipeline.decode.source.VideoSource`."""
-        return super().corrupt_frames if self._found is None else self._found.corrupt_frames
+        """Number of frames that came out damaged (and are delivered), so far."""
+        return self._found.corrupt_frames
 
     @property
     def damage(self) -> list[str]:
-        """As of :class:`pipeline.decode.source.VideoSource`."""
-        return super().damage if self._found is None else list(self._found.damage)
+        """Where the input is damaged, one line for each fault."""
+        return list(self._found.damage)
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """As of :class:`pipeline.decode.source.VideoSource`.
+        """Yields frames of the video stream and packets of all the others, once.
 
         Raises:
             InputError: If the other process crashes or hangs too often.
         """
-        packets = self._copied_packets()
         while True:
             try:
                 message = self._child.receive()
@@ -143,33 +138,36 @@ class IsolatedSource(VideoSource):
                 case "frame":
                     yield from self._frame(message)
                 case "packet":
-                    yield from self._packet(packets, message)
+                    yield from self._packet(message)
                 case "found":
-                    self._take_note(message)
+                    self._take_note(Findings.from_json(message["found"]))
                 case "error":
                     raise _raised_there(message)
                 case "end":
+                    self._end()
                     return
 
     def close(self) -> None:
         """Closes the input and ends the other process."""
-        super().close()
-        if self._packet_container is not None:
-            self._packet_container.close()
+        if self._demuxer is not None:
+            self._demuxer.close()
         self._end()
 
     def _end(self) -> None:
+        """Ends the other process and frees the memory that it shares."""
         self._child.end()
-        if self._frames is not None:
-            self._frames.remove()
+        frames, self._frames = self._frames, None
+        if frames is not None:
+            frames.remove()
 
-    def _expect_ready(self) -> None:
+    def _expect_ready(self) -> tuple[Beginning, Findings]:
         try:
             message = self._child.receive()
         except (ChildDied, ChildHangs) as error:
-            raise InputError(f"{self._file}: the decoder {error} before the first frame; the file is broken") from error
+            raise InputError(f"{self._path}: the decoder {error} before the first frame; the file is broken") from error
         if message["kind"] != "ready":
             raise _raised_there(message)
+        return Beginning.from_json(message["beginning"]), Findings.from_json(message["found"])
 
     def _share(self) -> None:
         assert self._frames is not None, "the memory is made before it is shared"
@@ -177,46 +175,42 @@ class IsolatedSource(VideoSource):
 
     def _go_on_behind(self, error: ChildDied | ChildHangs) -> None:
         """Replaces a process that has come to harm by one that goes on at the next keyframe."""
-        place = f"at {float((self._last_pts or 0) * self.time_base):.3f} s"
+        place = f"at {float((self._last_pts or 0) * self.info.time_base):.3f} s"
         reached = self._child.reached
         is_stuck = reached <= self._skipped  # as where the demuxer is what crashes
         was_interrupted = isinstance(error, ChildDied) and error.was_interrupted
         if self._restarts == MOST_RESTARTS or is_stuck or was_interrupted:
             raise InputError(
-                f"{self._file}: the decoder {error} {place}, after {self._restarts} times before; leave out the rest "
+                f"{self._path}: the decoder {error} {place}, after {self._restarts} times before; leave out the rest "
                 "by `duration`, or go on behind it by `start`"
             ) from error
         self._restarts += 1
         self._skipped = reached
-        before = self._found or Findings.of(self)
-        self._kept = replace(
+        before = self._found
+        self._kept = self._found = replace(
             before,
             damage=(*before.damage, f"{place}: the decoder {error}; frames up to the next keyframe are missing"),
             corrupt_packets=before.corrupt_packets + 1,
         )
-        self._found, self._baseline = self._kept, None
         self._child.end()
-        self._child = Child(self._file, self._how, self._timeout, skip=reached)
-        self._expect_ready()
+        self._child = Child(self._path, self._options, self._timeout, skip=reached)
+        _, self._baseline = self._expect_ready()
         self._share()
 
-    def _take_note(self, message: dict[str, Any]) -> None:
+    def _take_note(self, found: Findings) -> None:
         """Adds what the process has found to what those before it had; each begins by finding the same as the first."""
-        found = Findings(
-            tuple(message["notes"]), tuple(message["damage"]), message["corrupt_packets"], message["corrupt_frames"]
-        )
-        self._baseline = known = self._baseline or found
+        kept, known = self._kept, self._baseline
         self._found = Findings(
-            tuple(dict.fromkeys((*self._kept.notes, *found.notes))),
-            (*self._kept.damage, *found.damage[len(known.damage) :]),
-            self._kept.corrupt_packets + found.corrupt_packets - known.corrupt_packets,
-            self._kept.corrupt_frames + found.corrupt_frames - known.corrupt_frames,
+            tuple(dict.fromkeys((*kept.notes, *found.notes))),
+            (*kept.damage, *found.damage[len(known.damage) :]),
+            kept.corrupt_packets + found.corrupt_packets - known.corrupt_packets,
+            kept.corrupt_frames + found.corrupt_frames - known.corrupt_frames,
         )
 
     def _frame(self, message: dict[str, Any]) -> Iterator[av.VideoFrame]:
         """Yields a frame, unless a process before has given it."""
         assert self._frames is not None, "frames come only after their memory was made"
-        spec = self.spec
+        spec = self.info.spec
         is_new = self._last_pts is None or message["pts"] > self._last_pts
         frame = av.VideoFrame(spec.width, spec.height, pixel_format_of(spec))
         if is_new:
@@ -231,31 +225,24 @@ class IsolatedSource(VideoSource):
         self._last_pts = message["pts"]
         yield frame
 
-    def _copied_packets(self) -> Iterator[tuple[int, av.Packet[Stream]]]:
+    @staticmethod
+    def _numbered_packets(demuxer: Demuxer, seek_time: Fraction | None) -> Iterator[tuple[int, av.Packet[Stream]]]:
         """All packets of the input with their numbers, from where the other process began."""
-        how = self._how
-        # Open until the source is closed: a packet that waits to be written still knows its stream.
-        self._packet_container = open_container(self._file, self.name, how.format, how.limits, None)
-        video = self._packet_container.streams[self.stream.index]
-        for stream in self.copied:
-            self._packet_container.streams[stream.index].discard = stream.discard
-        if self.place is not None and isinstance(video, av.VideoStream):
-            seek(self._packet_container, video, self.place)
-        yield from enumerate(self._packet_container.demux())
+        if seek_time is not None:
+            seek(demuxer.container, demuxer.video, seek_time)
+        yield from enumerate(demuxer.container.demux())
 
-    def _packet(
-        self, packets: Iterator[tuple[int, av.Packet[Stream]]], message: dict[str, Any]
-    ) -> Iterator[av.Packet[Stream]]:
+    def _packet(self, message: dict[str, Any]) -> Iterator[av.Packet[Stream]]:
         """Yields a packet that is copied, unless a process before has given it."""
         if message["number"] <= self._last_number:
             return
         self._last_number = message["number"]
-        for number, packet in packets:
+        for number, packet in self._packets:
             if number == message["number"] and packet.stream.index == message["stream"]:
                 packet.pts, packet.dts, packet.duration = message["pts"], message["dts"], message["duration"]
                 yield packet
                 return
-        raise InputError(f"{self._file} has changed while it was read; try again when nothing writes to it")
+        raise InputError(f"{self._path} has changed while it was read; try again when nothing writes to it")
 
 
 def _raised_there(message: dict[str, Any]) -> BaseException:

@@ -31,25 +31,33 @@ class TimeWindow:
             frames between the two may be missing).
     """
 
-    def __init__(self, origin: Fraction, start: float | None, duration: float | None) -> None:
+    def __init__(
+        self, origin: Fraction, start: float | None, duration: float | None, *, zero: Fraction | None = None
+    ) -> None:
         """Describes the span.
 
         Args:
             origin: Time of the beginning of the input, in seconds.
             start: Seconds after ``origin``; None or 0 for the beginning.
             duration: Seconds; None for all.
+            zero: Time in the input that becomes time zero, where it is known before the first frame comes.
         """
         # The float next to 0.4 is above 0.4 and would cut off the frame at 0.4: take the simple number it stands for.
         self._start = origin + Fraction(start).limit_denominator(1_000_000) if start else None
         self._duration = None if duration is None else exact(duration).limit_denominator(1_000_000)
         self._origin = origin
-        self._zero: Fraction | None = None if start else Fraction(0)
+        self._zero: Fraction | None = zero if zero is not None or start else Fraction(0)
         self._first_time: Fraction | None = None
         self._waiting: list[av.Packet[Stream]] = []
         self._video_over = False
         self._streams_over: set[int] = set()
         self._frames = 0
         self.may_be_late = False
+
+    @property
+    def zero(self) -> Fraction | None:
+        """Time in the input that becomes time zero, in seconds; None as long as no frame has come."""
+        return self._zero
 
     def length(self, total: Fraction | None) -> Fraction | None:
         """Seconds inside the window, of an input of ``total`` seconds; None if unknown."""

@@ -97,7 +97,9 @@ class Child:
             self.reached = message["number"]
 
     def end(self) -> None:
-        """Ends the process, whatever it is doing."""
+        """Ends the process, whatever it is doing; does nothing if that was done."""
+        if self._connection.closed:
+            return
         self._connection.close()
         self._process.join(_GRACE)
         if self._process.is_alive():

@@ -33,7 +33,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a source has found out so far; the attributes are those of :class:`pipeline.decode.source.VideoSource`."""
+    """What a source has found out so far.
+
+    Attributes:
+        notes: Conversions and surprises, one line each.
+        damage: Places where the input is damaged, one line for each fault.
+        corrupt_packets: Number of video packets that could not be decoded.
+        corrupt_frames: Number of frames that came out damaged.
+    """
 
     notes: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
@@ -44,6 +51,11 @@ class Findings:
     def of(cls, source: VideoSource) -> Self:
         """What ``source`` says now."""
         return cls(tuple(source.notes), tuple(source.damage), source.corrupt_packets, source.corrupt_frames)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """What ``asdict`` made of findings, after its way through JSON."""
+        return cls(tuple(values["notes"]), tuple(values["damage"]), values["corrupt_packets"], values["corrupt_frames"])
 
 
 def decode(connection: Connection, path: Path, options: SourceOptions, skip: int | None) -> None:
@@ -84,13 +96,13 @@ class _Decoding:
         self._connection, self._path, self._options, self._skip = connection, path, options, skip
         self._video: int | None = None
         self._found = Findings()
-        self._has_told = False
         self._loses: set[str] = set()
 
     def run(self) -> None:
         with VideoSource(self._path, self._options, wants=self._wants) as source:
-            self._video = source.stream.index
-            self._tell({"kind": "ready"})
+            self._video = source.info.stream.index
+            self._found = Findings.of(source)
+            self._tell({"kind": "ready", "beginning": source.beginning.as_json(), "found": asdict(self._found)})
             memory = self._hear("memory")
             frames = SharedFrames.attach(memory["name"], source.spec, memory["slots"])
             free = list(range(memory["slots"]))
@@ -137,9 +149,9 @@ class _Decoding:
     def _tell_findings(self, source: VideoSource) -> None:
         found = Findings.of(source)
         found = replace(found, notes=(*found.notes, *sorted(self._loses)))
-        if found != self._found or not self._has_told:
-            self._found, self._has_told = found, True
-            self._tell({"kind": "found", **asdict(found)})
+        if found != self._found:
+            self._found = found
+            self._tell({"kind": "found", "found": asdict(found)})
 
     def _tell_frame(self, frame: av.VideoFrame, slot: int) -> None:
         base = frame.time_base

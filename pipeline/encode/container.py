@@ -13,15 +13,15 @@ import av
 import av.error
 
 from pipeline.media.pyav18 import open_media
-from pipeline.media.tags import readable, tags_of
+from pipeline.media.tags import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from av.container import Chapter, OutputContainer
     from av.stream import Stream
 
-    from pipeline.decode.source import VideoSource
+    from pipeline.decode.info import SourceInfo
 
 MOV_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v", "ismv"})
 """FFmpeg's names of the containers that its MOV muxer writes."""
@@ -48,29 +48,29 @@ class MuxerPlan:
     notes: tuple[str, ...]
 
 
-def plan_muxer(source: VideoSource, format_name: str, codec: str, *, seekable: bool) -> MuxerPlan:
+def plan_muxer(info: SourceInfo, format_name: str, codec: str, *, seekable: bool) -> MuxerPlan:
     """Chooses the options of a muxer.
 
     Args:
-        source: The input.
+        info: What the input is.
         format_name: FFmpeg's name of the container.
         codec: Of the video, by FFmpeg's name.
         seekable: Whether the muxer may go back in the output.
     """
-    tags, chapters = container_tags(tags_of(source.container)), source.chapters
+    tags, chapters = container_tags(info.tags), info.chapters
     lost, lost_chapters = lost_tags(format_name, codec, {}, tags, chapters)
     options: dict[str, str] = {}
     if format_name in MOV_FAMILY:
-        options = _mov_options(source, seekable=seekable)
+        options = _mov_options(info, seekable=seekable)
         if lost:
             # The free form of tags keeps all keys; the usual one is what most players read.
             still_lost, _ = lost_tags(format_name, codec, {"movflags": "use_metadata_tags"}, tags, chapters)
             if len(still_lost) < len(lost):
                 options["movflags"] = "+".join(filter(None, (options.get("movflags"), "use_metadata_tags")))
                 lost = still_lost
-    elif format_name == "mpegts" and source.container.format.name == "mpegts" and not source.is_shifted:
+    elif format_name == "mpegts" and info.format_name == "mpegts" and not info.is_shifted:
         options["mpegts_copyts"] = "1"  # else the muxer moves all times by its own delay
-    notes = _time_and_shape_notes(source, format_name, codec)
+    notes = _time_and_shape_notes(info, format_name, codec)
     if lost:
         notes.append(f"{format_name} can't carry these tags: {', '.join(map(readable, lost))}")
     if lost_chapters:
@@ -78,34 +78,34 @@ def plan_muxer(source: VideoSource, format_name: str, codec: str, *, seekable: b
     return MuxerPlan(options, tuple(notes))
 
 
-def _mov_options(source: VideoSource, *, seekable: bool) -> dict[str, str]:
+def _mov_options(info: SourceInfo, *, seekable: bool) -> dict[str, str]:
     options: dict[str, str] = {}
     if not seekable:
         # In fragments nothing has to be filled in later; the delay lets the first one carry an edit list.
         options["movflags"] = "frag_keyframe+delay_moov+default_base_moof"
-    if source.time_base.numerator == 1:
-        options["video_track_timescale"] = str(source.time_base.denominator)
-    if not source.starts_at_zero:
-        options["movie_timescale"] = str(_movie_timescale(source))
+    if info.time_base.numerator == 1:
+        options["video_track_timescale"] = str(info.time_base.denominator)
+    if not info.starts_at_zero:
+        options["movie_timescale"] = str(_movie_timescale(info))
     return options
 
 
-def _time_and_shape_notes(source: VideoSource, format_name: str, codec: str) -> list[str]:
+def _time_and_shape_notes(info: SourceInfo, format_name: str, codec: str) -> list[str]:
     notes = []
-    if source.earliest < 0 and _moves_all_later(source, format_name):
-        milliseconds = -1000 * float(source.earliest)
+    if info.earliest < 0 and _moves_all_later(info, format_name):
+        milliseconds = -1000 * float(info.earliest)
         notes.append(
             f"sound begins {milliseconds:.0f} ms before zero, which {format_name} can't say; "
             "all streams are moved later by that much"
         )
-    aspect = source.stream.sample_aspect_ratio
+    aspect = info.stream.sample_aspect_ratio
     if aspect and aspect != 1 and format_name in _SQUARE and codec not in _SELF_DESCRIBING:
         shape = f"{aspect.numerator}:{aspect.denominator}"
         notes.append(f"the shape of the pixels ({shape}) can't be written for {codec} in {format_name}")
     return notes
 
 
-def _moves_all_later(source: VideoSource, format_name: str) -> bool:
+def _moves_all_later(info: SourceInfo, format_name: str) -> bool:
     """Whether the container moves all streams where sound begins before zero, found out by writing a sample.
 
     Some containers know times before zero. From FFmpeg 9 on, Matroska knows them for the run-up of encoded sound.
@@ -116,11 +116,11 @@ def _moves_all_later(source: VideoSource, format_name: str) -> bool:
     scratch = io.BytesIO()
     try:
         with open_media(scratch, "w", format=format_name) as output:
-            sounds = [copy for stream in source.copied if stream.type == "audio" for copy in _sound(output, stream)]
+            sounds = [copy for stream in info.copied if stream.type == "audio" for copy in _sound(output, stream)]
             if not sounds:
                 return False  # it takes none of them, and the picture begins at zero
             for sound in sounds:
-                _write_sample(output, sound, source.earliest)
+                _write_sample(output, sound, info.earliest)
         scratch.seek(0)
         with open_media(scratch, "r") as read:
             return all((packet.pts or 0) >= 0 for packet in read.demux())
@@ -141,9 +141,9 @@ def _write_sample(output: OutputContainer, stream: Stream, time: Fraction) -> No
     output.mux_one(packet)
 
 
-def _movie_timescale(source: VideoSource) -> int:
+def _movie_timescale(info: SourceInfo) -> int:
     """Ticks a second in which the late start of every stream is a whole number, or nearly."""
-    denominators = [s.time_base.denominator for s in source.container.streams if s.time_base]
+    denominators = [s.time_base.denominator for s in info.streams if s.time_base]
     exact = math.lcm(1000, *denominators)
     return exact if exact <= _FINEST_TIMESCALE else min(max(denominators), _FINEST_TIMESCALE)
 
@@ -164,7 +164,7 @@ def video_tags(stream: Stream) -> dict[str, str]:
     }
 
 
-def container_tags(tags: dict[str, str]) -> dict[str, str]:
+def container_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """The tags of a container that a muxer does not write by itself."""
     return {key: value for key, value in tags.items() if key.lower() not in _MUXER_OWNED}
 

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import errno
 import secrets
-import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+import av.error
+
+from network.files import commit
 from pipeline.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def writing_errors(name: str) -> Iterator[None]:
+    """Turns errors of FFmpeg and of the system in the block into those that a user understands.
+
+    Args:
+        name: Name of the output that is written, for the message.
+
+    Raises:
+        OutputError: In place of such an error.
+    """
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise OutputError(f"{name}: the program that reads the output has closed it") from error
+    except (av.error.FFmpegError, OSError) as error:
+        if error.errno == errno.ENOSPC:
+            raise OutputError(f"{name} can't be written: no space left on the disk") from error
+        raise OutputError(f"{name} can't be written: {error.strerror or error}") from error
 
 
 def work_folder(output: Path) -> Path:
@@ -43,29 +68,6 @@ def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
     folder = path.resolve().parent
     if not folder.is_dir():
         raise OutputError(f"the folder {folder} does not exist; create it first")
-
-
-def settle(path: Path) -> None:
-    """Has the system write a file or a folder to the disk, so that it outlives a power cut.
-
-    Raises:
-        OSError: If the disk refuses; a file system that knows no such thing for folders is none.
-    """
-    if path.is_dir():
-        if sys.platform == "win32":  # where a folder can't be opened; NTFS keeps a journal of names by itself
-            return
-        with contextlib.suppress(OSError):
-            _settle(path, os.O_RDONLY)
-    else:
-        _settle(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
-
-
-def _settle(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class OutputTarget:
@@ -131,10 +133,8 @@ class OutputTarget:
             elif self._temporary is not None and self._final is not None:
                 if self._final.exists() and not self._overwrite:
                     raise OutputError(f"{self.name} came to exist in the meantime; it was left as it is")
-                settle(self._temporary)
-                self._temporary.replace(self._final)
+                commit(self._temporary, self._final)
                 self._temporary = None
-                settle(self._final.parent)
         except OSError as error:
             raise OutputError(f"{self.name} can't be written: {error.strerror}") from error
 

@@ -18,7 +18,7 @@ from pipeline.encode.pixel_formats import differs, encoder_format, loses
 from pipeline.encode.settings import merge_parameters, repeatable, settings_of
 from pipeline.errors import UsageError
 from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709
-from pipeline.media.pyav18 import keep_chroma_location
+from pipeline.media.pyav18 import set_chroma_location
 from pipeline.media.side_data import hdr_options
 from pipeline.system.scheduling import ordinary_scheduling
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.codeccontext import VideoCodecContext
 
-    from pipeline.decode.source import VideoSource
+    from pipeline.decode.info import SourceInfo
 
 _ENCODERS = {
     "h264": "libx264",
@@ -84,9 +84,9 @@ class EncoderPlan:
     options: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def configure(self, context: VideoCodecContext, source: VideoSource) -> None:
+    def configure(self, context: VideoCodecContext, info: SourceInfo) -> None:
         """Sets all that the encoder must know on a context that is not open yet."""
-        first = source.first_frame
+        first = info.first_frame
         context.width, context.height = self.width, self.height
         context.pix_fmt = self.pixel_format
         context.time_base = self.time_base
@@ -95,8 +95,8 @@ class EncoderPlan:
         context.colorspace = self.colorspace
         context.color_primaries = first.color_primaries
         context.color_trc = first.color_trc
-        keep_chroma_location(context, first)
-        aspect = source.stream.sample_aspect_ratio
+        set_chroma_location(context, first.chroma_location)
+        aspect = info.stream.sample_aspect_ratio
         if aspect:
             context.sample_aspect_ratio = aspect
         context.thread_count = 0
@@ -104,7 +104,7 @@ class EncoderPlan:
 
 
 def plan_encoder(
-    source: VideoSource,
+    info: SourceInfo,
     container: OutputContainer,
     codec: str | None = None,
     crf: float | None = None,
@@ -114,7 +114,7 @@ def plan_encoder(
     """Chooses the encoder and proves that it opens.
 
     Args:
-        source: Whose frames are encoded.
+        info: What the frames come from.
         container: Of the output; nothing is added to it.
         codec: A codec (``hevc``) or an encoder (``libx265``) by FFmpeg's name; None for the input's codec where it
             can be encoded and the container takes it, else H.264, else the container's own default. An encoder of
@@ -128,12 +128,12 @@ def plan_encoder(
     """
     if bitrate is not None and crf is not None:
         raise UsageError("choose either `crf` (constant quality) or `bitrate` (constant size), not both", field="crf")
-    chosen = _choose(source, container, codec, crf, preset, bitrate)
+    chosen = _choose(info, container, codec, crf, preset, bitrate)
     if isinstance(chosen, EncoderPlan):
         return chosen
     if codec and codec.lower().endswith(_GPU_SUFFIX):
         software = codec.lower().removesuffix(_GPU_SUFFIX)
-        plan = plan_encoder(source, container, software, crf, preset, bitrate)
+        plan = plan_encoder(info, container, software, crf, preset, bitrate)
         note = f"{codec.lower()} can't be had here (no NVIDIA GPU, or it has no such encoder); {plan.encoder} encodes"
         return replace(plan, notes=(note, *plan.notes))
     hint = "choose another `codec`, or another extension for the output" if codec else "choose a `codec`"
@@ -141,7 +141,7 @@ def plan_encoder(
 
 
 def _choose(
-    source: VideoSource,
+    info: SourceInfo,
     container: OutputContainer,
     codec: str | None,
     crf: float | None,
@@ -151,7 +151,7 @@ def _choose(
     """The plan, or why there is none."""
     problem = ""
     second_choice: EncoderPlan | None = None
-    for name in _candidates(source, container, codec):
+    for name in _candidates(info, container, codec):
         encoder = _find(name)
         if encoder is None:
             if codec:
@@ -160,26 +160,26 @@ def _choose(
         if not _takes(container, encoder):
             problem = f"{container.format.name} can't hold {encoder.canonical_name}"
             continue
-        plan = _plan(source, container, encoder, crf, preset, bitrate)
+        plan = _plan(info, container, encoder, crf, preset, bitrate)
         if plan is None:
-            size = f"{source.spec.width}x{source.spec.height}"
+            size = f"{info.spec.width}x{info.spec.height}"
             problem = f"{container.format.name} can't hold {encoder.canonical_name}, or {encoder.name} refuses {size}"
             continue
-        if codec is None and plan.codec != source.codec:
-            note = f"{source.codec} can't be written here as it is; encoding as {plan.codec}"
+        if codec is None and plan.codec != info.codec:
+            note = f"{info.codec} can't be written here as it is; encoding as {plan.codec}"
             plan = replace(plan, notes=(note, *plan.notes))
-        if codec is None and loses(source.pixel_format, plan.pixel_format):
+        if codec is None and loses(info.pixel_format, plan.pixel_format):
             second_choice = second_choice or plan
             continue
         return plan
     return second_choice or problem
 
 
-def _candidates(source: VideoSource, container: OutputContainer, codec: str | None) -> Iterable[str]:
+def _candidates(info: SourceInfo, container: OutputContainer, codec: str | None) -> Iterable[str]:
     if codec:
         return (codec,)
     # The last ones are there for what H.264 and the container's own codec can't hold: 12 bits, a WebM of 10 bits.
-    return dict.fromkeys((source.codec, "h264", container.default_video_codec, "hevc", "av1"))
+    return dict.fromkeys((info.codec, "h264", container.default_video_codec, "hevc", "av1"))
 
 
 def _find(name: str) -> av.Codec | None:
@@ -205,20 +205,20 @@ def keeps_times(container: OutputContainer) -> bool:
 
 
 def _plan(
-    source: VideoSource,
+    info: SourceInfo,
     container: OutputContainer,
     encoder: av.Codec,
     crf: float | None,
     preset: str | None,
     bitrate: int | None,
 ) -> EncoderPlan | None:
-    spec, first = source.spec, source.first_frame
+    spec, first = info.spec, info.first_frame
     notes: list[str] = []
-    pixel_format = encoder_format(source.pixel_format, encoder)
-    if differs(source.pixel_format, pixel_format):
-        notes.append(f"{encoder.name} takes no {source.pixel_format}; encoding as {pixel_format}")
+    pixel_format = encoder_format(info.pixel_format, encoder)
+    if differs(info.pixel_format, pixel_format):
+        notes.append(f"{encoder.name} takes no {info.pixel_format}; encoding as {pixel_format}")
     full_range: bool | None = {RANGE_FULL: True, RANGE_LIMITED: False}.get(first.color_range)
-    colorspace = int(first.colorspace)
+    colorspace = first.colorspace
     if encoder.name in _FULL_RANGE_ONLY and not spec.full_range:
         full_range = True
         notes.append(f"{encoder.name} has full range only; the samples are stretched to it")
@@ -227,7 +227,7 @@ def _plan(
         notes.append("RGB is converted to BT.709")
     options, setting_notes = settings_of(encoder, crf, preset, bitrate)
     notes += setting_notes
-    merge_parameters(options, hdr_options(encoder.name, first))
+    merge_parameters(options, hdr_options(encoder.name, first.side_data))
     if encoder.name == "libx265":
         merge_parameters(options, {"x265-params": "log-level=error"})
     if encoder.name == "libsvtav1":
@@ -240,19 +240,19 @@ def _plan(
         height=spec.height,
         full_range=full_range,
         colorspace=colorspace,
-        time_base=source.time_base,
-        rate=_rate(source.average_rate),
+        time_base=info.time_base,
+        rate=_rate(info.average_rate),
         options=options,
         notes=tuple(notes),
     )
     fixed_rate = not keeps_times(container)
     for variant in _variants(plan, encoder, fixed_rate=fixed_rate):
-        if _opens(variant, source, container.format.name):
+        if _opens(variant, info, container.format.name):
             return variant
     if crf is not None or preset is not None or bitrate is not None:
         without, _ = settings_of(encoder, None, None, None)
         plain = _variants(replace(plan, options=without), encoder, fixed_rate=fixed_rate)
-        if any(_opens(variant, source, container.format.name) for variant in plain):
+        if any(_opens(variant, info, container.format.name) for variant in plain):
             raise UsageError(f"{encoder.name} refuses these settings; check `preset`, `crf` and `bitrate`")
     return None
 
@@ -277,12 +277,12 @@ def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iter
             yield replace(clock, width=width, height=height, notes=(*plan.notes, note))
 
 
-def _opens(plan: EncoderPlan, source: VideoSource, format_name: str) -> bool:
+def _opens(plan: EncoderPlan, info: SourceInfo, format_name: str) -> bool:
     """Whether encoder and container both agree, found out by writing a header into memory."""
     try:
         with ordinary_scheduling(), av.open(io.BytesIO(), "w", format=format_name) as scratch:
             stream: Any = scratch.add_stream(plan.encoder, rate=plan.rate)
-            plan.configure(stream.codec_context, source)
+            plan.configure(stream.codec_context, info)
             scratch.start_encoding()
     except (av.error.FFmpegError, ValueError, OverflowError):
         return False

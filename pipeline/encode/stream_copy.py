@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.stream import Stream
 
-    from pipeline.decode.source import VideoSource
+    from pipeline.decode.info import SourceInfo
 
 _ATTACHING = {"matroska"}
 """Containers that keep cover art as an attached file, not as a stream."""
@@ -44,19 +44,19 @@ class CopyPlan:
     notes: tuple[str, ...]
 
 
-def plan_copies(source: VideoSource, format_name: str) -> CopyPlan:
+def plan_copies(info: SourceInfo, format_name: str) -> CopyPlan:
     """Finds out what a container can carry of the input's other streams.
 
     Args:
-        source: The input.
+        info: What the input is.
         format_name: FFmpeg's name of the output container.
     """
     streams: list[tuple[Stream, str]] = []
     covers: list[Stream] = []
     notes: list[str] = []
-    for stream in source.copied:
+    for stream in info.copied:
         if stream.disposition & Disposition.attached_pic and format_name in _ATTACHING:
-            if stream.index in source.cover_packets and codec_name(stream) in _PICTURE_TYPES:
+            if stream.index in info.covers and codec_name(stream) in _PICTURE_TYPES:
                 covers.append(stream)
                 continue
         else:
@@ -64,7 +64,7 @@ def plan_copies(source: VideoSource, format_name: str) -> CopyPlan:
             if tag is not None:
                 streams.append((stream, tag))
                 continue
-        if not _written_by_muxer(format_name, stream, source):
+        if not _written_by_muxer(format_name, stream, info):
             notes.append(f"{format_name} can't carry {describe(stream)}; left out")
     return CopyPlan(tuple(streams), tuple(covers), tuple(notes))
 
@@ -121,13 +121,13 @@ def add_cover(output: OutputContainer, stream: Stream, picture: bytes) -> None:
     attachment.metadata.update({**stream.metadata, **attachment.metadata})
 
 
-def _written_by_muxer(format_name: str, stream: Stream, source: VideoSource) -> bool:
+def _written_by_muxer(format_name: str, stream: Stream, info: SourceInfo) -> bool:
     """Whether the stream is a track of time code, which the muxer makes anew from the video's tag."""
     return (
         format_name in MOV_FAMILY
         and stream.type == "data"
         and "timecode" in stream.metadata
-        and "timecode" in source.stream.metadata
+        and "timecode" in info.stream.metadata
     )
 
 

@@ -1,23 +1,125 @@
-"""A frame on its way through the encoder: its format and size before, its exact time and duration after."""
+"""The encoder: a frame goes in, coded frames come out at the exact times of theirs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+import io
+from typing import TYPE_CHECKING, Any, Self
 
 import av
+import av.error
 import numpy as np
+from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from network.planes import Matrix, PlaneSpec
+from pipeline.encode.plan import keeps_times
 from pipeline.media.frames import EXACT, RANGE_FULL, RANGE_LIMITED, SPACE_BT709, plane_rows
+from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from av.container import OutputContainer
+
+    from pipeline.decode.info import SourceInfo
     from pipeline.encode.plan import EncoderPlan
 
 _DEEPEST_REORDERING = 64
 """Frames by which a decoding time can run ahead; encoders stay far below."""
+
+
+class VideoEncoder:
+    """Encodes the frames of one source, in the format, size and clock that a plan says.
+
+    It is the encoder of an output's video stream, or one that stands alone and does the same (see :meth:`alone`).
+    """
+
+    def __init__(self, container: OutputContainer, stream: av.VideoStream, plan: EncoderPlan, info: SourceInfo) -> None:
+        """Takes over the encoder of a stream.
+
+        Args:
+            container: The output that the stream belongs to.
+            stream: The stream, configured by ``plan``.
+            plan: How the video is encoded.
+            info: What the frames come from.
+        """
+        self._container, self._stream = container, stream
+        self._fitter = FrameFitter(plan, info.spec)
+        self._clock = FrameClock(plan, info.time_base, restore=keeps_times(container))
+
+    @classmethod
+    def alone(cls, plan: EncoderPlan, info: SourceInfo, format_name: str) -> Self:
+        """An encoder that belongs to no output, to be closed at the end.
+
+        Args:
+            plan: How the video is encoded.
+            info: What the frames come from.
+            format_name: FFmpeg's name of the container that the coded frames are for.
+
+        Raises:
+            FFmpegError: If the encoder can't be opened.
+        """
+        container = av.open(io.BytesIO(), "w", format=format_name)
+        try:
+            stream: Any = container.add_stream(plan.encoder, rate=plan.rate)
+            plan.configure(stream.codec_context, info)
+            encoder = cls(container, stream, plan, info)
+            with ordinary_scheduling():
+                stream.codec_context.open()
+        except BaseException:
+            _close(container)
+            raise
+        return encoder
+
+    @property
+    def header(self) -> bytes:
+        """What a decoder has to know beforehand, such as the parameter sets of H.264; empty for some codecs."""
+        return bytes(self._stream.codec_context.extradata or b"")
+
+    def encode(self, frame: av.VideoFrame) -> list[av.Packet[Any]]:
+        """Encodes a frame at its own time.
+
+        Args:
+            frame: In the source's native format and size; ``pts`` and ``time_base`` are set. It is as before
+                afterwards, but for its picture type.
+
+        Returns:
+            The coded frames that are complete now, at the times of their frames.
+
+        Raises:
+            FFmpegError: If the encoder fails.
+        """
+        fitted = self._fitter.fit(frame)
+        fitted.pict_type = PictureType.NONE
+        times = (fitted.pts, fitted.duration, fitted.time_base)
+        self._clock.enter(fitted)
+        packets = self._stream.encode(fitted)
+        fitted.pts, fitted.duration, fitted.time_base = times
+        return self._at_their_times(packets)
+
+    def flush(self) -> list[av.Packet[Any]]:
+        """The coded frames that are still inside the encoder; called once, after the last frame.
+
+        Raises:
+            FFmpegError: If the encoder fails.
+        """
+        return self._at_their_times(self._stream.encode(None))
+
+    def close(self) -> None:
+        """Closes an encoder that stands alone; that of an output is closed with the output."""
+        _close(self._container)
+
+    def _at_their_times(self, packets: list[av.Packet[Any]]) -> list[av.Packet[Any]]:
+        for packet in packets:
+            self._clock.leave(packet)
+        return packets
+
+
+def _close(container: OutputContainer) -> None:
+    # A container of which no header was written has nothing to close properly.
+    with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
+        container.close()
 
 
 class FrameClock:
@@ -42,9 +144,7 @@ class FrameClock:
         self._encoder_base = plan.time_base
         self._number = 0
         self._inside: dict[int, tuple[int, int]] = {}
-        self._first_dts: int | None = None
         self._begin = 0
-        self._end = 0
         self._last_time = 0
         self._longest = 1
         self._last_dts: int | None = None
@@ -57,7 +157,6 @@ class FrameClock:
             self._begin = self._last_time = frame.pts
         self._longest = max(self._longest, frame.duration, frame.pts - self._last_time)
         self._last_time = frame.pts
-        self._end = max(self._end, frame.pts + frame.duration)
         if self._counts:
             self._inside[self._number] = (frame.pts, frame.duration)
             frame.pts, frame.duration = self._number, 1
@@ -83,19 +182,6 @@ class FrameClock:
             packet.dts = time - round(delay * self._encoder_base / self._time_base)
             packet.time_base = self._time_base
         self._last_dts = packet.dts
-        if self._first_dts is None:
-            self._first_dts = packet.dts
-
-    def stretch(self, last: av.Packet[Any]) -> None:
-        """Gives the last packet the duration that makes the track as long as its frames are shown.
-
-        A container that knows only the time between packets in decoding order (MP4) adds the duration of the last
-        packet to them; where frames are reordered and irregular, the frame's own would end the track early.
-        """
-        if last.dts is None or self._first_dts is None or last.time_base != self._time_base:
-            return
-        shown = self._end - self._begin
-        last.duration = max(shown - (last.dts - self._first_dts), last.duration or 0, 0)
 
     def _plausible(self, dts: int, time: int) -> bool:
         """Whether a decoding time can be right; x265 makes one up for a video of a single frame."""

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from network import catalogue
+from network.models import registry
 from network.planes import MAX_STRENGTH
 from pipeline.engines.precision import PRECISIONS, int8_form
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from pipeline.runner.protocols import Engine
 
 _log = logging.getLogger("deblur.engines")
@@ -24,6 +27,7 @@ ENGINES = ("auto", "openvino", "tensorrt", "torch")
 ONNX = ".onnx"
 SAFETENSORS = ".safetensors"
 OPENVINO = ".xml"
+PORTABLE = ".engine"
 
 
 def load_engine(
@@ -40,11 +44,12 @@ def load_engine(
 
     Args:
         engine: One of :data:`ENGINES`. ``auto`` is TensorRT where that and a CUDA device are there, unless the weights
-            are ONNX; else OpenVINO, except that a safetensors file goes to PyTorch.
-        network: A name of :data:`network.catalogue.NAMES`. With ``weights``, the file says what network it is; any
+            are ONNX; else OpenVINO, except that a safetensors file and a network that the user registered go to
+            PyTorch.
+        network: One of :func:`network.models.registry.names`. With ``weights``, the file says what network it is; any
             name but the default must then agree with it. None is the default.
-        weights: An ONNX or INT8 file that ``deblur export`` wrote, or a safetensors file that ``deblur train`` wrote;
-            None takes what comes with the package.
+        weights: An ONNX or INT8 file that ``deblur export`` wrote, a safetensors file that ``deblur train`` wrote, or
+            a portable engine that ``deblur engine build`` wrote; None takes what comes with the package.
         strength: How much of what the network changes is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         threads: Threads to compute with on a processor; None leaves it to the engine.
         precision: One of :data:`pipeline.engines.precision.PRECISIONS`. ``auto`` is INT8 where the network has it and
@@ -75,11 +80,15 @@ def _load(
     threads: int | None,
     precision: str,
 ) -> Engine:
+    if weights is not None and weights.suffix.lower() == PORTABLE:
+        if engine not in {"auto", "tensorrt"}:
+            raise UsageError(f"{weights} is a TensorRT engine; choose `engine` tensorrt", field="engine")
+        engine = "tensorrt"
     if engine == "auto":
-        is_safetensors = weights is not None and weights.suffix.lower() == SAFETENSORS
-        is_free = precision == "auto" or (precision == "fp32" and is_safetensors)
-        engine = "torch" if is_safetensors and is_free else "openvino"
-        can_be_tensorrt = precision == "auto" and (weights is None or is_safetensors)
+        is_torch = registry.is_registered(network) if weights is None else weights.suffix.lower() == SAFETENSORS
+        is_free = precision in {"auto", "fp32"}
+        engine = "torch" if is_torch and is_free else "openvino"
+        can_be_tensorrt = precision == "auto" and (weights is None or is_torch)
         if can_be_tensorrt and _can_run_tensorrt(otherwise=engine):
             engine = "tensorrt"
     if engine == "tensorrt":
@@ -105,9 +114,9 @@ def _check_request(engine: str, network: str | None, strength: float, threads: i
         raise UsageError(
             f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}", field="precision"
         )
-    if network is not None and network not in catalogue.NAMES:
+    if network is not None and network not in registry.names():
         raise UsageError(
-            f"there is no network {network!r}; choose one of {', '.join(catalogue.NAMES)}", field="network"
+            f"there is no network {network!r}; choose one of {', '.join(registry.names())}", field="network"
         )
     if not 0 <= strength <= MAX_STRENGTH:
         raise UsageError(f"the strength must be from 0 to {MAX_STRENGTH}, not {strength}", field="strength")
@@ -136,29 +145,62 @@ def _can_run_tensorrt(*, otherwise: str) -> bool:
 
 
 def _tensorrt(network: str, weights: Path | None, strength: float) -> Engine:
-    if weights is not None and weights.suffix.lower() != SAFETENSORS:
+    if weights is not None and weights.suffix.lower() not in {SAFETENSORS, PORTABLE}:
         raise UsageError(
             f"the TensorRT engine reads safetensors files, not {weights}; choose `engine` openvino", field="engine"
         )
     _require("the TensorRT engine", "torch", "safetensors", extra="trt")
+    if weights is not None and weights.suffix.lower() == PORTABLE:
+        return _portable(weights, strength)
     from trt.compiler import TensorRTCompiler
     from trt.errors import TensorRTError
 
-    path = weights or catalogue.weights_file(network)
-    if path is None and network != "identity":
-        raise _without_weights(network)
+    path = _safetensors(network, weights)
     try:
         compiler = TensorRTCompiler()
     except TensorRTError as error:
         raise UsageError(f"{error}; or choose `engine` openvino or `engine` torch", field="engine") from error
-    from network.models.registry import create
     from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
     from trt.settings import EngineSettings
 
     options = TensorRTOptions(settings=EngineSettings(strength=strength))
     if path is None:
-        return TensorRTEngine(create(network), name=network, compiler=compiler, options=options)
+        module, digest = _made(network)
+        return TensorRTEngine(module, name=network, compiler=compiler, digest=digest, options=options)
     return TensorRTEngine.from_weights(path, compiler, options)
+
+
+def _portable(path: Path, strength: float) -> Engine:
+    from pipeline.engines.tensorrt import CHUNKS, TensorRTEngine, TensorRTOptions
+    from trt.errors import PortableError, TensorRTError
+    from trt.portable_compiler import PortableCompiler, require_rtx
+    from trt.settings import EngineSettings, Precision
+
+    try:
+        compiler = PortableCompiler(path)
+        require_rtx()
+    except PortableError as error:
+        raise UsageError(str(error)) from error
+    except TensorRTError as error:
+        raise UsageError(f"{error}; or leave out `weights` {path}", field="weights") from error
+    header = compiler.header
+    if strength != header.strength:
+        raise UsageError(
+            f"{path} was built for strength {header.strength:g}, not {strength:g}; give `strength` "
+            f"{header.strength:g}, or build it again"
+        )
+    options = TensorRTOptions(
+        frames=min(TensorRTOptions().frames, CHUNKS * header.batch),
+        at_once=header.batch,
+        settings=EngineSettings(Precision(header.precision), strength),
+    )
+    return TensorRTEngine(
+        compiler.network,
+        name=header.network,
+        compiler=compiler,
+        digest=header.network_digest,
+        options=options,
+    )
 
 
 def _openvino(
@@ -171,26 +213,31 @@ def _openvino(
     from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
 
     options = OpenVinoOptions(threads=threads, strength=strength, bf16=precision == "bf16")
-    if weights is None:
+    if weights is None and not registry.is_registered(network):
         original = catalogue.onnx_file(network)
         if original is None:
             raise _without_weights(network)
         quantised = int8_form(original, catalogue.int8_file(network), precision)
         return OpenVinoEngine(quantised or original, options)
-    suffix = weights.suffix.lower()
+    suffix = weights.suffix.lower() if weights else SAFETENSORS
     if (suffix == OPENVINO) != (precision == "int8") and precision != "auto":
         made = "`deblur export --int8` writes" if precision == "int8" else "`deblur export` writes"
+        given = weights or f"network {network!r}"
         raise UsageError(
-            f"{weights} is not in {precision}; give a file that {made}, or leave `precision` out", field="precision"
+            f"{given} is not in {precision}; give a file that {made}, or leave `precision` out", field="precision"
         )
-    if suffix in {ONNX, OPENVINO}:
+    if weights and suffix in {ONNX, OPENVINO}:
         return OpenVinoEngine(weights, options)
-    _require("OpenVINO reads ONNX, and to convert a safetensors file", "torch", "safetensors", "onnx", "onnxscript")
-    from network.export import export_weights
+    _require("OpenVINO reads ONNX, and to convert a network", "torch", "safetensors", "onnx", "onnxscript")
+    from network.export import export_network, export_weights
 
     with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
-        path = Path(folder) / f"{weights.stem}{ONNX}"
-        export_weights(weights, path)
+        path = Path(folder) / f"network{ONNX}"
+        if weights:
+            export_weights(weights, path)
+        else:
+            module, digest = _made(network)
+            export_network(module, path, name=network, digest=digest)
         return OpenVinoEngine(path, options)
 
 
@@ -200,24 +247,44 @@ def _torch(network: str, weights: Path | None, strength: float, threads: int | N
             f"the torch engine reads safetensors files, not {weights}; choose `engine` openvino", field="engine"
         )
     _require("the torch engine", "torch", "safetensors")
-    from network.models.registry import create
     from pipeline.engines.torch import TorchEngine, TorchOptions
 
     options = TorchOptions(threads=threads, strength=strength)
-    if weights is None and network == "identity":
-        return TorchEngine(create(network), name=network, options=options)
-    path = weights or catalogue.weights_file(network)
+    path = _safetensors(network, weights)
     if path is None:
-        raise _without_weights(network)
+        module, digest = _made(network)
+        return TorchEngine(module, name=network, digest=digest, options=options)
     return TorchEngine.from_weights(path, options)
+
+
+def _safetensors(network: str, weights: Path | None) -> Path | None:
+    """The file of a network's weights; None for a network that needs none, see :func:`_made`.
+
+    Raises:
+        UsageError: If it needs weights, and there are none.
+    """
+    path = weights or catalogue.weights_file(network)
+    if path is None and network != "identity" and not registry.is_registered(network):
+        raise _without_weights(network)
+    return path
+
+
+def _made(network: str) -> tuple[nn.Module, str]:
+    """A network with the weights that it is made with, and their digest; empty where it has none."""
+    from network.weights import digest_of
+
+    module = registry.create(network)
+    state = module.state_dict()
+    return module, digest_of(state) if state else ""
 
 
 def _check_file(weights: Path) -> None:
     if not weights.is_file():
         raise UsageError(f"there is no weights file {weights}")
-    if weights.suffix.lower() not in {ONNX, SAFETENSORS, OPENVINO}:
+    if weights.suffix.lower() not in {ONNX, SAFETENSORS, OPENVINO, PORTABLE}:
         raise UsageError(
-            f"weights are an {ONNX}, {SAFETENSORS} or (INT8) {OPENVINO} file, which {weights} is not by its name"
+            f"weights are an {ONNX}, {SAFETENSORS}, (INT8) {OPENVINO} or (TensorRT) {PORTABLE} file, which {weights} "
+            "is not by its name"
         )
 
 

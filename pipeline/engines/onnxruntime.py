@@ -14,9 +14,9 @@ import onnxruntime
 from network import catalogue
 from network.colour import coefficients
 from network.planes import PlaneBatch, PlaneSpec
+from network.processor import processor_name
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
-from pipeline.system.machine import processor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ class OnnxRuntimeEngine:
         metadata = self._network.get_modelmeta().custom_metadata_map
         self._info = EngineInfo(
             backend=f"ONNX Runtime {onnxruntime.__version__}",
-            device=processor(),
+            device=processor_name(),
             precision="fp32",
             network=metadata.get(catalogue.NETWORK_KEY, path.stem),
             digest=metadata.get(catalogue.DIGEST_KEY, ""),

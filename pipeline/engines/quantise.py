@@ -16,8 +16,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nncf
@@ -29,11 +31,11 @@ from openvino import opset13 as ops
 from network import catalogue
 from network.errors import DataError
 from network.evaluation.metrics import psnr
+from network.files import commit
 from pipeline.engines.openvino_core import openvino_core, with_cores_of_its_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -182,15 +184,12 @@ def _save(model: ov.Model, original: ov.Model, out: Path, notes: dict[str, Any])
             model.set_rt_info(original.get_rt_info(place).value, place)
     model.set_rt_info("int8", ["framework", catalogue.PRECISION_KEY])
     model.set_rt_info(json.dumps(notes, sort_keys=True), ["framework", catalogue.QUANTISATION_KEY])
-    partial = out.with_name(f"partial-{out.name}")
-    weights, partial_weights = out.with_suffix(".bin"), partial.with_suffix(".bin")
-    try:
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=out.parent) as folder:
+        partial = Path(folder) / out.name
+        partial_weights = partial.with_suffix(".bin")
         for _ in range(2):  # the digest is known when the weights have been written
             ov.save_model(model, partial, compress_to_fp16=False)
             digest = hashlib.sha256(partial_weights.read_bytes()).hexdigest()
             model.set_rt_info(digest, ["framework", catalogue.BINARY_KEY])
-        partial_weights.replace(weights)
-        partial.replace(out)
-    finally:
-        for path in (partial, partial_weights):
-            path.unlink(missing_ok=True)
+        commit(partial_weights, out.with_suffix(".bin"))
+        commit(partial, out)

@@ -48,11 +48,13 @@ class TensorRTOptions:
     Attributes:
         devices: PyTorch's names of the devices, such as ``cuda:0``, each of which gets an engine; empty for all.
         frames: Frames at a time with which the engine is fastest.
+        at_once: Most frames that the compiler's networks take in one call; None for any number.
         settings: How engines are built.
     """
 
     devices: tuple[str, ...] = ()
     frames: int = 8
+    at_once: int | None = None
     settings: EngineSettings = field(default_factory=EngineSettings)
 
 
@@ -193,6 +195,7 @@ class TensorRTEngine:
         while len(self._ready) >= KEPT:
             self._ready.popitem(last=False)[1].execution.close()
         frames = max(1, batch // (CHUNKS * len(self._devices)))
+        frames = min(frames, self._options.at_once or frames)
         steps = start_with(plans(spec, frames, self._network), lambda plan: self._needed(spec, plan), self._free())
         self._ready[key] = self._next(spec, steps, None)
         return self._ready[key]

@@ -11,9 +11,9 @@ from network import weights
 from network.models.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import PlaneBatch
+from network.processor import processor_name
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
-from pipeline.system.machine import processor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,7 +150,7 @@ class TorchEngine:
 
 
 def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
 
 
 def _reason(error: BaseException) -> str:

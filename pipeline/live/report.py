@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import OutputError
+from pipeline.report import write_report
 from pipeline.system import machine
 from pipeline.system.machine import versions
 
@@ -124,10 +123,7 @@ class LiveReport:
         Raises:
             OutputError: If the file can't be written.
         """
-        try:
-            path.write_text(json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
+        write_report(path, self.as_dict())
 
     def summary(self) -> str:
         """A few lines for people, with what to change where frames were dropped."""

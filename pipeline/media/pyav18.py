@@ -36,11 +36,16 @@ def fraction(rational: Any) -> Fraction | None:
     return Fraction(rational.numerator, rational.denominator) if rational else None
 
 
-def keep_chroma_location(context: VideoCodecContext, frame: av.VideoFrame) -> None:
-    """Has an encoder write where the chroma samples of ``frame`` lie; PyAV 18.1 can neither read nor write it."""
-    if not _IS_PYAV_18:
+def chroma_location(frame: av.VideoFrame) -> int | None:
+    """Where the chroma samples of ``frame`` lie, as FFmpeg numbers it; None with PyAV 18.1, which can't read it."""
+    return None if _IS_PYAV_18 else int(frame.chroma_location)  # type: ignore[attr-defined, unused-ignore]
+
+
+def set_chroma_location(context: VideoCodecContext, location: int | None) -> None:
+    """Has an encoder write where the chroma samples lie; does nothing where :func:`chroma_location` gave None."""
+    if location is not None:
         settings: Any = context
-        settings.chroma_sample_location = frame.chroma_location  # type: ignore[attr-defined, unused-ignore]
+        settings.chroma_sample_location = location
 
 
 def side_data(frame: av.VideoFrame) -> Mapping[Type, SideData]:

@@ -11,6 +11,8 @@ from av.sidedata.sidedata import Type
 from pipeline.media.pyav18 import side_data
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import av
 
 _MASTERING = struct.Struct("=20i2i")
@@ -40,49 +42,54 @@ _WRITERS = {
 }
 
 
-def hdr_options(encoder: str, frame: av.VideoFrame) -> dict[str, str]:
-    """Encoder options that write the mastering display and the content light level of ``frame``; {} for none.
+def kept_side_data(frame: av.VideoFrame) -> dict[Type, bytes]:
+    """The side data of a frame that an output keeps, or that a user is told is lost; other kinds are left out."""
+    kinds = (Type.DISPLAYMATRIX, *_CARRIED, *_DYNAMIC)
+    return {kind: bytes(data) for kind, data in side_data(frame).items() if kind in kinds}
+
+
+def hdr_options(encoder: str, found: Mapping[Type, bytes]) -> dict[str, str]:
+    """Encoder options that write the mastering display and the content light level of a picture; {} for none.
 
     Args:
-        encoder: FFmpeg's name, such as ``libx265``.
-        frame: A decoded frame.
+        encoder: FFmpeg's name of the encoder, such as ``libx265``.
+        found: Side data of a frame, from :func:`kept_side_data`.
     """
     if encoder not in _WRITERS:
         return {}
     option, display_key, light_key, separator = _WRITERS[encoder]
     parts = []
-    display = _mastering_display(frame, integers=encoder != "libsvtav1")
+    display = _mastering_display(found, integers=encoder != "libsvtav1")
     if display:
         parts.append(f"{display_key}={display}")
-    light = _bytes_of(frame, Type.CONTENT_LIGHT_LEVEL)
+    light = found.get(Type.CONTENT_LIGHT_LEVEL)
     if light:
         brightest, average = _LIGHT_LEVEL.unpack_from(light)
         parts.append(f"{light_key}={brightest},{average}")
     return {option: separator.join(parts)} if parts else {}
 
 
-def lost_side_data(encoder: str, frame: av.VideoFrame) -> list[str]:
-    """Names of what ``frame`` says about its picture and ``encoder`` can't write, in a user's words."""
-    present = set(side_data(frame))
-    lost = [name for kind, name in _DYNAMIC.items() if kind in present]
-    if encoder not in _WRITERS and present & _CARRIED:
+def lost_side_data(encoder: str, found: Mapping[Type, bytes]) -> list[str]:
+    """Names of the side data that ``encoder`` can't write, in a user's words.
+
+    Args:
+        encoder: FFmpeg's name of the encoder.
+        found: Side data of a frame, from :func:`kept_side_data`.
+    """
+    lost = [name for kind, name in _DYNAMIC.items() if kind in found]
+    if encoder not in _WRITERS and _CARRIED & found.keys():
         lost.append("the HDR mastering display and light level")
     return list(dict.fromkeys(lost))
 
 
-def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+def display_matrix(found: Mapping[Type, bytes]) -> tuple[int, ...] | None:
     """How a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None for not at all."""
-    data = _bytes_of(frame, Type.DISPLAYMATRIX)
+    data = found.get(Type.DISPLAYMATRIX)
     return struct.unpack_from("=9i", data) if data else None
 
 
-def _bytes_of(frame: av.VideoFrame, kind: Type) -> bytes:
-    data = side_data(frame).get(kind)
-    return b"" if data is None else bytes(data)
-
-
-def _mastering_display(frame: av.VideoFrame, *, integers: bool) -> str:
-    data = _bytes_of(frame, Type.MASTERING_DISPLAY_METADATA)
+def _mastering_display(found: Mapping[Type, bytes], *, integers: bool) -> str:
+    data = found.get(Type.MASTERING_DISPLAY_METADATA, b"")
     if len(data) < _MASTERING.size:
         return ""
     *numbers, has_primaries, _ = _MASTERING.unpack_from(data)

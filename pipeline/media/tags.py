@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from av.container import Container
 
 _CREATION_TIME = "creation_time"
@@ -46,6 +48,6 @@ def readable(text: str) -> str:
     return text
 
 
-def readable_tags(tags: dict[str, str]) -> dict[str, str]:
+def readable_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Tags with keys and values that can be printed."""
     return {readable(key): readable(value) for key, value in tags.items()}

@@ -47,6 +47,7 @@ def facts_of(job: VideoJob, content: Seal, engine: EngineInfo, batch: int, joine
     source, sink, plan, options = job.source, job.sink, joined.plan, job.segments
     if options is None:
         raise ValueError("only work in segments is kept")
+    header = joined.encoders.header.hex()
     known = versions()
     return {
         "input": content.sha256,
@@ -56,7 +57,7 @@ def facts_of(job: VideoJob, content: Seal, engine: EngineInfo, batch: int, joine
         "decoding": json.dumps([source.deinterlace, source.acceleration.value, source.isolation is not None]),
         "format": json.dumps([source.format, sink.format]),
         "encoder": json.dumps(
-            [sink.codec, sink.crf, sink.preset, sink.bitrate, plan.encoder, plan.pixel_format, joined.header.hex()]
+            [sink.codec, sink.crf, sink.preset, sink.bitrate, plan.encoder, plan.pixel_format, header]
         ),
         "gate": json.dumps(asdict(job.gate)),
         "segment": json.dumps(options.seconds),

@@ -28,12 +28,11 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.decode.source import VideoSource
     from pipeline.job import VideoJob
     from pipeline.progress import Display
     from pipeline.resume.manifest import SegmentRecord
     from pipeline.resume.workers import Elsewhere, Made
-    from pipeline.runner.protocols import Engine
+    from pipeline.runner.protocols import Engine, Source
 
 _LOOK_EVERY = 64
 """Frames of a segment that is taken over between two looks at whether the run is to stop."""
@@ -45,7 +44,7 @@ class ChangedError(Exception):
 
 def deblur_in_segments(
     job: VideoJob,
-    source: VideoSource,
+    source: Source,
     output: Path,
     load: Callable[[], Engine],
     display: Display,
@@ -74,23 +73,23 @@ def deblur_in_segments(
         DeblurError: As ``pipeline.video.deblur_video`` does.
     """
     options = job.segments
-    if options is None or source.path is None:
+    if options is None or source.info.path is None:
         raise ValueError("segments need options and an input that is a file")
     if not work_folder(output).is_dir():
-        check_output(output, source.path, overwrite=job.sink.overwrite)  # before anything is made there
+        check_output(output, source.info.path, overwrite=job.sink.overwrite)  # before anything is made there
     with WorkFolder(output, fresh=options.fresh) as work:
         work.notes += notes
         # An output beside work that is joined is that work's own: the run ended before it could tidy up.
         sink = replace(job.sink, overwrite=job.sink.overwrite or work.is_joined)
-        joined = JoinedSink(output, source, sink)
+        joined = JoinedSink(output, source.info, sink)
         try:
             engine = load()
             batch = engine.info.batch if job.batch is None else job.batch
-            content = Seal.of_all((source.path, *job.source.continued))
+            content = Seal.of_all((source.info.path, *job.source.continued))
             work.check_space(expected=content.size)
             kept = work.resume(facts_of(job, content, engine.info, batch, joined))
             segments = _Segments(job, source, joined, engine, batch, work, kept, display, cancel)
-            promise = Promise(content.sha256, joined.plan.encoder, joined.header)
+            promise = Promise(content.sha256, joined.plan.encoder, joined.encoders.header)
             result = _go(segments, options.seconds, promise, elsewhere)
         except KeyboardInterrupt as error:
             error.add_note(f"{joined.name} was not written{work.way_to_go_on}")
@@ -139,7 +138,7 @@ class _Segments:
     def __init__(
         self,
         job: VideoJob,
-        source: VideoSource,
+        source: Source,
         joined: JoinedSink,
         engine: Engine,
         batch: int,
@@ -152,7 +151,7 @@ class _Segments:
         self._job, self._source = job, source
         self.kept_frames = sum(record.frames for record in kept.values())
         self._made: list[Made] = []
-        self._maker = SegmentMaker(source, joined, engine, batch, job.gate)
+        self._maker = SegmentMaker(source, joined.encoders, engine, batch, job.gate, joined)
         self._kept, self._display, self._cancel = kept, display, cancel
         self._results: list[RunResult] = []
         self._packets = 0
@@ -161,14 +160,14 @@ class _Segments:
     def have_made(self, elsewhere: Elsewhere, promise: Promise) -> None:
         """Has the segments made that are not finished, and takes them over for :meth:`go`."""
         source, work = self._source, self.work
-        self._display.begin(source.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
+        self._display.begin(source.info.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
         try:
-            with contextlib.closing(elsewhere.make(self._job, promise, source.duration, self._kept)) as progress:
+            with contextlib.closing(elsewhere.make(self._job, promise, source.info.duration, self._kept)) as progress:
                 for found in progress:
                     for made in found:
                         work.manifest.finish(made.record)
                         self._made.append(made)
-                        seconds = float((made.record.last_pts - made.record.first_pts) * source.time_base)
+                        seconds = float((made.record.last_pts - made.record.first_pts) * source.info.time_base)
                         self._progress = RunProgress(
                             self._progress.frames + made.record.frames, self._progress.seconds + seconds
                         )
@@ -182,7 +181,7 @@ class _Segments:
     @property
     def _remaining(self) -> int | None:
         """Frames that are left to do, as far as the input promises any."""
-        estimate = self._source.frame_estimate
+        estimate = self._source.info.frame_estimate
         return None if estimate is None else max(estimate - self.kept_frames, 0)
 
     def go(self, seconds: float, started: float) -> RunResult:
@@ -196,7 +195,7 @@ class _Segments:
             ChangedError: If a segment to take over has other frames than the input gives now.
         """
         source, work = self._source, self.work
-        self._display.begin(source.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
+        self._display.begin(source.info.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
         try:
             cutter = Cutter(source.events(), seconds)
             for number, events in enumerate(cutter.segments()):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import av
 
 from pipeline.resume.cutter import SegmentSource
-from pipeline.resume.joined_sink import SegmentSink
 from pipeline.resume.manifest import SegmentRecord
+from pipeline.resume.segment_sink import SegmentSink
 from pipeline.runner.run import free_leftovers, run
 from pipeline.runner.skip import FrameGate
 from pipeline.runner.timing import LatencyHistogram
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.decode.source import VideoSource
     from pipeline.job import GateOptions
+    from pipeline.resume.encoders import SegmentEncoders
     from pipeline.resume.joined_sink import JoinedSink
-    from pipeline.runner.protocols import Engine
+    from pipeline.runner.protocols import Engine, Source
     from pipeline.runner.timing import RunProgress, RunResult
 
 
@@ -33,18 +33,28 @@ class SegmentMaker:
     """Makes segments of one input, one after the other.
 
     Args:
-        source: Whose frames they are.
-        joined: Gives each an encoder, and takes what comes out.
+        source: The input that frames and packets come from.
+        encoders: Makes the encoder of each segment.
         engine: Deblurs.
-        batch: Frames that the engine gets at a time.
+        batch: Number of frames that the engine gets at a time.
         gate: Which frames pass the network by; each segment begins anew.
+        joined: Takes what the encoders put out; None where the segments are joined by others.
 
     Attributes:
         latency: Counts how long frames were on their way.
     """
 
-    def __init__(self, source: VideoSource, joined: JoinedSink, engine: Engine, batch: int, gate: GateOptions) -> None:
-        self._source, self._joined, self._engine, self._batch, self._gate = source, joined, engine, batch, gate
+    def __init__(
+        self,
+        source: Source,
+        encoders: SegmentEncoders,
+        engine: Engine,
+        batch: int,
+        gate: GateOptions,
+        joined: JoinedSink | None = None,
+    ) -> None:
+        self._source, self._encoders, self._joined = source, encoders, joined
+        self._engine, self._batch, self._gate = engine, batch, gate
         self.latency = LatencyHistogram()
 
     def make(
@@ -74,7 +84,7 @@ class SegmentMaker:
         damage = source.corrupt_packets, source.corrupt_frames
         decoded: deque[float] = deque()
         gate = FrameGate(source.spec, self._gate)
-        sink = SegmentSink(self._joined, path, decoded, self.latency)
+        sink = SegmentSink(self._encoders, path, self._joined, decoded, self.latency)
         try:
             result = run(
                 SegmentSource(source.spec, _stamped(events, decoded)),
@@ -82,7 +92,7 @@ class SegmentMaker:
                 sink,
                 batch=self._batch,
                 gate=gate,
-                on_device=source.is_on_device,
+                on_device=source.info.is_on_device,
                 on_progress=on_progress,
                 on_stop=on_stop,
                 cancel=cancel,

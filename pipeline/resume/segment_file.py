@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from pipeline.encode.output_file import settle
+from network.files import commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -136,9 +136,7 @@ class SegmentWriter:
             OSError: If it can't be written.
         """
         self._file.close()
-        settle(self._temporary)
-        self._temporary.replace(self._path)
-        settle(self._path.parent)
+        commit(self._temporary, self._path)
         return Seal(self._size, self._hash.hexdigest())
 
     def discard(self) -> None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.decode.concat import open_input
-from pipeline.encode.output_file import settle, work_folder
+from network.files import commit
+from pipeline.decode.open import open_source
+from pipeline.encode.output_file import work_folder
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.resume.cutter import Cutter
-from pipeline.resume.joined_sink import JoinedSink
+from pipeline.resume.encoders import SegmentEncoders
 from pipeline.resume.manifest import SegmentRecord
 from pipeline.resume.segment import SegmentMaker
 from pipeline.resume.segment_file import Seal, temporary_for
@@ -28,11 +29,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Generator, Sequence
 
-    import av
-    from av.stream import Stream
-
     from pipeline.job import VideoJob
-    from pipeline.resume.segment_file import CodedFrame
     from pipeline.runner.protocols import Engine
     from pipeline.runner.timing import RunProgress
 
@@ -69,8 +66,8 @@ class Promise:
 
     Attributes:
         content: SHA-256 of the input, as of :meth:`pipeline.resume.segment_file.Seal.of_all`.
-        encoder: That the output is made with.
-        header: What it begins with; see :attr:`pipeline.resume.joined_sink.JoinedSink.header`.
+        encoder: FFmpeg's name of the encoder that the output is made with.
+        header: What the output's video begins with; see :attr:`pipeline.resume.encoders.SegmentEncoders.header`.
     """
 
     content: str
@@ -140,19 +137,19 @@ def make_share(
     if job.keep_text:
         load, _ = keeping_text(job.input, job.source, load)
     known = {made.record.number for made in read_notes(folder)}
-    with open_input(job.input, job.source) as source:
-        # What a worker leaves there that is killed goes with the folder.
-        sink = _Encoders(folder / job.output.name, source, replace(job.sink, overwrite=True))
+    with open_source(job.input, job.source) as source:
+        encoders = SegmentEncoders.planned(folder / job.output.name, source.info, job.sink)
         try:
-            if (sink.plan.encoder, sink.header) != (promise.encoder, promise.header):
+            if (encoders.plan.encoder, encoders.header) != (promise.encoder, promise.header):
                 raise UsageError(
-                    f"{sink.plan.encoder} would not do here what {promise.encoder} does on the machine that joins the "
-                    "segments; another version, number of cores or GPU? choose another `codec`, or leave this one out",
+                    f"{encoders.plan.encoder} would not do here what {promise.encoder} does on the machine that joins "
+                    "the segments; another version, number of cores or GPU? choose another `codec`, or leave this one "
+                    "out",
                     field="codec",
                 )
             engine = load()
             batch = engine.info.batch if job.batch is None else job.batch
-            maker = SegmentMaker(source, sink, engine, batch, job.gate)
+            maker = SegmentMaker(source, encoders, engine, batch, job.gate)
             for number, events in enumerate(Cutter(source.events(), job.segments.seconds).segments()):
                 if number % share.of != share.number or number in done or number in known:
                     for _ in events:
@@ -164,8 +161,6 @@ def make_share(
                 _leave_note(path, Made(record, busy))
         except OSError as error:
             raise OutputError(f"{error.filename or folder}: {error.strerror or error}") from error
-        finally:
-            sink.abandon()
     return read_notes(folder)
 
 
@@ -197,15 +192,4 @@ def _leave_note(segment: Path, made: Made) -> None:
     path = segment.with_suffix(".made")
     temporary = temporary_for(path)
     temporary.write_text(json.dumps(asdict(made)), encoding="utf-8")
-    settle(temporary)
-    temporary.replace(path)
-
-
-class _Encoders(JoinedSink):
-    """The encoders that a joined output has, without the output."""
-
-    def write_coded(self, frame: CodedFrame) -> None:
-        """Leaves it to the segment's own file."""
-
-    def write_packet(self, packet: av.Packet[Stream]) -> None:
-        """Leaves it to whoever joins the segments."""
+    commit(temporary, path)

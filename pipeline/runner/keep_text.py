@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from pipeline.decode.isolated_source import open_source
+from pipeline.decode.open import open_source
 from pipeline.errors import DeblurError, UsageError
 from pipeline.media.frames import plane_rows
 
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from network.planes import PlaneBatch, PlaneSpec
-    from pipeline.decode.source import VideoSource
     from pipeline.job import SourceOptions
-    from pipeline.runner.protocols import Engine, EngineInfo
+    from pipeline.runner.protocols import Engine, EngineInfo, Source
 
     Mask = NDArray[np.bool_]
 
@@ -171,7 +170,7 @@ def _samples(path: Path, options: SourceOptions) -> Iterator[NDArray[np.uint8]]:
             try:
                 with open_source(file, how) as source:
                     yield _luma(source)
-                    length = source.duration
+                    length = source.info.duration
             except DeblurError:
                 if number or part:
                     break
@@ -183,7 +182,7 @@ def _samples(path: Path, options: SourceOptions) -> Iterator[NDArray[np.uint8]]:
             how = replace(how, start=begin + whole * (part + 1) / each, duration=None)
 
 
-def _luma(source: VideoSource) -> NDArray[np.uint8]:
+def _luma(source: Source) -> NDArray[np.uint8]:
     """Of the first frame of a source that nobody has read yet, in 8 bits: (height, width)."""
     frame = next(event for event in source.events() if isinstance(event, av.VideoFrame))
     rows, spec = plane_rows(frame, 0), source.spec

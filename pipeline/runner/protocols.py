@@ -1,9 +1,9 @@
-"""What a run asks of a deblurring engine, of the source of frames and of the sink."""
+"""What a run asks of a deblurring engine, of a source of frames and of a sink."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneBatch, PlaneSpec
+    from pipeline.decode.info import SourceInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,50 @@ class DeviceEngine(Engine, Protocol):
         """
 
 
-class Source(Protocol):
-    """What is read: :class:`pipeline.decode.source.VideoSource`, or whatever else has frames."""
+class FrameSource(Protocol):
+    """What a run reads: a :class:`Source`, a segment of one, or whatever else has frames."""
 
     @property
     def spec(self) -> PlaneSpec:
-        """What every frame is."""
+        """What the planes of every frame are."""
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """The frames, and the packets to copy, in order."""
+        """The frames, and the packets to copy, in order; once."""
+
+
+class Source(FrameSource, Protocol):
+    """An input that is open, as :func:`pipeline.decode.open.open_source` gives it. A context manager.
+
+    Attributes:
+        info: What the input is.
+    """
+
+    info: SourceInfo
+
+    def __enter__(self) -> Self:
+        """The source itself."""
+
+    def __exit__(self, *_error: object) -> None:
+        """Closes the input."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Conversions and surprises so far, one line each for the user."""
+
+    @property
+    def corrupt_packets(self) -> int:
+        """Number of video packets that could not be decoded, so far."""
+
+    @property
+    def corrupt_frames(self) -> int:
+        """Number of frames that came out damaged (and are delivered), so far."""
+
+    @property
+    def damage(self) -> list[str]:
+        """Where the input is damaged, one line for each fault."""
+
+    def close(self) -> None:
+        """Closes the input."""
 
 
 class Sink(Protocol):

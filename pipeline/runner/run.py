@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from network.planes import PlaneBatch
-    from pipeline.runner.protocols import Engine, Sink, Source
+    from pipeline.runner.protocols import Engine, FrameSource, Sink
     from pipeline.runner.skip import FrameGate
 
 RING = 2
@@ -47,7 +47,7 @@ INTERRUPT_GRACE = 2.0
 
 
 def run(
-    source: Source,
+    source: FrameSource,
     engine: Engine,
     sink: Sink,
     *,
@@ -111,7 +111,7 @@ class _Flow:
     """The state of one run."""
 
     def __init__(
-        self, source: Source, engine: Engine, sink: Sink, batch: int, gate: FrameGate | None, *, on_device: bool
+        self, source: FrameSource, engine: Engine, sink: Sink, batch: int, gate: FrameGate | None, *, on_device: bool
     ) -> None:
         self._direct = engine if on_device and isinstance(engine, DeviceEngine) else None
         self._source, self._engine, self._sink, self._batch, self._gate = source, engine, sink, batch, gate

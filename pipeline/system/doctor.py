@@ -10,6 +10,7 @@ import av
 import av.error
 from av.codec.hwaccel import hwdevices_available
 
+from network.processor import processor_name
 from pipeline.system import codecs, machine
 from pipeline.system.libraries import DISTRIBUTION, distributions_inside, installed_libraries
 from pipeline.system.machine import versions
@@ -59,12 +60,11 @@ def find_machine() -> Iterator[Finding]:
     for name, others in distributions_inside().items():
         detail = f"{' and '.join(others)} has files in it too; install {DISTRIBUTION} in an environment of its own"
         yield Finding("software", f"package {name}", False, detail)
-    yield Finding("processor", "name", None, machine.processor())
+    yield Finding("processor", "name", None, processor_name())
     yield Finding("processor", "cores for this process", None, str(machine.cores()))
     for name, has in machine.cpu_features().items():
         yield Finding("processor", name, has, "" if has is not None else "this system does not tell")
-    size = machine.memory()
-    yield Finding("processor", "memory", None, f"{size / 2**30:.1f} GiB" if size else "this system does not tell")
+    yield Finding("processor", "memory", None, f"{machine.memory() / 2**30:.1f} GiB")
 
 
 def find_libraries() -> Iterator[Finding]:

@@ -15,10 +15,12 @@ OWN_PACKAGES = ("deblur_stream", "pipeline", "network", "trt")
 
 TESTED: dict[str, tuple[str, str]] = {
     "Python": ("3.11", "3.13"),
+    "archspec": ("0.2.7", "0.2"),
     "av": ("18.1", "19"),
     "click": ("8.5", "8"),
     "numpy": ("2.4", "2"),
     "openvino": ("2026.4", "2026"),
+    "psutil": ("7.2", "7"),
     "rich": ("15.0", "15"),
     "aiohttp": ("3.14", "3"),
     "aiortc": ("1.16", "1"),

@@ -194,13 +194,13 @@ def test_streams_keep_frames_apart() -> None:
     """A network that marks each frame by its content, many chunks, and slots used over and over."""
 
     class Adding:
-        shape, batch, layout = (270, 480), 2, PlaneSpec(480, 270)
+        batch, spec = 2, PlaneSpec(480, 270)
 
         def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             torch.cuda._sleep(200_000)  # type: ignore[no-untyped-call]
             return tuple((plane.to(torch.int32) + 1).to(torch.uint8) for plane in planes)
 
-    spec = Adding.layout
+    spec = Adding.spec
     with Execution([Lane(Adding(), torch.device(CUDA))]) as execution:
         for seed in range(5):
             generator = torch.Generator().manual_seed(seed)

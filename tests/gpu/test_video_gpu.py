@@ -34,11 +34,11 @@ def test_nvdec_decodes_what_the_processor_decodes() -> None:
     assert cuda_problem() == ""
     with VideoSource(CLIP) as source:
         expected = [as_yuv420p(event) for event in source.events() if isinstance(event, av.VideoFrame)]
-        times = source.frame_estimate
+        times = source.info.frame_estimate
     with VideoSource(CLIP, SourceOptions(acceleration=Acceleration.CUDA)) as source:
         if any("the processor" in note for note in source.notes):
-            pytest.skip(f"this GPU does not decode {source.codec}: {source.notes}")
-        assert source.pixel_format == "nv12"
+            pytest.skip(f"this GPU does not decode {source.info.codec}: {source.notes}")
+        assert source.info.pixel_format == "nv12"
         frames = [as_yuv420p(event) for event in source.events() if isinstance(event, av.VideoFrame)]
     assert len(frames) == len(expected)
     assert times is None or len(frames) == times
@@ -94,7 +94,7 @@ def test_an_input_opens_whoever_began_the_context_of_the_gpu() -> None:
     """As in a batch: PyTorch may have been there first. FFmpeg shares the context, or frames come through the host."""
     torch.ones(8, device="cuda").sum().item()
     with VideoSource(CLIP, SourceOptions(acceleration=Acceleration.CUDA, on_device=True)) as source:
-        assert source.is_on_device != (NO_CONTEXT in source.notes)
+        assert source.info.is_on_device != (NO_CONTEXT in source.notes)
         frames = [on_host(event) for event in source.events() if isinstance(event, av.VideoFrame)]
     assert len(frames) == 100
     assert all(frame.sw_format is None for frame in frames)

@@ -6,13 +6,18 @@ import subprocess
 import sys
 
 from network import catalogue
-from network.models.registry import NETWORKS
+from network.models import registry
 from network.planes import Layout
 
 
 def test_names_are_those_of_the_registry() -> None:
-    assert set(catalogue.NAMES) == set(NETWORKS)
+    assert registry.names()[: len(catalogue.NAMES)] == catalogue.NAMES
     assert catalogue.DEFAULT in catalogue.NAMES
+    for name in catalogue.NAMES:
+        assert (
+            f"{type(registry.create(name)).__module__}:{type(registry.create(name)).__name__}"
+            == (catalogue.NETWORKS[name])
+        )
 
 
 def test_every_layout_has_its_planar_graphs() -> None:
@@ -34,5 +39,5 @@ def test_nothing_is_found_by_a_name_that_is_a_path() -> None:
 
 
 def test_it_needs_neither_torch_nor_numpy() -> None:
-    code = "import sys, network.catalogue; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
+    code = "import sys, network.catalogue, network.models; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)  # noqa: S603 - our own code

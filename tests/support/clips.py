@@ -59,12 +59,11 @@ def write_clip(  # noqa: C901 - one knob after another
         if attachment:
             out.add_attachment(*attachment)
         if chapters:
-            out.set_chapters(
-                [
-                    {"id": i, "start": start, "end": end, "time_base": Fraction(1, 1000), "metadata": {"title": title}}
-                    for i, (start, end, title) in enumerate(chapters)
-                ]
-            )
+            rows: list[Any] = [
+                {"id": i, "start": start, "end": end, "time_base": Fraction(1, 1000), "metadata": {"title": title}}
+                for i, (start, end, title) in enumerate(chapters)
+            ]
+            out.set_chapters(rows)
         stamps = times or [round(i / Fraction(rate) / base) for i in range(frames)]
 
         def mux_video(packets: list[Any]) -> None:

@@ -50,7 +50,7 @@ def convert(
 ) -> Converted:
     """Takes a video through source, planes, an engine if there is one, and sink."""
     with VideoSource(source_path, source_options) as source:
-        sink = VideoSink(path, source, sink_options)
+        sink = VideoSink(path, source.info, sink_options)
         decoded = []
         count = 0
         try:

@@ -14,7 +14,8 @@ from torch import nn
 
 from network.models import registry
 from network.planes import Layout, PlaneSpec
-from trt.build_or_load import Request, TensorRTToolchain, architecture_digest, engine_key, obtain
+from trt import build, library
+from trt.build_or_load import Request, architecture_digest, build_or_load, engine_key
 from trt.cache import EngineCache, Hit
 from trt.compiled import Compiled, TorchCompiled
 from trt.errors import BuildError, ConversionError, MissingError, ParityError
@@ -23,6 +24,8 @@ from trt.settings import EngineSettings, Precision
 
 ENVIRONMENT = Environment("GPU", "8.9", "580.1", "13.0", "tensorrt 11.1", "2.14.0", "2.14.1")
 SPEC = PlaneSpec(48, 32)
+FP32 = EngineSettings(Precision.FP32)
+CPU = torch.device("cpu")
 
 
 def network(seed: int = 0) -> nn.Module:
@@ -41,31 +44,56 @@ def request(**changes: object) -> Request:
 
 
 @dataclass
-class PyTorchToolchain:
-    """A toolchain whose engines are run by PyTorch.
+class Builder:
+    """TensorRT's place taken by PyTorch: what asks for the environment, builds, and loads.
 
-    ``wrong`` makes it compile another network than it was asked for, ``refuses`` the number of loads that fail.
+    Attributes:
+        wrong: Whether another network is compiled than the one asked for.
+        refuses: Loads that fail.
+        error: What a build raises, if anything.
+        in_place: What engines depend on.
+        built: Networks that were built.
     """
 
     wrong: bool = False
     refuses: int = 0
+    error: Exception | None = None
     in_place: Environment = ENVIRONMENT
-    built: list[Request] = field(default_factory=list)
+    built: list[nn.Module] = field(default_factory=list)
 
-    def environment(self) -> Environment:
+    def environment(self, device: torch.device) -> Environment:
+        assert device == CPU
         return self.in_place
 
-    def serialize(self, request: Request) -> bytes:
-        self.built.append(request)
+    def build(
+        self, _spec: PlaneSpec, _batch: int, network: nn.Module, _settings: EngineSettings, device: torch.device
+    ) -> bytes:
+        assert device == CPU
+        if self.error is not None:
+            raise self.error
+        self.built.append(network)
         return b"engine " * 100
 
-    def load(self, engine: bytes, request: Request) -> Compiled:
+    def load(self, engine: bytes, spec: PlaneSpec, batch: int, _device: torch.device) -> Compiled:
         assert engine == b"engine " * 100
         if self.refuses:
             self.refuses -= 1
             raise BuildError("built by something else")
-        compiled = network(seed=5) if self.wrong else request.network
-        return TorchCompiled(request.spec, request.batch, compiled, request.settings)
+        return TorchCompiled(spec, batch, network(seed=5 if self.wrong else 0), FP32)
+
+    def put_in(self) -> None:
+        """Takes TensorRT's place; :func:`builder` gives it back."""
+        library.environment = self.environment  # type: ignore[assignment]
+        build.build, build.load = self.build, self.load  # type: ignore[assignment]
+
+
+@pytest.fixture
+def builder(monkeypatch: pytest.MonkeyPatch) -> Builder:
+    made = Builder()
+    for module, name in ((library, "environment"), (build, "build"), (build, "load")):
+        monkeypatch.setattr(module, name, getattr(module, name))
+    made.put_in()
+    return made
 
 
 @dataclass
@@ -94,98 +122,98 @@ def cache(tmp_path: Path) -> EngineCache:
     return EngineCache(tmp_path / "engines")
 
 
-def test_the_second_time_nothing_is_built_or_compared(cache: EngineCache, told: list[str]) -> None:
-    chain, comparison = PyTorchToolchain(), Comparison(request())
-    first = obtain(request(), chain, cache, comparison)
-    assert (first.shape, first.batch, first.layout) == ((32, 48), 2, SPEC)
-    assert (len(chain.built), comparison.count) == (1, 1)
+def test_the_second_time_nothing_is_built_or_compared(cache: EngineCache, builder: Builder, told: list[str]) -> None:
+    comparison = Comparison(request())
+    first = build_or_load(request(), CPU, cache, comparison)
+    assert (first.spec, first.batch) == (SPEC, 2)
+    assert (len(builder.built), comparison.count) == (1, 1)
     assert told[0].endswith("no engine was built yet")
     assert "it may take minutes" in told[1]
     assert told[-1] == "compared with PyTorch: worst 0"
     told.clear()
-    obtain(request(), chain, EngineCache(cache.folder), comparison)
-    assert (len(chain.built), comparison.count, told) == (1, 1, [])
+    build_or_load(request(), CPU, EngineCache(cache.folder), comparison)
+    assert (len(builder.built), comparison.count, told) == (1, 1, [])
 
 
-def test_another_driver_builds_again_and_says_why(cache: EngineCache, told: list[str]) -> None:
-    obtain(request(), PyTorchToolchain(), cache, Comparison(request()))
-    chain = PyTorchToolchain(in_place=replace(ENVIRONMENT, driver="590.2"))
+def test_another_driver_builds_again_and_says_why(cache: EngineCache, builder: Builder, told: list[str]) -> None:
+    build_or_load(request(), CPU, cache, Comparison(request()))
+    builder.in_place = replace(ENVIRONMENT, driver="590.2")
     told.clear()
-    obtain(request(), chain, cache, Comparison(request()))
-    assert len(chain.built) == 1
+    build_or_load(request(), CPU, cache, Comparison(request()))
+    assert len(builder.built) == 2
     assert "the driver was 580.1 and is 590.2" in told[0]
     assert "about 0 s" in told[1], "the time of the last build is told"
 
 
-def test_a_wrong_engine_is_refused_now_and_later_without_another_build(cache: EngineCache) -> None:
-    chain, comparison = PyTorchToolchain(wrong=True), Comparison(request())
+def test_a_wrong_engine_is_refused_now_and_later_without_another_build(cache: EngineCache, builder: Builder) -> None:
+    comparison = Comparison(request())
+    builder.wrong = True
     with pytest.raises(ParityError, match="codes off"):
-        obtain(request(), chain, cache, comparison)
+        build_or_load(request(), CPU, cache, comparison)
     with pytest.raises(ParityError, match=r"codes off; `deblur engine clear`"):
-        obtain(request(), chain, cache, comparison)
-    assert (len(chain.built), comparison.count) == (1, 1)
+        build_or_load(request(), CPU, cache, comparison)
+    assert (len(builder.built), comparison.count) == (1, 1)
     cache.clear()
-    obtain(request(), PyTorchToolchain(), cache, comparison)
+    builder.wrong = False
+    build_or_load(request(), CPU, cache, comparison)
 
 
-def test_a_comparison_that_was_interrupted_is_made_later(cache: EngineCache) -> None:
+def test_a_comparison_that_was_interrupted_is_made_later(cache: EngineCache, builder: Builder) -> None:
     def interrupted(_compiled: Compiled) -> str:
         raise KeyboardInterrupt
 
-    chain, comparison = PyTorchToolchain(), Comparison(request())
+    comparison = Comparison(request())
     with pytest.raises(KeyboardInterrupt):
-        obtain(request(), chain, cache, interrupted)
-    obtain(request(), chain, cache, comparison)
-    assert (len(chain.built), comparison.count) == (1, 1)
+        build_or_load(request(), CPU, cache, interrupted)
+    build_or_load(request(), CPU, cache, comparison)
+    assert (len(builder.built), comparison.count) == (1, 1)
 
 
-def test_a_cached_engine_that_does_not_load_is_built_again(cache: EngineCache, told: list[str]) -> None:
-    chain = PyTorchToolchain()
-    obtain(request(), chain, cache, Comparison(request()))
-    chain.refuses = 1
+def test_a_cached_engine_that_does_not_load_is_built_again(
+    cache: EngineCache, builder: Builder, told: list[str]
+) -> None:
+    build_or_load(request(), CPU, cache, Comparison(request()))
+    builder.refuses = 1
     told.clear()
-    obtain(request(), chain, cache, Comparison(request()))
-    assert len(chain.built) == 2
+    build_or_load(request(), CPU, cache, Comparison(request()))
+    assert len(builder.built) == 2
     assert "built again: built by something else" in told[0]
 
 
-def test_a_damaged_entry_is_built_again(cache: EngineCache, told: list[str]) -> None:
-    chain = PyTorchToolchain()
-    obtain(request(), chain, cache, Comparison(request()))
+def test_a_damaged_entry_is_built_again(cache: EngineCache, builder: Builder, told: list[str]) -> None:
+    build_or_load(request(), CPU, cache, Comparison(request()))
     (engine,) = cache.folder.glob("*.engine")
     engine.write_bytes(b"damaged")
     told.clear()
-    obtain(request(), chain, cache, Comparison(request()))
-    assert len(chain.built) == 2
+    build_or_load(request(), CPU, cache, Comparison(request()))
+    assert len(builder.built) == 2
     assert "truncated" in told[0]
 
 
-def test_without_a_cache_it_is_built_and_compared_every_time() -> None:
-    chain, comparison = PyTorchToolchain(), Comparison(request())
+def test_without_a_cache_it_is_built_and_compared_every_time(builder: Builder) -> None:
+    comparison = Comparison(request())
     for _ in range(2):
-        obtain(request(), chain, None, comparison)
-    assert (len(chain.built), comparison.count) == (2, 2)
+        build_or_load(request(), CPU, None, comparison)
+    assert (len(builder.built), comparison.count) == (2, 2)
 
 
+@pytest.mark.usefixtures("builder")
 def test_a_cache_that_can_not_be_written_costs_the_cache_alone(cache: EngineCache, told: list[str]) -> None:
     wanted = engine_key(request(), ENVIRONMENT)
     (cache.folder / f"{wanted.digest}.engine" / "in the way").mkdir(parents=True)
-    compiled = obtain(request(), PyTorchToolchain(), cache, Comparison(request()))
+    compiled = build_or_load(request(), CPU, cache, Comparison(request()))
     assert compiled.batch == 2
     assert any("can't be kept" in line for line in told)
 
 
-def test_a_failed_build_leaves_no_entry_and_no_lock(cache: EngineCache) -> None:
-    class Failing(PyTorchToolchain):
-        def serialize(self, request: Request) -> bytes:  # noqa: ARG002
-            raise ConversionError("no equivalent of aten.median")
-
+def test_a_failed_build_leaves_no_entry_and_no_lock(cache: EngineCache, builder: Builder) -> None:
+    builder.error = ConversionError("no equivalent of aten.median")
     with pytest.raises(ConversionError, match="median"):
-        obtain(request(), Failing(), cache, Comparison(request()))
+        build_or_load(request(), CPU, cache, Comparison(request()))
     assert cache.entries() == []
-    chain = PyTorchToolchain()
-    obtain(request(), chain, cache, Comparison(request()))
-    assert len(chain.built) == 1
+    builder.error = None
+    build_or_load(request(), CPU, cache, Comparison(request()))
+    assert len(builder.built) == 1
 
 
 def test_every_part_of_a_request_reaches_the_key() -> None:
@@ -227,35 +255,38 @@ def test_a_network_without_source_is_never_the_same() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_without_a_gpu_the_toolchain_says_so() -> None:
-    with pytest.raises(MissingError, match="no CUDA device"):
-        TensorRTToolchain()
+def test_without_a_gpu_that_is_said(cache: EngineCache) -> None:
+    for kept in (cache, None):
+        with pytest.raises(MissingError, match="no CUDA device"):
+            build_or_load(request(), torch.device("cuda"), kept, Comparison(request()))
+    assert cache.entries() == []
 
 
 PROCESS = """
 import logging, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from test_build_or_load import Comparison, PyTorchToolchain, request
+from test_build_or_load import CPU, Builder, Comparison, request
 from trt.cache import EngineCache
-from trt.build_or_load import obtain
+from trt.build_or_load import build_or_load
 
 log = Path(sys.argv[2])
 
-class Slow(PyTorchToolchain):
-    def serialize(self, request):
+class Slow(Builder):
+    def build(self, *arguments):
         with log.open("a") as file:
             file.write("built\\n")
         while log.with_suffix(".asked").read_text().count("asks") < 2:
             time.sleep(0.01)
         time.sleep(0.5)  # the other one is at the lock by now
-        return super().serialize(request)
+        return super().build(*arguments)
 
 cache = EngineCache(Path(sys.argv[1]))
 with log.with_suffix(".asked").open("a") as file:
     file.write("asks\\n")
+Slow().put_in()
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-compiled = obtain(request(), Slow(), cache, Comparison(request()))
+compiled = build_or_load(request(), CPU, cache, Comparison(request()))
 print("batch", compiled.batch)
 """
 

@@ -27,8 +27,7 @@ class Counting:
 
     def __init__(self, batch: int = 2, spec: PlaneSpec = SPEC, delay: float = 0.0) -> None:
         self.batch = batch
-        self.layout = spec
-        self.shape = spec.height, spec.width
+        self.spec = spec
         self.delay = delay
         self.calls: list[Tensor] = []
         self.failures: dict[int, Exception] = {}

@@ -111,7 +111,7 @@ def test_one_wrong_sample_is_refused() -> None:
         """An engine that writes one sample wrongly, far too little for PSNR to tell."""
 
         def __init__(self, right: Compiled) -> None:
-            self.shape, self.batch, self.layout = right.shape, right.batch, right.layout
+            self.spec, self.batch = right.spec, right.batch
             self._right = right
 
         def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

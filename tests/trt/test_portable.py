@@ -10,22 +10,22 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
-from network.catalogue import onnx_file
+from network.catalogue import onnx_file, weights_file
 from network.export import export_network
 from network.models import registry
 from network.planes import Layout, Matrix, PlaneSpec
+from network.weights import digest_of
 from trt.errors import BuildError, MissingError, PortableError
 from trt.portable import (
     Range,
     build_portable,
     check_portable,
     installed_version,
-    load_portable,
     serialize_portable,
 )
-from trt.portable_file import ENGINE_NAME, HEADER_NAME, Header, read_portable, write_portable
+from trt.portable_compiler import PortableCompiler
+from trt.portable_file import ENGINE_NAME, HEADER_NAME, Header, Portable, read_portable, write_portable
 from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
@@ -62,10 +62,17 @@ def shipped() -> Path:
     return path
 
 
+def shipped_weights() -> Path:
+    path = weights_file("idc-rt")
+    assert path is not None
+    return path
+
+
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     path = tmp_path / "portable.engine"
-    write_portable(path, replace(HEADER, sha256=hashlib.sha256(ENGINE).hexdigest()), ENGINE)
+    header = replace(HEADER, sha256=hashlib.sha256(ENGINE).hexdigest())
+    write_portable(path, Portable(header, ENGINE, b"weights"))
     return path
 
 
@@ -73,13 +80,16 @@ def written(tmp_path: Path) -> Path:
 def test_what_is_built_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "idc-rt.engine"
     spec, settings = PlaneSpec(64, 64, Layout.NV12, 10, Matrix.BT2020), EngineSettings(strength=0.5)
-    header = build_portable(shipped(), path, spec, settings, SHAPES)
-    read, engine = read_portable(path)
+    header = build_portable(shipped(), shipped_weights(), path, spec, settings, SHAPES)
+    content = read_portable(path)
+    read, engine = content.header, content.engine
     assert read == header
+    assert content.weights == shipped_weights().read_bytes()
     assert (len(engine), header.largest, header.smallest, header.batch) == (header.size, (256, 256), (64, 64), 2)
     assert header.size > 2_000_000, "two million weights in FP16 make four megabytes"
-    check_portable(read, replace(spec, width=201, height=67), 2, settings, header.network_digest)
+    check_portable(read, replace(spec, width=201, height=67), 2, settings)
     print(f"idc-rt, portable: {header.size / 1e6:.1f} MB")
+    assert digest_of(PortableCompiler(path).network.state_dict()) == header.network_digest
 
 
 @needs_builder
@@ -91,7 +101,7 @@ def test_every_network_is_built_for_every_size(tmp_path: Path, name: str, depth:
     if name == "idc":
         source = tmp_path / "idc.onnx"
         export_network(registry.create("idc"), source, name="idc", digest="")
-    header = build_portable(source, tmp_path / "all.engine", PlaneSpec(16, 16, depth=depth), EngineSettings())
+    header = build_portable(source, None, tmp_path / "all.engine", PlaneSpec(16, 16, depth=depth), EngineSettings())
     assert (header.smallest, header.largest, header.batch) == ((16, 16), (2160, 3840), 4)
     print(f"{name} portable, {depth} bits: {header.size / 1e6:.1f} MB")
 
@@ -122,26 +132,17 @@ def test_what_the_builder_refuses_is_told_in_one_line() -> None:
     assert "\n" not in str(caught.value)
 
 
-@needs_builder
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_loading_without_a_gpu_says_so(tmp_path: Path) -> None:
-    path, spec = tmp_path / "small.engine", PlaneSpec(64, 64)
-    header = build_portable(shipped(), path, spec, EngineSettings(), Range((64, 64), (64, 64), (64, 64), 1))
-    with pytest.raises(MissingError, match="no CUDA device"):
-        load_portable(path, spec, 1, EngineSettings(), header.network_digest)
-
-
 def test_without_tensorrt_rtx_the_extra_is_named() -> None:
     if find_spec("tensorrt_rtx") is not None:
         pytest.skip("TensorRT-RTX is installed")
     with pytest.raises(MissingError, match=r"deblur-stream\[rtx\]"):
-        build_portable(shipped(), shipped().with_suffix(".none"), PlaneSpec(16, 16), EngineSettings())
+        build_portable(shipped(), None, shipped().with_suffix(".none"), PlaneSpec(16, 16), EngineSettings())
 
 
 def test_a_file_is_read_back(written: Path) -> None:
-    header, engine = read_portable(written)
-    assert engine == ENGINE
-    assert replace(header, sha256=HEADER.sha256) == HEADER
+    content = read_portable(written)
+    assert (content.engine, content.weights) == (ENGINE, b"weights")
+    assert replace(content.header, sha256=HEADER.sha256) == HEADER
 
 
 def truncate(path: Path) -> None:
@@ -164,14 +165,14 @@ def remove(path: Path) -> None:
 
 def rewrite(path: Path, **changes: object) -> None:
     with zipfile.ZipFile(path) as archive:
-        header, engine = json.loads(archive.read(HEADER_NAME)), archive.read(ENGINE_NAME)
+        header, engine = json.loads(archive.read(HEADER_NAME)), archive.read(ENGINE_NAME)  # the weights are left out
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(HEADER_NAME, json.dumps({**header, **changes}))
         archive.writestr(ENGINE_NAME, engine)
 
 
 def make_older(path: Path) -> None:
-    rewrite(path, format="deblur-stream portable engine 0")
+    rewrite(path, format="deblur-stream portable engine 1")
 
 
 def swap_the_checksum(path: Path) -> None:
@@ -213,20 +214,19 @@ def test_a_harmed_file_is_refused(written: Path, harm: Callable[[Path], None], t
 @needs_builder
 def test_an_engine_for_something_else_is_refused() -> None:
     header = replace(HEADER, tensorrt=installed_version())
-    spec, settings, digest = PlaneSpec(1920, 1080), EngineSettings(), "a" * 64
-    check_portable(header, spec, 4, settings, digest)
+    spec, settings = PlaneSpec(1920, 1080), EngineSettings()
+    check_portable(header, spec, 4, settings)
     for told, arguments in {
-        "other weights": (spec, 1, settings, "d" * 64),
-        "for planes": (replace(spec, depth=10), 1, settings, digest),
-        "computes in fp16, not fp32": (spec, 1, EngineSettings(Precision.FP32), digest),
-        "strength": (spec, 1, EngineSettings(strength=0.5), digest),
-        "to 1920x1088, not 3840x1080": (replace(spec, width=3840), 1, settings, digest),
-        "batches up to 4, not 5": (spec, 5, settings, digest),
+        "for planes": (replace(spec, depth=10), 1, settings),
+        "computes in fp16, not fp32": (spec, 1, EngineSettings(Precision.FP32)),
+        "strength": (spec, 1, EngineSettings(strength=0.5)),
+        "to 1920x1088, not 3840x1080": (replace(spec, width=3840), 1, settings),
+        "batches up to 4, not 5": (spec, 5, settings),
     }.items():
         with pytest.raises(PortableError, match=told):
             check_portable(header, *arguments)
     with pytest.raises(PortableError, match=r"for TensorRT-RTX 0\.1, and"):
-        check_portable(replace(header, tensorrt="0.1"), spec, 1, settings, digest)
+        check_portable(replace(header, tensorrt="0.1"), spec, 1, settings)
 
 
 def test_ranges_end_at_multiples_of_the_stride() -> None:

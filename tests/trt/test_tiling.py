@@ -128,7 +128,7 @@ def test_idc_rt_in_tiles_is_the_whole_within_one_code(spec: PlaneSpec) -> None:
     cut = grid(spec.height, spec.width, 1, 2, overlap_of(network), grid_step(network))
     assert len(cut.columns) == 2
     tiled = in_tiles(network, spec, 2, cut)
-    assert (tiled.shape, tiled.batch, tiled.layout) == ((spec.height, spec.width), 2, spec)
+    assert (tiled.spec, tiled.batch) == (spec, 2)
     planes = noise(spec, 2)
     whole = TorchCompiled(spec, 2, network, EXACT)(planes)
     assert off_by(spec, whole, planes) > 10, "nothing was changed"

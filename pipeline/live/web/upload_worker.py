@@ -116,7 +116,8 @@ def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -
     container = container_format(task.input)
     options = SourceOptions(format=container, limits=Limits(pixels=task.pixels, duration=task.seconds))
     with VideoSource(task.input, options) as source:
-        is_playable = (container, source.codec) in _PLAYABLE and source.pixel_format == "yuv420p"
+        info = source.info
+        is_playable = (container, info.codec) in _PLAYABLE and info.pixel_format == "yuv420p"
     job = VideoJob(input=task.input, output=task.output, source=options, sink=SinkOptions(codec="h264"))
     report = deblur_video(job, load, _Reporter(sending))
     if not is_playable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from network.evaluation.evaluate import CONVENTION, Candidate, Deblurred, Sample
 from network.evaluation.metrics import psnr, ssim
-from network.evaluation.scoreboard import TIMING, WARPING, Scoreboard, as_json, markdown, write_scores
+from network.evaluation.scoreboard import TIMING, WARPING, Scoreboard, markdown, write_scores
 from network.models.identity import Identity
 
 if TYPE_CHECKING:
@@ -172,8 +172,3 @@ def test_files_hold_a_row_an_image_and_network(tmp_path: Path) -> None:
 def test_no_table_without_images() -> None:
     with pytest.raises(ValueError, match="at least one sample"):
         Scoreboard(CANDIDATES).rows()
-
-
-def test_what_json_does_not_know_becomes_null() -> None:
-    value: dict[str, Any] = {"a": float("inf"), "b": [float("nan"), 1.5, {"c": -float("inf")}], "d": (2, "x", None)}
-    assert json.loads(as_json(value)) == {"a": None, "b": [None, 1.5, {"c": None}], "d": [2, "x", None]}

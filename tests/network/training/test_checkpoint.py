@@ -16,8 +16,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from network.errors import TrainingError
+from network.files import discard_partials
 from network.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint, step_of
 from network.training.optimisers import make_optimisers, make_scaler
+from network.training.start import running_average
 
 if TYPE_CHECKING:
     from network.training.recipes import Preset
@@ -28,8 +30,9 @@ from pathlib import Path
 import torch
 from network.training.checkpoint import TrainingState, save_checkpoint
 from network.training.optimisers import make_scaler
-network, average = torch.nn.Linear(2000, 4000), torch.nn.Linear(2000, 4000)
-state = TrainingState(network, average, [], make_scaler(torch.float32, torch.device("cpu")))
+from network.training.start import running_average
+network = torch.nn.Linear(2000, 4000)
+state = TrainingState(network, running_average(network, 0.9), [], make_scaler(torch.float32, torch.device("cpu")))
 for state.step in itertools.count(1):
     torch.nn.init.constant_(network.weight, state.step)
     save_checkpoint(Path(sys.argv[1]), state)
@@ -39,7 +42,7 @@ for state.step in itertools.count(1):
 def new_state(recipe: Preset, kind: torch.dtype = torch.float32) -> TrainingState:
     torch.manual_seed(1)
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 3, 3))
-    average = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 3, 3))
+    average = running_average(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 3, 3)), recipe.ema)
     return TrainingState(network, average, make_optimisers(network, recipe), make_scaler(kind, torch.device("cpu")))
 
 
@@ -61,9 +64,10 @@ def test_a_state_comes_back_whole(optimiser: str, tiny: Preset, tmp_path: Path) 
     load_checkpoint(tmp_path / "state", restored)
 
     assert (restored.step, restored.seconds, restored.inherited_steps, restored.inherited_hours) == (1, 12.5, 7, 1.25)
+    assert restored.average.n_averaged == restored.step + 1
     assert restored.scaler.state_dict() == state.scaler.state_dict()
     assert restored.scaler.get_scale() == 1024
-    for before, after in ((state.network, restored.network), (state.average, restored.average)):
+    for before, after in ((state.network, restored.network), (state.average.module, restored.average.module)):
         assert all(
             torch.equal(*pair) for pair in zip(before.state_dict().values(), after.state_dict().values(), strict=True)
         )
@@ -90,7 +94,7 @@ def test_nothing_of_the_file_stays_mapped(tiny: Preset, tmp_path: Path) -> None:
 def write_first_format(path: Path, state: TrainingState) -> None:
     """As the first version of this package wrote it."""
     tensors = {}
-    for prefix, module in (("network", state.network), ("average", state.average)):
+    for prefix, module in (("network", state.network), ("average", state.average.module)):
         tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, values in state.optimisers[0].state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in values.items()}
@@ -134,27 +138,31 @@ def test_the_step_is_read_without_the_rest(tiny: Preset, tmp_path: Path) -> None
 @pytest.mark.slow
 def test_a_kill_during_the_write_leaves_the_state_before(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "state"
-    partial = tmp_path / "state.partial"
     killed_in_the_write = False
     while not killed_in_the_write:
         path.unlink(missing_ok=True)
-        partial.unlink(missing_ok=True)
+        discard_partials(tmp_path)
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-c", SAVE_FOR_EVER, str(path)], env={**os.environ, "PYTHONPATH": str(root)}
         )
         try:
-            while not (path.exists() and partial.exists()):
+            while not (path.exists() and partials(tmp_path)):
                 assert process.poll() is None
                 time.sleep(0.0005)
         finally:
             process.kill()
             process.wait()
-        killed_in_the_write = partial.exists()
+        killed_in_the_write = bool(partials(tmp_path))
 
     network = nn.Linear(2000, 4000)
-    state = TrainingState(network, nn.Linear(2000, 4000), [], make_scaler(torch.float32, torch.device("cpu")))
+    state = TrainingState(network, running_average(network, 0.9), [], make_scaler(torch.float32, torch.device("cpu")))
     load_checkpoint(path, state)
     assert state.step >= 1
     assert torch.equal(network.weight, torch.full_like(network.weight, state.step))
     save_checkpoint(path, state)  # what was left lying does no harm
-    assert not partial.exists()
+    discard_partials(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def partials(folder: Path) -> list[Path]:
+    return list(folder.glob("*.partial"))

@@ -22,6 +22,7 @@ from network.training.optimisers import make_optimisers, make_scaler, rate_at
 from network.training.pool import Pool, images
 from network.training.recipes import PRESETS, Preset
 from network.training.run_log import STARTS, RunRecord
+from network.training.start import running_average
 from network.training.step import NotFiniteError, take_step
 
 if TYPE_CHECKING:
@@ -234,7 +235,9 @@ def test_a_gradient_that_is_not_finite_stops_and_moves_nothing(tiny: Preset) -> 
     network = Exploding()
     recipe = replace(tiny, optimiser="adam")
     cpu = torch.device("cpu")
-    state = TrainingState(network, network, make_optimisers(network, recipe), make_scaler(torch.float32, cpu))
+    state = TrainingState(
+        network, running_average(network, 0.9), make_optimisers(network, recipe), make_scaler(torch.float32, cpu)
+    )
     model = ALONE.wrap(network, cpu)
     images = torch.rand(2, 3, 32, 32)
     with pytest.raises(NotFiniteError, match="gradient"):
@@ -246,7 +249,9 @@ def test_fp16_lowers_its_scale_before_it_gives_up(tiny: Preset) -> None:
     network = Exploding()
     recipe = replace(tiny, optimiser="adam")
     cpu = torch.device("cpu")
-    state = TrainingState(network, network, make_optimisers(network, recipe), make_scaler(torch.float16, cpu))
+    state = TrainingState(
+        network, running_average(network, 0.9), make_optimisers(network, recipe), make_scaler(torch.float16, cpu)
+    )
     model = ALONE.wrap(network, cpu)
     images = torch.rand(2, 3, 32, 32)
     norms: list[float] = []

@@ -57,10 +57,10 @@ class InterruptingPool(Pool):
 
 
 def gradients(case: str, processes: Processes) -> dict[str, torch.Tensor]:
-    """Loss, gradients, and what batch normalisation remembers, after one backward pass over the same batch."""
+    """Loss and gradients after one backward pass over the same batch; batch normalisation uses what it remembers."""
     name, options, loss, patch = CASES[case]
     torch.manual_seed(3)
-    network = registry.create(name, **options).train()
+    network = registry.create(name, **options).eval()
     for parameter in network.parameters():  # the last layer begins with zeros, which would hide the others
         if parameter.ndim == 4 and not parameter.any():
             torch.nn.init.normal_(parameter, std=0.05)
@@ -70,7 +70,6 @@ def gradients(case: str, processes: Processes) -> dict[str, torch.Tensor]:
     value = multi_scale_loss(model(blurred[part]), sharp[part], LOSSES[loss])
     value.backward()
     tensors = {key: weight.grad for key, weight in network.named_parameters() if weight.grad is not None}
-    tensors |= {key: buffer.float() for key, buffer in network.named_buffers() if "running" in key}
     return {**tensors, "loss": torch.tensor(processes.mean(value.item()), dtype=torch.float64)}
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from pipeline.bench import synthetic
-from pipeline.bench.endless_source import LoopedSource, TimedSink, endless_frames, open_video
+from pipeline.bench.endless_source import LoopedSource, TimedSink, endless_frames, without_copies
+from pipeline.decode.source import VideoSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,8 +71,9 @@ def test_frames_go_on_in_ascending_time_when_the_file_begins_anew(
 
 def test_only_the_video_is_read(make_clip: Callable[..., Path], tmp_path: Path) -> None:
     path = make_clip(tmp_path / "sound.mp4")
-    with open_video(path) as source:
-        assert source.copied == ()
+    with VideoSource(path) as source:
+        assert source.info.copied
+        assert without_copies(source.info).copied == ()
     looped = LoopedSource(path, 0.05)
     assert all(isinstance(event, av.VideoFrame) for event in looped.events())
 

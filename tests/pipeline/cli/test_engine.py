@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from network.planes import Layout, Matrix, PlaneSpec
+from pipeline.engines.load import load_engine
 from pipeline.errors import DeblurError, EngineError, UsageError
 
 pytest.importorskip("filelock", reason="the extra trt is not installed")
@@ -147,6 +148,10 @@ def test_a_portable_engine_is_built_and_verified(tmp_path: Path) -> None:
     assert "up to 320x240, batch 2" in result.output
     checked = run("verify", str(out))
     assert "intact: idc-rt yuv420p 10 bits fp16" in checked.output
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="there is no CUDA device"):
+            load_engine("tensorrt", weights=out)
     content = bytearray(out.read_bytes())
     content[len(content) // 2] ^= 1
     out.write_bytes(content)

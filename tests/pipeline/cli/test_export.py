@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from network import weights
+from network import files, weights
 from network.models import registry
 from pipeline.cli.export import export
 from pipeline.engines.load import load_engine
@@ -74,12 +76,15 @@ def test_int8_is_written_and_runs(trained: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_file_that_can_not_be_written_is_said_in_one_line(trained: Path, tmp_path: Path) -> None:
-    # A folder where the partial file goes: refused on every system, for root too.
-    obstacle = tmp_path / "out.onnx.partial"
-    obstacle.mkdir()
+def test_a_file_that_can_not_be_written_is_said_in_one_line(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_temporary: Path, _final: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "commit", full)
     result = CliRunner().invoke(export, ["--weights", str(trained), str(tmp_path / "out.onnx")])
     assert isinstance(result.exception, OutputError)
     assert str(tmp_path) in str(result.exception)
-    assert not (tmp_path / "out.onnx").exists()
-    obstacle.rmdir()
+    assert os.strerror(errno.ENOSPC) in str(result.exception)
+    assert not any(path.name.endswith(("out.onnx", ".partial")) for path in tmp_path.iterdir())

@@ -46,6 +46,35 @@ def test_a_clip_comes_out_bit_exact_with_sound_and_report(deblur: CommandLine, c
     assert "12 frames" in ended.err
 
 
+OWN_NETWORK = """
+from torch import nn
+from network import models
+
+class Same(nn.Module):
+    def forward(self, rgb):
+        return rgb.clone()
+
+models.register("same", Same)
+"""
+
+
+@pytest.mark.slow
+def test_a_network_that_the_process_registered_is_run_by_its_name(
+    deblur: CommandLine, clip: Path, tmp_path: Path
+) -> None:
+    output, report = tmp_path / "out.mkv", tmp_path / "report.json"
+    arguments = ("video", clip, output, "--network", "same", "--codec", "ffv1", "--report", report)
+    ended = deblur.run(*arguments, prelude=OWN_NETWORK)
+    assert ended.code == 0, ended.err
+    assert decoded(str(output)) == decoded(str(clip))
+    engine = json.loads(report.read_text())["engine"]
+    assert engine["network"] == "same"
+    assert engine["backend"].startswith("PyTorch")
+    ended = deblur.run(*arguments[:5], "--overwrite")
+    assert ended.code == 2
+    assert "there is no network 'same'" in ended.err
+
+
 def test_quiet_says_nothing(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
     ended = deblur.run("video", clip, tmp_path / "out.mp4", *FAST, "--quiet")
     assert (ended.code, ended.out, ended.err) == (0, b"", "")

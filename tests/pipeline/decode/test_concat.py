@@ -7,21 +7,23 @@ from typing import Any
 import av
 import pytest
 
-from pipeline.decode.concat import JoinedSource, open_input
+from pipeline.decode.concat import ConcatSource
+from pipeline.decode.open import open_source
 from pipeline.decode.source import VideoSource
 from pipeline.encode.sink import VideoSink
 from pipeline.errors import InputError, UsageError
 from pipeline.job import Isolation, SinkOptions, SourceOptions, VideoJob
+from pipeline.runner.protocols import Source
 from pipeline.video import deblur_video
 
 pytestmark = pytest.mark.timeout(120)
 
 
-def joined(*paths: Path, **options: Any) -> VideoSource:
-    return open_input(paths[0], SourceOptions(continued=paths[1:], **options))
+def joined(*paths: Path, **options: Any) -> Source:
+    return open_source(paths[0], SourceOptions(continued=paths[1:], **options))
 
 
-def read(source: VideoSource) -> tuple[list[Fraction], dict[int, list[Fraction]]]:
+def read(source: Source) -> tuple[list[Fraction], dict[int, list[Fraction]]]:
     """Times of the frames, and of the packets of every other stream."""
     frames: list[Fraction] = []
     packets: dict[int, list[Fraction]] = {}
@@ -44,10 +46,10 @@ def clips(tmp_path: Path, make_clip: Any) -> list[Path]:
 
 def test_time_goes_on_from_file_to_file(clips: list[Path]) -> None:
     with joined(*clips) as source:
-        assert isinstance(source, JoinedSource)
+        assert isinstance(source, ConcatSource)
         frames, packets = read(source)
         assert source.damage == source.notes == []
-        assert source.name.endswith("a.mp4 and 2 more")
+        assert source.info.name.endswith("a.mp4 and 2 more")
     assert frames == [Fraction(number, 25) for number in range(12 + 13 + 14)]
     expected = []
     shift = Fraction(0)
@@ -60,7 +62,7 @@ def test_time_goes_on_from_file_to_file(clips: list[Path]) -> None:
 
 def test_a_joined_output_has_every_frame_and_all_sound(clips: list[Path], tmp_path: Path, read_file: Any) -> None:
     with joined(*clips) as source:
-        sink = VideoSink(tmp_path / "out.mkv", source, SinkOptions(codec="ffv1"))
+        sink = VideoSink(tmp_path / "out.mkv", source.info, SinkOptions(codec="ffv1"))
         for event in source.events():
             if isinstance(event, av.VideoFrame):
                 sink.write_frame(event)
@@ -130,6 +132,6 @@ def test_requests_that_make_no_sense(clips: list[Path]) -> None:
     with pytest.raises(UsageError, match="`start`"):
         joined(*clips, start=1.0)
     with clips[0].open("rb") as file, pytest.raises(UsageError, match="pipe"):
-        open_input(file, SourceOptions(continued=(clips[1],)))
+        open_source(file, SourceOptions(continued=(clips[1],)))
     with pytest.raises(InputError, match=r"nothing\.mp4 does not exist"):
         joined(clips[0].parent / "nothing.mp4", *clips)

@@ -57,7 +57,7 @@ def test_without_a_gpu_no_frame_is_on_it(tmp_path: Path, make_clip: Callable[...
     clip = make_clip(tmp_path / "clip.mp4", frames=8)
     options = SourceOptions(acceleration=Acceleration.CUDA, on_device=True)
     with VideoSource(clip, options) as source, VideoSource(clip) as ordinary:
-        assert not source.is_on_device
+        assert not source.info.is_on_device
         assert source.spec == ordinary.spec
         pairs = zip(source.events(), ordinary.events(), strict=True)
         frames = [pair for pair in pairs if isinstance(pair[0], av.VideoFrame)]

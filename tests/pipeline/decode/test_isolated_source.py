@@ -14,18 +14,20 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.decode.isolated_source import MOST_RESTARTS, IsolatedSource, open_source
+from pipeline.decode.isolated_source import MOST_RESTARTS, IsolatedSource
+from pipeline.decode.open import open_source
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DamagedInputError, InputError, LimitError, UsageError
 from pipeline.job import Isolation, Limits, SegmentOptions, SinkOptions, SourceOptions, VideoJob
 from pipeline.media.frames import pixel_format_of
+from pipeline.runner.protocols import Source
 from pipeline.video import deblur_video
 from tests.support.engines import CopyingEngine
 
 pytestmark = pytest.mark.timeout(120)
 
 
-def everything(source: VideoSource, samples_of: Any) -> list[Any]:
+def everything(source: Source, samples_of: Any) -> list[Any]:
     found: list[Any] = []
     for event in source.events():
         if isinstance(event, av.VideoFrame):

@@ -55,7 +55,7 @@ def test_what_the_header_promises_is_refused_before_the_work(tmp_path: Any, make
             VideoSource(path, SourceOptions(limits=limits))
     part = SourceOptions(limits=Limits(duration=1.0), duration=0.5)
     with VideoSource(path, part) as source:  # what is asked for is within the limit
-        assert source.duration == 0.5
+        assert source.info.duration == 0.5
 
 
 def test_a_picture_that_grows_over_the_limit_costs_only_itself(tmp_path: Any, make_clip: Any) -> None:

@@ -32,15 +32,19 @@ def count(source: VideoSource) -> tuple[int, int]:
 def test_facts_of_an_input(tmp_path: Any, make_clip: Any) -> None:
     path = make_clip(tmp_path / "a.mp4", frames=25, pix_fmt="yuv420p10le", size=(70, 50))
     with VideoSource(path) as source:
-        assert (source.codec, source.pixel_format) == ("h264", "yuv420p10le")
-        assert (source.spec.width, source.spec.height) == (70, 50)
-        assert (source.spec.layout, source.spec.depth, source.spec.matrix) == (Layout.YUV420P, 10, Matrix.BT601)
-        assert source.average_rate == 25
-        assert source.duration == pytest.approx(1)
-        assert source.frame_estimate == 25
-        assert source.rotation == 0
-        assert not source.interlaced
-        assert [stream.type for stream in source.copied] == ["audio"]
+        assert (source.info.codec, source.info.pixel_format) == ("h264", "yuv420p10le")
+        assert (source.info.spec.width, source.info.spec.height) == (70, 50)
+        assert (source.info.spec.layout, source.info.spec.depth, source.info.spec.matrix) == (
+            Layout.YUV420P,
+            10,
+            Matrix.BT601,
+        )
+        assert source.info.average_rate == 25
+        assert source.info.duration == pytest.approx(1)
+        assert source.info.frame_estimate == 25
+        assert source.info.rotation == 0
+        assert not source.info.interlaced
+        assert [stream.type for stream in source.info.copied] == ["audio"]
         frames, packets = count(source)
     assert frames == 25
     assert packets > 40
@@ -160,8 +164,8 @@ def test_a_header_that_lies_about_the_duration_costs_nothing(tmp_path: Any, make
     data[start : start + 8] = struct.pack(">d", 1e9)
     path.write_bytes(data)
     with VideoSource(path) as source:
-        assert source.duration is not None
-        assert source.duration > 10_000
+        assert source.info.duration is not None
+        assert source.info.duration > 10_000
         assert count(source)[0] == 20
         assert source.damage == ["the file ends early: at 0.800 s of 1000000.000 s"]
 

@@ -108,7 +108,7 @@ def test_parts_of_clips_are_exact(name: str, shared_clip: Any, samples_of: Any) 
     whole = frames_of(path)
     middle = whole[len(whole) // 2]
     with VideoSource(path) as source:
-        origin = Fraction(source.container.start_time or 0, av.time_base)
+        origin = Fraction(source.info.container_start)
     start = float(middle.pts * middle.time_base - origin) - 1e-6
     part = frames_of(path, start=start)
     assert len(part) == len(whole) - len(whole) // 2

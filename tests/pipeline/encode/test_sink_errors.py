@@ -135,7 +135,7 @@ from pipeline.decode.source import VideoSource
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 with VideoSource(Path({str(source)!r})) as source:
-    sink = VideoSink(Path({str(tmp_path / ("out" + suffix))!r}), source)
+    sink = VideoSink(Path({str(tmp_path / ("out" + suffix))!r}), source.info)
     try:
         for event in source.events():
             (sink.write_frame if isinstance(event, av.VideoFrame) else sink.write_packet)(event)
@@ -158,7 +158,7 @@ with VideoSource(Path({str(source)!r})) as source:
 def test_giving_up_leaves_nothing(tmp_path: Path, make_clip: Any) -> None:
     out = tmp_path / "out.mp4"
     with VideoSource(make_clip(tmp_path / "in.mp4")) as source:
-        sink = VideoSink(out, source)
+        sink = VideoSink(out, source.info)
         assert not out.exists()
         for number, event in enumerate(source.events()):
             if isinstance(event, av.VideoFrame):
@@ -178,7 +178,7 @@ def test_giving_up_after_the_end_changes_nothing(tmp_path: Path, make_clip: Any,
 def test_a_name_taken_meanwhile_is_left_alone(tmp_path: Path, make_clip: Any) -> None:
     out = tmp_path / "out.mkv"
     with VideoSource(make_clip(tmp_path / "in.mp4")) as source:
-        sink = VideoSink(out, source)
+        sink = VideoSink(out, source.info)
         for event in source.events():
             (sink.write_frame if isinstance(event, av.VideoFrame) else sink.write_packet)(event)
         out.write_bytes(b"somebody else's")

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.decode.source import VideoSource
 from pipeline.job import SinkOptions, SourceOptions
-from pipeline.media.side_data import display_matrix
+from pipeline.media.frame_info import FrameInfo
 
 FAST = SinkOptions(preset="ultrafast")
 
@@ -22,9 +22,10 @@ def test_rotation_and_reflection_are_kept(
     source = shared_clip(name)
     before = read_file(source).frames[0]
     after = read_file(convert(source, tmp_path / f"out{suffix}", None, FAST, limit=3).path).frames[0]
-    assert display_matrix(before) is not None
+    matrix = FrameInfo.of(before).display_matrix
+    assert matrix is not None
     if suffix != ".mkv":
-        assert display_matrix(after) == display_matrix(before)
+        assert FrameInfo.of(after).display_matrix == matrix
     assert after.rotation == before.rotation
     assert (after.width, after.height) == (before.width, before.height)
 
@@ -223,7 +224,7 @@ def test_deinterlacing_gives_one_progressive_frame_for_each(
 ) -> None:
     source = shared_clip("interlaced_1080.mts")
     with VideoSource(source, SourceOptions(deinterlace=True)) as opened:
-        assert opened.interlaced
+        assert opened.info.interlaced
         frames = [e for e in opened.events() if isinstance(e, av.VideoFrame)]
     with av.open(str(source)) as container:
         plain = list(container.decode(video=0))

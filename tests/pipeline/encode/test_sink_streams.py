@@ -24,8 +24,8 @@ def test_packets_of_other_streams_come_along_bit_by_bit(
 ) -> None:
     source = shared_clip(name)
     with VideoSource(source) as opened:
-        copied = [(stream.index, stream.type) for stream in opened.copied]
-        index = opened.stream.index
+        copied = [(stream.index, stream.type) for stream in opened.info.copied]
+        index = opened.info.stream.index
     done = convert(source, tmp_path / f"out{source.suffix}", None, FAST, planes=False)
     before, after = read_file(source, index), read_file(done.path)
     left_out = {i for i, _ in copied if any(f"stream {i} (" in note for note in done.sink_notes)}
@@ -113,8 +113,8 @@ def test_cover_art_comes_along(given: str, wanted: str, tmp_path: Any, make_clip
     source = tmp_path / f"in{given}"
     picture = add_cover(tmp_path / "plain.mp4", source, make_clip)
     with VideoSource(source) as opened:
-        assert opened.codec == "h264"
-        assert opened.cover_packets
+        assert opened.info.codec == "h264"
+        assert opened.info.covers
     done = convert(source, tmp_path / f"out{wanted}")
     assert not done.sink_notes or all("left out" not in note for note in done.sink_notes)
     with av.open(str(done.path)) as container:

@@ -95,8 +95,8 @@ def test_clips_keep_every_time(name: str, tmp_path: Any, shared_clip: Any, conve
     """Edit lists, B-frames, fragments, slow motion: the decoded frames come at the times they had."""
     source = shared_clip(name)
     with VideoSource(source) as opened:
-        index = opened.stream.index
-        kinds = [s.type for s in opened.container.streams if s.discard.name != "all"]
+        index = opened.info.stream.index
+        kinds = [s.type for s in opened.info.streams if s.discard.name != "all"]
     preset = None if name in ("phone_blur_desk.mp4", "no_duration.webm") else "ultrafast"
     done = convert(source, tmp_path / f"out{source.suffix}", None, SinkOptions(preset=preset), planes=False)
     before, after = read_file(source, index), read_file(done.path, index)

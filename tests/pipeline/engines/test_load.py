@@ -12,7 +12,7 @@ import torch
 from network import weights
 from network.errors import WeightsError
 from network.models import registry
-from network.planes import PlaneSpec
+from network.planes import Layout, PlaneSpec
 from pipeline.engines.load import load_engine
 from pipeline.engines.openvino import OpenVinoEngine
 from pipeline.engines.torch import TorchEngine
@@ -66,6 +66,35 @@ def test_openvino_converts_safetensors_where_it_can(trained: Path) -> None:
         assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
 
 
+class Darker(torch.nn.Module):
+    """A user's network: 9 parts of 10 of every colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.share = torch.nn.Parameter(torch.tensor(0.9))
+
+    def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+        return rgb * self.share
+
+
+@pytest.fixture
+def darker(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(registry, "_registered", {})
+    registry.register("darker", Darker)
+    return "darker"
+
+
+@pytest.mark.parametrize("engine", ["auto", "torch", pytest.param("openvino", marks=pytest.mark.slow)])
+def test_a_network_of_the_users_own_runs_as_it_is_made(engine: str, darker: str) -> None:
+    loaded = load_engine(engine, darker)
+    assert isinstance(loaded, OpenVinoEngine if engine == "openvino" else TorchEngine)
+    assert (loaded.info.network, loaded.info.digest) == ("darker", weights.digest_of(Darker().state_dict()))
+    batch, out = (loaded.buffers(PlaneSpec(32, 16, Layout.GRAY, full_range=True), 1) for _ in range(2))
+    batch.planes[0][...] = 200
+    loaded.run(batch, out)
+    assert (out.planes[0] == 180).all()
+
+
 @pytest.mark.parametrize("engine", ["auto", "openvino", "torch"])
 def test_a_network_that_was_never_trained_is_not_loaded(engine: str) -> None:
     with pytest.raises(UsageError, match=r"'idc' comes without weights.*deblur train.*`weights`.*identity"):
@@ -110,7 +139,7 @@ def test_files_that_can_not_be_weights_are_refused(tmp_path: Path, trained: Path
         load_engine(weights=tmp_path / "absent.onnx")
     other = tmp_path / "weights.pth"
     other.write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"\.onnx, \.safetensors or"):
+    with pytest.raises(UsageError, match=r"\.onnx, \.safetensors, .* or"):
         load_engine(weights=other)
     rubbish = tmp_path / "rubbish.onnx"
     rubbish.write_bytes(b"no network at all")

@@ -20,8 +20,8 @@ from pipeline.errors import EngineError
 from pipeline.media.frames import plane_rows, spec_of
 from pipeline.runner.protocols import DeviceEngine
 from pipeline.runner.run import run
-from trt import parity
-from trt.build_or_load import obtain
+from trt import build, library, parity
+from trt.build_or_load import build_or_load
 from trt.cache import EngineCache
 from trt.compiled import TorchCompiled
 from trt.errors import BuildError
@@ -53,11 +53,11 @@ class Limited:
     """A compiled network on a device that holds so many pixels of features at a time."""
 
     def __init__(self, inner: TorchCompiled, compiler: TorchCompiler) -> None:
-        self.shape, self.batch, self.layout = inner.shape, inner.batch, inner.layout
+        self.spec, self.batch = inner.spec, inner.batch
         self._inner, self._compiler = inner, compiler
 
     def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        self._compiler.check(self.batch * self.shape[0] * self.shape[1])
+        self._compiler.check(self.batch * self.spec.height * self.spec.width)
         return self._inner(planes)
 
 
@@ -326,25 +326,22 @@ def test_a_device_that_fails_is_an_error_in_one_line() -> None:
         made.run(frames, out)
 
 
-class PyTorchToolchain:
-    """Builds nothing; what it loads, PyTorch runs."""
+def test_the_second_run_starts_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+    """TensorRT's place is taken by PyTorch where engines are built and loaded."""
+    built = []
 
-    built = 0
-
-    def environment(self) -> Environment:
-        return Environment("GPU", "8.9", "580.1", "13.0", "tensorrt 11.1", "2.14.0", "2.14.1")
-
-    def serialize(self, request: Request) -> bytes:  # noqa: ARG002
-        self.built += 1
+    def compile_nothing(*request: object) -> bytes:
+        built.append(request)
         return b"engine"
 
-    def load(self, engine: bytes, request: Request) -> Compiled:
-        assert engine == b"engine"
-        return TorchCompiled(request.spec, request.batch, request.network, request.settings)
+    def load(serialized: bytes, spec: PlaneSpec, batch: int, device: torch.device) -> Compiled:
+        assert serialized == b"engine"
+        return TorchCompiled(spec, batch, network(), FP32, device)
 
-
-def test_the_second_run_starts_from_the_cache(tmp_path: Path, told: list[str]) -> None:
-    chain = PyTorchToolchain()
+    environment = Environment("GPU", "8.9", "580.1", "13.0", "tensorrt 11.1", "2.14.0", "2.14.1")
+    monkeypatch.setattr(library, "environment", lambda _device: environment)
+    monkeypatch.setattr(build, "build", compile_nothing)
+    monkeypatch.setattr(build, "load", load)
 
     @dataclass
     class Compiler:
@@ -352,12 +349,16 @@ def test_the_second_run_starts_from_the_cache(tmp_path: Path, told: list[str]) -
 
         def __call__(self, request: Request, device: torch.device) -> Compiled:
             cache = EngineCache(tmp_path / "engines")
-            return obtain(request, chain, cache, lambda m: parity.verify(m, request.network, FP32, device))
+
+            def verify(made: Compiled) -> str:
+                return parity.verify(made, request.network, FP32, device)
+
+            return build_or_load(request, device, cache, verify)
 
     for lines in (4, 0):
         told.clear()
         options = TensorRTOptions(devices=("cpu",), settings=FP32)
         made = TensorRTEngine(network(), name="idc-rt", compiler=Compiler(), options=options)
         assert_right(made)
-        assert chain.built == 1
+        assert len(built) == 1
         assert len(told) == lines, told

@@ -72,7 +72,7 @@ def test_a_run_in_its_steady_state_allocates_no_planes_and_grows_by_nothing(tmp_
     write_clip(clip, WIDTH, HEIGHT)
     engine = load_engine("openvino", "identity", threads=1)
     with VideoSource(clip) as source:
-        sink = VideoSink(tmp_path / "out.mkv", source)
+        sink = VideoSink(tmp_path / "out.mkv", source.info)
         watched = WatchedSink(sink)
         tracemalloc.start()
         try:

@@ -1,0 +1,77 @@
+"""An input whose container is open, with the streams chosen that are decoded and copied."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import av
+from av.stream import Discard
+
+from pipeline.decode.container import choose_video, open_container
+from pipeline.decode.limits import LimitGuard
+from pipeline.media.pyav18 import fraction
+
+if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+    from av.stream import Stream
+
+    from pipeline.job import SourceOptions
+
+
+class Demuxer:
+    """An open container and its streams. Nothing of it is decoded here.
+
+    Attributes:
+        name: Name of the input, for messages.
+        path: Path of the input; None if it is a file object.
+        is_seekable: Whether the input can be wound.
+        container: The container; whoever reads its packets reads all of them.
+        video: The video stream that is decoded.
+        copied: Every other stream, in the order of the file.
+        time_base: Unit of the video's time stamps, in seconds.
+        average_rate: Frames a second; None if unknown.
+        origin: Time of the beginning of the input, in seconds.
+    """
+
+    def __init__(self, path: Path | BinaryIO, options: SourceOptions, accelerator: HWAccel | None = None) -> None:
+        """Opens the container and chooses the streams.
+
+        Args:
+            path: A file, or a file object (which may be a pipe, and is not closed).
+            options: How to read it.
+            accelerator: What decodes; None for the processor.
+
+        Raises:
+            InputError: If it is missing, unreadable, not a video or has no video stream.
+            LimitError: If it has too many streams or attachments.
+        """
+        self.path = path if isinstance(path, Path) else None
+        self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
+        self.is_seekable = path.is_file() if isinstance(path, Path) else path.seekable()
+        self.container = open_container(path, self.name, options.format, options.limits, accelerator)
+        try:
+            LimitGuard(self.name, options.limits).check_container(self.container)
+            self.video = choose_video(self.container, self.name, options.limits)
+        except BaseException:
+            self.close()
+            raise
+        self.copied = tuple(
+            stream
+            for stream in self.container.streams
+            if stream.index != self.video.index and not self._is_chapter_track(stream)
+        )
+        for stream in self.copied:
+            stream.discard = Discard.default  # else the demuxer leaves out some tracks of cameras' own data
+        self.time_base = fraction(self.video.time_base) or Fraction(1, 90000)
+        self.average_rate = fraction(self.video.average_rate) or fraction(self.video.guessed_rate)
+        self.origin = Fraction(self.container.start_time or 0, av.time_base)
+
+    def close(self) -> None:
+        """Closes the container; a file object stays open."""
+        self.container.close()
+
+    def _is_chapter_track(self, stream: Stream) -> bool:
+        """Whether a track holds the titles of the chapters, which come along as such and not once more."""
+        return stream.discard is Discard.all and stream.type == "data" and bool(self.container.chapters())

@@ -1,0 +1,157 @@
+"""What a video is, apart from reading it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import av
+
+from pipeline.decode.container import promised_length
+from pipeline.decode.limits import LimitGuard
+from pipeline.decode.trim import TimeWindow
+from pipeline.media.tags import tags_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from fractions import Fraction
+    from pathlib import Path
+
+    from av.container import Chapter
+    from av.stream import Stream
+
+    from network.planes import PlaneSpec
+    from pipeline.decode.beginning import Beginning
+    from pipeline.decode.demuxer import Demuxer
+    from pipeline.job import SourceOptions
+    from pipeline.media.frame_info import FrameInfo
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceInfo:
+    """What an output, a report and a plan have to know of an input.
+
+    The streams stay usable as long as the source is open that gave them.
+
+    Attributes:
+        name: Name of the input, for messages.
+        path: Path of the input; None if it is a file object.
+        format_name: FFmpeg's name of the container format, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
+        format_long_name: The same name in words.
+        container_start: Time of the beginning of the container, in seconds.
+        container_duration: Length of the whole container, in seconds; None if it does not say.
+        tags: Tags of the container.
+        chapters: Chapters of the part that is read, in its own time.
+        streams: All streams, in the order of the file.
+        stream: The video stream that is decoded.
+        copied: The streams whose packets are copied, in the order of the file.
+        covers: The pictures attached to the container (cover art), by the index of their stream.
+        spec: What the planes of a frame are.
+        first_frame: Properties of the first frame.
+        interlaced: Whether the first frame was interlaced (and all are being deinterlaced).
+        time_base: Unit of the frames' time stamps, in seconds.
+        average_rate: Frames a second; None if unknown.
+        duration: Length of the part that is read, in seconds; None if unknown.
+        frame_estimate: Number of frames to expect; None if unknown.
+        earliest: Time of the first frame, or of a packet before it, in seconds; negative where sound needs a run-up.
+        is_shifted: Whether time stamps differ from the input's because reading starts later.
+        is_on_device: Whether frames are on the GPU that decodes them.
+    """
+
+    name: str
+    path: Path | None
+    format_name: str
+    format_long_name: str
+    container_start: float
+    container_duration: float | None
+    tags: Mapping[str, str]
+    chapters: tuple[Chapter, ...]
+    streams: tuple[Stream, ...]
+    stream: av.VideoStream
+    copied: tuple[Stream, ...]
+    covers: Mapping[int, bytes]
+    spec: PlaneSpec
+    first_frame: FrameInfo
+    interlaced: bool
+    time_base: Fraction
+    average_rate: Fraction | None
+    duration: float | None
+    frame_estimate: int | None
+    earliest: Fraction
+    is_shifted: bool
+    is_on_device: bool
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of the video's codec (not of a decoder): ``h264``, ``av1``."""
+        return self.stream.codec_context.codec.canonical_name
+
+    @property
+    def pixel_format(self) -> str:
+        """FFmpeg's name of the pixel format of the frames that a source yields."""
+        return self.first_frame.pixel_format
+
+    @property
+    def coded_pixel_format(self) -> str:
+        """FFmpeg's name of the pixel format in the input."""
+        return self.stream.codec_context.pix_fmt or self.pixel_format
+
+    @property
+    def rotation(self) -> int:
+        """Degrees, counter-clockwise, by which a player turns the picture."""
+        return self.first_frame.rotation
+
+    @property
+    def display_matrix(self) -> tuple[int, ...] | None:
+        """How a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None for not at all."""
+        return self.first_frame.display_matrix
+
+    @property
+    def starts_at_zero(self) -> bool:
+        """Whether all streams begin at time zero."""
+        return not self.is_shifted and not any(stream.start_time for stream in self.streams)
+
+
+def describe(demuxer: Demuxer, options: SourceOptions, beginning: Beginning) -> SourceInfo:
+    """Puts together what the header of an input and its first frame tell.
+
+    Args:
+        demuxer: The input, open.
+        options: How it is read.
+        beginning: What reading it up to the first frame has told.
+
+    Raises:
+        LimitError: If the header promises more than the limits allow.
+    """
+    container, video, rate = demuxer.container, demuxer.video, demuxer.average_rate
+    window = TimeWindow(demuxer.origin, options.start, options.duration, zero=beginning.zero)
+    total = promised_length(container, video)
+    part = window.length(total)
+    frames = video.frames or (round(total * rate) if total and rate else 0)
+    if total and part is not None and part != total:
+        frames = round(frames * part / total)
+    LimitGuard(demuxer.name, options.limits).check_promise(video.frames if part == total else None, part)
+    return SourceInfo(
+        name=demuxer.name,
+        path=demuxer.path,
+        format_name=container.format.name,
+        format_long_name=container.format.long_name,
+        container_start=container.start_time / av.time_base if container.start_time else 0.0,
+        container_duration=container.duration / av.time_base if container.duration else None,
+        tags=tags_of(container),
+        chapters=tuple(kept for chapter in container.chapters() if (kept := window.chapter(chapter))),
+        streams=tuple(container.streams),
+        stream=video,
+        copied=demuxer.copied,
+        covers=beginning.covers,
+        spec=beginning.spec,
+        first_frame=beginning.first_frame,
+        interlaced=beginning.interlaced,
+        time_base=demuxer.time_base,
+        average_rate=rate,
+        duration=float(part) if part is not None else None,
+        frame_estimate=frames or None,
+        earliest=beginning.earliest,
+        is_shifted=bool(options.start),
+        is_on_device=beginning.is_on_device,
+    )

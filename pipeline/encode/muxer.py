@@ -1,0 +1,295 @@
+"""The output file: coded frames and copied packets go in, and it gets its name when all of it is written."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import av
+import av.error
+from av.stream import Disposition
+
+from pipeline.encode.container import MOV_FAMILY, container_tags, plan_muxer, video_tags
+from pipeline.encode.output_file import OutputTarget, writing_errors
+from pipeline.encode.plan import keeps_times, plan_encoder
+from pipeline.encode.stream_copy import add_copy, add_cover, plan_copies, takes_packet
+from pipeline.errors import OutputError, UsageError
+from pipeline.job import SinkOptions
+from pipeline.media.pyav18 import open_media
+from pipeline.media.side_data import lost_side_data
+from pipeline.media.stream_names import describe
+from pipeline.media.timestamps import Timeline
+from pipeline.system.scheduling import ordinary_scheduling
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from av.container import OutputContainer
+    from av.stream import Stream
+
+    from pipeline.decode.info import SourceInfo
+    from pipeline.encode.plan import EncoderPlan
+
+
+@dataclass(slots=True)
+class _Copy:
+    source: Stream
+    stream: Stream
+    timeline: Timeline
+    tag: str
+    is_proven: bool = False
+    refused: int = 0
+
+
+class Muxer:
+    """An output that is open, its header written under a temporary name.
+
+    It takes frames that are coded already, and packets of other streams. Call ``finish`` at the end or ``abandon`` at
+    any time; a file under the final name is always complete.
+
+    Attributes:
+        name: Name of the output, for messages.
+        plan: How the video is encoded.
+        container: The container that is written.
+        video: The video stream. Its encoder was opened for the header, and may encode the frames.
+        keeps_times: Whether the container keeps the time of each frame (else it has a constant frame rate).
+        notes: What changes or can't be carried, one line each. Complete before the first frame, but for what only
+            the packets tell (those that the container refuses), which ``finish`` adds.
+        is_closed: Whether it is finished or abandoned.
+    """
+
+    def __init__(self, path: Path | BinaryIO, info: SourceInfo, options: SinkOptions | None = None) -> None:
+        """Plans the output and opens it.
+
+        Args:
+            path: A file, or a file object (which may be a pipe, and is not closed).
+            info: What frames and packets come from.
+            options: How to write.
+
+        Raises:
+            UsageError: If the options fit neither each other nor the container, or the output is the input.
+            OutputError: If the output can't be created, or exists and is not to be overwritten.
+        """
+        self._options = options or SinkOptions()
+        self._info = info
+        if not isinstance(path, Path) and self._options.format is None:
+            raise UsageError("an output without a file name needs `format`, such as `format` matroska", field="format")
+        self.notes: list[str] = []
+        self.is_closed = False
+        self._copies: dict[int, _Copy] = {}
+        self._waiting: av.Packet[Any] | None = None
+        self._length = _TrackLength(info.time_base)
+        self._target = OutputTarget(path, info.path, overwrite=self._options.overwrite)
+        self.name = self._target.name
+        try:
+            self.container = self._create()
+        except BaseException:
+            self._target.discard()
+            raise
+
+    def write_video(self, packet: av.Packet[Any]) -> None:
+        """Writes a coded frame of the video, which is used up.
+
+        Raises:
+            OutputError: If the output can't be written.
+        """
+        self._length.see(packet)
+        packet.stream = self.video
+        # One packet waits, because the last one needs a duration of its own.
+        waiting, self._waiting = self._waiting, packet
+        if waiting is not None:
+            with writing_errors(self.name):
+                self.container.mux_one(waiting)
+
+    def write_packet(self, packet: av.Packet[Stream]) -> None:
+        """Copies a packet of another stream, which is used up; one of a stream that is left out is ignored.
+
+        Raises:
+            OutputError: If the output can't be written.
+        """
+        copy = self._copies.get(packet.stream.index)
+        if copy is None:
+            return
+        if not copy.is_proven or packet.has_sidedata("new_extradata"):
+            if not takes_packet(self.container.format.name, copy.source, copy.tag, packet):
+                copy.refused += 1
+                return
+            copy.is_proven = True
+        packet.stream = copy.stream
+        if packet.dts is None:
+            packet.dts = packet.pts
+        if packet.dts is not None:
+            placed = copy.timeline.place(packet.dts, duration=packet.duration)
+            if packet.pts is not None and placed != packet.dts:
+                # The presentation time moves along, so that a repair never turns it before the decoding time.
+                packet.pts = max(packet.pts + placed - packet.dts, placed)
+            packet.dts = placed
+        try:
+            with writing_errors(self.name):
+                self.container.mux_one(packet)
+        except OutputError as error:
+            if not isinstance(error.__cause__, (av.error.ArgumentError, av.error.InvalidDataError)):
+                raise
+            copy.refused += 1  # a fault of this packet, not of the output
+
+    def finish(self) -> None:
+        """Closes the output and gives it its final name.
+
+        Raises:
+            OutputError: If the output can't be written or has come to exist meanwhile.
+        """
+        if self.is_closed:
+            return
+        try:
+            with writing_errors(self.name):
+                self._write_last()
+                self.container.close()
+            self._target.commit()
+        except BaseException:
+            self.abandon()
+            raise
+        self.is_closed = True
+        for copy in self._copies.values():
+            if copy.refused:
+                self.notes.append(f"{copy.refused} packets of {describe(copy.source)} were refused by the container")
+            if copy.timeline.jumps:
+                self.notes.append(f"the clock of {describe(copy.source)} jumped back; the rest was moved up")
+
+    def abandon(self) -> None:
+        """Closes the output and deletes what was written; does nothing once it is finished."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
+            self.container.close()
+        self._target.discard()
+
+    def _write_last(self) -> None:
+        if self._waiting is not None:
+            if self.container.format.name in MOV_FAMILY:
+                self._length.stretch(self._waiting)
+            self.container.mux_one(self._waiting)
+
+    def _create(self) -> OutputContainer:
+        info, options = self._info, self._options
+        self.plan, format_name = plan_video(info, self._target.opened, self.name, options)
+        copies = plan_copies(info, format_name)
+        muxer = plan_muxer(info, format_name, self.plan.codec, seekable=self._target.seekable)
+        self.notes += (*self.plan.notes, *copies.notes, *muxer.notes)
+        lost = lost_side_data(self.plan.encoder, info.first_frame.side_data)
+        if lost:
+            self.notes.append(f"{self.plan.encoder} can't write {', '.join(lost)}; left out")
+
+        container = _open(self._target.opened, self.name, options.format, muxer.options)
+        container.metadata.update(container_tags(info.tags))
+        container.set_chapters(list(info.chapters))
+        self.keeps_times = keeps_times(container)
+        tags = {stream.index: tag for stream, tag in copies.streams}
+        covers = {stream.index for stream in copies.covers}
+        for stream in info.streams:
+            if stream.index == info.stream.index:
+                self.video = self._add_video(container)
+            elif stream.index in covers:
+                add_cover(container, stream, info.covers[stream.index])
+            elif stream.index in tags:
+                jump = round(10 / stream.time_base) if stream.time_base else 10**6
+                copy = add_copy(container, stream, tags[stream.index])
+                self._copies[stream.index] = _Copy(
+                    stream,
+                    copy,
+                    Timeline(1, jump),
+                    tags[stream.index],
+                    is_proven=stream.type not in ("audio", "video"),  # a sample of others was tried by the plan
+                )
+        with writing_errors(self.name), ordinary_scheduling():
+            container.start_encoding()
+        self._note_times(container)
+        return container
+
+    def _add_video(self, container: OutputContainer) -> av.VideoStream:
+        info, plan = self._info, self.plan
+        stream: Any = container.add_stream(plan.encoder, rate=plan.rate)
+        plan.configure(stream.codec_context, info)
+        stream.time_base = info.time_base if self.keeps_times else plan.time_base
+        if container.format.name in MOV_FAMILY and plan.codec == "hevc":
+            stream.codec_context.codec_tag = "hvc1"  # the only one that Apple's players take
+        stream.metadata.update(video_tags(info.stream))
+        stream.disposition = info.stream.disposition & ~Disposition.attached_pic
+        if info.display_matrix:
+            stream.set_display_matrix(info.display_matrix)
+        return stream  # type: ignore[no-any-return]
+
+    def _note_times(self, container: OutputContainer) -> None:
+        base, wanted, name = self.video.time_base, self._info.time_base, container.format.name
+        if not self.keeps_times:
+            rate = float(self.plan.rate)
+            self.notes.append(f"{name} keeps a constant frame rate: frames come at {rate:.3f} a second")
+        elif base and (wanted / base).denominator != 1:
+            self.notes.append(f"{name} keeps times in steps of {base} s; times are rounded to it")
+
+
+def plan_video(info: SourceInfo, target: Path | BinaryIO, name: str, options: SinkOptions) -> tuple[EncoderPlan, str]:
+    """Plans how the video of an output is encoded. Nothing is written.
+
+    Args:
+        info: What the frames come from.
+        target: A file, whose extension names the container unless ``options`` do, or a file object.
+        name: Name of the output, for messages.
+        options: How to write.
+
+    Returns:
+        The plan, and FFmpeg's name of the container.
+
+    Raises:
+        UsageError: If the options fit neither each other nor the container.
+    """
+    scratch = _open(target, name, options.format, {})  # opening writes nothing yet
+    if scratch.format.no_file:
+        raise UsageError(f"{scratch.format.name} is not one file; choose a container such as .mp4 or .mkv")
+    plan = plan_encoder(info, scratch, options.codec, options.crf, options.preset, options.bitrate)
+    return plan, scratch.format.name
+
+
+def _open(target: Path | BinaryIO, name: str, format_name: str | None, muxer: dict[str, str]) -> OutputContainer:
+    try:
+        return open_media(
+            str(target) if isinstance(target, Path) else target, "w", format=format_name, container_options=muxer
+        )
+    except (ValueError, av.error.FFmpegError) as error:
+        if format_name:
+            raise UsageError(f"unknown `format` {format_name!r}; try mp4, matroska or webm", field="format") from error
+        raise UsageError(
+            f"{name}: its extension names no video container; use .mp4, .mkv or .webm, or add `format`",
+            field="format",
+        ) from error
+
+
+class _TrackLength:
+    """How long the frames of the video are shown, in ticks of the source.
+
+    A container that knows only the time between packets in decoding order (MP4) adds the duration of the last packet
+    to them; where frames are reordered and irregular, the frame's own would end the track early.
+    """
+
+    def __init__(self, time_base: Fraction) -> None:
+        self._time_base = time_base
+        self._first_dts: int | None = None
+        self._begin = self._end = 0
+
+    def see(self, packet: av.Packet[Any]) -> None:
+        """Takes note of a coded frame, before it is handed to the container."""
+        if packet.pts is None or packet.dts is None:
+            return
+        end = packet.pts + (packet.duration or 0)
+        if self._first_dts is None:
+            self._first_dts, self._begin, self._end = packet.dts, packet.pts, end
+        self._begin, self._end = min(self._begin, packet.pts), max(self._end, end)
+
+    def stretch(self, last: av.Packet[Any]) -> None:
+        """Gives the last packet the duration that makes the track as long as its frames are shown."""
+        if last.dts is None or self._first_dts is None or last.time_base != self._time_base:
+            return
+        shown = self._end - self._begin
+        last.duration = max(shown - (last.dts - self._first_dts), last.duration or 0)

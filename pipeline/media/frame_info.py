@@ -1,0 +1,62 @@
+"""What a frame says about itself besides its samples, as plain values that outlive the frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from pipeline.media.pyav18 import chroma_location
+from pipeline.media.side_data import display_matrix, kept_side_data
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import av
+    from av.sidedata.sidedata import Type
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInfo:
+    """The properties of one decoded frame.
+
+    Attributes:
+        pixel_format: FFmpeg's name of the pixel format, such as ``yuv420p``.
+        pts: Time stamp, in ticks of the source; 0 if the frame has none.
+        color_range: FFmpeg's ``AVColorRange``.
+        colorspace: FFmpeg's ``AVColorSpace``.
+        color_primaries: FFmpeg's ``AVColorPrimaries``.
+        color_trc: FFmpeg's ``AVColorTransferCharacteristic``.
+        chroma_location: FFmpeg's ``AVChromaLocation``; None if PyAV can't read it.
+        rotation: Degrees, counter-clockwise, by which a player turns the picture.
+        side_data: The side data that an output may keep, in FFmpeg's memory layout.
+    """
+
+    pixel_format: str
+    pts: int
+    color_range: int
+    colorspace: int
+    color_primaries: int
+    color_trc: int
+    chroma_location: int | None
+    rotation: int
+    side_data: Mapping[Type, bytes]
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Self:
+        """The properties of ``frame``."""
+        return cls(
+            pixel_format=frame.format.name,
+            pts=frame.pts or 0,
+            color_range=int(frame.color_range),
+            colorspace=int(frame.colorspace),
+            color_primaries=int(frame.color_primaries),
+            color_trc=int(frame.color_trc),
+            chroma_location=chroma_location(frame),
+            rotation=frame.rotation,
+            side_data=kept_side_data(frame),
+        )
+
+    @property
+    def display_matrix(self) -> tuple[int, ...] | None:
+        """How a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None for not at all."""
+        return display_matrix(self.side_data)

@@ -1,0 +1,210 @@
+"""Portable engines in the place of a compiler: what is read, compared, refused and run.
+
+A portable engine runs on a GPU alone. What is replaced on a machine without one, and nothing else: loading the engine,
+for which PyTorch runs the network of the file, and the version of TensorRT-RTX that is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+
+from network import catalogue, weights
+from network.models import registry
+from network.planes import PlaneSpec
+from pipeline.engines.load import load_engine
+from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
+from pipeline.engines.torch import TorchEngine, TorchOptions
+from pipeline.errors import UsageError
+from trt import build, portable
+from trt.compiled import TorchCompiled
+from trt.errors import PortableError
+from trt.portable_compiler import PortableCompiler
+from trt.portable_file import Header, Portable, read_portable, write_portable
+from trt.settings import EngineSettings, Precision
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+    from trt.compiled import Compiled
+
+ENGINE = b"engine" * 100
+VERSION = "1.6.1.120"
+OPTIONS = {"widths": [8, 8, 8], "depth": 1}
+SPEC = PlaneSpec(96, 64)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network that changes its input visibly."""
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    torch.manual_seed(0)
+    network = registry.create("idc-rt", **OPTIONS)
+    with torch.no_grad():
+        for tensor in network.parameters():
+            tensor.copy_(torch.randn_like(tensor) / max(1, tensor[0].numel()) ** 0.5)
+    weights.save(path, network.eval(), name="idc-rt", options=OPTIONS, card={})
+    return path
+
+
+def header_of(digest: str) -> Header:
+    return Header(
+        network="idc-rt",
+        network_digest=digest,
+        onnx_sha256="b" * 64,
+        tensorrt=VERSION,
+        precision=Precision.FP32.value,
+        layout="yuv420p",
+        depth=8,
+        matrix="bt709",
+        full_range=False,
+        strength=1.0,
+        smallest=(16, 16),
+        largest=(128, 192),
+        batch=1,
+        size=len(ENGINE),
+        sha256=hashlib.sha256(ENGINE).hexdigest(),
+    )
+
+
+@pytest.fixture
+def file(trained: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "small.engine"
+    write_portable(path, Portable(header_of(weights.load(trained)[1].digest), ENGINE, trained.read_bytes()))
+    return path
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch, trained: Path) -> list[tuple[PlaneSpec, int, str]]:
+    """Lets engines be loaded without a GPU; what was loaded, for which batch, and on which device."""
+    calls: list[tuple[PlaneSpec, int, str]] = []
+
+    def load(engine: bytes, spec: PlaneSpec, batch: int, device: torch.device) -> Compiled:
+        assert engine == ENGINE
+        calls.append((spec, batch, str(device)))
+        return TorchCompiled(spec, batch, weights.load(trained)[0], EngineSettings(Precision.FP32), device)
+
+    monkeypatch.setattr(build, "load", load)
+    monkeypatch.setattr(portable, "installed_version", lambda: VERSION)
+    return calls
+
+
+def engine(file: Path, told: list[str], network: nn.Module | None = None) -> TensorRTEngine:
+    compiler = PortableCompiler(file)
+    options = TensorRTOptions(devices=("cpu",), at_once=compiler.header.batch, settings=EngineSettings(Precision.FP32))
+    return TensorRTEngine(
+        network or compiler.network, name="idc-rt", compiler=compiler, options=options, tell=told.append
+    )
+
+
+def deblurred(by: TensorRTEngine | TorchEngine, spec: PlaneSpec) -> tuple[np.ndarray[Any, Any], ...]:
+    frames, out = by.buffers(spec, 8), by.buffers(spec, 8)
+    for index, plane in enumerate(frames.planes):
+        plane[...] = np.random.default_rng(index).integers(0, 256, plane.shape)
+    by.run(frames, out)
+    assert (out.planes[0] != frames.planes[0]).any()
+    return out.planes
+
+
+def test_it_runs_in_the_calls_that_its_file_allows(
+    file: Path, trained: Path, loaded: list[tuple[PlaneSpec, int, str]]
+) -> None:
+    told: list[str] = []
+    made = engine(file, told)
+    found = deblurred(made, SPEC)
+    expected = deblurred(TorchEngine.from_weights(trained, TorchOptions(device="cpu")), SPEC)
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
+    assert loaded == [(SPEC, 1, "cpu")], "a batch of 8 in chunks of 2, of which the file allows one frame a call"
+    assert told[0].startswith("the portable engine, compared with PyTorch: ")
+    assert made.info.backend == f"TensorRT-RTX {VERSION}"
+
+
+def test_frames_that_it_is_not_for_are_run_by_pytorch_and_that_is_told(
+    file: Path, loaded: list[tuple[PlaneSpec, int, str]]
+) -> None:
+    told: list[str] = []
+    made = engine(file, told)
+    deblurred(made, replace(SPEC, depth=10))
+    assert loaded == []
+    assert "does not fit: it is for planes" in told[0]
+    assert "PyTorch runs the network" in told[0]
+    assert made.info.backend.startswith("PyTorch")
+
+
+def test_one_that_computes_something_else_is_not_used(
+    file: Path, loaded: list[tuple[PlaneSpec, int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(_engine: bytes, spec: PlaneSpec, batch: int, device: torch.device) -> Compiled:
+        return TorchCompiled(spec, batch, registry.create("identity"), EngineSettings(Precision.FP32), device)
+
+    monkeypatch.setattr(build, "load", wrong)
+    told: list[str] = []
+    deblurred(engine(file, told), SPEC)
+    assert "PyTorch runs the network" in told[0]
+    assert loaded == []
+
+
+def test_a_network_without_weights_needs_none_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "identity.engine"
+    write_portable(path, Portable(replace(header_of(""), network="identity"), ENGINE, None))
+    assert type(PortableCompiler(path).network) is type(registry.create("identity"))
+
+
+def test_weights_that_are_not_those_of_the_engine_are_refused(file: Path) -> None:
+    content = read_portable(file)
+    digest = content.header.network_digest
+    for told, changed in {
+        "weights are missing": replace(content, weights=None),
+        "not those of its engine": replace(content, header=replace(content.header, network_digest="d" * 64)),
+        "can't be used: the part with the weights is truncated": replace(
+            content, weights=(content.weights or b"")[:-9]
+        ),
+        "not known here": Portable(replace(content.header, network="mine", network_digest=""), ENGINE, None),
+    }.items():
+        write_portable(file, changed)
+        with pytest.raises(PortableError, match=told):
+            PortableCompiler(file)
+    write_portable(file, content)
+    assert weights.digest_of(PortableCompiler(file).network.state_dict()) == digest
+
+
+def test_the_shipped_weights_are_those_of_the_shipped_onnx_file() -> None:
+    from trt.onnx_graph import network_facts
+
+    for name in catalogue.shipped_names():
+        onnx, safetensors = catalogue.onnx_file(name), catalogue.weights_file(name)
+        assert onnx is not None
+        assert network_facts(onnx)[1] == (weights.load(safetensors)[1].digest if safetensors else "")
+
+
+def test_a_request_that_can_not_be_met_is_refused_in_one_line(file: Path, tmp_path: Path) -> None:
+    for other in ("openvino", "torch"):
+        with pytest.raises(UsageError, match="is a TensorRT engine; choose --engine tensorrt"):
+            load_engine(other, weights=file)
+    with pytest.raises(UsageError, match="computes in fp16; leave --precision out"):
+        load_engine("tensorrt", weights=file, precision="fp32")
+    rubbish = tmp_path / "rubbish.engine"
+    rubbish.write_bytes(b"noise")
+    with pytest.raises(UsageError, match="can't be read as a portable engine"):
+        load_engine("tensorrt", weights=rubbish)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+@pytest.mark.parametrize("name", ["auto", "tensorrt"])
+def test_without_a_gpu_a_portable_engine_is_refused(file: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"there is no CUDA device.*leave out --weights"):
+        load_engine(name, weights=file)
+
+
+def test_the_strength_of_the_file_is_asked_for(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trt.portable_compiler.require_rtx", lambda: None)
+    with pytest.raises(UsageError, match=r"built for strength 1, not 0\.5; give --strength 1"):
+        load_engine("tensorrt", weights=file, strength=0.5)
