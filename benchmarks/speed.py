@@ -27,7 +27,7 @@ from pipeline.bench.isolate import isolated
 from pipeline.bench.measure import Case, Measured, measure
 from pipeline.bench.synthetic import write_clip
 from pipeline.engines.flops import matrix_rate, network_flops
-from pipeline.engines.load import load_contender
+from pipeline.engines.load import load_engine
 from pipeline.errors import EngineError, UsageError
 from pipeline.job import SinkOptions
 from pipeline.system.machine import describe
@@ -79,7 +79,7 @@ def run_case(engine: str, precision: str, size: tuple[int, int], seconds: float)
                 engine=engine,
                 clip=clip,
                 seconds=seconds,
-                load=partial(load_contender, engine, name, None, None, precision),
+                load=partial(load_engine, engine, name, precision=precision, measured=True),
                 flops=partial(network_flops, name, None),
                 matrix_rate=partial(matrix_rate, threads=None, seconds=1.0),
                 sink=SinkOptions(overwrite=True),

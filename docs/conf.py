@@ -41,7 +41,7 @@ with mock([name for name in EXTRAS if find_spec(name) is None]):
 
 nitpick_ignore_regex = [
     # Other projects: a build needs no network, so their inventories are not read.
-    ("py:.*", r"(av|click|collections|fractions|numpy|pathlib|typing)\..*"),
+    ("py:.*", r"(av|click|collections|fractions|numpy|pathlib|threading|typing)\..*"),
     # Types that a module imports for annotations alone: autodoc sees their name without its module.
     ("py:class", r"\w+"),
     # Docstrings also name what the reference leaves out.

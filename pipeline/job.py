@@ -197,6 +197,16 @@ class SegmentOptions:
             raise ValueError(f"a segment is longer than nothing, not {self.seconds} s")
 
 
+def segment_settings(strength: float, *, keep_text: bool) -> tuple[tuple[str, str], ...]:
+    """What shapes the frames besides the input and the engine's facts, as :class:`SegmentOptions` takes it.
+
+    Args:
+        strength: How much of the correction is applied.
+        keep_text: Whether burned-in text is left as it is.
+    """
+    return ("strength", f"{strength:g}"), ("keep_text", f"{keep_text}")
+
+
 @dataclass(frozen=True, slots=True)
 class VideoJob:
     """One video to deblur.

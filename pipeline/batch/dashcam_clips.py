@@ -42,8 +42,8 @@ class Clip:
 
     Attributes:
         began: By its name, or else its header; None if neither says.
-        length: How long it is; None if unknown.
-        camera: Which of a camera's lenses it is from, as far as its name says; clips of one recording agree.
+        length: Length in seconds; None if unknown.
+        camera: Lens of the camera that it is from, as far as its name says; clips of one recording agree.
         picture: Codec, width, height and pixel format; None if it can't be opened.
     """
 
@@ -53,7 +53,7 @@ class Clip:
     picture: tuple[str, int, int, str | None] | None
 
 
-def join_recordings(inputs: Sequence[BatchInput], options: SourceOptions) -> tuple[BatchInput, ...]:
+def join_clips(inputs: Sequence[BatchInput], options: SourceOptions) -> tuple[BatchInput, ...]:
     """Puts clips that continue each other together.
 
     Clips are of one recording if they lie in one folder, are from one camera by what their names say behind the time
@@ -62,7 +62,7 @@ def join_recordings(inputs: Sequence[BatchInput], options: SourceOptions) -> tup
 
     Args:
         inputs: Single files.
-        options: How they are read.
+        options: Options that they are read with.
 
     Returns:
         One input for each recording, at the place of its first clip. Where a clip that is not the first of its camera

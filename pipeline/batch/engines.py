@@ -15,7 +15,7 @@ class LazyEngine:
     """Stands for an engine that may never be needed, because the work is done elsewhere.
 
     Args:
-        info: Of the engine.
+        info: Facts about the engine.
         load: Makes it, at the first batch.
     """
 
@@ -25,19 +25,19 @@ class LazyEngine:
 
     @property
     def info(self) -> EngineInfo:
-        """Of the engine."""
+        """Facts about the engine."""
         return self._info
 
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        """As of the engine."""
+        """Allocates a batch; see the engine."""
         return self._loaded().buffers(spec, batch)
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        """As of the engine."""
+        """Deblurs a batch; see the engine."""
         self._loaded().run(batch, out)
 
     def reset(self) -> None:
-        """As of the engine; nothing to forget before it is loaded."""
+        """Forgets the stream; before the engine is loaded there is nothing to forget."""
         if self._engine is not None:
             self._engine.reset()
 

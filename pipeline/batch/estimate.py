@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pipeline.batch.plan import Fate
+from pipeline.batch.plan import PlannedState
 
 if TYPE_CHECKING:
     from network.planes import PlaneSpec
@@ -29,7 +29,7 @@ def measure_speed(engine: Engine, plan: Plan) -> float | None:
         EngineError: If the engine can't take such frames.
     """
     work: Counter[PlaneSpec] = Counter()
-    for video in plan.of(Fate.TODO):
+    for video in plan.of(PlannedState.TODO):
         if video.spec:
             work[video.spec] += round(video.megapixels * 1000)
     if not work:

@@ -24,8 +24,8 @@ CREATE TABLE IF NOT EXISTS outputs (
 """
 
 
-class Ledger:
-    """The finished outputs of one folder. A file that is no ledger any more, as after a power cut, is begun anew.
+class FinishedOutputs:
+    """The finished outputs of one folder. A database that is damaged, as after a power cut, is begun anew.
 
     Each use opens and closes the database, so that any thread, and another batch into the same folder, may use it.
     """
@@ -34,8 +34,8 @@ class Ledger:
         """Prepares for outputs made with one set of options.
 
         Args:
-            folder: Of the outputs; it need not exist before something is added.
-            options: All that shapes an output besides its input.
+            folder: Folder of the outputs; it need not exist before something is added.
+            options: Everything that shapes an output besides its input.
         """
         self._folder, self._options = folder, options
         self._path = folder / NAME
@@ -71,8 +71,8 @@ class Ledger:
         """Notes an output as finished.
 
         Args:
-            content: Of the input, as it was when it was read.
-            output: Complete.
+            content: Digest of the input, as it was when it was read.
+            output: Output, complete.
             damaged: Whether the input was damaged.
 
         Raises:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 TEMPLATE = "{folder}/{name}"
-"""Of an output's name where nobody gives another: that of the input, in the same folders below the output's."""
+"""Template of an output's name where nobody gives another: the input's name, in the same folders."""
 
 FIELDS = ("folder", "name", "stem", "suffix", "number")
 """What a template may name: the folder of the input below the one that was given, its file name whole, without and
@@ -38,10 +38,10 @@ class BatchInput:
     """A file to read.
 
     Attributes:
-        path: As the user would name it.
-        folder: Where it lies below the folder that was given; ``.`` for a file that was named itself.
+        path: Path as the user would name it.
+        folder: Folder of the file below the folder that was given; ``.`` for a file that was named itself.
         continued: Files that continue it, in their order; all become one output.
-        note: What the plan says of it; may be empty.
+        note: Remark of the plan about it; may be empty.
     """
 
     path: Path

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from rich import filesize
+
 from pipeline.decode.open import open_source
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, InputError, OutputError
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
-    from pipeline.batch.finished import Ledger
+    from pipeline.batch.finished import FinishedOutputs
     from pipeline.batch.inputs import BatchInput
     from pipeline.job import SourceOptions
     from pipeline.report import Report
@@ -27,7 +29,7 @@ _GUESSED_RATE = 25
 """Frames a second of a video that does not say how many frames it has."""
 
 
-class Fate(Enum):
+class PlannedState(Enum):
     """What is to become of an input."""
 
     TODO = "to do"
@@ -42,23 +44,23 @@ class PlannedVideo:
     Attributes:
         input: The file to read; of several that are joined, the first.
         output: The file to write.
-        fate: What is to become of it.
+        state: What is to be done with the input.
         reason: Why it can't be done; empty if it can.
         kind: Class of the error behind that reason; None if there is none.
-        size: Of the input in bytes; 0 if unknown.
-        spec: What its frames are; None if nobody looked.
-        frames: To expect; 0 if unknown.
-        middle: Of the video, or of the first of joined ones, in seconds from its beginning; 0 if unknown.
-        streams: Beside the video, in words.
+        size: Size of the input in bytes; 0 if unknown.
+        spec: Kind and size of its frames; None if nobody looked.
+        frames: Number of frames to expect; 0 if unknown.
+        middle: Middle of the video, or of the first of joined ones, in seconds from its beginning; 0 if unknown.
+        streams: Streams beside the video, in words.
         is_damaged: Whether the input of a finished output was found to be damaged.
         is_begun: Whether an interrupted run has left finished segments.
         continued: Files that continue the input, in their order.
-        note: What else the plan says of it; may be empty.
+        note: Remark of the plan about it; may be empty.
     """
 
     input: Path
     output: Path
-    fate: Fate
+    state: PlannedState
     reason: str = ""
     kind: type[Exception] | None = None
     size: int = 0
@@ -78,12 +80,12 @@ class PlannedVideo:
 
     @property
     def name(self) -> str:
-        """Of the input, for people."""
+        """Name of the input, for people."""
         return f"{self.input} and {len(self.continued)} more" if self.continued else str(self.input)
 
     @property
     def megapixels(self) -> float:
-        """Of all frames together: how much work it is."""
+        """Millions of pixels of all frames together: the amount of work."""
         return self.frames * self.spec.width * self.spec.height / 1e6 if self.spec else 0.0
 
 
@@ -92,7 +94,7 @@ class Plan:
     """All inputs of a batch, in order.
 
     Attributes:
-        videos: One for each input.
+        videos: Planned videos, one for each input.
         ignored: Files in folders that are no videos by their extension.
         free: Bytes free where the outputs go.
     """
@@ -101,19 +103,19 @@ class Plan:
     ignored: int
     free: int
 
-    def of(self, fate: Fate) -> list[PlannedVideo]:
-        """The videos of one fate."""
-        return [video for video in self.videos if video.fate is fate]
+    def of(self, state: PlannedState) -> list[PlannedVideo]:
+        """The videos in one state."""
+        return [video for video in self.videos if video.state is state]
 
     @property
     def megapixels(self) -> float:
-        """Of all frames to do."""
-        return sum(video.megapixels for video in self.of(Fate.TODO))
+        """Millions of pixels of all frames to do."""
+        return sum(video.megapixels for video in self.of(PlannedState.TODO))
 
     @property
     def bytes_needed(self) -> int:
         """Room for the outputs if they become as large as their inputs, and for the segments of the largest."""
-        sizes = [video.size for video in self.of(Fate.TODO)]
+        sizes = [video.size for video in self.of(PlannedState.TODO)]
         return sum(sizes) + max(sizes, default=0)
 
     def lines(self, speed: float | None) -> list[str]:
@@ -123,17 +125,18 @@ class Plan:
             speed: Megapixels that are deblurred a second; None if nobody measured.
         """
         lines = [_line(video) for video in self.videos]
-        todo = self.of(Fate.TODO)
+        todo = self.of(PlannedState.TODO)
         frames = sum(video.frames for video in todo)
         lines.append(
-            f"{len(self.videos)} inputs: {len(todo)} to do ({frames} frames), {len(self.of(Fate.FINISHED))} finished "
-            f"before, {len(self.of(Fate.FAILED))} that can't be done"
+            f"{len(self.videos)} inputs: {len(todo)} to do ({frames} frames), "
+            f"{len(self.of(PlannedState.FINISHED))} finished before, "
+            f"{len(self.of(PlannedState.FAILED))} that can't be done"
         )
         if self.ignored:
             lines.append(f"{self.ignored} other files are no videos by their extension; name them to try them")
         if todo:
-            needed = f"about {_bytes(self.bytes_needed)} on the disk if outputs are as large as inputs"
-            lines.append(f"{needed}, {_bytes(self.free)} are free")
+            needed = f"about {filesize.decimal(self.bytes_needed)} on the disk if outputs are as large as inputs"
+            lines.append(f"{needed}, {filesize.decimal(self.free)} are free")
         if todo and speed:
             lines.append(f"about {_duration(self.megapixels / speed)} at {speed:.1f} megapixels a second")
         return lines
@@ -145,7 +148,7 @@ def make_plan(
     folder: Path,
     ignored: int,
     options: SourceOptions,
-    ledger: Ledger,
+    finished: FinishedOutputs,
     *,
     overwrite: bool,
 ) -> Plan:
@@ -154,25 +157,28 @@ def make_plan(
     Args:
         inputs: The files to read.
         outputs: The file to write for each of them.
-        folder: Of the outputs.
+        folder: Folder of the outputs.
         ignored: Files that are none of the inputs, for the plan to tell.
-        options: How inputs are read.
-        ledger: What is finished.
+        options: Options that inputs are read with.
+        finished: Database of what is finished.
         overwrite: Replace outputs that are there and are not those that would be written.
     """
     videos = [
-        _look(item, output, options, ledger, overwrite=overwrite) for item, output in zip(inputs, outputs, strict=True)
+        _look(item, output, options, finished, overwrite=overwrite)
+        for item, output in zip(inputs, outputs, strict=True)
     ]
     there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
     return Plan(tuple(videos), ignored, shutil.disk_usage(there).free)
 
 
-def _look(item: BatchInput, output: Path, options: SourceOptions, ledger: Ledger, *, overwrite: bool) -> PlannedVideo:
-    video = PlannedVideo(item.path, output, Fate.TODO, continued=item.continued, note=item.note)
+def _look(
+    item: BatchInput, output: Path, options: SourceOptions, finished: FinishedOutputs, *, overwrite: bool
+) -> PlannedVideo:
+    video = PlannedVideo(item.path, output, PlannedState.TODO, continued=item.continued, note=item.note)
     try:
         size = size_of(video.files)
-        if ledger.is_finished(video.files, output):
-            return replace(video, fate=Fate.FINISHED, size=size, is_damaged=ledger.was_damaged(output))
+        if finished.is_finished(video.files, output):
+            return replace(video, state=PlannedState.FINISHED, size=size, is_damaged=finished.was_damaged(output))
         with open_source(item.path, replace(options, continued=item.continued, isolation=None)) as source:
             info = source.info
             frames = info.frame_estimate or round((info.duration or 0) * _GUESSED_RATE)
@@ -186,35 +192,31 @@ def _look(item: BatchInput, output: Path, options: SourceOptions, ledger: Ledger
                 is_begun=work_folder(output).is_dir(),
             )
     except DeblurError as error:
-        return replace(video, fate=Fate.FAILED, reason=str(error), kind=type(error))
+        return replace(video, state=PlannedState.FAILED, reason=str(error), kind=type(error))
     except OSError as error:
         reason = f"{item.path} can't be read: {error.strerror or error}"
-        return replace(video, fate=Fate.FAILED, reason=reason, kind=InputError)
+        return replace(video, state=PlannedState.FAILED, reason=reason, kind=InputError)
     if output.exists() and not overwrite and not video.is_begun:
         reason = f"{output} is there, and not made from this input with these options; add `overwrite` to replace it"
-        return replace(video, fate=Fate.FAILED, reason=reason, kind=OutputError)
+        return replace(video, state=PlannedState.FAILED, reason=reason, kind=OutputError)
     return video
 
 
 def _line(video: PlannedVideo) -> str:
-    if video.fate is not Fate.TODO:
-        return f"{video.name}: {video.reason or video.fate.value}"
+    if video.state is not PlannedState.TODO:
+        return f"{video.name}: {video.reason or video.state.value}"
     facts = [f"{video.frames or 'unknown number of'} frames"]
     if video.spec:
         facts.append(f"{video.spec.width}x{video.spec.height}")
-    facts += [f"video + {len(video.streams)} other stream{'s' * (len(video.streams) != 1)}", _bytes(video.size)]
+    facts += [
+        f"video + {len(video.streams)} other stream{'s' * (len(video.streams) != 1)}",
+        filesize.decimal(video.size),
+    ]
     if video.is_begun:
         facts.append("begun before")
     if video.note:
         facts.append(video.note)
     return f"{video.name} -> {video.output}: {', '.join(facts)}"
-
-
-def _bytes(size: int) -> str:
-    if size < 1000:
-        return f"{size} B"
-    power = min((len(str(size)) - 1) // 3, 4)
-    return f"{size / 1000**power:.3g} {' kMGT'[power]}B"
 
 
 def _duration(seconds: float) -> str:
@@ -238,9 +240,9 @@ class Outcome:
     """What became of one video.
 
     Attributes:
-        video: As it was planned.
-        state: What became of it.
-        report: Of the run; None if there was none, or it failed.
+        video: Video as it was planned.
+        state: Result of the work on it.
+        report: Report of the run; None if there was none, or it failed.
         error: Why it failed, or where the input is damaged; else empty.
         kind: Class of that error; None if there is none.
     """

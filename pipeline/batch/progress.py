@@ -208,7 +208,7 @@ def batch_display(
     """What suits ``stream``: bars on a terminal, else lines; nothing if ``quiet``.
 
     Args:
-        stream: Where to show it; standard error where None.
+        stream: Stream to show it on; standard error where None.
         quiet: Show nothing at all.
         words: Turns a line of the library into the words of the user.
     """

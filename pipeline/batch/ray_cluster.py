@@ -55,8 +55,8 @@ class RayCluster:
         """Connects to the cluster.
 
         Args:
-            address: Of the cluster, such as ``10.0.0.1:6379``; ``auto`` for the one that this machine belongs to.
-            engine: That this process would use, and all machines have to; where it runs on a GPU, a share gets one.
+            address: Address of the cluster, such as ``10.0.0.1:6379``; ``auto`` for that of this machine.
+            engine: Engine that this process and all machines use. Where it runs on a GPU, a share gets one.
             load: Gives what makes it for so many cores; both go to other processes.
             cpus: Cores of a share; None for all of the smallest machine.
 
@@ -78,7 +78,7 @@ class RayCluster:
         try:
             machines = self._machines()
             self._cpus = cpus or min((int(machine["CPU"]) for machine in machines), default=1)
-            self._gpus = int(engine.backend in ("tensorrt", "torch") and engine.device != processor_name())
+            self._gpus = int(uses_gpu(engine))
             self.slots = sum(self._fits(machine) for machine in machines)
             if not self.slots:
                 wanted = f"{self._cpus} cores{' and a GPU' * self._gpus}"
@@ -104,7 +104,7 @@ class RayCluster:
         """Asks every machine whether its segments will fit, and logs how many there are.
 
         Args:
-            folder: Of the outputs; it is there.
+            folder: Folder of the outputs; it is there.
 
         Raises:
             UsageError: If a machine has other versions, another engine or other cores, does not see the folder, or does
@@ -132,7 +132,7 @@ class RayCluster:
     def make(
         self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
     ) -> Generator[list[Made]]:
-        """As of :class:`pipeline.resume.workers.Elsewhere`. May be called from any thread."""
+        """Makes segments; see :class:`pipeline.resume.workers.Elsewhere`. May be called from any thread."""
         if job.segments is None or not isinstance(job.output, Path):
             raise ValueError("only segments of files are made on a cluster")
         count = min(max(math.ceil((seconds or 0) / job.segments.seconds), 1), self.slots)
@@ -211,6 +211,11 @@ class RayCluster:
             kind = DeblurError.kind(result.kind) or DeblurError
             raise kind(f"on {result.node}: {result.text}", field=result.field)
         return result
+
+
+def uses_gpu(engine: EngineInfo) -> bool:
+    """Whether an engine computes on a GPU, so that a share of the work has to get one."""
+    return engine.kind in {"tensorrt", "torch"} and engine.device != processor_name()
 
 
 def _check_address(address: str) -> None:

@@ -29,8 +29,8 @@ class Node:
     Attributes:
         name: In the network.
         libraries: Versions by name.
-        engine: What would run the network.
-        cores: That encoders divide their work among.
+        engine: Engine that would run the network.
+        cores: Cores that encoders divide their work among.
     """
 
     name: str
@@ -139,10 +139,10 @@ def make(
     """Makes a share of an input; see :func:`pipeline.resume.workers.make_share`.
 
     Args:
-        job: What to read and to write, by names that hold on every machine.
-        promise: What this machine has to find.
+        job: Video to read and to write, by names that hold on every machine.
+        promise: Facts about the output that this machine has to find.
         load: Makes the engine.
-        share: Which segments.
+        share: Segments to make.
         done: Those that nobody has to make.
         expected: The machine that joins the segments. That this one fits was asked at the beginning, unless it came
             later.

@@ -25,7 +25,7 @@ class BatchReport:
     """What one batch did.
 
     Attributes:
-        outcomes: Of all inputs, in order.
+        outcomes: Outcomes of all inputs, in order.
         wall: Seconds from the first to the last, pauses left out.
         paused: Seconds of pauses.
     """

@@ -58,9 +58,9 @@ def write_page(report: BatchReport, path: Path, options: SourceOptions) -> None:
     """Writes the page, with a frame of the middle of each video before and after.
 
     Args:
-        report: What was done.
-        path: Of the page.
-        options: How the inputs were read.
+        report: Report of the batch.
+        path: Path of the page.
+        options: Options that the inputs were read with.
 
     Raises:
         OutputError: If the page can't be written.
@@ -117,16 +117,16 @@ def _pictures(outcome: Outcome, options: SourceOptions) -> str:
 
 
 WIDTH = 320
-"""Of a thumbnail in pixels, before it is turned upright."""
+"""Width of a thumbnail in pixels, before it is turned upright."""
 
 
 def thumbnail(path: Path, seconds: float, options: SourceOptions | None = None) -> bytes | None:
     """A JPEG of the frame that is shown at a time, upright.
 
     Args:
-        path: Of the video.
-        seconds: From its beginning.
-        options: How the video is read; where it begins and ends is not heeded.
+        path: Path of the video.
+        seconds: Time in seconds from its beginning.
+        options: Options that the video is read with; where it begins and ends is not heeded.
 
     Returns:
         The JPEG; None if there is no such frame or it can't be decoded.

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from pipeline.batch.plan import Fate, Outcome, State
+from pipeline.batch.plan import Outcome, PlannedState, State
 from pipeline.errors import Cancelled, DamagedInputError, DeblurError, OutputError
 from pipeline.resume.segment_file import Seal
 from pipeline.resume.work_folder import discard_work
@@ -17,7 +17,7 @@ from pipeline.video import deblur_video
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.batch.finished import Ledger
+    from pipeline.batch.finished import FinishedOutputs
     from pipeline.batch.plan import Plan, PlannedVideo
     from pipeline.batch.progress import BatchDisplay
     from pipeline.job import VideoJob
@@ -30,11 +30,11 @@ _POLL = 0.1
 system."""
 
 
-class BatchWork:
+class BatchScheduler:
     """Works a plan off.
 
     Attributes:
-        outcomes: What is known so far, by the place of the video in the plan.
+        outcomes: Outcomes that are known so far, by the place of the video in the plan.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class BatchWork:
         plan: Plan,
         job: Callable[[PlannedVideo], VideoJob],
         load: Callable[[], Engine],
-        ledger: Ledger,
+        finished: FinishedOutputs,
         display: BatchDisplay,
         *,
         jobs: int = 1,
@@ -52,16 +52,16 @@ class BatchWork:
         """Prepares the work.
 
         Args:
-            plan: What to do.
-            job: How to do it.
+            plan: Inputs and outputs.
+            job: Makes the job of a planned video.
             load: Makes an engine; called once for each video at a time.
-            ledger: Takes what is finished.
+            finished: Database that takes what is finished.
             display: Shows the progress.
             jobs: Videos at a time, at least 1.
             elsewhere: Makes the segments, so that they are only joined here; None to make them here.
             fail_fast: Stop at the first failure; of what is under way then, finished segments are kept.
         """
-        self._plan, self._job, self._load, self._ledger, self._display = plan, job, load, ledger, display
+        self._plan, self._job, self._load, self._finished, self._display = plan, job, load, finished, display
         self._jobs, self._fail_fast, self._elsewhere = jobs, fail_fast, elsewhere
         self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -76,13 +76,13 @@ class BatchWork:
         """
         self._display.begin(self._plan)
         for number, video in enumerate(self._plan.videos):
-            if video.fate is Fate.TODO:
+            if video.state is PlannedState.TODO:
                 self._waiting.put(number)
             else:
-                if video.fate is Fate.FINISHED:
+                if video.state is PlannedState.FINISHED:
                     discard_work(video.output)
                 self._note(number, _known(video))
-        count = min(self._jobs, len(self._plan.of(Fate.TODO)))
+        count = min(self._jobs, len(self._plan.of(PlannedState.TODO)))
         threads = [threading.Thread(target=self._work, name=f"batch-{number}") for number in range(count)]
         try:
             for thread in threads:
@@ -129,7 +129,7 @@ class BatchWork:
                 self._job(video),
                 load,
                 display,
-                lambda report: self._ledger.add(content, video.output, damaged=bool(report.damage)),
+                lambda report: self._finished.add(content, video.output, damaged=bool(report.damage)),
                 self._elsewhere,
                 cancel=self._stop,
             )
@@ -156,7 +156,7 @@ class BatchWork:
 
 def _known(video: PlannedVideo) -> Outcome:
     """The outcome of a video for which there is nothing to do."""
-    if video.fate is Fate.FAILED:
+    if video.state is PlannedState.FAILED:
         return Outcome(video, State.FAILED, error=video.reason, kind=video.kind)
     if video.is_damaged:
         return Outcome(video, State.DAMAGED, error="finished before", kind=DamagedInputError)

@@ -14,7 +14,7 @@ WIDTH, ROW, BAR, TITLE = 640, 34, 18, 40
 LABELS, VALUES = 210, 90
 INK, FILL, AXIS = "#222222", "#4477aa", "#999999"
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
-"""Of curves, in turn: Paul Tol's palette, which the colour-blind can tell apart."""
+"""Colours of curves, in turn: Paul Tol's palette, which the colour-blind can tell apart."""
 CURVES = 260
 
 
@@ -23,8 +23,8 @@ class Bar:
     """One bar.
 
     Attributes:
-        label: To its left.
-        values: Of which it shows the mean, and the least and the greatest as a line.
+        label: Text to its left.
+        values: Numbers whose mean it shows, and their least and greatest as a line.
     """
 
     label: str
@@ -42,8 +42,8 @@ class Panel:
 
     Attributes:
         title: What is shown, and in what unit.
-        form: Of the numbers beside the bars, for :meth:`str.format`.
-        bars: From top to bottom.
+        form: Format of the numbers beside the bars, for :meth:`str.format`.
+        bars: Bars from top to bottom.
     """
 
     title: str

@@ -51,7 +51,7 @@ class LoopedSource:
         options: How to read it.
 
     Attributes:
-        spec: What the frames are.
+        spec: Kind and size of the frames.
         begun: When each frame was passed on, by :func:`time.perf_counter`.
     """
 
@@ -80,7 +80,7 @@ class TimedSink:
     """Passes everything on to another sink.
 
     Args:
-        sink: That one.
+        sink: Sink whose work is timed.
 
     Attributes:
         ended: When it had taken each frame, by :func:`time.perf_counter`.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import pickle
-from typing import TYPE_CHECKING, Any, TypeVar
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import EngineError
 from pipeline.system.libraries import OWN_PACKAGES
@@ -13,13 +15,9 @@ from pipeline.system.unexpected import UnexpectedError, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.connection import Connection
 
 _T = TypeVar("_T")
 _A = TypeVar("_A")
-
-_GRACE = 2.0
-"""Seconds that a process gets to end by itself."""
 
 
 def isolated(work: Callable[[_A], _T], argument: _A) -> _T:
@@ -35,42 +33,23 @@ def isolated(work: Callable[[_A], _T], argument: _A) -> _T:
         Exception: Whatever else ``work`` raises.
     """
     context = multiprocessing.get_context("spawn")  # a fork would inherit the threads of libraries, but not run them
-    receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(sending, work, argument), daemon=True)
-    process.start()
-    sending.close()  # so that its end in the other process is the only one
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(_call, work, argument).result()
+        except BrokenProcessPool as error:
+            raise EngineError(
+                "a measurement ended by itself, perhaps for want of memory; try a smaller `sizes`", field="sizes"
+            ) from error
+
+
+def _call(work: Callable[[_A], _T], argument: _A) -> _T:
     try:
-        error, result = receiving.recv()
-    except EOFError:
-        process.join(_GRACE)
-        raise EngineError(
-            f"a measurement ended by itself (exit code {process.exitcode}), perhaps for want of memory; "
-            "try a smaller `sizes`",
-            field="sizes",
-        ) from None
-    finally:
-        receiving.close()
-        process.join(_GRACE)
-        if process.is_alive():
-            process.kill()
-            process.join()
-    if error is not None:
-        raise error
-    return result  # type: ignore[no-any-return]
+        return work(argument)
+    except Exception as error:  # noqa: BLE001 - raised again in the other process
+        raise _portable(error) from None
 
 
-def _answer(sending: Connection, work: Callable[[Any], Any], argument: Any) -> None:
-    try:
-        answer: tuple[BaseException | None, Any] = (None, work(argument))
-    except KeyboardInterrupt:
-        return  # the other process was interrupted too, and says so
-    except BaseException as error:  # noqa: BLE001 - raised again in the other process
-        answer = (_portable(error), None)
-    sending.send(answer)
-    sending.close()
-
-
-def _portable(error: BaseException) -> BaseException:
+def _portable(error: Exception) -> Exception:
     """The error itself if it is one of this program's; else what explains it, since a traceback does not travel."""
     with contextlib.suppress(Exception):  # anything may go wrong with what an error holds
         if type(error).__module__.partition(".")[0] in OWN_PACKAGES:

@@ -41,7 +41,7 @@ class Case:
     Attributes:
         engine: Name of the engine, for the report.
         clip: The file.
-        seconds: How long each of the four measurements may take.
+        seconds: Time that each of the four measurements may take.
         load: Makes the engine.
         flops: Floating-point operations for a frame of a width and a height; None where nobody knows.
         matrix_rate: Measures the matrix product on the engine's device; its result is reported as it is, but for
@@ -65,19 +65,19 @@ class Measured:
     """What was measured.
 
     Attributes:
-        engine: As in :class:`Case`.
-        info: Of the engine, after its work.
-        spec: What the frames are.
+        engine: Name of the engine, as in :class:`Case`.
+        info: Facts about the engine, after its work.
+        spec: Kind and size of the frames.
         batch: Frames that the engine got at a time.
-        codec: Of the clip.
-        encoder: That wrote.
+        codec: Codec of the clip.
+        encoder: Encoder of the output.
         video_rate: Frames a second of the clip; None if it does not say.
         ready_s: Seconds until the engine was loaded, and compiled for the frames.
         decode: Decoding alone, planes copied into the engine's memory.
         infer: The engine alone.
         encode: Encoding alone.
         whole: All of it at once, as `deblur video` does it.
-        infer_latency: Of a batch in the engine.
+        infer_latency: Latency of a batch in the engine.
         whole_latency: From a frame's being decoded to its being encoded, at full load: waiting included.
         duplicates: Frames of the whole that equalled the one before and passed the network by.
         peak_bytes: Memory of the process at its largest during the whole, a GPU's not counted; None if the system
@@ -107,7 +107,7 @@ class Measured:
 
     @property
     def megapixels(self) -> float:
-        """Of a frame."""
+        """Size of a frame in millions of pixels."""
         return self.spec.width * self.spec.height / 1e6
 
     @property
@@ -117,7 +117,7 @@ class Measured:
 
     @property
     def share(self) -> float | None:
-        """Of the matrix product's operations a second, what the engine reached in the network."""
+        """Share of the matrix product's operations a second that the engine reached in the network."""
         return self.flops * self.infer.median / self.matrix_rate.flops if self.flops else None
 
 

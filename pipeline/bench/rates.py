@@ -25,7 +25,7 @@ class Rate:
     """Frames a second.
 
     Attributes:
-        rounds: Of each round.
+        rounds: Frames a second in each round.
         frames: Frames in all rounds together.
     """
 
@@ -43,7 +43,8 @@ def rate_of(step: Callable[[], int], seconds: float) -> tuple[Rate, list[float]]
 
     Args:
         step: Does some frames and says how many, at least 1.
-        seconds: How long in all, warm-up included. One step to warm up and one that counts are taken in any case.
+        seconds: Length of the whole measurement, warm-up included. There is at least one step to warm up and one
+            that counts.
 
     Returns:
         The rate, and the seconds of each step that counts.

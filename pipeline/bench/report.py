@@ -28,9 +28,9 @@ class Missing:
     """A case that could not be measured.
 
     Attributes:
-        engine: Its name.
-        clip: Of which clip.
-        reason: Why, in one line.
+        engine: Name of the engine.
+        clip: Name of the clip.
+        reason: Reason in one line.
     """
 
     engine: str
@@ -43,9 +43,9 @@ class BenchReport:
     """All cases of one command.
 
     Attributes:
-        source: What was deblurred, in words.
+        source: Clip that was deblurred, in words.
         seconds: For each measurement.
-        machine: As :func:`pipeline.system.machine.describe` gives it.
+        machine: Facts about the machine, as :func:`pipeline.system.machine.describe` gives them.
         measured: The cases.
         missing: Those that could not be measured.
     """

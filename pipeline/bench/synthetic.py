@@ -34,8 +34,8 @@ def write_clip(path: Path, width: int, height: int) -> None:
 
     Args:
         path: Ending in ``.mkv``.
-        width: Of the picture in pixels, even.
-        height: Likewise.
+        width: Width of the picture in pixels, even.
+        height: Height of the picture in pixels, even.
     """
     piece = _encode(width, height)
     with av.open(str(path), "w") as output, av.open(io.BytesIO(piece), "r") as source:
@@ -55,8 +55,8 @@ def frames(width: int, height: int, count: int = PIECE) -> Iterator[tuple[NDArra
     """Planes of frames, Y, Cb and Cr: a textured ground that the camera pans over, and a disc that moves against it.
 
     Args:
-        width: Of the picture in pixels, even.
-        height: Likewise.
+        width: Width of the picture in pixels, even.
+        height: Height of the picture in pixels, even.
         count: Number of frames.
     """
     random = np.random.default_rng(_SEED)

@@ -12,23 +12,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import cloup
 
-from pipeline.batch.dashcam_clips import join_recordings
+from pipeline.batch.dashcam_clips import join_clips
 from pipeline.batch.engines import LazyEngine
 from pipeline.batch.estimate import measure_speed
-from pipeline.batch.finished import Ledger
+from pipeline.batch.finished import FinishedOutputs
 from pipeline.batch.inputs import FIELDS, TEMPLATE, find_inputs, output_paths
-from pipeline.batch.plan import Fate, Plan, make_plan
+from pipeline.batch.plan import Plan, PlannedState, make_plan
 from pipeline.batch.progress import batch_display
 from pipeline.batch.ray_cluster import RayCluster
 from pipeline.batch.report import BatchReport
 from pipeline.batch.report_page import write_page
-from pipeline.batch.run import BatchWork
+from pipeline.batch.run import BatchScheduler
 from pipeline.cli.exit_codes import exit_code
+from pipeline.cli.groups import INPUT, OUTPUT, SPEED, GroupedCommand
 from pipeline.cli.notes import show_notes
-from pipeline.cli.options import Deblurring, deblurring_options
+from pipeline.cli.options import Deblurring, check_report, deblurring_options, quiet_option
 from pipeline.cli.spelling import words
-from pipeline.cli.video import check_report
 from pipeline.errors import OutputError, UsageError
 from pipeline.job import VideoJob
 from pipeline.system.signals import Pauses, lower_priority
@@ -52,30 +53,38 @@ Exit codes:
 """
 
 
-@click.command(epilog=EPILOG)
-@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
-@click.argument("output", metavar="OUT_DIR", type=click.Path(path_type=Path))
-@click.option("--recursive", "-r", is_flag=True, help="Go into the folders of folders.")
-@click.option(
+@cloup.command(cls=GroupedCommand, epilog=EPILOG)
+@cloup.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@cloup.argument("output", metavar="OUT_DIR", type=click.Path(path_type=Path))
+@cloup.option("--recursive", "-r", is_flag=True, help="Go into the folders of folders.", group=INPUT)
+@cloup.option(
     "--name",
     "template",
     default=TEMPLATE,
     show_default=True,
-    help=f"Of an output in OUT_DIR; may contain {', '.join(f'{{{field}}}' for field in FIELDS)}.",
+    help=f"Name of an output in OUT_DIR; may contain {', '.join(f'{{{field}}}' for field in FIELDS)}.",
+    group=OUTPUT,
 )
-@click.option("--dashcam", is_flag=True, help="Join the clips of a loop recording that continue each other.")
-@click.option("--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time.")
-@click.option("--ray", metavar="auto|ADDRESS", help="Spread the work over a running Ray cluster.")
-@click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
-@click.option("--fail-fast", is_flag=True, help="Stop at the first input that can't be done.")
-@click.option(
+@cloup.option(
+    "--dashcam", is_flag=True, help="Join the clips of a loop recording that continue each other.", group=INPUT
+)
+@cloup.option(
+    "--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True, help="Videos at a time.", group=SPEED
+)
+@cloup.option("--ray", metavar="auto|ADDRESS", help="Spread the work over a running Ray cluster.", group=SPEED)
+@cloup.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
+@cloup.option("--fail-fast", is_flag=True, help="Stop at the first input that can't be done.")
+@cloup.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a report as JSON, such as batch.json, and one to look at beside it, batch.html.",
+    group=OUTPUT,
 )
-@click.option("--nice", type=click.IntRange(1, 19), help="Let other programs go first, by this many steps.")
+@cloup.option(
+    "--nice", type=click.IntRange(1, 19), help="Let other programs go first, by this many steps.", group=SPEED
+)
 @deblurring_options
-@click.option("--quiet", "-q", is_flag=True, help="Show errors only.")
+@quiet_option
 def batch(
     *,
     inputs: tuple[str, ...],
@@ -103,12 +112,12 @@ def batch(
     if nice is not None:
         lower_priority(nice)
     found = find_inputs(inputs, output, recursive=recursive)
-    recordings = join_recordings(found.inputs, how.source()) if dashcam else found.inputs
+    recordings = join_clips(found.inputs, how.source()) if dashcam else found.inputs
     outputs = output_paths(recordings, output, template)
     engines = _Engines(how, jobs)
     keep_text = how.keeps_text(dashcam=dashcam)
-    ledger = Ledger(output, _options(how, engines.first.info, keep_text=keep_text))
-    plan = make_plan(recordings, outputs, output, found.ignored, how.source(), ledger, overwrite=how.overwrite)
+    finished = FinishedOutputs(output, _options(how, engines.first.info, keep_text=keep_text))
+    plan = make_plan(recordings, outputs, output, found.ignored, how.source(), finished, overwrite=how.overwrite)
     if dry_run or not quiet:
         _show(plan, engines.first, is_result=dry_run)
     if dry_run:
@@ -130,7 +139,7 @@ def batch(
         if cluster is not None:
             jobs = max(jobs, cluster.slots)
         load = engines.next if cluster is None else lambda: LazyEngine(engines.first.info, engines.next)
-        work = BatchWork(plan, job, load, ledger, display, jobs=jobs, fail_fast=fail_fast, elsewhere=cluster)
+        work = BatchScheduler(plan, job, load, finished, display, jobs=jobs, fail_fast=fail_fast, elsewhere=cluster)
         done, interruption = _run(work)
     if report is not None:
         done.write(report, exit_code)
@@ -164,7 +173,7 @@ class _Engines:
             return self._load()
 
     def _load(self) -> Engine:
-        return self._how.load(self._threads)
+        return self._how.engine.load(self._threads)
 
 
 @contextlib.contextmanager
@@ -176,17 +185,17 @@ def _cluster(address: str | None, how: Deblurring, output: Path, engine: EngineI
     if not how.segment:
         raise UsageError("--ray spreads segments over machines; leave out --segment 0")
 
-    everywhere = replace(how, weights=how.weights and how.weights.absolute())
+    everywhere = replace(how.engine, weights=how.engine.weights and how.engine.weights.absolute())
 
     def load(cores: int) -> Callable[[], Engine]:
         return functools.partial(everywhere.load, cores)
 
-    with RayCluster(address, engine, load, cpus=how.threads) as cluster:
+    with RayCluster(address, engine, load, cpus=how.engine.threads) as cluster:
         cluster.check(output)
         yield cluster
 
 
-def _run(work: BatchWork) -> tuple[BatchReport, KeyboardInterrupt | None]:
+def _run(work: BatchScheduler) -> tuple[BatchReport, KeyboardInterrupt | None]:
     """Does the work, and says what came of it even where the user interrupted."""
     pauses, started = Pauses(), time.perf_counter()
     interruption: KeyboardInterrupt | None = None
@@ -219,7 +228,7 @@ def _options(how: Deblurring, engine: EngineInfo, *, keep_text: bool) -> str:
     return json.dumps(
         {
             "network": [engine.network, engine.digest, engine.precision],
-            "strength": how.strength,
+            "strength": how.engine.strength,
             "source": [source.deinterlace],
             "sink": [sink.codec, sink.crf, sink.preset, sink.bitrate],
             "gate": asdict(how.gate),
@@ -232,6 +241,6 @@ def _options(how: Deblurring, engine: EngineInfo, *, keep_text: bool) -> str:
 
 def _show(plan: Plan, engine: Engine, *, is_result: bool) -> None:
     """Prints the plan: on standard output where it is all that was asked for, else beside the progress."""
-    speed = measure_speed(engine, plan) if plan.of(Fate.TODO) else None
+    speed = measure_speed(engine, plan) if plan.of(PlannedState.TODO) else None
     for line in plan.lines(speed):
         click.echo(words()(line), err=not is_result)

@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,7 @@ from network import catalogue
 from network.planes import MAX_STRENGTH, Matrix, PlaneSpec
 from pipeline.cli.engine_common import engine_cache, memory_explained
 from pipeline.cli.notes import show_notes
+from pipeline.cli.types import Size
 from pipeline.errors import OutputError, UsageError
 from trt.settings import EngineSettings, Precision
 
@@ -29,20 +30,6 @@ FRAMES = 2
 module can't be asked without importing PyTorch; a test holds the two together."""
 
 
-class _Size(click.ParamType[Any]):
-    """Width and height in pixels, such as 1920x1080."""
-
-    name = "WxH"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        width, _, height = value.lower().partition("x")
-        if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-            self.fail(f"{value!r} is no size; write width and height such as 1920x1080", param, ctx)
-        return int(width), int(height)
-
-
 @click.command()
 @click.option(
     "--network", default=catalogue.DEFAULT, show_default=True, help="Which network: idc-rt, idc, or identity."
@@ -52,10 +39,18 @@ class _Size(click.ParamType[Any]):
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Weights other than the shipped ones: a safetensors file.",
 )
-@click.option("--size", type=_Size(), default="1920x1080", show_default=True, help="Of a frame in pixels.")
+@click.option(
+    "--size",
+    type=Size(wanted="width and height such as 1920x1080"),
+    default="1920x1080",
+    show_default=True,
+    help="Size of a frame in pixels.",
+)
 @click.option("--layout", default="yuv420p", show_default=True, help="FFmpeg's pixel format, such as yuv420p10le.")
 @click.option(
-    "--matrix", type=click.Choice([each.value for each in Matrix]), help="As for untagged video if not given."
+    "--matrix",
+    type=click.Choice([each.value for each in Matrix]),
+    help="Colour matrix; that of untagged video if not given.",
 )
 @click.option("--full-range", is_flag=True, help="Codes from 0 to the highest, not the limited range of video.")
 @click.option(
@@ -73,7 +68,11 @@ class _Size(click.ParamType[Any]):
 )
 @click.option("--opt-level", type=click.IntRange(0, 5), help="How long to search for faster kernels, 0 to 5.")
 @click.option(
-    "--strength", type=click.FloatRange(0, MAX_STRENGTH), default=1.0, show_default=True, help="As for `deblur video`."
+    "--strength",
+    type=click.FloatRange(0, MAX_STRENGTH),
+    default=1.0,
+    show_default=True,
+    help="How much of the correction is applied; as for `deblur video`.",
 )
 @click.option("--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the GPU.")
 @click.option(

@@ -42,7 +42,7 @@ class LazyGroup(click.Group):
 
     Args:
         entries: The subcommands by name.
-        options: Of :class:`click.Group`.
+        options: Arguments of :class:`click.Group`.
     """
 
     def __init__(self, *, entries: Mapping[str, LazyCommand], **options: Any) -> None:

@@ -6,25 +6,29 @@ was loaded before it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+import cloup
 
-from network.planes import MAX_STRENGTH
+from pipeline.cli.groups import INPUT, OUTPUT, SPEED, GroupedCommand, as_record
 from pipeline.cli.notes import show_notes
-from pipeline.cli.serve import page_companion, serve_options
+from pipeline.cli.options import EngineOptions, check_report, engine_options, quiet_option, report_option
+from pipeline.cli.serve import PageOptions, page_service, serve_options
 from pipeline.cli.spelling import words
-from pipeline.cli.types import precision_option
+from pipeline.cli.types import Size
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.live.output.worker import Output
-    from pipeline.live.run import Window
+    from pipeline.live.run import LiveJob, Window
     from pipeline.live.session import LiveSession
+    from pipeline.runner.protocols import Engine
 
 EPILOG = """\b
 SOURCE is one of
@@ -49,20 +53,6 @@ QUEUE = 30
 """Frames that may wait with --every-frame: a second, by which the picture may then be late."""
 
 
-class _Size(click.ParamType[Any]):
-    """Width and height in pixels, such as 1280x720."""
-
-    name = "WxH"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        width, _, height = value.lower().partition("x")
-        if not (width.isdecimal() and height.isdecimal() and int(width) >= 2 and int(height) >= 2):
-            self.fail(f"{value!r} is no size; write width and height such as 1280x720", param, ctx)
-        return int(width), int(height)
-
-
 def _list_cameras(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if not value:
         return
@@ -72,162 +62,192 @@ def _list_cameras(ctx: click.Context, _param: click.Parameter, value: bool) -> N
     ctx.exit()
 
 
-@click.command(epilog=EPILOG)
-@click.argument("source", default=None, required=False)
-@click.option("--list", is_flag=True, callback=_list_cameras, expose_value=False, is_eager=True, help="Show cameras.")
-@click.option("--size", type=_Size(), help="Of a camera's picture; of anything else, the most that is processed.")
-@click.option("--fps", type=click.FloatRange(min=0.1, max=1000), help="Of a camera; of anything else, the most.")
-@click.option("--input-format", help="Of a camera, such as mjpeg or yuyv422; else the container, such as mpegts.")
-@click.option("--every-frame", is_flag=True, help="Let frames wait, up to a second, rather than drop them.")
-@click.option("--auto", "auto_size", is_flag=True, help="Shrink the picture until the frame rate holds.")
-@click.option("--window", is_flag=True, help="Show a window; so it is where no other output is asked for.")
-@click.option("--record", type=click.Path(path_type=Path, dir_okay=False), help="Write a file, with true time stamps.")
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """What was typed for `deblur live`: an attribute for each argument, option, and record of options."""
+
+    source: str | None
+    size: tuple[int, int] | None
+    fps: float | None
+    input_format: str | None
+    every_frame: bool
+    auto_size: bool
+    window: bool
+    record: Path | None
+    page: PageOptions
+    rtmp: tuple[str, ...]
+    srt: tuple[str, ...]
+    virtual_camera: bool
+    is_null: bool
+    duration: float | None
+    overwrite: bool
+    report: Path | None
+    engine: EngineOptions
+    quiet: bool
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether there is an output beside the window and the page."""
+        return bool(self.record or self.rtmp or self.srt or self.virtual_camera or self.is_null)
+
+    @property
+    def wants_window(self) -> bool:
+        """Whether the window is to be shown."""
+        return self.window or not (self.has_outputs or self.page.serve)
+
+    @property
+    def is_for_pages_alone(self) -> bool:
+        """Whether nothing is read here, and pages send what their cameras see."""
+        return bool(self.page.serve) and self.source is None
+
+    def outputs(self, tell: Callable[[str], None]) -> list[Output]:
+        """What takes the results beside the window and the page.
+
+        Args:
+            tell: Takes lines about what the user should know.
+        """
+        from pipeline.live.output.publisher import Publisher
+        from pipeline.live.output.recording import Recording
+        from pipeline.live.output.virtual_camera import VirtualCamera
+        from pipeline.live.output.worker import NullOutput
+
+        outputs: list[Output] = [] if self.record is None else [Recording(self.record, overwrite=self.overwrite)]
+        outputs += [Publisher(url, tell) for url in (*self.rtmp, *self.srt)]
+        if self.virtual_camera:
+            outputs.append(VirtualCamera())
+        if self.is_null:
+            outputs.append(NullOutput())
+        return outputs
+
+
+@cloup.command(cls=GroupedCommand, epilog=EPILOG)
+@cloup.argument("source", default=None, required=False)
+@cloup.option(
+    "--list",
+    is_flag=True,
+    callback=_list_cameras,
+    expose_value=False,
+    is_eager=True,
+    help="Show cameras.",
+    group=INPUT,
+)
+@cloup.option(
+    "--size",
+    type=Size(smallest=2),
+    help="Size of a camera's picture; of anything else, the most that is processed.",
+    group=INPUT,
+)
+@cloup.option(
+    "--fps",
+    type=click.FloatRange(min=0.1, max=1000),
+    help="Frames a second of a camera; of anything else, the most.",
+    group=INPUT,
+)
+@cloup.option(
+    "--input-format",
+    help="Format of a camera, such as mjpeg or yuyv422; else the container, such as mpegts.",
+    group=INPUT,
+)
+@cloup.option(
+    "--every-frame", is_flag=True, help="Let frames wait, up to a second, rather than drop them.", group=SPEED
+)
+@cloup.option("--auto", "auto_size", is_flag=True, help="Shrink the picture until the frame rate holds.", group=SPEED)
+@cloup.option(
+    "--window", is_flag=True, help="Show a window; so it is where no other output is asked for.", group=OUTPUT
+)
+@cloup.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a file, with true time stamps.",
+    group=OUTPUT,
+)
 @serve_options
-@click.option("--rtmp", multiple=True, metavar="URL", help="Send to a server (or udp:, tcp:), as H.264.")
-@click.option("--srt", multiple=True, metavar="URL", help="Likewise, by SRT.")
-@click.option("--virtual-camera", is_flag=True, help="Be a camera for other programs.")
-@click.option("--null", "is_null", is_flag=True, help="Show nothing, to measure.")
-@click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="Seconds after which to end.")
-@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JSON.")
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "openvino", "tensorrt", "torch"]),
-    default="auto",
-    show_default=True,
-    help="What runs the network; auto takes the fastest that is there.",
+@cloup.option("--rtmp", multiple=True, metavar="URL", help="Send to a server (or udp:, tcp:), as H.264.", group=OUTPUT)
+@cloup.option("--srt", multiple=True, metavar="URL", help="Send to a server by SRT, as H.264.", group=OUTPUT)
+@cloup.option("--virtual-camera", is_flag=True, help="Be a camera for other programs.", group=OUTPUT)
+@cloup.option("--null", "is_null", is_flag=True, help="Show nothing, to measure.", group=OUTPUT)
+@cloup.option(
+    "--duration", type=click.FloatRange(min=0, min_open=True), help="Seconds after which to end.", group=INPUT
 )
-@click.option("--network", default="idc-rt", show_default=True, help="Which network: idc-rt, idc, or identity.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights other than the shipped ones.")
-@precision_option
-@click.option(
-    "--strength",
-    type=click.FloatRange(0, MAX_STRENGTH),
-    default=1.0,
-    show_default=True,
-    help="How much of the correction is applied; over 1 is more than the network would.",
-)
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine; all cores if not given.")
-@click.option("--quiet", "-q", is_flag=True, help="Show errors only.")
-def live(
-    *,
-    source: str | None,
-    size: tuple[int, int] | None,
-    fps: float | None,
-    input_format: str | None,
-    every_frame: bool,
-    auto_size: bool,
-    window: bool,
-    record: Path | None,
-    serve: str | None,
-    certificate: Path | None,
-    key: Path | None,
-    names: tuple[str, ...],
-    rtmp: tuple[str, ...],
-    srt: tuple[str, ...],
-    virtual_camera: bool,
-    is_null: bool,
-    duration: float | None,
-    overwrite: bool,
-    report: Path | None,
-    engine: str,
-    network: str,
-    weights: Path | None,
-    precision: str,
-    strength: float,
-    threads: int | None,
-    quiet: bool,
-) -> None:
+@cloup.option("--overwrite", is_flag=True, help="Replace files that are there.", group=OUTPUT)
+@report_option
+@engine_options
+@quiet_option
+@as_record(LiveOptions, "typed")
+def live(*, typed: LiveOptions) -> None:
     """Deblurs what a camera sees, now: SOURCE, or camera 0; with --serve and no SOURCE, the cameras of browsers.
 
     The picture never falls behind: what the machine has no time for is dropped, and counted.
     """
-    _check_report(report, overwrite=overwrite)
-    has_outputs = bool(record or rtmp or srt or virtual_camera or is_null)
-    wants_window = window or not (has_outputs or serve)
-    if serve and source is None and (has_outputs or wants_window):
+    check_report(typed.report, overwrite=typed.overwrite)
+    if typed.is_for_pages_alone and (typed.has_outputs or typed.wants_window):
         raise UsageError("name SOURCE for outputs beside --serve, such as 0 for the first camera")
-    if wants_window:
+    if typed.wants_window:
         from pipeline.live.output.window_check import require_window
 
         require_window()
 
-    from pipeline.live.input.address import Kind, Wishes, find_address
-    from pipeline.live.input.feed import FeedOptions
-    from pipeline.live.run import LiveJob, run_live
-    from pipeline.live.session import SessionOptions
+    from pipeline.live.run import run_live
     from pipeline.live.status import status_for
 
-    status = status_for(quiet=quiet, words=words())
-    outputs = _outputs(record, (*rtmp, *srt), status.note, camera=virtual_camera, null=is_null, overwrite=overwrite)
-    wishes = Wishes(size, fps, input_format)
-    address = None if serve and source is None else find_address(source or DEFAULT_SOURCE, wishes)
-    is_camera = address is not None and address.kind is Kind.CAMERA
-
-    from pipeline.engines.load import load_engine
-
-    companions = []
-    if serve:
-        load = partial(load_engine, engine, network, weights, threads=threads, precision=precision)
-        title = address.name if address else ""
-        companions.append(page_companion(serve, certificate, key, names, (size, fps), title, load))
-    job = LiveJob(
-        address=address,
-        session=SessionOptions(
-            queue=QUEUE if every_frame else 1, size_limit=None if is_camera else size, strength=strength
-        ),
-        feed=FeedOptions(rate=None if is_camera else fps),
-        outputs=outputs,
-        open_window=_open_window if wants_window else None,
-        companions=companions,
-        duration=duration,
-        auto_size=auto_size,
-    )
+    status = status_for(quiet=typed.quiet, words=words())
+    job = _job(typed, status.note)
     show_notes(show=status.note)
-    loaded = load_engine(engine, network, weights, threads=threads, precision=precision)
-    done = run_live(job, loaded, status)
-    if report is not None:
-        done.write(report)
-    if not quiet and done.captured.passed:
+    done = run_live(job, _load(typed.engine)(), status)
+    if typed.report is not None:
+        done.write(typed.report)
+    if not typed.quiet and done.captured.passed:
         click.echo(words()(done.summary()), err=True)
     if done.error is not None:
         raise done.error
 
 
-def _outputs(
-    record: Path | None,
-    urls: tuple[str, ...],
-    tell: Callable[[str], None],
-    *,
-    camera: bool,
-    null: bool,
-    overwrite: bool,
-) -> list[Output]:
-    from pipeline.live.output.publisher import Publisher
-    from pipeline.live.output.recording import Recording
-    from pipeline.live.output.virtual_camera import VirtualCamera
-    from pipeline.live.output.worker import NullOutput
+def _job(typed: LiveOptions, tell: Callable[[str], None]) -> LiveJob:
+    from pipeline.live.input.address import CameraRequest, Kind, find_address
+    from pipeline.live.input.feed import ReconnectOptions
+    from pipeline.live.run import LiveJob
+    from pipeline.live.session import SessionOptions
 
-    outputs: list[Output] = [] if record is None else [Recording(record, overwrite=overwrite)]
-    outputs += [Publisher(url, tell) for url in urls]
-    if camera:
-        outputs.append(VirtualCamera())
-    if null:
-        outputs.append(NullOutput())
-    return outputs
+    outputs = typed.outputs(tell)
+    request = CameraRequest(typed.size, typed.fps, typed.input_format)
+    address = None if typed.is_for_pages_alone else find_address(typed.source or DEFAULT_SOURCE, request)
+    is_camera = address is not None and address.kind is Kind.CAMERA
+    services = []
+    if typed.page.serve:
+        title = address.name if address else ""
+        camera = (typed.size, typed.fps)
+        services.append(page_service(typed.page, typed.page.serve, camera, title, _load(typed.engine)))
+    return LiveJob(
+        address=address,
+        session=SessionOptions(
+            queue=QUEUE if typed.every_frame else 1,
+            size_limit=None if is_camera else typed.size,
+            strength=typed.engine.strength,
+        ),
+        reconnect=ReconnectOptions(rate=None if is_camera else typed.fps),
+        outputs=outputs,
+        open_window=_open_window if typed.wants_window else None,
+        services=services,
+        duration=typed.duration,
+        auto_size=typed.auto_size,
+    )
+
+
+def _load(engine: EngineOptions) -> partial[Engine]:
+    """What makes the engine; its strength stays 1, because a session applies the one that was typed."""
+    from pipeline.engines.load import load_engine
+
+    return partial(
+        load_engine,
+        engine.engine,
+        engine.network,
+        engine.weights,
+        threads=engine.threads,
+        precision=engine.precision,
+    )
 
 
 def _open_window(session: LiveSession, tell: Callable[[str], None], toggle_recording: Callable[[], bool]) -> Window:
     from pipeline.live.output.window import Preview
 
     return Preview(session, Path(), tell, toggle_recording)
-
-
-def _check_report(path: Path | None, *, overwrite: bool) -> None:
-    """Refuses a report that could not be written at the end, before the work starts."""
-    if path is None:
-        return
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists; give --overwrite to replace it, or another name to --report")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"the folder of the report, {path.absolute().parent}, is not there; create it first")

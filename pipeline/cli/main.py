@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name or a tag may hold what the output's encoding does not: Windows has code pages of 256 characters.
         sys.stdout.reconfigure(errors="backslashreplace")
-    seen = signals.watch()
+    seen = signals.install_signal_handlers()
     try:
         code = group.main(arguments, prog_name="deblur", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - nothing but one line may reach the user

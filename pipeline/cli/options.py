@@ -1,18 +1,31 @@
-"""The options that say how a video is deblurred, shared by the commands that turn files into files."""
+"""The options that commands share, and the records in which commands get them."""
 
 from __future__ import annotations
 
-import functools
-import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import cloup
 
+from network import catalogue
 from network.planes import MAX_STRENGTH
-from pipeline.cli.types import SkipSharp, guard_options, precision_option
-from pipeline.job import SEGMENT_SECONDS, Acceleration, GateOptions, SegmentOptions, SinkOptions, SourceOptions
+from pipeline.cli.groups import ENGINE, FRAMES, INPUT, OUTPUT, RESUME, SPEED, added, as_record
+from pipeline.cli.guards import guard_options
+from pipeline.cli.types import Bitrate, SkipSharp
+from pipeline.engines.precision import PRECISIONS
+from pipeline.engines.registry import engine_names
+from pipeline.errors import UsageError
+from pipeline.job import (
+    SEGMENT_SECONDS,
+    Acceleration,
+    GateOptions,
+    SegmentOptions,
+    SinkOptions,
+    SourceOptions,
+    segment_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,33 +33,106 @@ if TYPE_CHECKING:
     from pipeline.job import Isolation, Limits
     from pipeline.runner.protocols import Engine
 
+network_option = cloup.option(
+    "--network",
+    default=catalogue.DEFAULT,
+    show_default=True,
+    help="Which network: idc-rt, idc, or identity.",
+    group=ENGINE,
+)
+weights_option = cloup.option(
+    "--weights", type=click.Path(path_type=Path), help="Weights other than the shipped ones.", group=ENGINE
+)
+precision_option = cloup.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="auto",
+    show_default=True,
+    help="The network's arithmetic; auto takes int8 where the processor is made for it.",
+    group=ENGINE,
+)
+threads_option = cloup.option(
+    "--threads", type=click.IntRange(min=1), help="Threads of the engine; all cores if not given.", group=SPEED
+)
+hwaccel_option = cloup.option(
+    "--hwaccel",
+    type=click.Choice([str(kind) for kind in Acceleration]),
+    default=str(Acceleration.NONE),
+    show_default=True,
+    help="Decode on the GPU; auto where there is one.",
+    group=SPEED,
+)
+report_option = cloup.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JSON.", group=OUTPUT
+)
+quiet_option = cloup.option("--quiet", "-q", is_flag=True, help="Show errors only.")
 
-class Bitrate(click.ParamType[Any]):
-    """Bits a second, with k or M for thousands and millions."""
 
-    name = "bitrate"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Turns what was typed into bits a second."""
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM]?)", value)
-        bits = round(float(match[1]) * {"": 1, "k": 1000, "m": 1_000_000}[match[2].lower()]) if match else 0
-        if bits < 1:
-            self.fail(f"{value!r} is no bitrate; write bits a second such as 8M, 800k or 8000000", param, ctx)
-        return bits
+def check_report(path: Path | None, *, overwrite: bool) -> None:
+    """Refuses a report that could not be written at the end, before the work starts."""
+    if path is None:
+        return
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists; give --overwrite to replace it, or another name to --report")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"the folder of the report, {path.absolute().parent}, is not there; create it first")
 
 
 @dataclass(frozen=True, slots=True)
-class Deblurring:
-    """What was typed for :func:`deblurring_options`, each attribute for the option of the same name."""
+class EngineOptions:
+    """What was typed for :func:`engine_options`, each attribute for the option of the same name."""
 
     engine: str
     network: str
     weights: Path | None
-    strength: float
     precision: str
+    strength: float
     threads: int | None
+
+    def load(self, threads: int | None = None) -> Engine:
+        """Loads the engine.
+
+        Args:
+            threads: Threads of the engine where ``--threads`` was not given.
+        """
+        from pipeline.engines.load import load_engine  # input and output are checked before it is imported
+
+        number = self.threads or threads
+        return load_engine(self.engine, self.network, self.weights, self.strength, number, precision=self.precision)
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of the engine, which the command gets as ``engine``, an :class:`EngineOptions`."""
+    return added(
+        cloup.option(
+            "--engine",
+            type=click.Choice(engine_names()),
+            default="auto",
+            show_default=True,
+            help="What runs the network; auto takes the fastest that is there.",
+            group=ENGINE,
+        ),
+        network_option,
+        weights_option,
+        precision_option,
+        cloup.option(
+            "--strength",
+            type=click.FloatRange(0, MAX_STRENGTH),
+            default=1.0,
+            show_default=True,
+            help="How much of the correction is applied; over 1 for strong blur.",
+            group=ENGINE,
+        ),
+        threads_option,
+        as_record(EngineOptions, "engine"),
+    )(command)
+
+
+@dataclass(frozen=True, slots=True)
+class Deblurring:
+    """What was typed for :func:`deblurring_options`: an attribute for each option, and for each record of options."""
+
+    engine: EngineOptions
     hwaccel: str
     codec: str | None
     crf: float | None
@@ -61,17 +147,6 @@ class Deblurring:
     fresh: bool
     limits: Limits
     isolation: Isolation | None
-
-    def load(self, threads: int | None = None) -> Engine:
-        """Loads the engine.
-
-        Args:
-            threads: Of the engine where ``--threads`` was not given.
-        """
-        from pipeline.engines.load import load_engine  # input and output are checked before it is imported
-
-        number = self.threads or threads
-        return load_engine(self.engine, self.network, self.weights, self.strength, number, precision=self.precision)
 
     def source(
         self, container: str | None = None, start: float | None = None, duration: float | None = None
@@ -98,7 +173,7 @@ class Deblurring:
             or self.isolation is not None
             or bool(self.keep_text)
         )
-        return self.engine == "tensorrt" and not is_looked_at
+        return self.engine.engine == "tensorrt" and not is_looked_at
 
     def sink(self, container: str | None = None) -> SinkOptions:
         """How outputs are written; see :class:`pipeline.job.SinkOptions`."""
@@ -124,78 +199,67 @@ class Deblurring:
         """How what is finished is kept; None for not at all."""
         if not self.segment:
             return None
-        settings = (("strength", f"{self.strength:g}"), ("keep_text", f"{keep_text}"))
+        settings = segment_settings(self.engine.strength, keep_text=keep_text)
         return SegmentOptions(seconds=self.segment, fresh=self.fresh, always=always, settings=settings)
 
 
-_OPTIONS = (
-    click.option(
-        "--engine",
-        type=click.Choice(["auto", "openvino", "tensorrt", "torch"]),
-        default="auto",
-        show_default=True,
-        help="What runs the network; auto takes the fastest that is there.",
-    ),
-    click.option("--network", default="idc-rt", show_default=True, help="Which network: idc-rt, idc, or identity."),
-    click.option("--weights", type=click.Path(path_type=Path), help="Weights other than the shipped ones."),
-    click.option(
-        "--strength",
-        type=click.FloatRange(0, MAX_STRENGTH),
-        default=1.0,
-        show_default=True,
-        help="How much of the correction is applied; over 1 for strong blur.",
-    ),
-    precision_option,
-    click.option(
-        "--hwaccel",
-        type=click.Choice(["auto", "none", "cuda"]),
-        default="none",
-        show_default=True,
-        help="Decode on the GPU; auto where there is one.",
-    ),
-    click.option(
-        "--codec", help="Video codec of OUT, or an encoder such as hevc_nvenc; that of IN where possible, else h264."
-    ),
-    click.option("--crf", type=float, help="Quality at which the codec aims; lower is better and larger."),
-    click.option("--preset", help="The encoder's trade of speed for size."),
-    click.option("--bitrate", type=Bitrate(), help="Bits a second, such as 8M, in place of --crf."),
-    click.option("--deinterlace", is_flag=True, help="Deinterlace interlaced video, which is refused otherwise."),
-    click.option("--overwrite", is_flag=True, help="Replace OUT if it is there."),
-    click.option(
-        "--skip-sharp",
-        type=SkipSharp(),
-        default="off",
-        show_default=True,
-        help="Pass frames untouched whose blur, from 0 to 1, is at most this.",
-    ),
-    click.option("--every-frame", is_flag=True, help="Run the network even for a frame that equals the one before."),
-    click.option(
-        "--keep-text/--no-keep-text",
-        default=None,
-        help="Leave burned-in text such as a dashcam's time as it is, and whatever else is sharp and never moves; "
-        "done with --dashcam unless told otherwise.",
-    ),
-    click.option(
-        "--segment",
-        type=click.FloatRange(min=0),
-        default=SEGMENT_SECONDS,
-        show_default=True,
-        help="Seconds of video after which what is done is kept for a later run; 0 writes in one piece.",
-    ),
-    click.option("--fresh", is_flag=True, help="Throw away what an interrupted run has left, and start over."),
-    click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine; all cores if not given."),
-    guard_options,
-)
-
-
 def deblurring_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options to a command, which gets one argument for them: ``how``, a :class:`Deblurring`."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **options: Any) -> Any:
-        how = Deblurring(**{field.name: options.pop(field.name) for field in fields(Deblurring)})
-        return command(*args, how=how, **options)
-
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+    """Adds the options that say how files become files, which the command gets as ``how``, a :class:`Deblurring`."""
+    return added(
+        cloup.option(
+            "--deinterlace",
+            is_flag=True,
+            help="Deinterlace interlaced video, which is refused otherwise.",
+            group=INPUT,
+        ),
+        cloup.option(
+            "--codec",
+            help="Video codec of OUT, or an encoder such as hevc_nvenc; that of IN where possible, else h264.",
+            group=OUTPUT,
+        ),
+        cloup.option(
+            "--crf", type=float, help="Quality at which the codec aims; lower is better and larger.", group=OUTPUT
+        ),
+        cloup.option("--preset", help="The encoder's trade of speed for size.", group=OUTPUT),
+        cloup.option("--bitrate", type=Bitrate(), help="Bits a second, such as 8M, in place of --crf.", group=OUTPUT),
+        cloup.option("--overwrite", is_flag=True, help="Replace OUT if it is there.", group=OUTPUT),
+        cloup.option(
+            "--skip-sharp",
+            type=SkipSharp(),
+            default="off",
+            show_default=True,
+            help="Pass frames untouched whose blur, from 0 to 1, is at most this.",
+            group=FRAMES,
+        ),
+        cloup.option(
+            "--every-frame",
+            is_flag=True,
+            help="Run the network even for a frame that equals the one before.",
+            group=FRAMES,
+        ),
+        cloup.option(
+            "--keep-text/--no-keep-text",
+            default=None,
+            help="Leave burned-in text such as a dashcam's time as it is, and whatever else is sharp and never moves; "
+            "done with --dashcam unless told otherwise.",
+            group=FRAMES,
+        ),
+        hwaccel_option,
+        cloup.option(
+            "--segment",
+            type=click.FloatRange(min=0),
+            default=SEGMENT_SECONDS,
+            show_default=True,
+            help="Seconds of video after which what is done is kept for a later run; 0 writes in one piece.",
+            group=RESUME,
+        ),
+        cloup.option(
+            "--fresh",
+            is_flag=True,
+            help="Throw away what an interrupted run has left, and start over.",
+            group=RESUME,
+        ),
+        engine_options,
+        guard_options,
+        as_record(Deblurring, "how"),
+    )(command)

@@ -1,9 +1,9 @@
-"""Types of options that several commands share, and the options that guard against hostile and broken inputs."""
+"""Types of options: what may be typed, and what becomes of it."""
 
 from __future__ import annotations
 
 import ast
-import functools
+import math
 import re
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,30 +11,90 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from network.errors import NetworkError
-from pipeline.engines.precision import PRECISIONS
-from pipeline.job import Isolation, Limits
 from pipeline.runner.skip import AUTO_THRESHOLD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from _typeshed import DataclassInstance
 
     Record = TypeVar("Record", bound=DataclassInstance)
 
-_HELP = {
-    "width": "Pixels across that a picture may have.",
-    "height": "Pixels down that a picture may have.",
-    "pixels": "Pixels that a picture may have.",
-    "frames": "Frames that the video may have.",
-    "duration": "Seconds that the video may last.",
-    "streams": "Streams that the file may have.",
-    "attachments": "Attached files and cover pictures that the file may have.",
-    "attachment_bytes": "Bytes that all attachments may have together.",
-    "decoded_bytes": "Bytes that all decoded frames may have together.",
-}
-
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
+
+
+class Size(click.ParamType[Any]):
+    """Width and height in pixels, such as 1280x720."""
+
+    name = "WxH"
+
+    def __init__(
+        self,
+        *,
+        wanted: str = "width and height such as 1280x720",
+        smallest: int = 1,
+        largest: float = math.inf,
+        is_even: bool = False,
+    ) -> None:
+        """Prepares the type.
+
+        Args:
+            wanted: Words on what to write, for whoever wrote something else.
+            smallest: Least width and least height.
+            largest: Largest width and largest height.
+            is_even: Whether both have to be even.
+        """
+        self._wanted, self._smallest, self._largest, self._is_even = wanted, smallest, largest, is_even
+
+    def convert(
+        self, value: str | tuple[int, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Turns what was typed into width and height."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d+)[xX](\d+)", value, re.ASCII)
+        lengths = tuple(map(int, match.groups())) if match else ()
+        if not lengths or not all(self._fits(length) for length in lengths):
+            self.fail(f"{value!r} is no size; write {self._wanted}", param, ctx)
+        return lengths[0], lengths[1]
+
+    def _fits(self, length: int) -> bool:
+        return self._smallest <= length <= self._largest and not (self._is_even and length % 2)
+
+
+class Time(click.ParamType[Any]):
+    """Seconds, or [HH:]MM:SS, either with a fraction."""
+
+    name = "time"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Turns what was typed into seconds."""
+        if not isinstance(value, str):
+            return float(value)
+        parts = value.split(":")
+        seconds = 0.0
+        try:
+            for part in parts:
+                seconds = 60 * seconds + float(part)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds < float("inf") or len(parts) > 3:  # also false for NaN
+            self.fail(f"{value!r} is no time; write seconds or [HH:]MM:SS", param, ctx)
+        return seconds
+
+
+class Bitrate(click.ParamType[Any]):
+    """Bits a second, with k or M for thousands and millions."""
+
+    name = "bitrate"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Turns what was typed into bits a second."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKmM]?)", value)
+        bits = round(float(match[1]) * {"": 1, "k": 1000, "m": 1_000_000}[match[2].lower()]) if match else 0
+        if bits < 1:
+            self.fail(f"{value!r} is no bitrate; write bits a second such as 8M, 800k or 8000000", param, ctx)
+        return bits
 
 
 class Limit(click.ParamType[Any]):
@@ -58,41 +118,6 @@ class Limit(click.ParamType[Any]):
         return int(number) if self._is_whole else number
 
 
-def guard_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds ``--max-...`` for every limit, ``--isolate`` and ``--hang-timeout`` to a command.
-
-    The command gets two arguments for them: ``limits`` (:class:`pipeline.job.Limits`) and ``isolation``
-    (:class:`pipeline.job.Isolation`, None for decoding in this process), both as
-    :class:`pipeline.job.SourceOptions` takes them.
-    """
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, isolate: bool, hang_timeout: float, **options: Any) -> Any:
-        limits = Limits(**{field.name: options.pop(f"max_{field.name}") for field in fields(Limits)})
-        isolation = Isolation(hang_timeout) if isolate else None
-        return command(*args, limits=limits, isolation=isolation, **options)
-
-    for field in reversed(fields(Limits)):
-        default = "none" if field.default is None else str(field.default)
-        wrapped = click.option(
-            f"--max-{field.name.replace('_', '-')}",
-            type=Limit(is_whole=field.name != "duration"),
-            default=default,
-            show_default=True,
-            help=_HELP[field.name],
-        )(wrapped)
-    wrapped = click.option(
-        "--hang-timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=Isolation().timeout,
-        show_default=True,
-        help="With --isolate, seconds without any progress after which decoding is given up.",
-    )(wrapped)
-    return click.option(
-        "--isolate", is_flag=True, help="Decode in a process of its own, which may crash without harm."
-    )(wrapped)
-
-
 class SkipSharp(click.ParamType[Any]):
     """``auto``, ``off``, or a threshold from 0 to 1; becomes the threshold, or None for off."""
 
@@ -111,15 +136,6 @@ class SkipSharp(click.ParamType[Any]):
         if not 0 <= threshold <= 1:  # also false for NaN
             self.fail(f"{value!r} is no threshold; write auto, off, or a number from 0 to 1", param, ctx)
         return threshold
-
-
-precision_option = click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default="auto",
-    show_default=True,
-    help="The network's arithmetic; auto takes int8 where the processor is made for it.",
-)
 
 
 def changed(record: Record, assignments: tuple[str, ...]) -> Record:

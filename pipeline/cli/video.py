@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+import cloup
 
+from pipeline.cli.groups import INPUT, GroupedCommand
 from pipeline.cli.notes import show_notes
-from pipeline.cli.options import Deblurring, deblurring_options
+from pipeline.cli.options import Deblurring, check_report, deblurring_options, quiet_option, report_option
 from pipeline.cli.spelling import words
+from pipeline.cli.types import Time
 from pipeline.errors import UsageError
 from pipeline.job import VideoJob
 from pipeline.progress import display_for
@@ -34,36 +37,26 @@ Exit codes:
 """
 
 
-class _Time(click.ParamType[Any]):
-    """Seconds, or [HH:]MM:SS, either with a fraction."""
-
-    name = "time"
-
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if not isinstance(value, str):
-            return float(value)
-        parts = value.split(":")
-        seconds = 0.0
-        try:
-            for part in parts:
-                seconds = 60 * seconds + float(part)
-        except ValueError:
-            seconds = -1.0
-        if not 0 <= seconds < float("inf") or len(parts) > 3:  # also false for NaN
-            self.fail(f"{value!r} is no time; write seconds or [HH:]MM:SS", param, ctx)
-        return seconds
-
-
-@click.command(epilog=EPILOG)
-@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
-@click.argument("output", metavar="OUT")
-@click.option("--start", type=_Time(), help="Where to start, in seconds or [HH:]MM:SS.")
-@click.option("--duration", type=_Time(), help="How much to process.")
-@click.option("--format", "format_", help="Container, such as matroska: of IN if that alone is a pipe, else of OUT.")
-@click.option("--dashcam", is_flag=True, help="Join several IN, consecutive files of a loop recording, in that order.")
+@cloup.command(cls=GroupedCommand, epilog=EPILOG)
+@cloup.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@cloup.argument("output", metavar="OUT")
+@cloup.option("--start", type=Time(), help="Where to start, in seconds or [HH:]MM:SS.", group=INPUT)
+@cloup.option("--duration", type=Time(), help="How much to process.", group=INPUT)
+@cloup.option(
+    "--format",
+    "format_",
+    help="Container, such as matroska: of IN if that alone is a pipe, else of OUT.",
+    group=INPUT,
+)
+@cloup.option(
+    "--dashcam",
+    is_flag=True,
+    help="Join several IN, consecutive files of a loop recording, in that order.",
+    group=INPUT,
+)
 @deblurring_options
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JSON.")
-@click.option("--quiet", "-q", is_flag=True, help="Show errors only.")
+@report_option
+@quiet_option
 def video(
     *,
     inputs: tuple[str, ...],
@@ -91,7 +84,7 @@ def video(
         raise UsageError("several inputs are joined with --dashcam; to deblur each for itself, use deblur batch")
 
     def load() -> Engine:
-        return how.load()
+        return how.engine.load()
 
     keep_text = how.keeps_text(dashcam=dashcam)
     # An input pipe says by its content what it is; an output pipe can't.
@@ -113,13 +106,3 @@ def video(
     if not quiet:
         click.echo(words()(done.summary()), err=True)
     done.raise_if_damaged()
-
-
-def check_report(path: Path | None, *, overwrite: bool) -> None:
-    """Refuses a report that could not be written at the end, before the work starts."""
-    if path is None:
-        return
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists; give --overwrite to replace it, or another name to --report")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"the folder of the report, {path.absolute().parent}, is not there; create it first")

@@ -33,7 +33,7 @@ class Calibration:
     Attributes:
         frames: Blurred pictures, RGB, uint8 (H, W, 3) each.
         pairs: Blurred and sharp side of others, likewise.
-        origin: How many came from where, for the record: names of files and folders, without their place.
+        origin: Number of pictures from each source, by the name of its file or folder, for the record.
     """
 
     frames: tuple[Picture, ...]
@@ -45,9 +45,10 @@ def gather(sources: Sequence[Path], frames: int, pairs: int) -> Calibration:
     """Draws pictures from pools of pairs, folders of pictures, and video files, evenly from all of each.
 
     Args:
-        sources: Of these, at least one pool (by ``deblur synth`` or ``deblur pack``): only pairs tell what is lost.
-        frames: How many blurred pictures, at least one of each source.
-        pairs: How many pairs; no picture is in both.
+        sources: Pools, folders and files to draw from. At least one is a pool (made by ``deblur synth`` or ``deblur
+            pack``), because only pairs tell what is lost.
+        frames: Number of blurred pictures, at least one of each source.
+        pairs: Number of pairs; no picture is in both.
 
     Raises:
         DataError: If there is no pool among the sources, one has too few pairs, or a source can't be read.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from network import catalogue
-from pipeline.engines.load import SAFETENSORS
+from pipeline.engines.loaders import SAFETENSORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,11 +36,11 @@ class MatrixRate:
 
     Attributes:
         flops: Floating-point operations a second; a multiplication and an addition are two.
-        library: That multiplied.
+        library: Library that multiplied, with its version.
         precision: ``fp32`` or ``fp16``.
         size: Rows and columns of the square matrices.
-        threads: That it used; None where the library chose, or on a GPU.
-        device: That it ran on.
+        threads: Threads that the library used; None where the library chose, or on a GPU.
+        device: Device that multiplied.
     """
 
     flops: float
@@ -57,8 +57,8 @@ def network_flops(network: str | None, weights: Path | None, width: int, height:
     Args:
         network: Its name; None is the default.
         weights: An ONNX, INT8 or safetensors file; None takes what comes with the package.
-        width: Of the frame, in pixels.
-        height: Likewise.
+        width: Width of the frame, in pixels.
+        height: Height of the frame, in pixels.
 
     Returns:
         Two for each multiplication with its addition; None for a network that there is no file of.
@@ -79,12 +79,12 @@ def matrix_rate(info: EngineInfo, threads: int | None, seconds: float = 1.0) -> 
     """Measures the matrix product on the device that an engine uses: the median of repeated products.
 
     Args:
-        info: Of the engine. TensorRT, and PyTorch where it has CUDA, are compared with the GPU in their own
+        info: Facts about the engine. TensorRT, and PyTorch where it has CUDA, are compared with the GPU in their own
             precision; everything else with the processor in FP32, INT8 included.
-        threads: On a processor; None for all.
-        seconds: How long to measure.
+        threads: Threads on a processor; None for all.
+        seconds: Length of the measurement.
     """
-    if info.backend.startswith(("TensorRT", "PyTorch")):
+    if info.kind in {"tensorrt", "torch"}:
         import torch
 
         if torch.cuda.is_available():

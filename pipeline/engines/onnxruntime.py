@@ -15,6 +15,7 @@ from network import catalogue
 from network.colour import coefficients
 from network.planes import PlaneBatch, PlaneSpec
 from network.processor import processor_name
+from pipeline.engines.base import allocating, check_pair
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 
@@ -49,6 +50,7 @@ class OnnxRuntimeEngine:
             precision="fp32",
             network=metadata.get(catalogue.NETWORK_KEY, path.stem),
             digest=metadata.get(catalogue.DIGEST_KEY, ""),
+            kind="onnxruntime",
         )
 
     @property
@@ -60,19 +62,15 @@ class OnnxRuntimeEngine:
         """Allocates a batch, and loads the graphs of its layout.
 
         Args:
-            spec: What the frames are.
+            spec: Kind and size of the frames.
             batch: Frames in the batch, at least 1.
 
         Raises:
             EngineError: If ``batch`` is below 1, or the memory does not suffice.
         """
-        if batch < 1:
-            raise EngineError(f"a batch has at least one frame, not {batch}")
-        self._planar(spec)
-        try:
+        with allocating(spec, batch):
+            self._planar(spec)
             return PlaneBatch.empty(spec, batch)
-        except MemoryError as error:
-            raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
         """Deblurs ``batch`` into ``out``.
@@ -84,8 +82,7 @@ class OnnxRuntimeEngine:
         Raises:
             EngineError: If the two don't match, or ONNX Runtime fails.
         """
-        if batch.spec != out.spec or batch.size != out.size:
-            raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
+        check_pair(batch, out)
         before, after = self._planar(batch.spec)
         numbers = coefficients(batch.spec)
         planes = {f"plane{index}": plane.astype(np.float32) for index, plane in enumerate(batch.planes)}

@@ -14,6 +14,7 @@ from openvino import opset13 as ops
 from network import catalogue
 from network.colour import coefficients
 from network.planes import PlaneBatch, PlaneSpec
+from pipeline.engines.base import allocating, check_pair
 from pipeline.engines.openvino_core import openvino_core
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
@@ -74,6 +75,7 @@ class OpenVinoEngine:
             precision=precision or ("bf16" if self._options.bf16 else "fp32"),
             network=path.stem if name is None else name,
             digest=_digest(path) if digest is None else digest,
+            kind="openvino",
         )
 
     @property
@@ -85,19 +87,15 @@ class OpenVinoEngine:
         """Allocates a batch, and compiles the network for such frames if that is not done.
 
         Args:
-            spec: What the frames are.
+            spec: Kind and size of the frames.
             batch: Frames in the batch, at least 1.
 
         Raises:
             EngineError: If such frames can't be compiled for, or are too large for the memory.
         """
-        if batch < 1:
-            raise EngineError(f"a batch has at least one frame, not {batch}")
-        self._request(spec, batch)
-        try:
+        with allocating(spec, batch):
+            self._request(spec, batch)
             return PlaneBatch.empty(spec, batch)
-        except MemoryError as error:
-            raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
         """Deblurs ``batch`` into ``out``.
@@ -109,8 +107,7 @@ class OpenVinoEngine:
         Raises:
             EngineError: If the two don't match, or OpenVINO fails.
         """
-        if batch.spec != out.spec or batch.size != out.size:
-            raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
+        check_pair(batch, out)
         if not all(plane.flags.c_contiguous for plane in (*batch.planes, *out.planes)):
             raise EngineError("planes must be contiguous; make them with buffers()")
         request = self._request(batch.spec, batch.size)
@@ -181,7 +178,7 @@ def planar_model(core: ov.Core, network: ov.Model, spec: PlaneSpec, batch: int, 
     Args:
         core: Reads the planar graphs.
         network: RGB to RGB; not changed.
-        spec: What the frames are.
+        spec: Kind and size of the frames.
         batch: Frames in a batch.
         strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`.
 

@@ -25,7 +25,7 @@ class Choice:
 
     Attributes:
         precision: ``int8`` or ``fp32``.
-        reason: In a few words.
+        reason: Reason in a few words.
     """
 
     precision: str
@@ -44,7 +44,7 @@ def choose(features: Mapping[str, bool | None] | None = None) -> Choice:
     """What a network that there is in INT8 too runs in: INT8 where that is faster.
 
     Args:
-        features: As :func:`pipeline.system.machine.cpu_features` gives them; None asks for this machine's.
+        features: Instruction sets, as :func:`pipeline.system.machine.cpu_features` gives them; None for this machine's.
     """
     known = cpu_features() if features is None else features
     for name in INT8_FEATURES:
@@ -67,7 +67,7 @@ def int8_form(
         original: The network in FP32.
         quantised: Its INT8 form; None if there is none.
         precision: One of :data:`PRECISIONS`.
-        features: As for :func:`choose`.
+        features: Instruction sets, as :func:`choose` takes them.
 
     Raises:
         UsageError: If INT8 was asked for and there is none.

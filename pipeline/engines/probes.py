@@ -10,14 +10,14 @@ from network import catalogue
 from pipeline.engines.load import load_engine
 from pipeline.engines.precision import choose
 from pipeline.errors import DeblurError
-from pipeline.system.doctor import Finding
+from pipeline.system.doctor import Check
 from pipeline.system.log import lines_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 
-def find_openvino() -> Iterator[Finding]:
+def find_openvino() -> Iterator[Check]:
     """Devices of OpenVINO, with what each computes in."""
     import openvino as ov
 
@@ -29,28 +29,28 @@ def find_openvino() -> Iterator[Finding]:
         computes = [str(item) for item in core.get_property(device, "OPTIMIZATION_CAPABILITIES")]
         kinds = [item for item in computes if item in {"FP32", "FP16", "BF16", "INT8"}]
         version = ov.get_version().split("-")[0]
-        yield Finding("engines", f"openvino on {device}", True, f"{version}, {name}; {', '.join(kinds)}")
+        yield Check("engines", f"openvino on {device}", True, f"{version}, {name}; {', '.join(kinds)}")
     if not core.available_devices:
-        yield Finding("engines", "openvino", False, "it finds no device")
+        yield Check("engines", "openvino", False, "it finds no device")
 
 
-def find_torch() -> Iterator[Finding]:
+def find_torch() -> Iterator[Check]:
     """PyTorch and its CUDA devices."""
     if find_spec("torch") is None:
-        yield Finding("engines", "torch", False, "not installed")
+        yield Check("engines", "torch", False, "not installed")
         return
     import torch
 
-    yield Finding("engines", "torch", True, torch.__version__)
+    yield Check("engines", "torch", True, torch.__version__)
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
-    yield Finding("engines", "torch on CUDA", bool(names), ", ".join(names) or f"no device; {built}")
+    yield Check("engines", "torch on CUDA", bool(names), ", ".join(names) or f"no device; {built}")
 
 
-def find_tensorrt() -> Iterator[Finding]:
+def find_tensorrt() -> Iterator[Check]:
     """Torch-TensorRT, whether it loads and whether there is a device for it."""
     if find_spec("torch_tensorrt") is None:
-        yield Finding("engines", "tensorrt", False, "Torch-TensorRT is not installed")
+        yield Check("engines", "tensorrt", False, "Torch-TensorRT is not installed")
         return
     from trt import library
     from trt.errors import TensorRTError
@@ -59,38 +59,37 @@ def find_tensorrt() -> Iterator[Finding]:
         library.require_cuda()
         library.torch_tensorrt()
     except TensorRTError as error:
-        yield Finding("engines", "tensorrt", False, str(error))
+        yield Check("engines", "tensorrt", False, str(error))
     else:
-        yield Finding("engines", "tensorrt", True, library.environment().tensorrt)
+        yield Check("engines", "tensorrt", True, library.environment().tensorrt)
 
 
-def find_onnxruntime() -> Iterator[Finding]:
+def find_onnxruntime() -> Iterator[Check]:
     """ONNX Runtime, which only `deblur bench` uses."""
     if find_spec("onnxruntime") is None:
-        yield Finding("engines", "onnxruntime", False, "not installed; only deblur bench uses it")
+        yield Check("engines", "onnxruntime", False, "not installed; only deblur bench uses it")
     else:
-        yield Finding("engines", "onnxruntime", True, f"{metadata.version('onnxruntime')}; only deblur bench uses it")
+        yield Check("engines", "onnxruntime", True, f"{metadata.version('onnxruntime')}; only deblur bench uses it")
 
 
-def find_choice() -> Iterator[Finding]:
+def find_choice() -> Iterator[Check]:
     """Networks that can be run, and the engine that ``auto`` takes, found out by having it choose."""
     names = ", ".join(catalogue.shipped_names())
-    yield Finding("networks", "shipped", None, names or "none; give a file of weights")
+    yield Check("networks", "shipped", None, names or "none; give a file of weights")
     told: list[str] = []
     network = catalogue.DEFAULT if catalogue.onnx_file(catalogue.DEFAULT) else "identity"
     try:
         with lines_to(told.append):
             info = load_engine("auto", network).info
     except DeblurError as error:
-        yield Finding("engines", "auto", False, str(error))
+        yield Check("engines", "auto", False, str(error))
         return
     if not told:
-        is_tensorrt = info.backend.startswith("TensorRT")
-        told = ["TensorRT and a CUDA device are there" if is_tensorrt else "TensorRT is not installed"]
+        told = ["TensorRT and a CUDA device are there" if info.kind == "tensorrt" else "TensorRT is not installed"]
     chosen = f"{info.backend}, {info.precision}, on {info.device}, {info.batch} at a time"
-    yield Finding("engines", "auto", True, f"{chosen}: {'; '.join(told)}")
-    if info.backend.startswith("OpenVINO"):
-        yield Finding("engines", "precision", None, f"auto is {info.precision}: {_why(network, info.precision)}")
+    yield Check("engines", "auto", True, f"{chosen}: {'; '.join(told)}")
+    if info.kind == "openvino":
+        yield Check("engines", "precision", None, f"auto is {info.precision}: {_why(network, info.precision)}")
 
 
 def _why(network: str, precision: str) -> str:
@@ -102,7 +101,7 @@ def _why(network: str, precision: str) -> str:
     return "its int8 form is of other weights"
 
 
-ENGINE_PROBES: dict[str, Callable[[], Iterable[Finding]]] = {
+ENGINE_PROBES: dict[str, Callable[[], Iterable[Check]]] = {
     "openvino": find_openvino,
     "torch": find_torch,
     "tensorrt": find_tensorrt,

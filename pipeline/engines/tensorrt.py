@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from network import weights
+from pipeline.engines.base import allocating, check_pair
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 from trt.build_or_load import Request
@@ -49,7 +50,7 @@ class TensorRTOptions:
         devices: PyTorch's names of the devices, such as ``cuda:0``, each of which gets an engine; empty for all.
         frames: Frames at a time with which the engine is fastest.
         at_once: Most frames that the compiler's networks take in one call; None for any number.
-        settings: How engines are built.
+        settings: Settings that engines are built with.
     """
 
     devices: tuple[str, ...] = ()
@@ -68,8 +69,8 @@ class TensorRTEngine:
     Args:
         network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32, on the CPU.
         name: Its name, for :attr:`info`.
-        compiler: What compiles it.
-        digest: Of its weights, for :attr:`info`; empty if it has none.
+        compiler: Compiler of the network.
+        digest: Digest of its weights, for :attr:`info`; empty if it has none.
         options: How to run it.
 
     Raises:
@@ -123,28 +124,25 @@ class TensorRTEngine:
             network=self._name,
             digest=self._digest,
             batch=self._options.frames,
+            kind="tensorrt" if is_compiled else "torch",
         )
 
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
         """Allocates a batch in memory that devices copy from and to by themselves, and gets the engine for it ready.
 
         Args:
-            spec: What the frames are.
+            spec: Kind and size of the frames.
             batch: Frames in the batch, at least 1.
 
         Raises:
             EngineError: If the memory does not suffice, however few frames or parts of them are computed at a time.
         """
-        if batch < 1:
-            raise EngineError(f"a batch has at least one frame, not {batch}")
         is_pinned = any(device.type != "cpu" for device in self._devices)
-        try:
+        with allocating(spec, batch):
             planes = tuple(
                 torch.empty((batch, *shape), dtype=plane_dtype(spec), pin_memory=is_pinned).numpy()
                 for shape in spec.plane_shapes
             )
-        except (MemoryError, RuntimeError) as error:
-            raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
         self._for(spec, batch)
         return StagedBatch(spec, planes)
 
@@ -170,8 +168,7 @@ class TensorRTEngine:
         Raises:
             EngineError: If the two don't match, or the device fails.
         """
-        if batch.spec != out.spec or batch.size != out.size:
-            raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
+        check_pair(batch, out)
         planes = batch.take() if isinstance(batch, StagedBatch) else on_host(batch)
         targets = on_host(out)
         while True:
@@ -255,7 +252,7 @@ class TensorRTEngine:
         return estimate_bytes(self._network, shown, plan.batch, self._options.settings)
 
     def _free(self) -> int | None:
-        """Of the device with the least; None where nobody knows."""
+        """Free bytes of the device that has the fewest; None where nobody knows."""
         known = [free for device in self._devices if (free := free_memory(device)) is not None]
         return min(known, default=None)
 
@@ -265,9 +262,9 @@ class _Ready:
     """What runs frames of one kind.
 
     Attributes:
-        plan: How.
-        rest: What is tried if that needs too much memory.
-        execution: That.
+        plan: Frames, or parts of them, that are computed at a time.
+        rest: Plans to try if this one needs too much memory.
+        execution: Compiled network that follows the plan.
     """
 
     plan: Plan

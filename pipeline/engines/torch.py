@@ -12,6 +12,7 @@ from network.models.layers import fold_for_inference
 from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import PlaneBatch
 from network.processor import processor_name
+from pipeline.engines.base import allocating, check_pair
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 
@@ -45,7 +46,7 @@ class TorchEngine:
         network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32. It is taken over: moved to the
             device, and its batch normalisation folded.
         name: Its name, for :attr:`info`.
-        digest: Of its weights, for :attr:`info`; empty if it has none.
+        digest: Digest of its weights, for :attr:`info`; empty if it has none.
         options: How to run it.
 
     Raises:
@@ -71,6 +72,7 @@ class TorchEngine:
             precision="fp16" if self._options.half else "fp32",
             network=name,
             digest=digest,
+            kind="torch",
         )
 
     @classmethod
@@ -97,23 +99,19 @@ class TorchEngine:
         """Allocates a batch; for CUDA in pinned memory, which the device reads directly.
 
         Args:
-            spec: What the frames are.
+            spec: Kind and size of the frames.
             batch: Frames in the batch, at least 1.
 
         Raises:
             EngineError: If the memory does not suffice.
         """
-        if batch < 1:
-            raise EngineError(f"a batch has at least one frame, not {batch}")
-        try:
+        with allocating(spec, batch):
             if self._device.type != "cuda":
                 return PlaneBatch.empty(spec, batch)
             dtype = torch.uint8 if spec.depth == 8 else torch.uint16
             shapes = spec.plane_shapes
             planes = tuple(torch.empty((batch, *shape), dtype=dtype, pin_memory=True).numpy() for shape in shapes)
             return PlaneBatch(spec, planes)
-        except (MemoryError, RuntimeError) as error:
-            raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
         """Deblurs ``batch`` into ``out``.
@@ -125,8 +123,7 @@ class TorchEngine:
         Raises:
             EngineError: If the two don't match, or PyTorch fails, for want of memory for example.
         """
-        if batch.spec != out.spec or batch.size != out.size:
-            raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
+        check_pair(batch, out)
         module = self._module(batch.spec)
         try:
             with torch.inference_mode():

@@ -47,7 +47,7 @@ class AutoSize:
 
     @property
     def factor(self) -> float:
-        """Of the source's width and height, 0 to 1."""
+        """Share of the source's width and height that is left, 0 to 1."""
         return STEPS[self._step]
 
     def update(self, now: float, service: float, interval: float) -> bool:

@@ -24,8 +24,8 @@ def apply_strength(blurred: PlaneBatch, deblurred: PlaneBatch, strength: float) 
     """Scales the correction: ``deblurred`` becomes ``blurred + strength * (deblurred - blurred)``, clamped.
 
     Args:
-        blurred: What the engine got; left as it is.
-        deblurred: What the engine made of it, of the same spec and size; overwritten.
+        blurred: Frames that the engine got; left as they are.
+        deblurred: Frames that the engine made of them, of the same spec and size; overwritten.
         strength: 0 to :data:`network.planes.MAX_STRENGTH`; in steps of 1/256.
 
     Raises:
@@ -81,9 +81,9 @@ class FrameProcessor:
         """Deblurs one frame.
 
         Args:
-            engine: What deblurs; not asked where the strength is 0.
-            frame: As captured; left as it is.
-            strength: How much of the correction is applied, 0 to 1.5.
+            engine: Engine that deblurs; not asked where the strength is 0.
+            frame: Frame as it was captured; left as it is.
+            strength: Share of the correction that is applied, 0 to 1.5.
             limit: Width and height that the result must fit in; None for any size.
 
         Returns:

@@ -42,20 +42,20 @@ class LiveReport:
     Attributes:
         source: Its name; empty where there was none.
         seconds: Wall time from the first frame to the end.
-        engine: What deblurred.
+        engine: Facts about the engine.
         size: Width and height of the last result; None without frames.
         source_size: Width and height of the last frame as it came.
-        captured: What came from the source.
-        processed: What the engine was done with, and what was dropped before it.
+        captured: Frames that came from the source.
+        processed: Frames that the engine was done with, and frames that were dropped before it.
         service: Time that the engine took, as a latency.
-        outputs: What each output showed and dropped, and its latency from capture to display, by its name.
+        outputs: Frames that each output showed and dropped, and its latency from capture to display, by its name.
         corrupt: Packets that could not be decoded.
         skipped: Packets that were not decoded, because decoding was late.
-        events: What happened to the source.
+        events: Events of the source, in order.
         gaps: Times without frames.
         sizes: Changes of the size that were made to hold the frame rate.
-        notes: What people were told, a line each.
-        error: What ended the run or an output of it; None if nothing did.
+        notes: Lines that people were told.
+        error: Error that ended the run or an output of it; None if nothing did.
     """
 
     source: str

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.errors import DeblurError
 from pipeline.live.auto_size import AutoSize
 from pipeline.live.counters import FlowCount
-from pipeline.live.hub import LiveHub
-from pipeline.live.input.feed import Feed, FeedOptions
+from pipeline.live.input.feed import ReconnectingSource, ReconnectOptions
+from pipeline.live.live_engine import LiveEngine
 from pipeline.live.output.recording import Recording
 from pipeline.live.output.worker import Output, OutputWorker
 from pipeline.live.report import LiveReport, SizeChange
@@ -61,13 +61,13 @@ class LiveJob:
     """What a live run is to do.
 
     Attributes:
-        address: What to read; None for nothing (pages may bring their own cameras).
-        session: How frames are treated.
-        feed: How the source is kept coming.
-        outputs: What the results go to.
+        address: Source to read; None for nothing (pages may bring their own cameras).
+        session: Options of the stream.
+        reconnect: Options that say how the source is kept coming.
+        outputs: Outputs that take the results.
         open_window: Opens the window; None for none. Gets the session, something that takes a line for people, and
             something that starts and ends a recording and tells which.
-        companions: What else uses the engine meanwhile, such as a web page; entered with the hub and the session.
+        services: Other users of the engine, such as a web page; each is entered with the live engine and the session.
         duration: Seconds after the first frame (the start, without a source) to end; None for no end.
         auto_size: Whether to shrink frames until the engine keeps up.
         folder: For recordings that are begun in the window.
@@ -75,10 +75,10 @@ class LiveJob:
 
     address: Address | None
     session: SessionOptions = field(default_factory=SessionOptions)
-    feed: FeedOptions = field(default_factory=FeedOptions)
+    reconnect: ReconnectOptions = field(default_factory=ReconnectOptions)
     outputs: Sequence[Output] = ()
     open_window: Callable[[LiveSession, Callable[[str], None], Callable[[], bool]], Window] | None = None
-    companions: Sequence[Callable[[LiveHub, LiveSession | None], AbstractContextManager[object]]] = ()
+    services: Sequence[Callable[[LiveEngine, LiveSession | None], AbstractContextManager[object]]] = ()
     duration: float | None = None
     auto_size: bool = False
     folder: Path = Path()
@@ -90,7 +90,7 @@ def run_live(job: LiveJob, engine: Engine, status: Status) -> LiveReport:
     All of these are regular ends: files are completed. So they are after an error, which the report has.
 
     Args:
-        job: What to do.
+        job: Source, outputs and options.
         engine: Used by this run alone.
         status: Shows how it goes.
     """
@@ -105,9 +105,9 @@ class _Run:
         self._notes: list[str] = []
         self._sizes: list[SizeChange] = []
         self._auto = AutoSize() if job.auto_size else None
-        self._hub = LiveHub(engine)
-        self._session = None if job.address is None else self._hub.open(job.session)
-        self._feed: Feed | None = None
+        self._live_engine = LiveEngine(engine)
+        self._session = None if job.address is None else self._live_engine.open(job.session)
+        self._source: ReconnectingSource | None = None
         self._workers: list[OutputWorker] = []
         self._recording: OutputWorker | None = None
         self._window: Window | None = None
@@ -120,7 +120,7 @@ class _Run:
         self._status.begin()
         try:
             with ExitStack() as stack:
-                stack.callback(self._hub.close)
+                stack.callback(self._live_engine.close)
                 self._start(stack)
                 try:
                     self._loop()
@@ -135,19 +135,19 @@ class _Run:
 
     def _start(self, stack: ExitStack) -> None:
         job = self._job
-        for companion in job.companions:
-            stack.enter_context(companion(self._hub, self._session))
+        for service in job.services:
+            stack.enter_context(service(self._live_engine, self._session))
         if job.address is None or self._session is None:
             return
         self._workers = [OutputWorker(output, self._session, self._tell) for output in job.outputs]
         if job.open_window is not None:
             self._window = job.open_window(self._session, self._tell, self._toggle_recording)
             stack.callback(self._window.close)
-        self._feed = Feed(job.address, self._session.push, self._tell, job.feed)
-        stack.callback(self._feed.stop)
+        self._source = ReconnectingSource(job.address, self._session.push, self._tell, job.reconnect)
+        stack.callback(self._source.stop)
         for worker in self._workers:
             worker.start()
-        self._feed.start()
+        self._source.start()
 
     def _loop(self) -> None:
         while not self._is_over():
@@ -167,13 +167,13 @@ class _Run:
         duration = math.inf if self._job.duration is None else self._job.duration
         if self._first_frame is not None and now - self._first_frame >= duration:
             return True
-        if self._feed is None:
+        if self._source is None:
             return False
         if self._session is not None and self._session.error is not None:
             raise self._session.error
-        has_viewers = self._window is not None or bool(self._job.companions)
+        has_viewers = self._window is not None or bool(self._job.services)
         is_unseen = not has_viewers and all(worker.is_ended for worker in self._workers)
-        return self._feed.is_ended or is_unseen
+        return self._source.is_ended or is_unseen
 
     def _look(self, now: float) -> None:
         if self._session is None:
@@ -217,9 +217,9 @@ class _Run:
     def _finish(self) -> None:
         """Brings everything to its end, in the order of the frames' way."""
         self._ended = time.perf_counter()
-        if self._feed is not None:
-            self._feed.stop()
-            self._error = self._error or self._feed.error
+        if self._source is not None:
+            self._source.stop()
+            self._error = self._error or self._source.error
         if self._session is not None:
             self._session.finish()
             deadline = time.perf_counter() + END_GRACE
@@ -241,22 +241,22 @@ class _Run:
         self._status.note(line)
 
     def _report(self) -> LiveReport:
-        session, feed = self._session, self._feed
+        session, source = self._session, self._source
         since = self._started if self._first_frame is None else self._first_frame
         return LiveReport(
             source=self._job.address.name if self._job.address else "",
             seconds=self._ended - since,
-            engine=self._hub.engine,
+            engine=self._live_engine.engine,
             size=session.size if session else None,
             source_size=session.source_size if session else None,
             captured=session.captured if session else FlowCount(),
             processed=session.count if session else FlowCount(),
             service=session.service if session else FlowCount(),
             outputs=self._counts(),
-            corrupt=feed.corrupt if feed else 0,
-            skipped=feed.skipped if feed else 0,
-            events=tuple(feed.events) if feed else (),
-            gaps=tuple(feed.gaps) if feed else (),
+            corrupt=source.corrupt if source else 0,
+            skipped=source.skipped if source else 0,
+            events=tuple(source.events) if source else (),
+            gaps=tuple(source.gaps) if source else (),
             sizes=tuple(self._sizes),
             notes=tuple(self._notes),
             error=self._error,

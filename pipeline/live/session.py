@@ -2,8 +2,8 @@
 
 ::
 
-    with LiveHub(engine) as hub:                    # one thread that alone uses the engine
-        session = hub.open()                        # one stream: a camera, or the camera of one browser
+    with LiveEngine(engine) as live_engine:  # one thread that alone uses the engine
+        session = live_engine.open()                # one stream: a camera, or the camera of one browser
         view = session.subscribe()                  # one output or viewer; any number
         session.push(frame, captured)               # by the source's thread; never waits
         result = view.get(timeout=0.1)              # by the output's thread; None: nothing came
@@ -56,7 +56,7 @@ class SessionOptions:
             the engine is slow for a moment, and delay the picture by as many frames when it stays slow.
         size_limit: Width and height in pixels; larger frames are scaled down to fit in, with their shape kept. None
             for no limit. Can be changed later.
-        strength: How much of the correction is applied, 0 to 1.5. Can be changed later.
+        strength: Share of the correction that is applied, 0 to 1.5. Can be changed later.
     """
 
     queue: int = 1
@@ -70,17 +70,17 @@ class SessionOptions:
 
 
 class LiveSession:
-    """One stream of frames. Made by :meth:`LiveHub.open`.
+    """One stream of frames. Made by :meth:`LiveEngine.open`.
 
     Args:
-        options: How it is treated.
+        options: How its frames are treated.
         wake: Called when there is something to do; it has :meth:`step` called by the thread that uses the engine.
         on_close: Called with the session when it has ended.
 
     Attributes:
-        error: What ended the session early; None if nothing did.
+        error: Error that ended the session early; None if nothing did.
         enabled: While False, frames pass as they are.
-        size_limit: As in :class:`SessionOptions`; takes effect with the next frame.
+        size_limit: Largest width and height, as in :class:`SessionOptions`; takes effect with the next frame.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class LiveSession:
         return bool(self._waiting) or self._is_finishing
 
     def step(self, engine: Engine) -> None:
-        """Processes the frame that has waited longest; called by the hub's thread alone."""
+        """Processes the frame that has waited longest; called by the live engine's thread alone."""
         with self._lock:
             item = self._waiting.popleft() if self._waiting else None
         if item is None:

@@ -23,10 +23,10 @@ class LiveResult:
     """One frame, before and after. Times are seconds by :func:`time.perf_counter`.
 
     Attributes:
-        original: As captured, in the size and pixel format in which it was processed.
+        original: Frame as it was captured, in the size and pixel format in which it was processed.
         frame: Deblurred, of the same size, format and colour tags; the very ``original`` while the session is off or
             its strength is 0.
-        number: Of the frame in the session, counted from 0 with those that were dropped.
+        number: Number of the frame in the session, counted from 0 with those that were dropped.
         captured: When it was captured.
         started: When its processing began.
         finished: When it was ready.

@@ -64,7 +64,7 @@ def deblur_in_segments(
         on_output: Called when the output has its name, before the segments go.
         notes: What else to tell the user, a line each.
         elsewhere: Makes the segments, so that they are only joined here; None to make them here.
-        cancel: Ends the work when it is set.
+        cancel: Ends the work when it is set; finished segments are kept.
 
     Raises:
         Cancelled: If ``cancel`` was set; finished segments are kept.
@@ -199,6 +199,8 @@ class _Segments:
         try:
             cutter = Cutter(source.events(), seconds)
             for number, events in enumerate(cutter.segments()):
+                if self._cancel is not None and self._cancel.is_set():
+                    raise Cancelled(f"cancelled; {self.joined.name} was not written")
                 if number in self._kept:
                     self._take_over(self._kept[number], events)
                     continue

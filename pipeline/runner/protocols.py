@@ -26,6 +26,9 @@ class EngineInfo:
         network: The network's name, such as ``idc-rt``.
         digest: SHA-256 of the weights, hexadecimal; empty for a network without weights.
         batch: Frames at a time with which it is fastest.
+        kind: Identifier of the engine, by which programs tell engines apart: its name in
+            :mod:`pipeline.engines.registry`, such as ``openvino``. A TensorRT engine that has fallen back to PyTorch
+            is ``torch``. Empty for an engine that is not registered.
     """
 
     backend: str
@@ -34,6 +37,7 @@ class EngineInfo:
     network: str
     digest: str
     batch: int = 1
+    kind: str = ""
 
 
 class Engine(Protocol):

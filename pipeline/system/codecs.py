@@ -32,7 +32,8 @@ _HARDWARE = ("nvenc", "qsv", "amf", "vaapi", "videotoolbox", "mf", "vulkan", "v4
 _FORMATS = ("yuv420p", "nv12", "yuv422p10le", "yuvj420p")
 
 WIDTH, HEIGHT, FRAMES = 320, 192, 6
-"""Of the clip that is encoded; encoders in hardware refuse much smaller pictures."""
+"""Width and height in pixels, and number of frames, of the clip that is encoded. Encoders in hardware refuse much
+smaller pictures."""
 
 
 def hardware_encoders() -> list[str]:
@@ -52,7 +53,7 @@ class Trial:
 
     Attributes:
         clip: The encoded clip, in Matroska.
-        decoder: That decoded it again.
+        decoder: Decoder that decoded the clip again.
     """
 
     clip: bytes
@@ -63,7 +64,7 @@ def try_encoder(name: str) -> Trial:
     """Encodes a few frames and decodes them again.
 
     Args:
-        name: Of an encoder that this build of FFmpeg knows.
+        name: Name of an encoder that this build of FFmpeg knows.
 
     Raises:
         OSError: If encoder or decoder refuses.

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One line.
 
     Attributes:
-        section: What it is about, such as ``encoders``.
-        name: Of the thing.
+        section: Kind of the thing, such as ``encoders``.
+        name: Name of the thing.
         works: Whether it can be used here; None for a plain fact.
         detail: More about it: a version, a device's name, or why it can't be used.
     """
@@ -36,44 +36,44 @@ class Finding:
     detail: str
 
 
-def examine(probes: Mapping[str, Callable[[], Iterable[Finding]]]) -> list[Finding]:
+def examine(probes: Mapping[str, Callable[[], Iterable[Check]]]) -> list[Check]:
     """The findings of all probes in order; one that fails ends with a finding that says how.
 
     Args:
         probes: By a name that is shown if they fail.
     """
-    findings: list[Finding] = []
+    findings: list[Check] = []
     for name, probe in probes.items():
         try:
             findings.extend(probe())
         except Exception as error:  # noqa: BLE001 - whatever a driver or a library raises is what is to be shown
-            findings.append(Finding(name, "probe", False, f"failed: {type(error).__name__}: {_one_line(error)}"))
+            findings.append(Check(name, "probe", False, f"failed: {type(error).__name__}: {_one_line(error)}"))
     return findings
 
 
-def find_machine() -> Iterator[Finding]:
+def find_machine() -> Iterator[Check]:
     """This program, the system, the processor, memory."""
     known = versions()
     for name in (DISTRIBUTION, "system"):
-        yield Finding("software", name, None, known.get(name, "not installed: it runs from its source tree"))
-    yield Finding("software", "FFmpeg", None, str(av.ffmpeg_version_info))
+        yield Check("software", name, None, known.get(name, "not installed: it runs from its source tree"))
+    yield Check("software", "FFmpeg", None, str(av.ffmpeg_version_info))
     for name, others in distributions_inside().items():
         detail = f"{' and '.join(others)} has files in it too; install {DISTRIBUTION} in an environment of its own"
-        yield Finding("software", f"package {name}", False, detail)
-    yield Finding("processor", "name", None, processor_name())
-    yield Finding("processor", "cores for this process", None, str(machine.cores()))
+        yield Check("software", f"package {name}", False, detail)
+    yield Check("processor", "name", None, processor_name())
+    yield Check("processor", "cores for this process", None, str(machine.cores()))
     for name, has in machine.cpu_features().items():
-        yield Finding("processor", name, has, "" if has is not None else "this system does not tell")
-    yield Finding("processor", "memory", None, f"{machine.memory() / 2**30:.1f} GiB")
+        yield Check("processor", name, has, "" if has is not None else "this system does not tell")
+    yield Check("processor", "memory", None, f"{machine.memory() / 2**30:.1f} GiB")
 
 
-def find_libraries() -> Iterator[Finding]:
+def find_libraries() -> Iterator[Check]:
     """Libraries that are installed, and which of their versions were tested."""
     for library in installed_libraries():
-        yield Finding("libraries", library.name, None, f"{library.version}; tested: {library.tested}")
+        yield Check("libraries", library.name, None, f"{library.version}; tested: {library.tested}")
 
 
-def warnings(findings: Iterable[Finding]) -> list[str]:
+def warnings(findings: Iterable[Check]) -> list[str]:
     """What is likely to make trouble, a line each: libraries of untested versions, and mixed installations.
 
     Args:
@@ -84,52 +84,52 @@ def warnings(findings: Iterable[Finding]) -> list[str]:
     return untested + mixed
 
 
-def find_encoders() -> Iterator[Finding]:
+def find_encoders() -> Iterator[Check]:
     """Encoders, each tried with a few frames."""
     for section, names in (("encoders", codecs.ENCODERS), ("hardware encoders", codecs.hardware_encoders())):
         for name in names:
             try:
                 trial = codecs.try_encoder(name)
             except (OSError, av.codec.codec.UnknownCodecError) as error:
-                yield Finding(section, name, False, _one_line(error))
+                yield Check(section, name, False, _one_line(error))
             else:
-                yield Finding(section, name, True, f"encoded a few frames, which {trial.decoder} decoded")
+                yield Check(section, name, True, f"encoded a few frames, which {trial.decoder} decoded")
     if not codecs.hardware_encoders():
-        yield Finding("hardware encoders", "all", False, "this build of FFmpeg knows none")
+        yield Check("hardware encoders", "all", False, "this build of FFmpeg knows none")
 
 
-def find_decoders() -> Iterator[Finding]:
+def find_decoders() -> Iterator[Check]:
     """Decoders that FFmpeg has, and devices that decode H.264, each tried with a few frames."""
     for name in codecs.DECODERS:
         is_there = codecs.has_decoder(name)
-        yield Finding("other decoders", name, is_there, "there, not tried" if is_there else "not in this FFmpeg")
+        yield Check("other decoders", name, is_there, "there, not tried" if is_there else "not in this FFmpeg")
     devices = hwdevices_available()
     clip = codecs.try_encoder("libx264").clip if devices else b""
     for device in devices:
         try:
             codecs.try_hardware_decoder(device, clip)
         except OSError as error:
-            yield Finding("hardware decoders", device, False, _one_line(error))
+            yield Check("hardware decoders", device, False, _one_line(error))
         else:
-            yield Finding("hardware decoders", device, True, "decoded a few frames of H.264")
+            yield Check("hardware decoders", device, True, "decoded a few frames of H.264")
     if not devices:
-        yield Finding("hardware decoders", "all", False, "this build of FFmpeg knows none")
+        yield Check("hardware decoders", "all", False, "this build of FFmpeg knows none")
 
 
-def find_cameras() -> Iterator[Finding]:
+def find_cameras() -> Iterator[Check]:
     """Cameras that FFmpeg lists; none is opened, because that would switch it on."""
     api = {"linux": "video4linux2,v4l2", "darwin": "avfoundation", "win32": "dshow"}.get(sys.platform)
     if api is None or api not in av.formats_available:
-        yield Finding("cameras", "all", False, f"this build of FFmpeg lists no cameras on {sys.platform}")
+        yield Check("cameras", "all", False, f"this build of FFmpeg lists no cameras on {sys.platform}")
         return
     cameras = [device for device in av.enumerate_input_devices(api) if "video" in (device.media_types or ["video"])]
     for camera in cameras:
-        yield Finding("cameras", camera.name, True, camera.description)
+        yield Check("cameras", camera.name, True, camera.description)
     if not cameras:
-        yield Finding("cameras", "all", False, f"none is connected, by {api.rpartition(',')[2]}")
+        yield Check("cameras", "all", False, f"none is connected, by {api.rpartition(',')[2]}")
 
 
-MACHINE_PROBES: dict[str, Callable[[], Iterable[Finding]]] = {
+MACHINE_PROBES: dict[str, Callable[[], Iterable[Check]]] = {
     "processor": find_machine,
     "libraries": find_libraries,
     "encoders": find_encoders,
@@ -139,7 +139,7 @@ MACHINE_PROBES: dict[str, Callable[[], Iterable[Finding]]] = {
 """The probes that need nothing but the default install."""
 
 
-def advice(findings: Iterable[Finding]) -> list[Finding]:
+def advice(findings: Iterable[Check]) -> list[Check]:
     """What to install or to type for more, in the light of what was found."""
     by_name = {(finding.section, finding.name): finding for finding in findings}
 
@@ -147,10 +147,10 @@ def advice(findings: Iterable[Finding]) -> list[Finding]:
         finding = by_name.get((section, name))
         return finding.works if finding else None
 
-    more: list[Finding] = []
+    more: list[Check] = []
 
     def suggest(name: str, text: str) -> None:
-        more.append(Finding("for more", name, None, text))
+        more.append(Check("for more", name, None, text))
 
     has_gpu = works("hardware decoders", "cuda") or works("engines", "torch on CUDA")
     if works("engines", "torch") is False:
@@ -169,7 +169,7 @@ def advice(findings: Iterable[Finding]) -> list[Finding]:
     return more
 
 
-def table(findings: Iterable[Finding]) -> str:
+def table(findings: Iterable[Check]) -> str:
     """Plain text: a heading for each section, a line for each finding. Findings of a section come together."""
     rows = list(findings)
     order = list(dict.fromkeys(row.section for row in rows))

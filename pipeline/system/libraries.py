@@ -18,6 +18,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "archspec": ("0.2.7", "0.2"),
     "av": ("18.1", "19"),
     "click": ("8.5", "8"),
+    "cloup": ("4.0", "4"),
     "numpy": ("2.4", "2"),
     "openvino": ("2026.4", "2026"),
     "psutil": ("7.2", "7"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _seen: list[int] = []
 
 
-def watch() -> list[int]:
+def install_signal_handlers() -> list[int]:
     """Makes SIGTERM do what Ctrl-C does: `timeout`, `docker stop` and service managers end a program by it.
 
     Returns:
@@ -54,7 +54,7 @@ def lower_priority(steps: int) -> None:
     """Lets other programs go first.
 
     Args:
-        steps: As of the program ``nice``: 1 to 19.
+        steps: Steps as the program ``nice`` counts them, 1 to 19.
 
     Raises:
         UsageError: If this system knows no such thing.

@@ -16,6 +16,7 @@ from network.export import export_network
 from network.models.identity import Identity
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
+from pipeline.engines.registry import engine_names
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
 from pipeline.errors import EngineError
@@ -293,6 +294,7 @@ def test_strength_scales_what_is_changed(engines: Engines) -> None:
 def test_info_says_what_the_engine_is(engines: Engines) -> None:
     info = engines.residual().info
     assert info.backend.startswith(("OpenVINO 20", "PyTorch 2", "TensorRT"))
+    assert info.kind in engine_names()
     assert info.device
     assert (info.precision, info.network, info.digest) == ("fp32", "residual", DIGEST)
     assert (engines.identity().info.network, engines.identity().info.digest) == ("identity", "")

@@ -14,7 +14,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from pipeline.engines.load import load_engine
-from pipeline.live.hub import LiveHub
+from pipeline.live.live_engine import LiveEngine
 from pipeline.live.web.options import ServeOptions, WebLimits
 from pipeline.live.web.server import WebServer
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from pipeline.live.web.page import Watched
+    from pipeline.live.web.page import SharedSource
     from pipeline.runner.protocols import Engine
 
 
@@ -33,7 +33,7 @@ class Served:
     """A server that runs, and how to reach it."""
 
     server: WebServer
-    hub: LiveHub
+    live_engine: LiveEngine
     link: str
     fingerprint: str
 
@@ -48,22 +48,22 @@ async def serve(
     engine: Engine,
     *,
     load: Callable[[], Engine] | None = None,
-    watched: Callable[[LiveHub], Watched] | None = None,
+    shared: Callable[[LiveEngine], SharedSource] | None = None,
     limits: WebLimits | None = None,
     **options: Any,
 ) -> AsyncIterator[Served]:
     """Serves the page on a free port; everything is freed at the end."""
     load = load or functools.partial(load_engine, "openvino", "identity", threads=1)
-    with LiveHub(engine) as hub:
+    with LiveEngine(engine) as live_engine:
         server = WebServer(
             ServeOptions(**{"port": 0, "limits": limits or WebLimits(), **options}),
-            hub,
-            watched(hub) if watched else None,
+            live_engine,
+            shared(live_engine) if shared else None,
             load,
         )
         address = await server.start()
         try:
-            yield Served(server, hub, address.link, address.fingerprint)
+            yield Served(server, live_engine, address.link, address.fingerprint)
         finally:
             await server.stop()
 

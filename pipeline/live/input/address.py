@@ -14,7 +14,7 @@ from pipeline.errors import InputError, UsageError
 from pipeline.live.input.srt import find_program
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp")
-"""Of addresses on a network."""
+"""Schemes of addresses on a network."""
 
 _CAMERA_FORMATS = {"linux": "video4linux2,v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
@@ -30,7 +30,7 @@ class Kind(Enum):
     CAMERA = auto()
     """Comes at its own pace; its end means that it was unplugged."""
     NETWORK = auto()
-    """An address, or a pipe. Likewise; its end means that the connection is gone."""
+    """An address, or a pipe. It comes at its own pace; its end means that the connection is gone."""
     FILE = auto()
     """Has to be played at its pace, and ends."""
     TEST = auto()
@@ -38,13 +38,13 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class CameraRequest:
     """What the user asks of a source.
 
     Attributes:
         size: Width and height in pixels; None for the source's own.
         rate: Frames a second; None for the source's own.
-        input_format: Of a camera its pixel format or codec, such as ``mjpeg``; else FFmpeg's name of the container.
+        input_format: Pixel format or codec of a camera, such as ``mjpeg``; else FFmpeg's name of the container.
     """
 
     size: tuple[int, int] | None = None
@@ -57,12 +57,12 @@ class Address:
     """How FFmpeg opens a source.
 
     Attributes:
-        name: For people.
-        kind: What it is.
-        url: For FFmpeg.
+        name: Name of the source, for people.
+        kind: Kind of the source.
+        url: Address for FFmpeg.
         format: FFmpeg's name of the demuxer or device; None to find out.
-        options: For it.
-        is_carried: Whether FFmpeg can't open ``url``, so that :mod:`pipeline.live.input.srt` has to.
+        options: Options of that demuxer or device.
+        needs_srt_program: Whether FFmpeg can't open ``url``, so that :mod:`pipeline.live.input.srt` has to.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Address:
     url: str
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
-    is_carried: bool = False
+    needs_srt_program: bool = False
 
     @property
     def is_paced_here(self) -> bool:
@@ -78,33 +78,33 @@ class Address:
         return self.kind in {Kind.FILE, Kind.TEST}
 
 
-def find_address(source: str, wishes: Wishes | None = None) -> Address:
+def find_address(source: str, request: CameraRequest | None = None) -> Address:
     """What ``source`` means.
 
     Args:
         source: A camera's number or device, an address of a network, a file, or ``lavfi:`` and a filter graph.
-        wishes: What is asked of it. What can't be asked of the source itself is left to the caller: the size and rate
-            of anything but a camera.
+        request: Size, rate and format that are asked of it. The size and rate of anything but a camera can't be asked
+            of the source itself; they are left to the caller.
 
     Raises:
         UsageError: If it is nothing of these, or this FFmpeg can't open such a thing.
         InputError: If there is no such camera or file.
     """
-    wishes = wishes or Wishes()
+    request = request or CameraRequest()
     scheme, _, rest = source.partition(":")
     if scheme == "lavfi" and rest:
         return Address(source, Kind.TEST, rest, "lavfi")
     if scheme.lower() in SCHEMES and rest.startswith("//"):
-        return _network(source, scheme.lower(), wishes)
+        return _network(source, scheme.lower(), request)
     if source.isdecimal() or _is_device(source):
-        return _camera(source, wishes)
+        return _camera(source, request)
     path = Path(source)
     if source and path.is_dir():
         raise InputError(f"{source} is a folder; give a camera, an address or a video file")
     if source and path.exists() and not path.is_file():  # a pipe: whoever writes into it sets the pace
-        return Address(source, Kind.NETWORK, source, wishes.input_format, dict(_LOW_DELAY))
+        return Address(source, Kind.NETWORK, source, request.input_format, dict(_LOW_DELAY))
     if path.is_file():
-        return Address(source, Kind.FILE, source, wishes.input_format)
+        return Address(source, Kind.FILE, source, request.input_format)
     if "://" in source:
         raise UsageError(f"addresses of {scheme}: are not supported; there is {', '.join(SCHEMES)}")
     raise InputError(
@@ -136,15 +136,15 @@ def has_protocol(scheme: str) -> bool:
     return True
 
 
-def _network(source: str, scheme: str, wishes: Wishes) -> Address:
+def _network(source: str, scheme: str, request: CameraRequest) -> Address:
     options = dict(_LOW_DELAY)
     if scheme == "srt" and not has_protocol(scheme):
         find_program()
-        container = wishes.input_format or "mpegts"
-        return Address(without_password(source), Kind.NETWORK, source, container, options, is_carried=True)
+        container = request.input_format or "mpegts"
+        return Address(without_password(source), Kind.NETWORK, source, container, options, needs_srt_program=True)
     if scheme.startswith("rtsp"):
         options["rtsp_transport"] = "tcp"  # over UDP, a lost datagram smears the picture until the next keyframe
-    return Address(without_password(source), Kind.NETWORK, source, wishes.input_format, options)
+    return Address(without_password(source), Kind.NETWORK, source, request.input_format, options)
 
 
 def without_password(url: str) -> str:
@@ -159,17 +159,17 @@ def _is_device(source: str) -> bool:
     return sys.platform == "linux" and source.startswith("/dev/video")
 
 
-def _camera(source: str, wishes: Wishes) -> Address:
+def _camera(source: str, request: CameraRequest) -> Address:
     name = camera_format()
     options = {}
-    if wishes.size is not None:
-        options["video_size"] = f"{wishes.size[0]}x{wishes.size[1]}"
-    if wishes.rate is not None:
-        options["framerate"] = f"{wishes.rate:g}"
+    if request.size is not None:
+        options["video_size"] = f"{request.size[0]}x{request.size[1]}"
+    if request.rate is not None:
+        options["framerate"] = f"{request.rate:g}"
     elif name == "avfoundation":
         options["framerate"] = "30"  # its default is 30000/1001, which most cameras refuse
-    if wishes.input_format is not None:
-        options[_format_option(name, wishes.input_format)] = wishes.input_format
+    if request.input_format is not None:
+        options[_format_option(name, request.input_format)] = request.input_format
     return Address(f"camera {source}", Kind.CAMERA, _camera_url(source, name), name, options)
 
 

@@ -25,7 +25,7 @@ class Camera:
     """A camera that FFmpeg finds.
 
     Attributes:
-        source: What to give as SOURCE.
+        source: Words to give as SOURCE.
         description: Its name.
         modes: Pixel formats or codecs and sizes, a line each as FFmpeg words them; empty where it tells none.
     """

@@ -24,7 +24,8 @@ class CaptureClock:
         paced: Whether frames come as fast as they are read.
 
     Attributes:
-        restarts: How often the stamps jumped, or the delay was too long to be made up for, and the clock began anew.
+        restarts: Number of times that the clock began anew, because the stamps jumped or the delay was too long to be
+            made up for.
     """
 
     def __init__(self, *, paced: bool) -> None:
@@ -37,7 +38,7 @@ class CaptureClock:
         """When the frame with a stamp was captured; for a paced source, the moment it is due, perhaps in the future.
 
         Args:
-            stamp: Of the stream, in seconds; None where it has none.
+            stamp: Time stamp of the frame in the stream, in seconds; None where it has none.
             arrival: When the frame came.
         """
         if stamp is None:

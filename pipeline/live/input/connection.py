@@ -56,7 +56,7 @@ class Connection:
         skipped: Packets that were not decoded, because decoding was late.
         last_sign: When it last gave a frame, or was begun, by :func:`time.perf_counter`.
         opened: Whether it ever gave a frame.
-        error: What ended it; None while it runs and at a regular end.
+        error: Error that ended it; None while it runs and at a regular end.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class Connection:
         """Prepares the connection.
 
         Args:
-            address: What to read.
-            options: How.
+            address: Source to read.
+            options: How it is read.
             deliver: Takes each frame, and when it was captured. Called by the connection's thread, and never again
                 once :meth:`abandon` has returned.
         """
@@ -99,7 +99,7 @@ class Connection:
 
     def _run(self) -> None:
         try:
-            if self._address.is_carried:
+            if self._address.needs_srt_program:
                 self._read_carried()
             else:
                 self._read(self._address.url)

@@ -13,6 +13,7 @@ import av
 import av.error
 
 from pipeline.errors import DeblurError, InputError
+from pipeline.live.backoff import FIRST, LAST, Backoff
 from pipeline.live.input.connection import Connection, ReaderOptions
 
 if TYPE_CHECKING:
@@ -27,24 +28,24 @@ _POLL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class FeedOptions:
+class ReconnectOptions:
     """How a source is kept coming. Times in seconds.
 
     Attributes:
-        reader: How each connection is read.
+        reader: Options of each connection.
         rate: Frames a second at most; None for all.
         stall: Without a frame for so long, and for four times the usual, the source is told to have stalled.
         give_up: Without a frame for so long, the connection is abandoned and made again; files are waited for.
-        first_retry: Before the second attempt; doubled with each one that fails.
-        last_retry: At most between two attempts.
+        first_retry: Pause before the second attempt; doubled with each attempt that fails.
+        last_retry: Longest pause between two attempts.
     """
 
     reader: ReaderOptions = field(default_factory=ReaderOptions)
     rate: float | None = None
     stall: float = 1.0
     give_up: float = 6.0
-    first_retry: float = 0.5
-    last_retry: float = 8.0
+    first_retry: float = FIRST
+    last_retry: float = LAST
 
 
 class EventKind(StrEnum):
@@ -61,9 +62,9 @@ class Event:
     """Something that happened to a source.
 
     Attributes:
-        kind: What.
-        at: Seconds since the first frame.
-        text: For people.
+        kind: Kind of the event.
+        at: Time in seconds since the first frame.
+        text: A line for people.
     """
 
     kind: EventKind
@@ -77,19 +78,19 @@ class Gap:
 
     Attributes:
         at: When it began, in seconds since the first frame.
-        seconds: How long it was.
+        seconds: Length of the gap.
     """
 
     at: float
     seconds: float
 
 
-class Feed:
+class ReconnectingSource:
     """Reads a source until it ends or is stopped. What is read goes to ``deliver``, what happens to ``tell``.
 
     Attributes:
-        events: What happened, in order.
-        gaps: Times without frames that were over :attr:`FeedOptions.stall`.
+        events: Events of the source, in order.
+        gaps: Times without frames that were over :attr:`ReconnectOptions.stall`.
         error: Why it ended, where that was no regular end.
     """
 
@@ -98,18 +99,18 @@ class Feed:
         address: Address,
         deliver: Callable[[av.VideoFrame, float], None],
         tell: Callable[[str], None],
-        options: FeedOptions | None = None,
+        options: ReconnectOptions | None = None,
     ) -> None:
-        """Prepares the feed.
+        """Prepares the source.
 
         Args:
-            address: What to read.
+            address: Source to read.
             deliver: Takes each frame and when it was captured; one thread at a time.
             tell: Takes a line for people, at once as it happens.
-            options: How to keep it coming.
+            options: How the source is kept coming.
         """
         self._address, self._deliver, self._tell = address, deliver, tell
-        self._options = options or FeedOptions()
+        self._options = options or ReconnectOptions()
         self._stop, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="deblur-feed", daemon=True)
         self._connections: list[Connection] = []
@@ -158,7 +159,7 @@ class Feed:
             self._ended.set()
 
     def _keep_coming(self) -> None:
-        pause = self._options.first_retry
+        backoff = Backoff(self._options.first_retry, self._options.last_retry)
         while not self._stop.is_set():
             self._add_up()
             connection = Connection(self._address, self._options.reader, self._take)
@@ -173,7 +174,9 @@ class Feed:
                 raise _failure(self._address, connection.error, why)
             if isinstance(connection.error, DeblurError) and not isinstance(connection.error, InputError):
                 raise connection.error
-            pause = self._options.first_retry if connection.opened else min(2 * pause, self._options.last_retry)
+            if connection.opened:
+                backoff.reset()
+            pause = backoff.pause()
             self._happened(EventKind.LOST, f"{self._address.name} is lost ({why}); connecting again in {pause:g} s")
             self._is_interrupted = True
             self._stop.wait(pause)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import av.error
 
 from pipeline.errors import UsageError
+from pipeline.live.backoff import Backoff
 from pipeline.live.input.address import has_protocol, without_password
 from pipeline.live.input.srt import SrtPipe, find_program
 from pipeline.live.output.encoder import EncoderOptions, LiveEncoder
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from pipeline.live.subscription import LiveResult
 
 _FORMATS = {"rtmp": "flv", "rtmps": "flv", "srt": "mpegts", "udp": "mpegts", "tcp": "mpegts"}
-
-FIRST_RETRY = 0.5
-LAST_RETRY = 8.0
-"""Seconds between attempts to connect, doubled with each one that fails."""
 
 TIMEOUT = 5.0
 """Seconds after which a connection that takes nothing is given up."""
@@ -38,7 +35,7 @@ class Publisher:
         """Prepares to connect, with the first frame.
 
         Args:
-            url: Where to send to.
+            url: Address to send to.
             tell: Takes a line for people when the connection breaks and when it is back.
             bitrate: Bits a second at most.
 
@@ -48,8 +45,8 @@ class Publisher:
         scheme = url.partition("://")[0].lower()
         if "://" not in url or scheme not in _FORMATS:
             raise UsageError(f"can't send to {url!r}; give an address of {', '.join(_FORMATS)}")
-        self._is_carried = scheme == "srt" and not has_protocol(scheme)
-        if self._is_carried:
+        self._needs_srt_program = scheme == "srt" and not has_protocol(scheme)
+        if self._needs_srt_program:
             find_program()
         rate = str(bitrate)
         self._options = EncoderOptions(
@@ -66,7 +63,7 @@ class Publisher:
         self._url, self._tell = url, tell
         self._encoder: LiveEncoder | None = None
         self._pipe: SrtPipe | None = None
-        self._pause = FIRST_RETRY
+        self._backoff = Backoff()
         self._retry_at = 0.0
         self.name = without_password(url)
         self._is_connected = False
@@ -84,7 +81,7 @@ class Publisher:
             return False
         if not self._is_connected and (self._pipe is None or self._pipe.is_connected):
             self._is_connected = True
-            self._pause = FIRST_RETRY
+            self._backoff.reset()
             self._tell(f"sending to {self.name}")
         return True
 
@@ -101,7 +98,7 @@ class Publisher:
             self._pipe = None
 
     def _open(self) -> str | IO[bytes]:
-        if not self._is_carried:
+        if not self._needs_srt_program:
             return self._url
         self._pipe = SrtPipe(self._url, sends=True)
         return self._pipe.file
@@ -110,7 +107,8 @@ class Publisher:
         reason = getattr(error, "strerror", None) or str(error)
         if self._pipe is not None:
             reason = self._pipe.failure or reason
-        self._tell(f"can't send to {self.name}: {reason}; trying again in {self._pause:g} s")
+        pause = self._backoff.pause()
+        self._tell(f"can't send to {self.name}: {reason}; trying again in {pause:g} s")
         if self._encoder is not None:
             self._encoder.abandon()
             self._encoder = None
@@ -118,5 +116,4 @@ class Publisher:
             self._pipe.finish()
             self._pipe = None
         self._is_connected = False
-        self._retry_at = time.perf_counter() + self._pause
-        self._pause = min(2 * self._pause, LAST_RETRY)
+        self._retry_at = time.perf_counter() + pause

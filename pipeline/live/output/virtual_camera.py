@@ -32,7 +32,7 @@ class VirtualCamera:
         """Checks that the library is there; the camera is opened with the first result.
 
         Args:
-            device: Of the camera, such as ``/dev/video10``; None for the first that is there.
+            device: Device of the camera, such as ``/dev/video10``; None for the first that is there.
 
         Raises:
             UsageError: If pyvirtualcam is not installed.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KEYS = "space on/off   + - strength   d divider   s snapshot   r record   h help   q quit"
 
 STEP = 0.1
-"""Of the strength, by one press of a key."""
+"""Change of the strength by one press of a key."""
 
 STALE = 1.0
 """Seconds without a new picture, after which the window says so."""
@@ -53,7 +53,7 @@ class Preview:
             folder: For snapshots.
             tell: Takes a line for people.
             toggle_recording: Called on the key for it; returns whether something is being recorded now.
-            title: Of the window.
+            title: Title of the window.
         """
         self._session, self._folder, self._tell = session, folder, tell
         self._toggle_recording, self._title = toggle_recording, title
@@ -188,7 +188,7 @@ def compose(before: NDArray[np.uint8], after: NDArray[np.uint8], divider: float)
 
     Args:
         before: uint8 (height, width, 3).
-        after: Of the same shape.
+        after: uint8, of the same shape.
         divider: 0 to 1, from left to right; 0 shows ``after`` alone.
 
     Returns:
@@ -207,7 +207,7 @@ def write_lines(picture: NDArray[np.uint8], lines: list[str]) -> None:
 
     Args:
         picture: uint8 (height, width, 3).
-        lines: Of ASCII letters.
+        lines: Lines of ASCII letters.
     """
     scale = max(picture.shape[1] / 1400, 0.35)
     height = round(36 * scale)

@@ -43,7 +43,7 @@ def require_x_display(name: str) -> None:
     """Connects to the X server once; Qt as it comes with OpenCV knows no other displays, under Wayland neither.
 
     Args:
-        name: As in the environment variable DISPLAY.
+        name: Name of the display, as the environment variable DISPLAY holds it.
 
     Raises:
         UsageError: If there is none, or it does not answer.

@@ -69,7 +69,7 @@ class OutputWorker:
 
     Attributes:
         output: The output.
-        error: What ended it early; None if nothing did.
+        error: Error that ended it early; None if nothing did.
     """
 
     def __init__(self, output: Output, session: LiveSession, tell: Callable[[str], None]) -> None:

@@ -34,8 +34,8 @@ class TokenBucket:
         """Starts full.
 
         Args:
-            per_second: How fast it fills.
-            burst: How much it holds.
+            per_second: Tokens that flow in each second.
+            burst: Most tokens that it holds.
             clock: Seconds since any moment.
         """
         self._per_second, self._burst, self._clock = per_second, burst, clock
@@ -62,7 +62,7 @@ class Access:
       replaced in the browser's address bar.
 
     Attributes:
-        token: What the link has to carry; empty on loopback.
+        token: Secret that the link has to carry; empty on loopback.
     """
 
     def __init__(self, options: ServeOptions) -> None:

@@ -24,20 +24,21 @@ class WebLimits:
 
     Attributes:
         pages: Open pages at a time.
-        cameras: Of those, how many may send a camera at a time.
-        frame_pixels: Of a camera's frame, at most.
-        message_bytes: Of a message from a page, at most.
-        messages_per_second: From a page, in the long run; as many at once.
-        requests_per_second: From an address, in the long run; five times as many at once.
-        upload_bytes: Of a file, at most.
-        upload_seconds: Of a file's video, at most.
-        upload_pixels: Of a file's frame, at most.
+        cameras: Pages that may send a camera at a time.
+        frame_pixels: Most pixels of a camera's frame.
+        message_bytes: Most bytes of a message from a page.
+        messages_per_second: Messages from a page, in the long run; as many at once.
+        requests_per_second: Requests from an address, in the long run; five times as many at once.
+        upload_bytes: Most bytes of a file.
+        upload_seconds: Longest video of a file.
+        upload_pixels: Most pixels of a file's frame.
         uploads: Files that are here at a time, at most; one of them is worked on.
-        idle_seconds: After which a file is deleted that no page asks for any more.
-        connect_seconds: After which a connection for video that does not come about is given up.
-        heartbeat_seconds: Between signs of life that are asked of a page; one that gives none for half of that is gone.
+        idle_seconds: Time after which a file is deleted that no page asks for any more.
+        connect_seconds: Time after which a connection for video that does not come about is given up.
+        heartbeat_seconds: Time between signs of life that are asked of a page. A page that gives none for half of
+            that time is gone.
         picture_size: Width and height of the video to a page, at most; larger pictures are scaled down.
-        picture_bits_per_second: Of the video to a page, at most.
+        picture_bits_per_second: Highest bitrate of the video to a page.
     """
 
     pages: int = 16
@@ -68,7 +69,7 @@ class ServeOptions:
         key: A PEM file with the certificate's key; None if it is in the same file.
         names: Names beside its addresses under which this machine may be asked, such as ``studio.example``.
         camera: Width, height and frames a second that a page asks of its camera.
-        limits: What pages may ask of this machine.
+        limits: Limits on what pages ask of this machine.
     """
 
     host: str = DEFAULT_HOST
@@ -99,7 +100,7 @@ def parse_address(text: str) -> tuple[str, int]:
     """Host and port of ``HOST:PORT``, ``HOST``, ``:PORT``, ``PORT`` or ``[IPV6]:PORT``.
 
     Args:
-        text: As typed; what it leaves out is loopback and port 8765.
+        text: Address as it was typed; what it leaves out is loopback and port 8765.
 
     Raises:
         UsageError: If it is none of these.

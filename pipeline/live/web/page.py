@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from pipeline.live.hub import LiveHub
+    from pipeline.live.live_engine import LiveEngine
     from pipeline.live.session import LiveSession
     from pipeline.live.web.options import WebLimits
 
@@ -32,11 +32,11 @@ FIGURES_EVERY: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class SharedSource:
     """This machine's own source, for pages to watch.
 
     Attributes:
-        name: As pages show it.
+        name: Name of the source, as pages show it.
         session: Its frames; strength and size are not the pages' to change.
     """
 
@@ -50,8 +50,8 @@ class Page:
     def __init__(
         self,
         socket: web.WebSocketResponse,
-        hub: LiveHub,
-        watched: Watched | None,
+        live_engine: LiveEngine,
+        shared: SharedSource | None,
         limits: WebLimits,
         may_send_camera: Callable[[], bool],
     ) -> None:
@@ -59,12 +59,12 @@ class Page:
 
         Args:
             socket: To the page.
-            hub: Deblurs the page's camera.
-            watched: What the page may watch; None for nothing.
-            limits: What it may ask for.
+            live_engine: Deblurs the page's camera.
+            shared: Source that the page may watch; None for nothing.
+            limits: Limits on what it asks for.
             may_send_camera: Whether there is room for one more camera.
         """
-        self._socket, self._hub, self._watched, self._limits = socket, hub, watched, limits
+        self._socket, self._live_engine, self._shared, self._limits = socket, live_engine, shared, limits
         self._may_send_camera = may_send_camera
         self._rate = TokenBucket(limits.messages_per_second, limits.messages_per_second)
         self._camera: LiveSession | None = None
@@ -115,9 +115,9 @@ class Page:
         if mode == "camera":
             if not self._may_send_camera():
                 raise InputError("too many cameras are being deblurred at the moment; try again later")
-            session = self._camera = self._hub.open(SessionOptions(strength=self._strength))
-        elif mode == "watch" and self._watched is not None:
-            session = self._watched.session
+            session = self._camera = self._live_engine.open(SessionOptions(strength=self._strength))
+        elif mode == "watch" and self._shared is not None:
+            session = self._shared.session
         else:
             raise InputError("there is nothing to watch here")
         self._apply()

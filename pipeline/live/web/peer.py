@@ -62,7 +62,7 @@ class Peer:
 
         Args:
             outgoing: The pictures.
-            limits: How large a frame may be, and how long connecting may take.
+            limits: Limits on the size of a frame and on the time that connecting takes.
             on_frame: Takes each frame of the page's camera, in the event loop; an EngineError ends the connection.
             on_end: Called in the event loop, once, when the connection ended without :meth:`close`; with a line for
                 the user, or nothing where the page itself ended it.

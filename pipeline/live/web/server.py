@@ -16,7 +16,7 @@ from aiohttp import web
 from pipeline.errors import UsageError
 from pipeline.live.web.access import Access, add_security_headers
 from pipeline.live.web.certificate import given_context, own_address, self_made_context
-from pipeline.live.web.page import Page, Watched
+from pipeline.live.web.page import Page, SharedSource
 from pipeline.live.web.peer import raise_bitrate
 from pipeline.live.web.uploads import Uploads
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from pipeline.live.hub import LiveHub
+    from pipeline.live.live_engine import LiveEngine
     from pipeline.live.web.options import ServeOptions
     from pipeline.runner.protocols import Engine
 
@@ -32,11 +32,11 @@ _FILES: Final = {"index.html": "text/html", "style.css": "text/css", "page.js": 
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class PageLink:
     """Where the page is.
 
     Attributes:
-        link: What people open; with the token where there is one.
+        link: Address that people open; with the token where there is one.
         fingerprint: SHA-256 of the self-made certificate, as browsers show it; empty where there is none.
     """
 
@@ -48,17 +48,17 @@ class WebServer:
     """Serves the page, in one event loop, from :meth:`start` to :meth:`stop`."""
 
     def __init__(
-        self, options: ServeOptions, hub: LiveHub, watched: Watched | None, load: Callable[[], Engine]
+        self, options: ServeOptions, live_engine: LiveEngine, shared: SharedSource | None, load: Callable[[], Engine]
     ) -> None:
         """Prepares the server.
 
         Args:
-            options: Where and how.
-            hub: Deblurs the pages' cameras; closed by the caller, after the server.
-            watched: What pages may watch; None for nothing.
+            options: Address to serve on, and how to serve.
+            live_engine: Deblurs the pages' cameras; closed by the caller, after the server.
+            shared: Source that pages may watch; None for nothing.
             load: Makes an engine for an uploaded file, in another process: it can be pickled.
         """
-        self._options, self._hub, self._watched, self._load = options, hub, watched, load
+        self._options, self._live_engine, self._shared, self._load = options, live_engine, shared, load
         self._pages: set[Page] = set()
         self._sockets: set[web.WebSocketResponse] = set()
         self._runner: web.AppRunner | None = None
@@ -71,7 +71,7 @@ class WebServer:
         """Open pages."""
         return len(self._pages)
 
-    async def start(self) -> Address:
+    async def start(self) -> PageLink:
         """Begins to serve.
 
         Raises:
@@ -107,7 +107,7 @@ class WebServer:
         port = self._runner.addresses[0][1]
         shown = f"[{host}]" if ":" in host else host
         query = f"?token={self._access.token}" if self._access.token else ""
-        return Address(f"http{'s' if context else ''}://{shown}:{port}/{query}", fingerprint)
+        return PageLink(f"http{'s' if context else ''}://{shown}:{port}/{query}", fingerprint)
 
     async def stop(self) -> None:
         """Ends every page and upload, and stops serving."""
@@ -144,7 +144,7 @@ class WebServer:
         socket = web.WebSocketResponse(
             heartbeat=limits.heartbeat_seconds, max_msg_size=limits.message_bytes, compress=False
         )
-        page = Page(socket, self._hub, self._watched, limits, self._has_room_for_camera)
+        page = Page(socket, self._live_engine, self._shared, limits, self._has_room_for_camera)
         # Counted before the first await, so that many at once can't all find room.
         self._pages.add(page)
         self._sockets.add(socket)
@@ -163,8 +163,8 @@ class WebServer:
         return sum(page.has_camera for page in self._pages) < self._options.limits.cameras
 
     def _hello(self) -> dict[str, object]:
-        limits, source = self._options.limits, self._watched.name if self._watched else None
-        engine = self._hub.engine
+        limits, source = self._options.limits, self._shared.name if self._shared else None
+        engine = self._live_engine.engine
         width, height, rate = self._options.camera
         return {
             "type": "hello",
@@ -202,11 +202,11 @@ class WebServer:
         return web.Response(status=204)
 
 
-def link_text(address: Address, *, has_code: bool) -> str:
+def link_text(address: PageLink, *, has_code: bool) -> str:
     """What people need to open the page.
 
     Args:
-        address: Of the page.
+        address: Link and fingerprint of the page.
         has_code: Whether to draw the QR code: no phone can open a page on loopback, and no log needs one.
     """
     lines = [f"open {address.link}"]
@@ -226,16 +226,16 @@ class WebThread:
     """Serves the page beside whatever else the program does."""
 
     def __init__(
-        self, options: ServeOptions, hub: LiveHub, watched: Watched | None, load: Callable[[], Engine]
+        self, options: ServeOptions, live_engine: LiveEngine, shared: SharedSource | None, load: Callable[[], Engine]
     ) -> None:
         """Prepares the server; see :class:`pipeline.live.web.server.WebServer` for the arguments."""
-        self._server = WebServer(options, hub, watched, load)
+        self._server = WebServer(options, live_engine, shared, load)
         self._thread: threading.Thread | None = None
-        self._started: concurrent.futures.Future[Address] = concurrent.futures.Future()
+        self._started: concurrent.futures.Future[PageLink] = concurrent.futures.Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
 
-    def start(self) -> Address:
+    def start(self) -> PageLink:
         """Begins to serve, and returns when the page can be opened.
 
         Raises:

@@ -35,7 +35,7 @@ class Appearance:
 
     Attributes:
         compares: Whether the blurred picture is shown above the deblurred one.
-        share: How much of the session's correction is shown, 0 to 1.5: one viewer's own strength, where several
+        share: Share of the session's correction that is shown, 0 to 1.5: one viewer's own strength, where several
             watch one session.
     """
 
@@ -59,7 +59,7 @@ class ResultTrack(MediaStreamTrack):
 
         Args:
             session: Whose results are sent.
-            appearance: How.
+            appearance: How the picture is shown.
             limit: Width and height of the picture at most; larger ones are scaled down.
             on_end: Called in the event loop, once, if the session ends; with a line for the user.
         """

@@ -45,10 +45,10 @@ class UploadTask:
 
     Attributes:
         input: The file.
-        output: Where the result goes, an MP4 file that is not there yet.
-        original: Where the original goes once more, as MP4, if browsers can't play the file itself.
-        seconds: How long its video may be.
-        pixels: How large its frame may be.
+        output: Path of the result, an MP4 file that is not there yet.
+        original: Path of a copy of the original as MP4, which is made if browsers can't play the file itself.
+        seconds: Longest video that is taken.
+        pixels: Most pixels that a frame may have.
     """
 
     input: Path
@@ -59,12 +59,12 @@ class UploadTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class UploadProgress:
     """How far the work is.
 
     Attributes:
-        frames: Done.
-        total: To be expected; None where nobody knows.
+        frames: Frames that are done.
+        total: Frames to be expected; None where nobody knows.
         is_copying: Whether the result is complete, and the original is being made playable.
     """
 
@@ -74,7 +74,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class UploadOutcome:
     """How it ended.
 
     Attributes:
@@ -87,11 +87,11 @@ class Outcome:
 
 
 def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> None:
-    """Deblurs the file, sends :class:`Progress` now and then, and one :class:`Outcome`.
+    """Deblurs the file, sends :class:`UploadProgress` now and then, and one :class:`UploadOutcome`.
 
     Args:
-        sending: Closed at the end.
-        task: What to do.
+        sending: Connection to send to; closed at the end.
+        task: File to deblur, and its limits.
         load: Makes the engine.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
@@ -100,19 +100,19 @@ def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> N
     except LimitError:
         # The error's own words name options of the command line.
         most = f"{task.seconds:.0f} seconds and {task.pixels / 1e6:.1f} million pixels a frame"
-        outcome = Outcome(error=f"it is too long or too large; at most {most} are taken here")
+        outcome = UploadOutcome(error=f"it is too long or too large; at most {most} are taken here")
     except DeblurError as error:
-        outcome = Outcome(error=_without_paths(str(error), task))
+        outcome = UploadOutcome(error=_without_paths(str(error), task))
     except BrokenPipeError:
         return
     except Exception as error:  # noqa: BLE001 - told to the user; a traceback in a process that ends helps nobody
-        outcome = Outcome(error=f"the file can't be deblurred: {_without_paths(explain(error), task)}")
+        outcome = UploadOutcome(error=f"the file can't be deblurred: {_without_paths(explain(error), task)}")
     with contextlib.suppress(BrokenPipeError):  # nobody is there any more
         sending.send(outcome)
     sending.close()
 
 
-def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> Outcome:
+def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> UploadOutcome:
     container = container_format(task.input)
     options = SourceOptions(format=container, limits=Limits(pixels=task.pixels, duration=task.seconds))
     with VideoSource(task.input, options) as source:
@@ -127,7 +127,7 @@ def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -
     notes = [done, *(_without_paths(note, task) for note in report.notes)]
     if report.damage:
         notes.append("parts of the file are damaged; what could be decoded is in the result")
-    return Outcome(notes=tuple(notes))
+    return UploadOutcome(notes=tuple(notes))
 
 
 def container_format(path: Path) -> str:
@@ -184,7 +184,7 @@ class _Reporter:
         self._total = frames
 
     def update(self, progress: RunProgress) -> None:
-        self._sending.send(Progress(progress.frames, self._total, self._is_copying))
+        self._sending.send(UploadProgress(progress.frames, self._total, self._is_copying))
 
     def end(self) -> None:
         pass

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from pipeline.live.web.upload_worker import Outcome, Progress, UploadTask, work
+from pipeline.live.web.upload_worker import UploadOutcome, UploadProgress, UploadTask, work
 from pipeline.system.file_names import windows_name
 from pipeline.system.unexpected import explain
 
@@ -48,10 +48,10 @@ class Upload:
 
     Attributes:
         name: Its name on the other side, made harmless, without the extension.
-        folder: Its own; holds the file and then the result.
+        folder: Folder of this upload alone; holds the file and then the result.
         state: ``receiving``, ``waiting``, ``working``, ``done`` or ``failed``.
-        progress: How far the work is.
-        outcome: How it ended.
+        progress: Progress of the work.
+        outcome: End of the work.
         asked: When a page last asked for it, in seconds of ``time.monotonic``.
         task: Works on it.
     """
@@ -59,8 +59,8 @@ class Upload:
     name: str
     folder: Path
     state: str = "receiving"
-    progress: Progress = field(default_factory=lambda: Progress(0, None))
-    outcome: Outcome = field(default_factory=Outcome)
+    progress: UploadProgress = field(default_factory=lambda: UploadProgress(0, None))
+    outcome: UploadOutcome = field(default_factory=UploadOutcome)
     asked: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
 
@@ -100,7 +100,7 @@ class Uploads:
         """Makes the folder.
 
         Args:
-            limits: What is taken.
+            limits: Limits of the files that are taken.
             load: Makes an engine. Is sent to another process, so it can be pickled.
         """
         self._limits, self._load = limits, load
@@ -113,9 +113,9 @@ class Uploads:
         """Takes a file and has it deblurred when its turn comes.
 
         Args:
-            name: What the other side calls it.
-            length: In bytes, as announced; None if it was not.
-            content: The bytes.
+            name: Name of the file on the other side.
+            length: Length in bytes, as announced; None if it was not.
+            content: Bytes of the file.
 
         Returns:
             The key under which it can be asked for.
@@ -203,12 +203,12 @@ class Uploads:
             try:
                 upload.outcome = await self._work(upload)
             except Exception as error:  # noqa: BLE001 - the page would wait for ever
-                upload.outcome = Outcome(error=f"the work could not be started: {explain(error)}")
+                upload.outcome = UploadOutcome(error=f"the work could not be started: {explain(error)}")
         # The state comes last: who sees it finds everything in place.
         await asyncio.to_thread(upload.input.unlink, missing_ok=True)
         upload.state = "failed" if upload.outcome.error else "done"
 
-    async def _work(self, upload: Upload) -> Outcome:
+    async def _work(self, upload: Upload) -> UploadOutcome:
         limits = self._limits
         task = UploadTask(upload.input, upload.result, upload.original, limits.upload_seconds, limits.upload_pixels)
         context = multiprocessing.get_context("spawn")  # a fork would inherit threads, but not run them
@@ -226,7 +226,7 @@ class Uploads:
                 await asyncio.shield(asyncio.to_thread(process.join))
                 process.close()
 
-    async def _follow(self, upload: Upload, receiving: Connection) -> Outcome:
+    async def _follow(self, upload: Upload, receiving: Connection) -> UploadOutcome:
         while True:
             if not receiving.poll():
                 await asyncio.sleep(POLL)
@@ -234,8 +234,8 @@ class Uploads:
             try:
                 message = receiving.recv()
             except (EOFError, OSError):
-                return Outcome(error="the file brought the decoder down; it may be damaged")
-            if isinstance(message, Outcome):
+                return UploadOutcome(error="the file brought the decoder down; it may be damaged")
+            if isinstance(message, UploadOutcome):
                 return message
             upload.progress = message
 

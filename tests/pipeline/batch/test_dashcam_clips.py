@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
-from pipeline.batch.dashcam_clips import camera_in_name, join_recordings, time_in_name
+from pipeline.batch.dashcam_clips import camera_in_name, join_clips, time_in_name
 from pipeline.batch.inputs import BatchInput
 from pipeline.job import SourceOptions
 
@@ -69,9 +69,7 @@ def card(make_clip: Callable[..., Path], tmp_path: Path) -> Callable[..., list[B
 
 
 def joined(inputs: list[BatchInput]) -> list[list[str]]:
-    return [
-        [item.path.name, *(path.name for path in item.continued)] for item in join_recordings(inputs, SourceOptions())
-    ]
+    return [[item.path.name, *(path.name for path in item.continued)] for item in join_clips(inputs, SourceOptions())]
 
 
 def test_clips_that_follow_each_other_become_one_for_each_camera(card: Callable[..., list[BatchInput]]) -> None:
@@ -96,7 +94,7 @@ def test_a_gap_another_picture_and_a_broken_clip_begin_a_new_recording(
     inputs += card("20261123_081523.mp4", size=(96, 64))
     broken = tmp_path / "20261123_081526.mp4"
     broken.write_bytes(b"no video")
-    recordings = join_recordings([*inputs, BatchInput(broken, PurePath())], SourceOptions())
+    recordings = join_clips([*inputs, BatchInput(broken, PurePath())], SourceOptions())
     assert [len(item.continued) for item in recordings] == [1, 0, 0, 0]
     assert [item.note for item in recordings] == [
         "",

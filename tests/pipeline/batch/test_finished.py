@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.batch.finished import NAME, Ledger
+from pipeline.batch.finished import NAME, FinishedOutputs
 from pipeline.resume.segment_file import Seal
 
 if TYPE_CHECKING:
@@ -21,30 +21,30 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     output.parent.mkdir(parents=True)
     source.write_bytes(b"blurred")
     output.write_bytes(b"sharp")
-    ledger = Ledger(tmp_path / "out", "options")
-    assert not ledger.is_finished([source], output)
-    ledger.add(Seal.of(source), output, damaged=True)
+    finished = FinishedOutputs(tmp_path / "out", "options")
+    assert not finished.is_finished([source], output)
+    finished.add(Seal.of(source), output, damaged=True)
     return source, output
 
 
 def test_a_finished_output_is_known_by_content(pair: tuple[Path, Path], tmp_path: Path) -> None:
     source, output = pair
-    ledger = Ledger(tmp_path / "out", "options")
-    assert ledger.is_finished([source], output)
-    assert ledger.was_damaged(output)
+    finished = FinishedOutputs(tmp_path / "out", "options")
+    assert finished.is_finished([source], output)
+    assert finished.was_damaged(output)
     renamed = source.rename(tmp_path / "other name.mp4")
-    assert ledger.is_finished([renamed], output)
+    assert finished.is_finished([renamed], output)
     renamed.write_bytes(b"another")  # of the same length
-    assert not ledger.is_finished([renamed], output)
+    assert not finished.is_finished([renamed], output)
 
 
 def test_other_options_and_other_outputs_are_not_finished(pair: tuple[Path, Path], tmp_path: Path) -> None:
     source, output = pair
-    assert not Ledger(tmp_path / "out", "other options").is_finished([source], output)
+    assert not FinishedOutputs(tmp_path / "out", "other options").is_finished([source], output)
     output.write_bytes(b"shar")
-    assert not Ledger(tmp_path / "out", "options").is_finished([source], output)
+    assert not FinishedOutputs(tmp_path / "out", "options").is_finished([source], output)
     output.unlink()
-    assert not Ledger(tmp_path / "out", "options").is_finished([source], output)
+    assert not FinishedOutputs(tmp_path / "out", "options").is_finished([source], output)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names that are no text exist on Linux alone")
@@ -55,17 +55,17 @@ def test_an_output_whose_name_is_no_text_is_known(tmp_path: Path) -> None:
     outputs[0].parent.mkdir()
     for output in outputs:
         output.write_bytes(b"sharp")
-    ledger = Ledger(tmp_path / "out", "options")
-    ledger.add(Seal.of(source), outputs[0], damaged=True)
-    assert [ledger.is_finished([source], output) for output in outputs] == [True, False, False]
-    assert ledger.was_damaged(outputs[0])
+    finished = FinishedOutputs(tmp_path / "out", "options")
+    finished.add(Seal.of(source), outputs[0], damaged=True)
+    assert [finished.is_finished([source], output) for output in outputs] == [True, False, False]
+    assert finished.was_damaged(outputs[0])
 
 
 def test_a_ledger_that_is_none_any_more_is_begun_anew(pair: tuple[Path, Path], tmp_path: Path) -> None:
     source, output = pair
     (tmp_path / "out" / NAME).write_bytes(bytes(range(256)) * 40)
-    ledger = Ledger(tmp_path / "out", "options")
-    assert not ledger.is_finished([source], output)
-    ledger.add(Seal.of(source), output, damaged=False)
-    assert ledger.is_finished([source], output)
-    assert not ledger.was_damaged(output)
+    finished = FinishedOutputs(tmp_path / "out", "options")
+    assert not finished.is_finished([source], output)
+    finished.add(Seal.of(source), output, damaged=False)
+    assert finished.is_finished([source], output)
+    assert not finished.was_damaged(output)

@@ -6,14 +6,14 @@ import io
 from pathlib import Path
 
 from network.planes import Layout, Matrix, PlaneSpec
-from pipeline.batch.plan import Fate, Outcome, Plan, PlannedVideo, State
+from pipeline.batch.plan import Outcome, Plan, PlannedState, PlannedVideo, State
 from pipeline.batch.progress import BatchBars, BatchDisplay, BatchLines, batch_display
 from pipeline.errors import InputError
 from pipeline.runner.timing import RunProgress
 
 SPEC = PlaneSpec(640, 360, Layout.YUV420P, 8, Matrix.BT709, False)
-VIDEO = PlannedVideo(Path("[b]in.mp4"), Path("out.mp4"), Fate.TODO, size=2_500_000, spec=SPEC, frames=100)
-LOST = PlannedVideo(Path("cut.mp4"), Path("cut-out.mp4"), Fate.FAILED, "cut.mp4 is not a video", InputError)
+VIDEO = PlannedVideo(Path("[b]in.mp4"), Path("out.mp4"), PlannedState.TODO, size=2_500_000, spec=SPEC, frames=100)
+LOST = PlannedVideo(Path("cut.mp4"), Path("cut-out.mp4"), PlannedState.FAILED, "cut.mp4 is not a video", InputError)
 PLAN = Plan((VIDEO, LOST), 3, 10**10)
 
 
@@ -62,5 +62,5 @@ def test_the_plan_tells_what_it_takes() -> None:
     assert lines[1] == "cut.mp4: cut.mp4 is not a video"
     assert lines[2] == "2 inputs: 1 to do (100 frames), 0 finished before, 1 that can't be done"
     assert lines[3] == "3 other files are no videos by their extension; name them to try them"
-    assert lines[4] == "about 5 MB on the disk if outputs are as large as inputs, 10 GB are free"
+    assert lines[4] == "about 5.0 MB on the disk if outputs are as large as inputs, 10.0 GB are free"
     assert lines[5] == "about 46 s at 0.5 megapixels a second"

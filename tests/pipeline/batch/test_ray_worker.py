@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from network.planes import PlaneSpec
+from network.processor import processor_name
 from pipeline.batch.engines import LazyEngine
+from pipeline.batch.ray_cluster import uses_gpu
 from pipeline.batch.ray_worker import Node, Refusal, ask
 from pipeline.errors import EngineError, UsageError
 from pipeline.runner.protocols import EngineInfo
@@ -23,6 +25,19 @@ HERE = Node("head", {"deblur-stream": "1.0", "av": "18.1", "torch": "2.15"}, INF
 
 def load_engine() -> CopyingEngine:
     return CopyingEngine(INFO)
+
+
+@pytest.mark.parametrize(
+    ("kind", "device", "expected"),
+    [
+        ("tensorrt", "NVIDIA H200", True),
+        ("torch", "NVIDIA H200", True),
+        ("torch", processor_name(), False),
+        ("openvino", processor_name(), False),
+    ],
+)
+def test_a_share_gets_a_gpu_where_the_engine_computes_on_one(kind: str, device: str, expected: bool) -> None:
+    assert uses_gpu(replace(INFO, kind=kind, device=device)) is expected
 
 
 def test_machines_that_are_alike_may() -> None:

@@ -92,19 +92,19 @@ def test_an_error_that_cannot_be_sent_is_told() -> None:
 
 
 def test_a_process_that_dies_is_an_engine_error() -> None:
-    with pytest.raises(EngineError, match=r"exit code 7.*smaller `sizes`"):
+    with pytest.raises(EngineError, match=r"ended by itself.*smaller `sizes`"):
         isolated(os._exit, 7)
 
 
 def test_a_case_with_real_parts_can_be_sent(tmp_path: Path) -> None:
     from pipeline.engines.flops import matrix_rate, network_flops
-    from pipeline.engines.load import load_contender
+    from pipeline.engines.load import load_engine
 
     case = Case(
         engine="openvino",
         clip=tmp_path / "clip.mkv",
         seconds=1.0,
-        load=partial(load_contender, "openvino", "identity", None, 1),
+        load=partial(load_engine, "openvino", "identity", threads=1),
         flops=partial(network_flops, "identity", None),
         matrix_rate=partial(matrix_rate, threads=1),
     )

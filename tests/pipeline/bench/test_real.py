@@ -10,7 +10,7 @@ import pytest
 from pipeline.bench.isolate import isolated
 from pipeline.bench.measure import Case, measure
 from pipeline.engines.flops import matrix_rate, network_flops
-from pipeline.engines.load import load_contender
+from pipeline.engines.load import load_engine
 from pipeline.job import SinkOptions
 from pipeline.system.machine import peak_memory
 
@@ -27,7 +27,7 @@ def test_a_case_of_real_parts_is_measured_in_a_process_of_its_own(
         engine="openvino",
         clip=make_clip(tmp_path / "clip.mkv", codec="ffv1"),
         seconds=0.2,
-        load=partial(load_contender, "openvino", None, None, 1),
+        load=partial(load_engine, "openvino", threads=1),
         flops=partial(network_flops, None, None),
         matrix_rate=partial(matrix_rate, threads=1, seconds=0.02),
         sink=SinkOptions(codec="ffv1"),

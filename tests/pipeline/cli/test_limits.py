@@ -9,7 +9,8 @@ import av
 import click
 import pytest
 
-from pipeline.cli.types import Limit, guard_options
+from pipeline.cli.guards import guard_options
+from pipeline.cli.types import Limit
 from pipeline.job import Isolation, Limits
 
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ def test_networks_without_a_file_or_without_products() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_the_matrix_product_says_how_it_was_measured() -> None:
     """Without a GPU, PyTorch too is compared with the processor."""
-    rate = matrix_rate(EngineInfo("PyTorch 2", "", "int8", "", ""), threads=1, seconds=0.05)
+    rate = matrix_rate(EngineInfo("PyTorch 2", "", "int8", "", "", kind="torch"), threads=1, seconds=0.05)
     assert rate.flops > 1e8
     assert (rate.precision, rate.threads) == ("fp32", 1)
     assert rate.size in SIZES

@@ -239,6 +239,7 @@ def test_an_engine_that_is_wrong_or_not_there_is_replaced_by_pytorch_with_one_li
     assert reason.split()[0] in told[0]
     assert len(compiler.requests) == 1
     assert made.info.backend.startswith("PyTorch ")
+    assert made.info.kind == "torch"
     assert made.info.precision == "fp32"
 
 
@@ -286,6 +287,7 @@ def test_short_memory_is_known_by_what_it_says_too(build_needs: float, shortage:
     assert_right(made, LARGE, 8)
     assert told == ["the device's memory does not suffice for 2 frames at a time; now 1 frame at a time"]
     assert made.info.backend == "TensorRT 11.1"
+    assert made.info.kind == "tensorrt"
 
 
 def test_other_kinds_of_frames_are_let_go_before_the_batch_shrinks(told: list[str]) -> None:

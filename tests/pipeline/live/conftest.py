@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.live.hub import LiveHub
+from pipeline.live.live_engine import LiveEngine
 from tests.support.engines import BrighteningEngine
 from tests.support.frames import luma_of, make_frame
 from tests.support.senders import Sender
@@ -25,8 +25,8 @@ def engine() -> BrighteningEngine:
 
 
 @pytest.fixture
-def hub(engine: BrighteningEngine) -> Iterator[LiveHub]:
-    with LiveHub(engine) as opened:
+def live_engine(engine: BrighteningEngine) -> Iterator[LiveEngine]:
+    with LiveEngine(engine) as opened:
         yield opened
         engine.may_run.set()
 

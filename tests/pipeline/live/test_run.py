@@ -16,7 +16,7 @@ import pytest
 from pipeline.errors import InputError, OutputError
 from pipeline.live.input.address import find_address
 from pipeline.live.input.connection import ReaderOptions
-from pipeline.live.input.feed import FeedOptions
+from pipeline.live.input.feed import ReconnectOptions
 from pipeline.live.output.recording import Recording
 from pipeline.live.output.worker import NullOutput
 from pipeline.live.run import LiveJob, run_live
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pipeline.live.hub import LiveHub
+    from pipeline.live.live_engine import LiveEngine
     from pipeline.live.session import LiveSession
     from pipeline.live.subscription import LiveResult
     from tests.support.engines import BrighteningEngine
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(90)
 
-QUICK = FeedOptions(reader=ReaderOptions(open_timeout=4, read_timeout=1.5), stall=0.5, give_up=3, first_retry=0.1)
+QUICK = ReconnectOptions(reader=ReaderOptions(open_timeout=4, read_timeout=1.5), stall=0.5, give_up=3, first_retry=0.1)
 
 
 class BreakingOutput:
@@ -145,7 +145,7 @@ def test_a_source_that_was_cut_goes_on_in_the_same_file_with_the_gap(
     sessions: list[LiveSession] = []
 
     @contextlib.contextmanager
-    def cut(_hub: LiveHub, session: LiveSession | None) -> Iterator[None]:
+    def cut(_live_engine: LiveEngine, session: LiveSession | None) -> Iterator[None]:
         assert session is not None
         sessions.append(session)
         yield
@@ -160,7 +160,7 @@ def test_a_source_that_was_cut_goes_on_in_the_same_file_with_the_gap(
     mender = threading.Thread(target=break_and_mend, daemon=True)
     mender.start()
     path = tmp_path / "out.mkv"
-    job = LiveJob(find_address(sender.url), feed=QUICK, outputs=[Recording(path)], companions=[cut], duration=7)
+    job = LiveJob(find_address(sender.url), reconnect=QUICK, outputs=[Recording(path)], services=[cut], duration=7)
     done = run_live(job, engine, SilentStatus())
     mender.join(20)
     contents = read_file(path)
@@ -228,11 +228,11 @@ def test_companions_get_the_hub_and_run_without_a_source(engine: BrighteningEngi
     seen: list[tuple[str, LiveSession | None]] = []
 
     @contextlib.contextmanager
-    def companion(hub: LiveHub, session: LiveSession | None) -> Iterator[None]:
-        seen.append((hub.engine.network, session))
+    def service(live_engine: LiveEngine, session: LiveSession | None) -> Iterator[None]:
+        seen.append((live_engine.engine.network, session))
         yield
         seen.append(("left", session))
 
-    done = run_live(LiveJob(None, companions=[companion], duration=0.1), engine, SilentStatus())
+    done = run_live(LiveJob(None, services=[service], duration=0.1), engine, SilentStatus())
     assert done.error is None
     assert seen == [("brightening", None), ("left", None)]

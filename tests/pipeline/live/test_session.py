@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import EngineError
-from pipeline.live.hub import LiveHub
+from pipeline.live.live_engine import LiveEngine
 from pipeline.live.session import SessionOptions
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.timeout(60)
 
 
 def test_a_frame_comes_out_deblurred_beside_its_original(
-    hub: LiveHub, frame: Callable[..., av.VideoFrame], luma: Callable[[av.VideoFrame], int]
+    live_engine: LiveEngine, frame: Callable[..., av.VideoFrame], luma: Callable[[av.VideoFrame], int]
 ) -> None:
-    session = hub.open()
+    session = live_engine.open()
     view = session.subscribe()
     captured = time.perf_counter() - 0.5
     session.push(frame(100), captured)
@@ -39,12 +39,12 @@ def test_a_frame_comes_out_deblurred_beside_its_original(
 
 
 def test_only_the_newest_frame_waits_and_the_others_are_counted(
-    hub: LiveHub,
+    live_engine: LiveEngine,
     engine: BrighteningEngine,
     frame: Callable[..., av.VideoFrame],
     luma: Callable[[av.VideoFrame], int],
 ) -> None:
-    session = hub.open()
+    session = live_engine.open()
     view = session.subscribe(queue=100)
     engine.may_run.clear()
     session.push(frame(0))
@@ -63,9 +63,9 @@ def test_only_the_newest_frame_waits_and_the_others_are_counted(
 
 
 def test_with_a_queue_frames_wait_in_order_up_to_its_length(
-    hub: LiveHub, engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
+    live_engine: LiveEngine, engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
 ) -> None:
-    session = hub.open(SessionOptions(queue=3))
+    session = live_engine.open(SessionOptions(queue=3))
     view = session.subscribe(queue=100)
     engine.may_run.clear()
     session.push(frame(0))
@@ -83,9 +83,9 @@ def test_with_a_queue_frames_wait_in_order_up_to_its_length(
 
 
 def test_a_slow_output_loses_frames_and_holds_up_no_other(
-    hub: LiveHub, frame: Callable[..., av.VideoFrame], until: Callable[..., None]
+    live_engine: LiveEngine, frame: Callable[..., av.VideoFrame], until: Callable[..., None]
 ) -> None:
-    session = hub.open()
+    session = live_engine.open()
     slow, fast = session.subscribe(), session.subscribe()
     for number in range(5):
         session.push(frame(number))
@@ -101,14 +101,14 @@ def test_a_slow_output_loses_frames_and_holds_up_no_other(
 
 @pytest.mark.parametrize(("strength", "expected"), [(0.0, 100), (0.5, 105), (1.0, 110), (1.5, 115)])
 def test_strength_scales_the_correction(
-    hub: LiveHub,
+    live_engine: LiveEngine,
     engine: BrighteningEngine,
     frame: Callable[..., av.VideoFrame],
     luma: Callable[[av.VideoFrame], int],
     strength: float,
     expected: int,
 ) -> None:
-    session = hub.open(SessionOptions(strength=strength))
+    session = live_engine.open(SessionOptions(strength=strength))
     view = session.subscribe()
     session.push(frame(100))
     result = view.get(10)
@@ -118,9 +118,9 @@ def test_strength_scales_the_correction(
 
 
 def test_off_passes_frames_as_they_are_and_on_again_deblurs(
-    hub: LiveHub, frame: Callable[..., av.VideoFrame], luma: Callable[[av.VideoFrame], int]
+    live_engine: LiveEngine, frame: Callable[..., av.VideoFrame], luma: Callable[[av.VideoFrame], int]
 ) -> None:
-    session = hub.open()
+    session = live_engine.open()
     view = session.subscribe()
     lumas = []
     for enabled in (False, True):
@@ -134,19 +134,19 @@ def test_off_passes_frames_as_they_are_and_on_again_deblurs(
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.6, float("nan")])
-def test_a_strength_out_of_range_is_refused(hub: LiveHub, strength: float) -> None:
+def test_a_strength_out_of_range_is_refused(live_engine: LiveEngine, strength: float) -> None:
     with pytest.raises(ValueError, match="strength"):
         SessionOptions(strength=strength)
-    session = hub.open()
+    session = live_engine.open()
     with pytest.raises(ValueError, match="strength"):
         session.strength = strength
     assert session.strength == 1.0
 
 
 def test_sessions_share_the_engine_in_turn(
-    hub: LiveHub, engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
+    live_engine: LiveEngine, engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
 ) -> None:
-    busy, shy = hub.open(SessionOptions(queue=50)), hub.open()
+    busy, shy = live_engine.open(SessionOptions(queue=50)), live_engine.open()
     shy_view = shy.subscribe()
     engine.may_run.clear()
     for level in range(50):
@@ -162,10 +162,10 @@ def test_sessions_share_the_engine_in_turn(
 
 
 def test_an_error_on_a_frame_ends_that_session_alone(
-    hub: LiveHub, engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
+    live_engine: LiveEngine, engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
 ) -> None:
     engine.refused_width = 32
-    bad, good = hub.open(), hub.open()
+    bad, good = live_engine.open(), live_engine.open()
     bad_view, good_view = bad.subscribe(), good.subscribe()
     bad.push(frame(size=(32, 32)))
     with pytest.raises(EngineError, match="width 32"):
@@ -175,13 +175,13 @@ def test_an_error_on_a_frame_ends_that_session_alone(
     assert bad.is_closed
     good.push(frame())
     assert good_view.get(10) is not None
-    assert hub.sessions == (good,)
+    assert live_engine.sessions == (good,)
 
 
 def test_frames_that_nobody_can_read_end_the_session_and_not_the_thread(
-    hub: LiveHub, frame: Callable[..., av.VideoFrame]
+    live_engine: LiveEngine, frame: Callable[..., av.VideoFrame]
 ) -> None:
-    bad, good = hub.open(), hub.open()
+    bad, good = live_engine.open(), live_engine.open()
     bad_view, good_view = bad.subscribe(), good.subscribe()
     bad.push(None)  # type: ignore[arg-type]
     with pytest.raises(EngineError, match="can't be processed"):
@@ -190,8 +190,8 @@ def test_frames_that_nobody_can_read_end_the_session_and_not_the_thread(
     assert good_view.get(10) is not None
 
 
-def test_size_and_format_may_change_at_any_time(hub: LiveHub, frame: Callable[..., av.VideoFrame]) -> None:
-    session = hub.open()
+def test_size_and_format_may_change_at_any_time(live_engine: LiveEngine, frame: Callable[..., av.VideoFrame]) -> None:
+    session = live_engine.open()
     view = session.subscribe()
     seen = []
     for size, pixel_format in (((64, 48), "yuv420p"), ((80, 60), "yuv420p"), ((80, 60), "yuyv422"), ((33, 17), "nv12")):
@@ -207,12 +207,12 @@ def test_size_and_format_may_change_at_any_time(hub: LiveHub, frame: Callable[..
     [(None, (640, 360)), ((640, 360), (640, 360)), ((320, 320), (320, 180)), ((99, 50), (88, 50))],
 )
 def test_a_size_limit_keeps_the_shape(
-    hub: LiveHub,
+    live_engine: LiveEngine,
     frame: Callable[..., av.VideoFrame],
     limit: tuple[int, int] | None,
     expected: tuple[int, int],
 ) -> None:
-    session = hub.open(SessionOptions(size_limit=limit))
+    session = live_engine.open(SessionOptions(size_limit=limit))
     view = session.subscribe()
     session.push(frame(size=(640, 360)))
     result = view.get(10)
@@ -222,8 +222,10 @@ def test_a_size_limit_keeps_the_shape(
     assert session.source_size == (640, 360)
 
 
-def test_on_ready_is_called_for_each_result_and_at_the_end(hub: LiveHub, frame: Callable[..., av.VideoFrame]) -> None:
-    session = hub.open()
+def test_on_ready_is_called_for_each_result_and_at_the_end(
+    live_engine: LiveEngine, frame: Callable[..., av.VideoFrame]
+) -> None:
+    session = live_engine.open()
     called = threading.Semaphore(0)
     view = session.subscribe(on_ready=called.release)
     session.push(frame())
@@ -238,8 +240,8 @@ def test_on_ready_is_called_for_each_result_and_at_the_end(hub: LiveHub, frame: 
 def test_closing_the_hub_ends_all_and_refuses_more(
     engine: BrighteningEngine, frame: Callable[..., av.VideoFrame]
 ) -> None:
-    with LiveHub(engine) as hub:
-        session = hub.open()
+    with LiveEngine(engine) as live_engine:
+        session = live_engine.open()
         view = session.subscribe()
     assert view.is_ended
     assert view.get() is None
@@ -247,12 +249,12 @@ def test_closing_the_hub_ends_all_and_refuses_more(
     assert session.captured.passed == 0
     assert session.subscribe().is_ended
     with pytest.raises(EngineError, match="closed"):
-        hub.open()
+        live_engine.open()
     assert not [thread for thread in threading.enumerate() if thread.name == "deblur-live"]
 
 
-def test_a_closed_subscription_is_forgotten(hub: LiveHub, frame: Callable[..., av.VideoFrame]) -> None:
-    session = hub.open()
+def test_a_closed_subscription_is_forgotten(live_engine: LiveEngine, frame: Callable[..., av.VideoFrame]) -> None:
+    session = live_engine.open()
     gone, stays = session.subscribe(), session.subscribe()
     gone.close()
     session.push(frame())

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from pipeline.cli.doctor import doctor
 from pipeline.engines.probes import ENGINE_PROBES
 from pipeline.system import codecs, libraries, machine
-from pipeline.system.doctor import MACHINE_PROBES, Finding, advice, examine, find_cameras, find_machine, table, warnings
+from pipeline.system.doctor import MACHINE_PROBES, Check, advice, examine, find_cameras, find_machine, table, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,23 +24,23 @@ pytestmark = pytest.mark.timeout(120)
 
 
 def test_a_probe_that_fails_shows_its_error_and_takes_no_other_along() -> None:
-    def half() -> Iterator[Finding]:
-        yield Finding("disks", "first", True, "spins")
+    def half() -> Iterator[Check]:
+        yield Check("disks", "first", True, "spins")
         raise RuntimeError("the driver\nis gone")
 
-    def whole() -> Iterator[Finding]:
-        yield Finding("fans", "only", True, "turns")
+    def whole() -> Iterator[Check]:
+        yield Check("fans", "only", True, "turns")
 
     assert examine({"disks": half, "fans": whole}) == [
-        Finding("disks", "first", True, "spins"),
-        Finding("disks", "probe", False, "failed: RuntimeError: the driver is gone"),
-        Finding("fans", "only", True, "turns"),
+        Check("disks", "first", True, "spins"),
+        Check("disks", "probe", False, "failed: RuntimeError: the driver is gone"),
+        Check("fans", "only", True, "turns"),
     ]
 
 
 def test_the_table_keeps_sections_together() -> None:
     text = table(
-        [Finding("a", "one", True, "x"), Finding("b", "two", False, "y"), Finding("a", "three", None, "z")],
+        [Check("a", "one", True, "x"), Check("b", "two", False, "y"), Check("a", "three", None, "z")],
     )
     assert text.splitlines() == ["a", "  one    yes  x", "  three       z", "", "b", "  two    no   y"]
     assert table([]) == ""
@@ -132,8 +132,8 @@ def test_cameras_are_listed_or_their_absence_is_said() -> None:
     assert all(camera.section == "cameras" and camera.name for camera in cameras)
 
 
-def finding(section: str, name: str, works: bool) -> Finding:
-    return Finding(section, name, works, "")
+def finding(section: str, name: str, works: bool) -> Check:
+    return Check(section, name, works, "")
 
 
 def test_advice_names_what_is_missing() -> None:

@@ -19,16 +19,16 @@ LOST = """
 import os, signal, sys, time
 from pipeline.system import signals
 from pipeline.cli import main
-watch = signals.watch
-def watch_and_lose():
-    seen = watch()
+install = signals.install_signal_handlers
+def install_and_lose():
+    seen = install()
     try:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(10)
     except KeyboardInterrupt:
         pass  # as a callback from C does
     return seen
-signals.watch = watch_and_lose
+signals.install_signal_handlers = install_and_lose
 main(sys.argv[1:])
 """
 

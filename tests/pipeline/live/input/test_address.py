@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import InputError, UsageError
-from pipeline.live.input.address import Kind, Wishes, find_address, has_protocol
+from pipeline.live.input.address import CameraRequest, Kind, find_address, has_protocol
 from pipeline.live.input.cameras import Camera, find_cameras, table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the names of came
 
 @on_linux
 def test_a_number_is_a_camera_with_the_wished_mode() -> None:
-    address = find_address("2", Wishes((1280, 720), 29.97, "mjpeg"))
+    address = find_address("2", CameraRequest((1280, 720), 29.97, "mjpeg"))
     assert (address.kind, address.url, address.format) == (Kind.CAMERA, "/dev/video2", "video4linux2,v4l2")
     assert address.options == {"video_size": "1280x720", "framerate": "29.97", "input_format": "mjpeg"}
     assert not address.is_paced_here
@@ -33,7 +33,7 @@ def test_a_device_is_a_camera() -> None:
 
 @pytest.mark.parametrize("url", ["rtsp://host/path", "rtmp://host/live", "udp://127.0.0.1:5000", "http://host/a.m3u8"])
 def test_addresses_are_opened_for_low_delay(url: str) -> None:
-    address = find_address(url, Wishes(input_format="mpegts"))
+    address = find_address(url, CameraRequest(input_format="mpegts"))
     assert (address.kind, address.url, address.format) == (Kind.NETWORK, url, "mpegts")
     assert address.options["fflags"] == "nobuffer"
 

@@ -13,7 +13,7 @@ import pytest
 from pipeline.errors import EngineError, InputError
 from pipeline.live.input.address import find_address
 from pipeline.live.input.connection import ReaderOptions
-from pipeline.live.input.feed import EventKind, Feed, FeedOptions
+from pipeline.live.input.feed import EventKind, ReconnectingSource, ReconnectOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(90)
 
-QUICK = FeedOptions(
+QUICK = ReconnectOptions(
     reader=ReaderOptions(open_timeout=4.0, read_timeout=1.5), stall=0.5, give_up=3.0, first_retry=0.1, last_retry=0.4
 )
 
@@ -37,10 +37,10 @@ class Watcher:
         self.frames: list[tuple[tuple[int, int], float, float]] = []
         """Size, capture time and arrival of each."""
         self.lines: list[str] = []
-        self.feeds: list[Feed] = []
+        self.feeds: list[ReconnectingSource] = []
 
-    def start(self, source: str, options: FeedOptions = QUICK) -> Feed:
-        feed = Feed(find_address(source), self.take, self.lines.append, options)
+    def start(self, source: str, options: ReconnectOptions = QUICK) -> ReconnectingSource:
+        feed = ReconnectingSource(find_address(source), self.take, self.lines.append, options)
         self.feeds.append(feed)
         feed.start()
         return feed
@@ -57,7 +57,7 @@ def watcher() -> Iterator[Watcher]:
         feed.stop()
 
 
-def kinds(feed: Feed) -> list[EventKind]:
+def kinds(feed: ReconnectingSource) -> list[EventKind]:
     return [event.kind for event in feed.events]
 
 
@@ -87,13 +87,13 @@ def test_a_file_is_played_at_its_own_pace_to_its_end(
 
 
 def test_a_rate_thins_the_frames_out(watcher: Watcher, until: Callable[..., None]) -> None:
-    feed = watcher.start("lavfi:testsrc2=s=64x48:r=60:d=1", FeedOptions(rate=15))
+    feed = watcher.start("lavfi:testsrc2=s=64x48:r=60:d=1", ReconnectOptions(rate=15))
     until(lambda: feed.is_ended)
     assert 14 <= len(watcher.frames) <= 16
 
 
 def test_a_rate_that_the_source_has_anyway_loses_nothing(watcher: Watcher, until: Callable[..., None]) -> None:
-    feed = watcher.start("lavfi:testsrc2=s=64x48:r=24:d=1", FeedOptions(rate=24))
+    feed = watcher.start("lavfi:testsrc2=s=64x48:r=24:d=1", ReconnectOptions(rate=24))
     until(lambda: feed.is_ended)
     assert len(watcher.frames) == 24
 
@@ -159,7 +159,7 @@ def test_a_change_of_size_is_told(watcher: Watcher, sender: Sender, until: Calla
 
 def test_a_server_that_accepts_and_says_nothing_is_an_error(watcher: Watcher, until: Callable[..., None]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        options = FeedOptions(reader=ReaderOptions(open_timeout=0.5, read_timeout=0.5))
+        options = ReconnectOptions(reader=ReaderOptions(open_timeout=0.5, read_timeout=0.5))
         feed = watcher.start(f"tcp://127.0.0.1:{server.getsockname()[1]}", options)
         until(lambda: feed.is_ended)
     assert isinstance(feed.error, InputError)
@@ -171,13 +171,13 @@ def test_a_read_that_never_returns_hangs_nothing(watcher: Watcher, tmp_path: Pat
     """Opening a pipe into which nobody writes blocks in the system, where no time-out of FFmpeg reaches."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    patient = watcher.start(str(pipe), FeedOptions(give_up=60))
+    patient = watcher.start(str(pipe), ReconnectOptions(give_up=60))
     time.sleep(0.3)
     begun = time.perf_counter()
     patient.stop()
     assert time.perf_counter() - begun < 5
     until(lambda: patient.is_ended)
-    given_up = watcher.start(str(pipe), FeedOptions(reader=ReaderOptions(open_timeout=0.3), give_up=0.3))
+    given_up = watcher.start(str(pipe), ReconnectOptions(reader=ReaderOptions(open_timeout=0.3), give_up=0.3))
     until(lambda: given_up.is_ended)
     assert isinstance(given_up.error, InputError)
     assert "gives no frames" in str(given_up.error)
@@ -209,7 +209,7 @@ def test_an_error_of_the_engine_ends_the_feed(until: Callable[..., None]) -> Non
     def refuse(_frame: av.VideoFrame, _captured: float) -> None:
         raise EngineError("out of order")
 
-    feed = Feed(find_address("lavfi:testsrc2=s=64x48:r=50"), refuse, print, QUICK)
+    feed = ReconnectingSource(find_address("lavfi:testsrc2=s=64x48:r=50"), refuse, print, QUICK)
     feed.start()
     until(lambda: feed.is_ended)
     assert isinstance(feed.error, EngineError)

@@ -14,7 +14,7 @@ import pytest
 from pipeline.errors import InputError, UsageError
 from pipeline.live.input.address import find_address, has_protocol, without_password
 from pipeline.live.input.connection import ReaderOptions
-from pipeline.live.input.feed import EventKind, Feed, FeedOptions
+from pipeline.live.input.feed import EventKind, ReconnectingSource, ReconnectOptions
 from pipeline.live.input.srt import PROGRAM, SrtPipe, find_program
 from pipeline.live.output.publisher import Publisher
 from pipeline.live.subscription import LiveResult
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 needs_program = pytest.mark.skipif(
     shutil.which(PROGRAM) is None or has_protocol("srt"), reason=f"{PROGRAM} is not installed, or not needed"
 )
-QUICK = FeedOptions(ReaderOptions(open_timeout=8, read_timeout=8), give_up=4, first_retry=0.1, last_retry=0.4)
+QUICK = ReconnectOptions(ReaderOptions(open_timeout=8, read_timeout=8), give_up=4, first_retry=0.1, last_retry=0.4)
 
 
 def free_port() -> int:
@@ -92,7 +92,7 @@ def test_a_passphrase_is_not_shown() -> None:
 @needs_program
 def test_a_format_that_was_asked_for_is_kept() -> None:
     address = find_address("srt://127.0.0.1:9000")
-    assert address.is_carried
+    assert address.needs_srt_program
     assert address.format == "mpegts"
 
 
@@ -105,7 +105,9 @@ def test_a_source_that_is_cut_is_received_again_and_the_gap_recorded(
     port = free_port()
     frames: list[av.VideoFrame] = []
     lines: list[str] = []
-    feed = Feed(find_address(f"srt://127.0.0.1:{port}"), lambda frame, _at: frames.append(frame), lines.append, QUICK)
+    feed = ReconnectingSource(
+        find_address(f"srt://127.0.0.1:{port}"), lambda frame, _at: frames.append(frame), lines.append, QUICK
+    )
     first = station(port)
     feed.start()
     try:
@@ -127,7 +129,7 @@ def test_a_source_that_is_cut_is_received_again_and_the_gap_recorded(
 @pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_nobody_there_is_an_error_with_a_reason(until: Callable[..., None]) -> None:
-    feed = Feed(find_address(f"srt://127.0.0.1:{free_port()}"), lambda *_: None, print, QUICK)
+    feed = ReconnectingSource(find_address(f"srt://127.0.0.1:{free_port()}"), lambda *_: None, print, QUICK)
     feed.start()
     until(lambda: feed.is_ended)
     assert isinstance(feed.error, InputError)

@@ -21,7 +21,7 @@ from pipeline.engines.load import load_engine
 from pipeline.engines.openvino import OpenVinoEngine
 from pipeline.live.session import SessionOptions
 from pipeline.live.web.options import WebLimits
-from pipeline.live.web.page import Watched
+from pipeline.live.web.page import SharedSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,7 +182,7 @@ def test_every_control_works_and_what_comes_back_is_sharper_than_what_was_sent(
             await tab.drag("#divider", "#picture", 0.5)
 
             # Strength 0 is the picture as it was sent.
-            (session,) = served.hub.sessions
+            (session,) = served.live_engine.sessions
             await tab.set("#strength", 0)
             await until(lambda: session.strength == 0)
             await until_measured(tab, lambda _, before, after: 0.8 < after / before < 1.2, 4)
@@ -218,7 +218,7 @@ def test_every_control_works_and_what_comes_back_is_sharper_than_what_was_sent(
             assert int(figures[0]) > 0
             assert figures[3] == "640\N{MULTIPLICATION SIGN}360"
             await tab.click("#stop")
-            await until(lambda: not served.hub.sessions)
+            await until(lambda: not served.live_engine.sessions)
             assert await tab.run("peers[0].getSenders().every(s => !s.track || s.track.readyState === 'ended')")
             assert not tab.complaints
 
@@ -228,16 +228,16 @@ def test_every_control_works_and_what_comes_back_is_sharper_than_what_was_sent(
 def test_browsers_join_and_leave_and_a_page_closed_in_mid_stream_frees_everything(
     serve: Any, open_browser: Any, blurred_camera: Path, tmp_path: Path, until: Any
 ) -> None:
-    def watched(hub: Any) -> Watched:
-        return Watched("the desk", hub.open(SessionOptions()))
+    def shared(live_engine: Any) -> SharedSource:
+        return SharedSource("the desk", live_engine.open(SessionOptions()))
 
     async def scenario() -> None:
         engine = OpenVinoEngine(sharpening_network(tmp_path / "sharpen.onnx"))
         async with (
-            serve(engine, watched=watched, host="0.0.0.0") as served,  # noqa: S104
+            serve(engine, shared=shared, host="0.0.0.0") as served,  # noqa: S104
             open_browser(blurred_camera, tmp_path) as browser,
         ):
-            (source,) = served.hub.sessions
+            (source,) = served.live_engine.sessions
 
             async def film() -> None:
                 with av.open(str(blurred_camera)) as container:
@@ -266,10 +266,10 @@ def test_browsers_join_and_leave_and_a_page_closed_in_mid_stream_frees_everythin
             await tab.click("#start")
             await tab.until(LIVE)
             assert served.server.pages == 2
-            (camera,) = [session for session in served.hub.sessions if session is not source]
+            (camera,) = [session for session in served.live_engine.sessions if session is not source]
             await tab.close()
             await until(lambda: served.server.pages == 1 and camera.is_closed)
-            assert served.hub.sessions == (source,)
+            assert served.live_engine.sessions == (source,)
             shown = await phone.run("document.querySelector('#received').currentTime")
             await phone.until(f"document.querySelector('#received').currentTime > {shown}")
             source.close()

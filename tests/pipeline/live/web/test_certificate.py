@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from pipeline.errors import UsageError
 from pipeline.live.web.certificate import given_context
-from pipeline.live.web.server import Address, link_text
+from pipeline.live.web.server import PageLink, link_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ def test_files_that_are_no_certificate_are_named(tmp_path: Path) -> None:
 
 
 def test_the_link_has_a_code_for_phones() -> None:
-    address = Address("https://192.0.2.7:8765/?token=abc", "AA:BB")
+    address = PageLink("https://192.0.2.7:8765/?token=abc", "AA:BB")
     plain, code = link_text(address, has_code=False), link_text(address, has_code=True)
     assert address.link in plain
     assert "AA:BB" in plain

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.live.session import SessionOptions
 from pipeline.live.web.options import WebLimits
-from pipeline.live.web.page import Watched
+from pipeline.live.web.page import SharedSource
 from tests.support.engines import BrighteningEngine
 
 pytestmark = pytest.mark.timeout(120)
@@ -45,7 +45,7 @@ def test_a_camera_comes_back_deblurred_and_leaves_nothing(serve: Any, visit: Any
                 figures = await page.take("stats")
                 assert (figures["width"], figures["height"]) == (64, 48)
                 assert figures["latency"] > 0
-                (session,) = served.hub.sessions
+                (session,) = served.live_engine.sessions
                 await page.send(type="settings", strength=0.0, compare=False)
                 await until(lambda: session.strength == 0)
                 for _ in range(40):
@@ -55,7 +55,7 @@ def test_a_camera_comes_back_deblurred_and_leaves_nothing(serve: Any, visit: Any
                 assert picture.height == 48
                 assert served.server.pages == 1
             await until(lambda: served.server.pages == 0)
-            assert not served.hub.sessions
+            assert not served.live_engine.sessions
             assert session.is_closed
 
     asyncio.run(scenario())
@@ -78,12 +78,12 @@ def test_strength_scales_the_correction(serve: Any, visit: Any, camera_of: Any) 
 
 
 def test_viewers_of_this_machine_come_and_go(serve: Any, visit: Any, until: Any) -> None:
-    def watched(hub: Any) -> Watched:
-        return Watched("the yard", hub.open(SessionOptions()))
+    def shared(live_engine: Any) -> SharedSource:
+        return SharedSource("the yard", live_engine.open(SessionOptions()))
 
     async def scenario() -> None:
-        async with serve(bright_engine(), watched=watched) as served, aiohttp.ClientSession() as client:
-            (session,) = served.hub.sessions
+        async with serve(bright_engine(), shared=shared) as served, aiohttp.ClientSession() as client:
+            (session,) = served.live_engine.sessions
 
             async def film() -> None:
                 while True:
@@ -128,7 +128,7 @@ def test_the_engine_s_failure_is_told_and_another_camera_goes_on(serve: Any, vis
             await page.see()
             engine.is_broken = True
             assert (await page.take_error())["message"] == "The engine broke down."
-            assert not served.hub.sessions
+            assert not served.live_engine.sessions
             engine.is_broken = False
             async with visit(client, served) as other:
                 await other.start(camera_of())
@@ -144,7 +144,7 @@ def test_too_large_a_camera_and_one_too_many_are_refused(serve: Any, visit: Any,
             async with visit(client, served) as page, visit(client, served) as other:
                 await page.start(camera_of((128, 96)))
                 assert "too large, 128x96" in (await page.take_error())["message"]
-                assert not served.hub.sessions
+                assert not served.live_engine.sessions
             await until(lambda: served.server.pages == 0)
             async with visit(client, served) as page, visit(client, served) as other:
                 await page.start(camera_of())
@@ -178,7 +178,7 @@ def test_what_makes_no_sense_is_refused_and_the_page_goes_on(serve: Any, visit: 
             for text in nonsense:
                 await page._socket.send_str(text)
                 assert (await page.take_error())["message"].endswith("."), text
-                assert not served.hub.sessions
+                assert not served.live_engine.sessions
             await page.start(camera_of())
             await page.see()
 
@@ -219,7 +219,7 @@ def test_a_connection_that_never_comes_about_is_given_up(serve: Any, visit: Any)
             await page.send(type="offer", mode="camera", sdp=offer.sdp)
             await page.take("answer")
             assert "UDP" in (await page.take_error())["message"]
-            assert not served.hub.sessions
+            assert not served.live_engine.sessions
 
     asyncio.run(scenario())
 
@@ -233,10 +233,10 @@ def test_a_page_that_vanishes_without_a_word_is_given_up(serve: Any, camera_of: 
             visit(client, served) as page,
         ):
             await page.start(camera_of())
-            assert len(served.hub.sessions) == 1
+            assert len(served.live_engine.sessions) == 1
             # From here on nothing reads the socket, so no sign of life is given.
             await until(lambda: served.server.pages == 0)
-            assert not served.hub.sessions
+            assert not served.live_engine.sessions
 
     asyncio.run(scenario())
 

@@ -77,17 +77,19 @@ def test_refuses_what_makes_no_sense(arguments: tuple[str, ...], complaint: str)
 
 
 def test_the_thread_s_start_raises_what_went_wrong_and_its_stop_frees_the_port(identity: Any, tmp_path: Path) -> None:
-    from pipeline.live.hub import LiveHub
+    from pipeline.live.live_engine import LiveEngine
 
-    with LiveHub(identity) as hub:
-        broken = WebThread(ServeOptions(port=0, certificate=tmp_path / "absent.pem"), hub, None, lambda: identity)
+    with LiveEngine(identity) as live_engine:
+        broken = WebThread(
+            ServeOptions(port=0, certificate=tmp_path / "absent.pem"), live_engine, None, lambda: identity
+        )
         with pytest.raises(UsageError, match=r"absent\.pem"):
             broken.start()
         broken.stop()
-        first = WebThread(ServeOptions(port=0), hub, None, lambda: identity)
+        first = WebThread(ServeOptions(port=0), live_engine, None, lambda: identity)
         port = int(first.start().link.rstrip("/").rpartition(":")[2])
         first.stop()
         first.stop()
-        second = WebThread(ServeOptions(port=port), hub, None, lambda: identity)
+        second = WebThread(ServeOptions(port=port), live_engine, None, lambda: identity)
         assert f":{port}/" in second.start().link
         second.stop()

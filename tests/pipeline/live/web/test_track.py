@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from pipeline.live.hub import LiveHub
+from pipeline.live.live_engine import LiveEngine
 from pipeline.live.web.track import Appearance, ResultTrack, blended, copied, stacked
 from pipeline.media.frames import plane_rows
 
@@ -58,8 +58,8 @@ def test_colours_become_those_that_browsers_assume(identity: Any) -> None:
     """Red of (200, 60, 60): full-range BT.709 comes in, limited-range BT.601 goes out."""
 
     async def scenario() -> None:
-        with LiveHub(identity) as hub:
-            session = hub.open()
+        with LiveEngine(identity) as live_engine:
+            session = live_engine.open()
             track = ResultTrack(session, Appearance(compares=False), (1280, 1280), pytest.fail)
             picture = frame(90, (64, 36), chroma=(112, 198))
             picture.colorspace, picture.color_range = 1, 2
@@ -74,8 +74,8 @@ def test_colours_become_those_that_browsers_assume(identity: Any) -> None:
 
 def test_viewers_do_not_write_into_each_other_s_frames(identity: Any) -> None:
     async def scenario() -> None:
-        with LiveHub(identity) as hub:
-            session = hub.open()
+        with LiveEngine(identity) as live_engine:
+            session = live_engine.open()
             view = session.subscribe()
             tracks = [ResultTrack(session, Appearance(compares=False), (1280, 1280), pytest.fail) for _ in range(2)]
             session.push(frame(60))
@@ -93,8 +93,8 @@ def test_viewers_do_not_write_into_each_other_s_frames(identity: Any) -> None:
 
 def test_large_pictures_are_scaled_down_and_the_newest_is_sent(identity: Any) -> None:
     async def scenario() -> None:
-        with LiveHub(identity) as hub:
-            session = hub.open()
+        with LiveEngine(identity) as live_engine:
+            session = live_engine.open()
             track = ResultTrack(session, Appearance(), (160, 160), pytest.fail)
             seen = session.subscribe(queue=4)
             for luma in (50, 100, 150):
@@ -111,8 +111,8 @@ def test_large_pictures_are_scaled_down_and_the_newest_is_sent(identity: Any) ->
 
 def test_the_session_s_end_ends_the_track(identity: Any) -> None:
     async def scenario() -> None:
-        with LiveHub(identity) as hub:
-            session = hub.open()
+        with LiveEngine(identity) as live_engine:
+            session = live_engine.open()
             reasons: list[str] = []
             track = ResultTrack(session, Appearance(), (1280, 1280), reasons.append)
             waiting = asyncio.create_task(track.recv())

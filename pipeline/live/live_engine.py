@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pipeline.runner.protocols import Engine, EngineInfo
 
 
-class LiveHub:
+class LiveEngine:
     """Sessions that share an engine, and the one thread that uses it. A context manager.
 
     Args:
-        engine: Used by the hub alone from now on.
+        engine: Used by the live engine alone from now on.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -32,13 +32,13 @@ class LiveHub:
         self._thread.start()
 
     def __enter__(self) -> Self:
-        """The hub itself."""
+        """The live engine itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes the hub."""
+        """Closes the live engine."""
         self.close()
 
     @property
@@ -56,7 +56,7 @@ class LiveHub:
         """A new stream.
 
         Raises:
-            EngineError: If the hub is closed.
+            EngineError: If the live engine is closed.
         """
         session = LiveSession(options or SessionOptions(), self._wake, self._forget)
         with self._condition:

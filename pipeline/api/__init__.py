@@ -1,0 +1,1 @@
+"""The Python interface; ``deblur_stream`` hands its names on to users."""

@@ -1,0 +1,43 @@
+"""The guards that every engine of this package has: for the size of a batch, for its memory, for a pair of batches."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pipeline.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from network.planes import PlaneBatch, PlaneSpec
+
+
+@contextmanager
+def allocating(spec: PlaneSpec, batch: int) -> Iterator[None]:
+    """Guards the allocation of a batch.
+
+    Args:
+        spec: Kind and size of the frames.
+        batch: Frames in the batch.
+
+    Raises:
+        EngineError: If ``batch`` is below 1, or the memory does not suffice. PyTorch reports the latter as
+            RuntimeError, numpy as MemoryError.
+    """
+    if batch < 1:
+        raise EngineError(f"a batch has at least one frame, not {batch}")
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
+
+
+def check_pair(batch: PlaneBatch, out: PlaneBatch) -> None:
+    """Refuses a pair of batches that an engine can't run.
+
+    Raises:
+        EngineError: If the two are of different frames or sizes.
+    """
+    if batch.spec != out.spec or batch.size != out.size:
+        raise EngineError(f"input and output differ: {batch!r} and {out!r}; make both with buffers()")
