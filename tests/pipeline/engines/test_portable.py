@@ -182,9 +182,9 @@ def test_the_shipped_weights_are_those_of_the_shipped_onnx_file() -> None:
 
 def test_a_request_that_can_not_be_met_is_refused_in_one_line(file: Path, tmp_path: Path) -> None:
     for other in ("openvino", "torch"):
-        with pytest.raises(UsageError, match="is a TensorRT engine; choose --engine tensorrt"):
+        with pytest.raises(UsageError, match="is a TensorRT engine; choose `engine` tensorrt"):
             load_engine(other, weights=file)
-    with pytest.raises(UsageError, match="computes in fp16; leave --precision out"):
+    with pytest.raises(UsageError, match="computes in fp16; leave `precision` out"):
         load_engine("tensorrt", weights=file, precision="fp32")
     rubbish = tmp_path / "rubbish.engine"
     rubbish.write_bytes(b"noise")
@@ -195,11 +195,11 @@ def test_a_request_that_can_not_be_met_is_refused_in_one_line(file: Path, tmp_pa
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 @pytest.mark.parametrize("name", ["auto", "tensorrt"])
 def test_without_a_gpu_a_portable_engine_is_refused(file: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"there is no CUDA device.*leave out --weights"):
+    with pytest.raises(UsageError, match=r"there is no CUDA device.*leave out `weights`"):
         load_engine(name, weights=file)
 
 
 def test_the_strength_of_the_file_is_asked_for(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trt.portable_compiler.require_rtx", lambda: None)
-    with pytest.raises(UsageError, match=r"built for strength 1, not 0\.5; give --strength 1"):
+    with pytest.raises(UsageError, match=r"built for strength 1, not 0\.5; give `strength` 1"):
         load_engine("tensorrt", weights=file, strength=0.5)
