@@ -163,9 +163,9 @@ def _exported(
             )
     finally:
         logger.setLevel(level)
-    assert program is not None  # noqa: S101 - None is for exports straight to a file
+    assert program is not None, "None is for exports straight to a file"
     model = program.model_proto
-    assert isinstance(model, onnx.ModelProto)  # noqa: S101
+    assert isinstance(model, onnx.ModelProto), "it is what model_proto holds"
     return model
 
 

@@ -23,6 +23,23 @@ class Acceleration(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Excess:
+    """What is over a limit. As text it is :attr:`text`.
+
+    Attributes:
+        field: Name of the limit, as errors name it, such as ``limits.width``.
+        text: End of a sentence that says by how much.
+    """
+
+    field: str
+    text: str
+
+    def __str__(self) -> str:
+        """The text."""
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What an input may hold; None is no limit.
 
@@ -56,16 +73,16 @@ class Limits:
         """Options of FFmpeg's decoders that hold the limits where memory is allocated."""
         return {} if self.pixels is None else {"max_pixels": str(self.pixels)}
 
-    def picture_excess(self, width: int, height: int) -> str:
-        """What of a picture's size is over a limit, with the option that raises it; empty if nothing is."""
-        for label, value, limit, option in (
+    def picture_excess(self, width: int, height: int) -> Excess | None:
+        """What of a picture's size is over a limit; None if nothing is."""
+        for label, value, limit, name in (
             ("pixels wide", width, self.width, "width"),
             ("pixels high", height, self.height, "height"),
             ("pixels large", width * height, self.pixels, "pixels"),
         ):
             if limit is not None and value > limit:
-                return f"{value} {label}, over the limit of {limit} (--max-{option})"
-        return ""
+                return Excess(f"limits.{name}", f"{value} {label}, over the limit of {limit} (`limits.{name}`)")
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +115,7 @@ class SourceOptions:
         deinterlace: Turn interlaced frames into progressive ones, one for each; else interlaced input is refused.
         acceleration: What decodes.
         on_device: Leave the frames that a GPU decodes on it, for an engine that takes them from there. What looks at
-            their samples before (duplicates, ``--skip-sharp``, deinterlacing, ``--isolate``) can't go with it.
+            their samples before (what the gate looks for, deinterlacing, decoding in another process) can't go with it.
         limits: What the input may hold.
         isolation: How to decode in a process of its own; None for this one.
         continued: Files that continue the input, in their order, as those of a loop recording do: they are read behind
@@ -187,7 +204,7 @@ def segment_settings(strength: float, *, keep_text: bool) -> tuple[tuple[str, st
         strength: How much of the correction is applied.
         keep_text: Whether burned-in text is left as it is.
     """
-    return ("strength", f"{strength:g}"), ("keep-text", f"{keep_text}")
+    return ("strength", f"{strength:g}"), ("keep_text", f"{keep_text}")
 
 
 @dataclass(frozen=True, slots=True)

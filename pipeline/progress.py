@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.runner.timing import RunProgress
 
 LINE_EVERY = 5.0
@@ -69,10 +71,12 @@ class BarDisplay:
 
     Args:
         stream: A terminal.
-        width: Of the terminal in characters; None to find out.
+        width: Width of the terminal in characters; None to find out.
+        words: Turns a note of the library into the words of the user.
     """
 
-    def __init__(self, stream: TextIO, width: int | None = None) -> None:
+    def __init__(self, stream: TextIO, width: int | None = None, words: Callable[[str], str] = str) -> None:
+        self._words = words
         self._console = Console(file=stream, width=width)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -89,7 +93,7 @@ class BarDisplay:
     def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
         """Prints the notes and shows the bar."""
         for note in notes:
-            self._console.print(f"note: {note}", markup=False, highlight=False)
+            self._console.print(f"note: {self._words(note)}", markup=False, highlight=False)
         self._speed = _Speed()
         self._task = self._progress.add_task(_escape(name), total=frames, speed="")
         self._progress.start()
@@ -108,8 +112,9 @@ class BarDisplay:
 class LineDisplay:
     """A plain line every few seconds, for logs."""
 
-    def __init__(self, stream: TextIO, every: float = LINE_EVERY) -> None:
+    def __init__(self, stream: TextIO, every: float = LINE_EVERY, words: Callable[[str], str] = str) -> None:
         self._stream = stream
+        self._words = words
         self._every = every
         self._frames: int | None = None
         self._name = ""
@@ -119,7 +124,7 @@ class LineDisplay:
     def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
         """Prints the notes."""
         for note in notes:
-            print(f"note: {note}", file=self._stream)
+            print(f"note: {self._words(note)}", file=self._stream)
         self._stream.flush()
         self._name, self._frames, self._speed = name, frames, _Speed()
         self._next = time.perf_counter() + self._every
@@ -141,17 +146,18 @@ class LineDisplay:
         """Does nothing: the last line stays."""
 
 
-def display_for(stream: TextIO | None = None, *, quiet: bool = False) -> Display:
+def display_for(stream: TextIO | None = None, *, quiet: bool = False, words: Callable[[str], str] = str) -> Display:
     """What suits ``stream``: a bar on a terminal, else lines; nothing if ``quiet``.
 
     Args:
         stream: Where to show it; standard error where None.
         quiet: Show nothing at all.
+        words: Turns a note of the library into the words of the user.
     """
     stream = stream or sys.stderr
     if quiet:
         return SilentDisplay()
-    return BarDisplay(stream) if stream.isatty() else LineDisplay(stream)
+    return BarDisplay(stream, words=words) if stream.isatty() else LineDisplay(stream, words=words)
 
 
 def _escape(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.decode.open import open_source
 from pipeline.encode.output_file import check_output
 from pipeline.encode.sink import VideoSink
-from pipeline.errors import Interrupted
+from pipeline.errors import Cancelled
 from pipeline.progress import SilentDisplay
 from pipeline.report import Report
 from pipeline.resume.run import ChangedError, deblur_in_segments
@@ -46,7 +46,9 @@ def deblur_video(
         display: Shows the progress; None shows nothing.
         on_output: Called when the output has its name, before that which could make it again is thrown away.
         elsewhere: Makes the segments of an output that is written in segments; None to make them here.
-        cancel: Ends the work when it is set, from any thread.
+        cancel: Ends the work when it is set, from any thread. Decoder and encoder stop within a frame, and the call
+            returns at the latest :data:`pipeline.runner.run.INTERRUPT_GRACE` seconds later: a batch that takes the
+            engine longer ends by itself, and the engine must not be used before that.
 
     Returns:
         What was done. A damaged input is no error here: everything that could be decoded is in the output, and
@@ -57,8 +59,10 @@ def deblur_video(
         OutputError: If the output can't be written.
         UsageError: If the options make no sense.
         EngineError: If the engine can't be loaded or fails.
-        Cancelled: If ``cancel`` was set; nothing is left under the output's name.
-        Interrupted: If the user pressed Ctrl-C; nothing is left under the output's name.
+        Cancelled: If ``cancel`` was set; nothing is left under the output's name. Finished segments are kept, and the
+            same job goes on from there.
+        KeyboardInterrupt: If the user pressed Ctrl-C, with the same result. Its notes (``__notes__``) say what became
+            of the output.
     """
     free_leftovers()  # of the video before
     display = display or SilentDisplay()
@@ -115,19 +119,22 @@ def _in_one_piece(
                 gate=FrameGate(info.spec, job.gate),
                 on_device=info.is_on_device,
                 on_progress=display.update,
-                on_stop=lambda: _cancel(job),
+                on_stop=lambda: _unblock(job),
                 cancel=cancel,
             )
         finally:
             display.end()
     except KeyboardInterrupt as error:
-        raise Interrupted(f"interrupted; {sink.name} was not written") from error
+        error.add_note(f"{sink.name} was not written")
+        raise
+    except Cancelled as error:
+        raise Cancelled(f"interrupted; {sink.name} was not written") from error
     finally:
         sink.abandon()  # after a complete run there is nothing to abandon
     return Report.of_run(source, sink, engine.info, batch, result, notes=notes)
 
 
-def _cancel(job: VideoJob) -> None:
+def _unblock(job: VideoJob) -> None:
     """Unblocks the pipes of a run that stops early."""
     for end in (job.input, job.output):
         if isinstance(end, PipeReader | PipeWriter):

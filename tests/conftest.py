@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.system.log import lines_to
+
 pytest.register_assert_rewrite("tests.support")
 
 if TYPE_CHECKING:
@@ -26,6 +28,14 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def told() -> Iterator[list[str]]:
+    """What the library logs in the test, a line each."""
+    lines: list[str] = []
+    with lines_to(lines.append):
+        yield lines
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import sys
 import time
 import uuid
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from trt.cache import EngineCache, Entry
     from trt.compiled import Compiled
     from trt.library import Environment
+
+_log = logging.getLogger("deblur.trt")
 
 OWN_MODULES = (
     "network.planes",
@@ -65,9 +68,10 @@ def build_or_load(
     device: torch.device,
     cache: EngineCache | None,
     verify: Callable[[Compiled], str],
-    tell: Callable[[str], None],
 ) -> Compiled:
     """Gives an engine that was compared with PyTorch.
+
+    The logger `deblur.trt` says why an engine is built, how long that should take and took.
 
     Args:
         request: What is to be compiled.
@@ -75,7 +79,6 @@ def build_or_load(
         cache: Cache that keeps engines; None keeps none.
         verify: Compares an engine with PyTorch; returns the figures in one line, and raises ParityError if the engine
             is wrong. Called before an engine's first use, and not again for an engine from the cache.
-        tell: Takes one line a step: why an engine is built, how long it should take and took.
 
     Raises:
         MissingError: If a library or the device is not there.
@@ -85,24 +88,24 @@ def build_or_load(
         torch.OutOfMemoryError: If the device's memory does not suffice.
     """
     if cache is None:
-        compiled = _load(_build(request, device, None, tell), request, device)
-        tell(f"compared with PyTorch: {verify(compiled)}")
+        compiled = _load(_build(request, device, None), request, device)
+        _log.info(f"compared with PyTorch: {verify(compiled)}")
         return compiled
     key = engine_key(request, library.environment(device))
 
     def use(engine: bytes, entry: Entry | None) -> Compiled:
         if entry is not None and entry.refused:
             raise ParityError(f"{entry.refused}; `deblur engine clear` makes it try again")
-        return _verified(_load(engine, request, device), entry.parity if entry else "", key, cache, verify, tell)
+        return _verified(_load(engine, request, device), entry.parity if entry else "", key, cache, verify)
 
     found = cache.lookup(key)
     if isinstance(found, Hit):
         try:
             return use(found.engine, found.entry)
         except BuildError as error:
-            tell(f"the cached engine can't be loaded and is built again: {error}")
+            _log.warning(f"the cached engine can't be loaded and is built again: {error}")
             cache.remove(key.digest)
-    return use(*_build_once(request, key, device, cache, tell))
+    return use(*_build_once(request, key, device, cache))
 
 
 def engine_key(request: Request, environment: Environment) -> EngineKey:
@@ -161,7 +164,6 @@ def _verified(
     key: EngineKey,
     cache: EngineCache,
     verify: Callable[[Compiled], str],
-    tell: Callable[[str], None],
 ) -> Compiled:
     """Compares an engine with PyTorch unless that was done, and notes the outcome.
 
@@ -175,40 +177,41 @@ def _verified(
     except ParityError as error:
         cache.judge(key, parity="", refused=str(error))
         raise
-    tell(f"compared with PyTorch: {figures}")
+    _log.info(f"compared with PyTorch: {figures}")
     cache.judge(key, parity=figures)
     return compiled
 
 
 def _build_once(
-    request: Request, key: EngineKey, device: torch.device, cache: EngineCache, tell: Callable[[str], None]
+    request: Request, key: EngineKey, device: torch.device, cache: EngineCache
 ) -> tuple[bytes, Entry | None]:
     """Builds unless another process does so at the moment; then waits, and takes what that one built."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(cache.lock(key, lambda: tell("another process builds this engine; waiting for it")))
+            said = "another process builds this engine; waiting for it"
+            stack.enter_context(cache.lock(key, lambda: _log.info(said)))
         except CacheError as error:
-            tell(str(error))
-            return _build(request, device, None, tell), None
+            _log.warning(str(error))
+            return _build(request, device, None), None
         found = cache.lookup(key)
         if isinstance(found, Hit):
             return found.engine, found.entry
-        tell(f"no engine for {key} in the cache: {found.reason}")
+        _log.info(f"no engine for {key} in the cache: {found.reason}")
         begin = time.monotonic()
-        engine = _build(request, device, cache.expected_seconds(key), tell)
+        engine = _build(request, device, cache.expected_seconds(key))
         try:
             return engine, cache.store(key, engine, round(time.monotonic() - begin, 1))
         except CacheError as error:  # the engine is good all the same
-            tell(str(error))
+            _log.warning(str(error))
             return engine, None
 
 
-def _build(request: Request, device: torch.device, expected: float | None, tell: Callable[[str], None]) -> bytes:
+def _build(request: Request, device: torch.device, expected: float | None) -> bytes:
     usual = "the first one on this GPU; it may take minutes" if expected is None else f"about {expected:.0f} s"
-    tell(f"building a TensorRT engine for {describe(request.spec, request.batch)} ({usual})")
+    _log.info(f"building a TensorRT engine for {describe(request.spec, request.batch)} ({usual})")
     begin = time.monotonic()
     engine = build.build(request.spec, request.batch, request.network, request.settings, device)
-    tell(f"built in {time.monotonic() - begin:.0f} s, {len(engine) / 1e6:.1f} MB")
+    _log.info(f"built in {time.monotonic() - begin:.0f} s, {len(engine) / 1e6:.1f} MB")
     return engine
 
 

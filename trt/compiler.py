@@ -12,8 +12,6 @@ from trt.cache import EngineCache
 from trt.compiled import plane_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from trt.build_or_load import Request
     from trt.compiled import Compiled
 
@@ -25,13 +23,12 @@ class Compiler(Protocol):
     def name(self) -> str:
         """The library and its version, such as ``TensorRT 11.1``."""
 
-    def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:
-        """Compiles.
+    def __call__(self, request: Request, device: torch.device) -> Compiled:
+        """Compiles, and logs each step that takes long.
 
         Args:
             request: What to compile.
             device: Device on which it is to run.
-            tell: Takes a line about each step that takes long.
 
         Raises:
             trt.errors.TensorRTError: If the network can't be compiled, or computes something else than it should.
@@ -68,13 +65,13 @@ class TensorRTCompiler:
         """See :class:`Compiler`."""
         return self._name
 
-    def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:
+    def __call__(self, request: Request, device: torch.device) -> Compiled:
         """See :class:`Compiler`."""
 
         def verify(made: Compiled) -> str:
             return parity.verify(made, request.network, request.settings, device)
 
-        compiled = build_or_load(request, device, self._cache, verify, tell)
+        compiled = build_or_load(request, device, self._cache, verify)
         warm_up(compiled, device)
         return compiled
 

@@ -1,13 +1,12 @@
-"""Every error of the TensorRT package.
-
-The package knows nothing of the command line, which turns these into errors with an exit code.
-"""
+"""The errors of the TensorRT package. The whole tree and what holds for its messages is in :mod:`network.errors`."""
 
 from __future__ import annotations
 
+from network.errors import DeblurError
 
-class TensorRTError(Exception):
-    """Root of the tree; the message says in one line what is wrong and what to do."""
+
+class TensorRTError(DeblurError):
+    """TensorRT can't be used as asked."""
 
 
 class MissingError(TensorRTError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import weakref
 from dataclasses import dataclass
 from math import prod
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
     from trt.settings import EngineSettings
     from trt.tiling import Grid
+
+_log = logging.getLogger("deblur.trt")
 
 MARGIN = 0.9
 """Part of the free memory that is planned with; allocators round up, and other programs come and go."""
@@ -90,23 +93,22 @@ def plans(spec: PlaneSpec, batch: int, network: nn.Module) -> Iterator[Plan]:
             yield Plan(1, cut)
 
 
-def start_with(
-    candidates: Iterator[Plan], needed: Callable[[Plan], int], free: int | None, tell: Callable[[str], None]
-) -> Iterator[Plan]:
-    """Leaves out plans that are estimated not to fit; the last one is tried in any case.
+def start_with(candidates: Iterator[Plan], needed: Callable[[Plan], int], free: int | None) -> Iterator[Plan]:
+    """Leaves out plans that are estimated not to fit, and logs each; the last one is tried in any case.
 
     Args:
         candidates: See :func:`plans`.
         needed: Estimates a plan's memory in bytes.
         free: Bytes that are free on the device; None if nobody knows, and then every plan is tried.
-        tell: Takes a line about each plan that is left out.
     """
     plan = next(candidates)
     while free is not None and (need := needed(plan)) > free * MARGIN:
         smaller = next(candidates, None)
         if smaller is None:
             break
-        tell(f"{plan} would need about {need / 1e9:.1f} GB, and the device has {free / 1e9:.1f} GB free; now {smaller}")
+        _log.info(
+            f"{plan} would need about {need / 1e9:.1f} GB, and the device has {free / 1e9:.1f} GB free; now {smaller}"
+        )
         plan = smaller
     yield plan
     yield from candidates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +17,13 @@ from trt.portable import check_portable
 from trt.portable_file import Portable, read_portable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import torch
     from torch import nn
 
     from trt.build_or_load import Request
     from trt.compiled import Compiled
+
+_log = logging.getLogger("deblur.trt")
 
 RTX = "tensorrt_rtx"
 
@@ -64,12 +65,12 @@ class PortableCompiler:
         """See :class:`trt.compiler.Compiler`."""
         return f"TensorRT-RTX {self.header.tensorrt}"
 
-    def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:
+    def __call__(self, request: Request, device: torch.device) -> Compiled:
         """See :class:`trt.compiler.Compiler`."""
         check_portable(self.header, request.spec, request.batch, request.settings)
         compiled = build.load(self._engine, request.spec, request.batch, device)
         figures = parity.verify(compiled, self.network, request.settings, device)
-        tell(f"the portable engine, compared with PyTorch: {figures}")
+        _log.info(f"the portable engine, compared with PyTorch: {figures}")
         warm_up(compiled, device)
         return compiled
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -22,7 +23,7 @@ from network.synth.pair import blur_pair, margin
 from network.synth.sharp_filter import is_sharp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.random import Generator
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from network.synth.profile import BlurProfile
 
     Picture = NDArray[np.uint8]
+
+_log = logging.getLogger("deblur.synth")
 
 SHARD_PAIRS = 512
 
@@ -66,9 +69,10 @@ def make_pool(
     profile: BlurProfile,
     options: PoolOptions,
     videos: Sequence[Footage] = (),
-    tell: Callable[[str], None] | None = None,
 ) -> Iterator[int]:
     """Writes pairs as ``.npy`` shards of (pairs, 2, size, size, 3), blurred side first.
+
+    In the end, the logger `deblur.synth` says which windows of video were not used.
 
     Args:
         sources: Sharp photographs.
@@ -76,7 +80,6 @@ def make_pool(
         profile: Distribution of the blur.
         options: Size of the pool.
         videos: Sharp videos.
-        tell: Takes lines about windows of video that were not used, in the end.
 
     Yields:
         Number of pairs written so far, after each shard.
@@ -112,9 +115,8 @@ def make_pool(
                 yield done
         finally:
             executor.shutdown(cancel_futures=True)
-    if tell is not None:
-        for line in _summary(rejected):
-            tell(line)
+    for line in _summary(rejected):
+        _log.info(line)
 
 
 def _describe(out: Path, description: dict[str, object]) -> None:
@@ -217,7 +219,7 @@ def _crop(rng: Generator, sources: list[Path], side: int, attempts: int = 4) -> 
             best, best_detail = crop, detail
         if detail > rng.uniform(4, 16):
             break
-    assert best is not None  # noqa: S101 - attempts is at least 1
+    assert best is not None, "there is at least one attempt"
     if best.shape[0] != side:
         best = np.asarray(cv2.resize(best, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
     return np.ascontiguousarray(best)

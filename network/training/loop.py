@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import closing
 from dataclasses import asdict
@@ -24,7 +25,7 @@ from network.training.step import NotFiniteError, Progress, take_step
 from network.training.tensorboard import TensorBoardLog, TensorBoardOptions, make_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     import torch
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from network.training.pool import Pool
     from network.training.recipes import Preset
+
+_log = logging.getLogger("deblur.training")
 
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
@@ -48,9 +51,10 @@ def train(
     checkpoint_every: float = 600.0,
     processes: Processes = ALONE,
     tensorboard: TensorBoardOptions | None = None,
-    tell: Callable[[str], object] = lambda _line: None,
 ) -> Iterator[Progress]:
     """Trains, or goes on with, the network of a run folder.
+
+    The logger `deblur.training` says what differs from the last start, and what is missing.
 
     A checkpoint and the averaged weights are written every ``checkpoint_every`` seconds, at the end, when the
     iteration is closed, and on Ctrl-C or SIGTERM: while the iteration is under way, the first of these waits for the
@@ -66,7 +70,6 @@ def train(
         checkpoint_every: Seconds between checkpoints.
         processes: Those that train together, each by its own call; the first alone writes files.
         tensorboard: What TensorBoard shall show; None for nothing.
-        tell: Is given lines for the user: what differs from the last start, and what is missing.
 
     Yields:
         Progress after each step.
@@ -99,8 +102,8 @@ def train(
             start_from=(start_from, start_weights[1]) if start_from and start_weights else None,
         )
         for line in differences(record.last, start) if record.last else []:
-            tell(line)
-        log = make_log(tensorboard, pool, run, preset, chosen, state.step, tell)
+            _log.warning(line)
+        log = make_log(tensorboard, pool, run, preset, chosen, state.step)
         files = _Files(run, preset, state, record, start, log, checkpoint_every)
     with DeferredInterrupts(patient=processes.count > 1) as signals:
         stopped = yield from _steps(preset, pool, run, state, chosen, dtype, processes, files, signals)

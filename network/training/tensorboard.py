@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import dataclass
@@ -15,12 +16,13 @@ from network.training.pool import images
 from network.training.step import gain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from network.training.pool import Pool
     from network.training.recipes import Preset
     from network.training.step import Progress
+
+_log = logging.getLogger("deblur.training")
 
 FOLDER = "tensorboard"
 
@@ -129,9 +131,8 @@ def make_log(
     preset: Preset,
     device: torch.device,
     step: int,
-    tell: Callable[[str], object],
 ) -> TensorBoardLog | None:
-    """The log of a run; None where none is wanted, or where TensorBoard is not installed, which is told.
+    """The log of a run; None where none is wanted, or where TensorBoard is not installed, which is logged.
 
     The pictures are the same for every start of every run on the same pairs.
 
@@ -142,7 +143,6 @@ def make_log(
         preset: The recipe.
         device: Device of the averaged network.
         step: Steps done before.
-        tell: Is given the line for the user.
     """
     if options is None:
         return None
@@ -151,5 +151,5 @@ def make_log(
     try:
         return TensorBoardLog(run / FOLDER, options, batch, pairs=preset.batch, step=step)
     except ImportError as error:
-        tell(f"nothing goes to TensorBoard ({error}): pip install tensorboard")
+        _log.warning(f"nothing goes to TensorBoard ({error}): pip install tensorboard")
         return None

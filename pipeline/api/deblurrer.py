@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
 PrecisionName = Literal["auto", "int8", "bf16", "fp32"]
-
-logger = logging.getLogger("deblur")
 
 
 class Deblurrer:
@@ -252,7 +249,6 @@ def load(
         None if weights is None else Path(weights),
         strength,
         threads,
-        logger.info,
         precision,
     )
 

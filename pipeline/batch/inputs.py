@@ -91,8 +91,11 @@ def find_inputs(arguments: Iterable[str], output: Path, *, recursive: bool = Fal
                 seen.add(real)
                 inputs.append(BatchInput(found, folder))
     if not inputs:
-        hint = "" if recursive else ", or add --recursive to go into the folders"
-        raise UsageError(f"there is no video in {', '.join(arguments)}; name other files or folders{hint}")
+        hint = "" if recursive else ", or add `recursive` to go into the folders"
+        raise UsageError(
+            f"there is no video in {', '.join(arguments)}; name other files or folders{hint}",
+            field=None if recursive else "recursive",
+        )
     return FoundInputs(tuple(inputs), ignored)
 
 
@@ -117,7 +120,8 @@ def output_paths(inputs: Sequence[BatchInput], output: Path, template: str = TEM
         if other is not item:
             raise UsageError(
                 f"{other.path} and {item.path} would both be written to {path}; "
-                "put {folder} or {number} into --name"
+                "put {folder} or {number} into `template`",
+                field="template",
             )
         found.append(path)
     return found
@@ -129,9 +133,14 @@ def _fill(template: str, item: BatchInput, number: int) -> PurePath:
         name = PurePath(template.format_map(dict(zip(FIELDS, values, strict=True))))
     except (KeyError, IndexError, ValueError, AttributeError) as error:
         known = ", ".join(f"{{{field}}}" for field in FIELDS)
-        raise UsageError(f"--name {template!r} can't be filled in; what it may name is {known}") from error
+        raise UsageError(
+            f"`template` {template!r} can't be filled in; what it may name is {known}", field="template"
+        ) from error
     if name.anchor or ".." in name.parts or not name.name:
-        raise UsageError(f"--name {template!r} leads out of the folder of the outputs; leave out / at its start and ..")
+        raise UsageError(
+            f"`template` {template!r} leads out of the folder of the outputs; leave out / at its start and ..",
+            field="template",
+        )
     # Inputs have names that this system takes. A template may add a colon to one, or end a folder's name with a dot.
     return PurePath(*map(windows_name, name.parts)) if sys.platform == "win32" else name
 

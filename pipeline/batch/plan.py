@@ -11,7 +11,7 @@ from rich import filesize
 
 from pipeline.decode.open import open_source
 from pipeline.encode.output_file import work_folder
-from pipeline.errors import DeblurError
+from pipeline.errors import DeblurError, InputError, OutputError
 from pipeline.media.stream_names import describe
 from pipeline.resume.segment_file import size_of
 
@@ -46,7 +46,7 @@ class PlannedVideo:
         output: The file to write.
         state: What is to be done with the input.
         reason: Why it can't be done; empty if it can.
-        exit_code: Exit code for that reason; 0 if there is none.
+        kind: Class of the error behind that reason; None if there is none.
         size: Size of the input in bytes; 0 if unknown.
         spec: Kind and size of its frames; None if nobody looked.
         frames: Number of frames to expect; 0 if unknown.
@@ -62,7 +62,7 @@ class PlannedVideo:
     output: Path
     state: PlannedState
     reason: str = ""
-    exit_code: int = 0
+    kind: type[Exception] | None = None
     size: int = 0
     spec: PlaneSpec | None = None
     frames: int = 0
@@ -192,13 +192,13 @@ def _look(
                 is_begun=work_folder(output).is_dir(),
             )
     except DeblurError as error:
-        return replace(video, state=PlannedState.FAILED, reason=str(error), exit_code=error.exit_code)
+        return replace(video, state=PlannedState.FAILED, reason=str(error), kind=type(error))
     except OSError as error:
         reason = f"{item.path} can't be read: {error.strerror or error}"
-        return replace(video, state=PlannedState.FAILED, reason=reason, exit_code=3)
+        return replace(video, state=PlannedState.FAILED, reason=reason, kind=InputError)
     if output.exists() and not overwrite and not video.is_begun:
-        reason = f"{output} is there, and not made from this input with these options; add --overwrite to replace it"
-        return replace(video, state=PlannedState.FAILED, reason=reason, exit_code=4)
+        reason = f"{output} is there, and not made from this input with these options; add `overwrite` to replace it"
+        return replace(video, state=PlannedState.FAILED, reason=reason, kind=OutputError)
     return video
 
 
@@ -244,11 +244,11 @@ class Outcome:
         state: Result of the work on it.
         report: Report of the run; None if there was none, or it failed.
         error: Why it failed, or where the input is damaged; else empty.
-        exit_code: Code with which ``deblur video`` would have ended.
+        kind: Class of that error; None if there is none.
     """
 
     video: PlannedVideo
     state: State
     report: Report | None = None
     error: str = ""
-    exit_code: int = 0
+    kind: type[Exception] | None = None

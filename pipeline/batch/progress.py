@@ -14,6 +14,8 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from pipeline.progress import LINE_EVERY, SilentDisplay
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.batch.plan import Outcome, Plan, PlannedVideo
     from pipeline.progress import Display
     from pipeline.runner.timing import RunProgress
@@ -58,9 +60,11 @@ class BatchBars:
     Args:
         stream: A terminal.
         width: Width of the terminal in characters; None to find out.
+        words: Turns a line of the library into the words of the user.
     """
 
-    def __init__(self, stream: TextIO, width: int | None = None) -> None:
+    def __init__(self, stream: TextIO, width: int | None = None, words: Callable[[str], str] = str) -> None:
+        self._words = words
         self._console = Console(file=stream, width=width)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -80,11 +84,11 @@ class BatchBars:
 
     def of(self, number: int, video: PlannedVideo) -> Display:  # noqa: ARG002 - the protocol's signature
         """A bar for one video."""
-        return _Bar(self._progress, self._console, video, self._all)
+        return _Bar(self._progress, self._console, video, self._all, self._words)
 
     def finished(self, number: int, outcome: Outcome) -> None:  # noqa: ARG002 - the protocol's signature
         """Prints a line above the bars."""
-        self._console.print(_line(outcome), markup=False, highlight=False)
+        self._console.print(self._words(_line(outcome)), markup=False, highlight=False)
 
     def end(self) -> None:
         """Takes the bars away."""
@@ -94,15 +98,23 @@ class BatchBars:
 class _Bar:
     """The bar of one video, which moves that of all along."""
 
-    def __init__(self, progress: Progress, console: Console, video: PlannedVideo, whole: TaskID | None) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        console: Console,
+        video: PlannedVideo,
+        whole: TaskID | None,
+        words: Callable[[str], str],
+    ) -> None:
         self._progress, self._console, self._video, self._whole = progress, console, video, whole
+        self._words = words
         self._task: TaskID | None = None
         self._started = time.perf_counter()
         self._shown = 0.0
 
     def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
         for note in notes:
-            self._console.print(f"note: {name}: {note}", markup=False, highlight=False)
+            self._console.print(f"note: {name}: {self._words(note)}", markup=False, highlight=False)
         self._started = time.perf_counter()
         # What an earlier run has finished counts for all, and not for the work that is left.
         self._advance(self._video.frames - (frames or self._video.frames))
@@ -130,8 +142,8 @@ class _Bar:
 class BatchLines:
     """Plain lines: one for each video that is finished, and one every few seconds."""
 
-    def __init__(self, stream: TextIO, every: float = LINE_EVERY) -> None:
-        self._stream, self._every = stream, every
+    def __init__(self, stream: TextIO, every: float = LINE_EVERY, words: Callable[[str], str] = str) -> None:
+        self._stream, self._every, self._words = stream, every, words
         self._lock = threading.Lock()
         self._next = 0.0
         self._total = self._finished = 0
@@ -167,7 +179,7 @@ class BatchLines:
                 self._print(f"{self._finished}/{self._total} finished; {line}")
 
     def _print(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        print(self._words(line), file=self._stream, flush=True)
 
 
 class _Lines:
@@ -190,17 +202,20 @@ class _Lines:
         pass
 
 
-def batch_display(stream: TextIO | None = None, *, quiet: bool = False) -> BatchDisplay:
+def batch_display(
+    stream: TextIO | None = None, *, quiet: bool = False, words: Callable[[str], str] = str
+) -> BatchDisplay:
     """What suits ``stream``: bars on a terminal, else lines; nothing if ``quiet``.
 
     Args:
         stream: Stream to show it on; standard error where None.
         quiet: Show nothing at all.
+        words: Turns a line of the library into the words of the user.
     """
     stream = stream or sys.stderr
     if quiet:
         return SilentBatch()
-    return BatchBars(stream) if stream.isatty() else BatchLines(stream)
+    return BatchBars(stream, words=words) if stream.isatty() else BatchLines(stream, words=words)
 
 
 def _line(outcome: Outcome) -> str:

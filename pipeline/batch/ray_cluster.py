@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import math
 import secrets
 import socket
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from network.processor import processor_name
-from pipeline import errors
 from pipeline.batch.ray_worker import Node, Refusal, ask, make
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from pipeline.job import VideoJob
     from pipeline.runner.protocols import Engine, EngineInfo
+
+_log = logging.getLogger("deblur.cluster")
 
 RETRIES = 3
 """Times that a share is begun anew because its machine or process died. It goes on behind the segments it finished."""
@@ -64,7 +66,7 @@ class RayCluster:
         try:
             self._ray: Any = importlib.import_module("ray")
         except ImportError as error:
-            raise UsageError("--ray needs Ray: pip install 'deblur-stream[cluster]'") from error
+            raise UsageError("`address` needs Ray: pip install 'deblur-stream[cluster]'", field="address") from error
         if address != "auto":
             _check_address(address)
         try:
@@ -80,7 +82,9 @@ class RayCluster:
             self.slots = sum(self._fits(machine) for machine in machines)
             if not self.slots:
                 wanted = f"{self._cpus} cores{' and a GPU' * self._gpus}"
-                raise UsageError(f"no machine of the cluster has {wanted} to give; lower --threads, or add machines")
+                raise UsageError(
+                    f"no machine of the cluster has {wanted} to give; lower `threads`, or add machines", field="threads"
+                )
         except BaseException:
             self._ray.shutdown()
             raise
@@ -96,14 +100,11 @@ class RayCluster:
         """Leaves the cluster, which ends whatever is still at work for this process."""
         self._ray.shutdown()
 
-    def check(self, folder: Path) -> list[str]:
-        """Asks every machine whether its segments will fit.
+    def check(self, folder: Path) -> None:
+        """Asks every machine whether its segments will fit, and logs how many there are.
 
         Args:
             folder: Folder of the outputs; it is there.
-
-        Returns:
-            What the user should know, a line each.
 
         Raises:
             UsageError: If a machine has other versions, another engine or other cores, does not see the folder, or does
@@ -124,9 +125,9 @@ class RayCluster:
             token.unlink(missing_ok=True)
         for node in nodes:
             node.compare(self._expected)
-        found = f"the cluster: machines: {len(nodes)}, shares at a time: {self.slots}, cores of each: {self._cpus}"
-        gone = len(orders) - len(nodes)
-        return [found, *([f"machines of the cluster that have just gone away: {gone}"] if gone else [])]
+        _log.info(f"the cluster: machines: {len(nodes)}, shares at a time: {self.slots}, cores of each: {self._cpus}")
+        if gone := len(orders) - len(nodes):
+            _log.warning(f"machines of the cluster that have just gone away: {gone}")
 
     def make(
         self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
@@ -207,8 +208,8 @@ class RayCluster:
             lines = str(cause).strip().splitlines() or [type(cause).__name__]
             raise EngineError(f"a machine of the cluster failed {RETRIES + 1} times or for good: {lines[0]}") from error
         if isinstance(result, Refusal):
-            kind = getattr(errors, result.kind, DeblurError)
-            raise kind(f"on {result.node}: {result.text}")
+            kind = DeblurError.kind(result.kind) or DeblurError
+            raise kind(f"on {result.node}: {result.text}", field=result.field)
         return result
 
 
@@ -221,12 +222,17 @@ def _check_address(address: str) -> None:
     """Finds out at once what Ray itself takes minutes to say."""
     host, _, port = address.rpartition(":")
     if "://" in address:
-        raise UsageError(f"--ray takes host:port of the cluster itself, not {address}; run this on one of its machines")
+        raise UsageError(
+            f"`address` takes host:port of the cluster itself, not {address}; run this on one of its machines",
+            field="address",
+        )
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE):
             return
     except ValueError as error:
-        raise UsageError(f"--ray {address} is no address; write auto, or host:port as `ray start` told") from error
+        raise UsageError(
+            f"`address` {address} is no address; write auto, or host:port as `ray start` told", field="address"
+        ) from error
     except OSError as error:
         raise UsageError(f"nothing answers at {address}: {error}; is the cluster up, and the port open?") from error
 

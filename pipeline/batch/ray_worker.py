@@ -63,7 +63,7 @@ class Node:
         if self.engine != other.engine:
             raise UsageError(
                 f"{self.name} would use {_words(self.engine)}, and {other.name} {_words(other.engine)}; say which by "
-                "--engine, --precision and --weights, or leave the machine out"
+                "`engine`, `precision` and `weights`, or leave the machine out"
             )
         if self.cores != other.cores:
             raise UsageError(
@@ -78,18 +78,20 @@ class Refusal:
 
     Attributes:
         node: The machine's name.
-        kind: Kind of the error: the name of a class of :mod:`pipeline.errors`.
+        kind: Name of the error's class, for :meth:`network.errors.DeblurError.kind`.
         text: One line.
+        field: See :class:`network.errors.DeblurError`.
     """
 
     node: str
     kind: str
     text: str
+    field: str | None = None
 
     @classmethod
     def of(cls, error: DeblurError) -> Refusal:
         """What travels of an error."""
-        return cls(platform.node(), type(error).__name__, str(error))
+        return cls(platform.node(), type(error).__name__, str(error), error.field)
 
 
 def _words(engine: EngineInfo) -> str:

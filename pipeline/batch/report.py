@@ -11,7 +11,10 @@ from pipeline.report import write_report
 from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    ExitCode = Callable[[type[Exception] | None], int]
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""
@@ -44,8 +47,12 @@ class BatchReport:
             if outcome.report is not None
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain values. Times are in seconds."""
+    def as_dict(self, exit_code: ExitCode) -> dict[str, Any]:
+        """The report as plain values. Times are in seconds.
+
+        Args:
+            exit_code: Gives the exit code of an error by its class; None stands for no error.
+        """
         return {
             "schema": SCHEMA,
             "counts": {state.name.lower(): self.count(state) for state in State},
@@ -53,16 +60,20 @@ class BatchReport:
             "wall_s": self.wall,
             "paused_s": self.paused,
             "versions": versions(),
-            "videos": [_video(outcome) for outcome in self.outcomes],
+            "videos": [_video(outcome, exit_code(outcome.kind)) for outcome in self.outcomes],
         }
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, exit_code: ExitCode) -> None:
         """Writes the report as JSON.
+
+        Args:
+            path: File to write.
+            exit_code: See :meth:`as_dict`.
 
         Raises:
             OutputError: If the file can't be written.
         """
-        write_report(path, self.as_dict())
+        write_report(path, self.as_dict(exit_code))
 
     def summary(self) -> str:
         """One line for people."""
@@ -94,14 +105,14 @@ class BatchReport:
             )
 
 
-def _video(outcome: Outcome) -> dict[str, Any]:
+def _video(outcome: Outcome, exit_code: int) -> dict[str, Any]:
     video = outcome.video
     return {
         "input": str(video.input),
         "continued": [str(path) for path in video.continued],
         "output": str(video.output),
         "state": outcome.state.name.lower(),
-        "exit_code": outcome.exit_code,
+        "exit_code": exit_code,
         "error": outcome.error,
         "other_streams": list(video.streams),
         "run": outcome.report.as_dict() if outcome.report is not None else None,

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pipeline.batch.plan import Outcome, PlannedState, State
-from pipeline.errors import DamagedInputError, DeblurError, Interrupted, OutputError
+from pipeline.errors import Cancelled, DamagedInputError, DeblurError, OutputError
 from pipeline.resume.segment_file import Seal
 from pipeline.resume.work_folder import discard_work
 from pipeline.system.unexpected import explain
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pipeline.progress import Display
     from pipeline.resume.workers import Elsewhere
     from pipeline.runner.protocols import Engine
-    from pipeline.runner.timing import RunProgress
 
 _POLL = 0.1
 """Seconds after which the main thread finds that all is done. It sleeps in between, from which Ctrl-C wakes it on every
@@ -115,12 +114,11 @@ class BatchScheduler:
             except queue.Empty:
                 return
             video = self._plan.videos[number]
-            display = _Stoppable(self._display.of(number, video), self._stop)
             try:
-                outcome = self._deblur(video, load, display)
+                outcome = self._deblur(video, load, self._display.of(number, video))
             except Exception as error:  # noqa: BLE001 - a bug that one file brings out must not stop the others
                 line = f"unexpected error, please report it: {explain(error)}"
-                outcome = Outcome(video, State.FAILED, error=line, exit_code=1)
+                outcome = Outcome(video, State.FAILED, error=line, kind=type(error))
             self._note(number, outcome)
 
     def _deblur(self, video: PlannedVideo, load: Callable[[], Engine], display: Display) -> Outcome:
@@ -133,19 +131,19 @@ class BatchScheduler:
                 display,
                 lambda report: self._finished.add(content, video.output, damaged=bool(report.damage)),
                 self._elsewhere,
+                cancel=self._stop,
             )
-        except Interrupted as error:
+        except Cancelled as error:
             return Outcome(video, State.NOT_DONE, error=str(error))
         except DeblurError as error:
-            return Outcome(video, State.FAILED, error=str(error), exit_code=error.exit_code)
+            return Outcome(video, State.FAILED, error=str(error), kind=type(error))
         except OSError as error:
             name = error.filename or video.output
-            wrong = OutputError(f"{name}: {error.strerror or error}")
-            return Outcome(video, State.FAILED, error=str(wrong), exit_code=wrong.exit_code)
+            return Outcome(video, State.FAILED, error=f"{name}: {error.strerror or error}", kind=OutputError)
         try:
             report.raise_if_damaged()
         except DamagedInputError as error:
-            return Outcome(video, State.DAMAGED, report, str(error), error.exit_code)
+            return Outcome(video, State.DAMAGED, report, str(error), type(error))
         return Outcome(video, State.DONE, report)
 
     def _note(self, number: int, outcome: Outcome) -> None:
@@ -159,28 +157,7 @@ class BatchScheduler:
 def _known(video: PlannedVideo) -> Outcome:
     """The outcome of a video for which there is nothing to do."""
     if video.state is PlannedState.FAILED:
-        return Outcome(video, State.FAILED, error=video.reason, exit_code=video.exit_code)
+        return Outcome(video, State.FAILED, error=video.reason, kind=video.kind)
     if video.is_damaged:
-        return Outcome(video, State.DAMAGED, error="finished before", exit_code=DamagedInputError.exit_code)
+        return Outcome(video, State.DAMAGED, error="finished before", kind=DamagedInputError)
     return Outcome(video, State.FINISHED)
-
-
-class _Stoppable:
-    """A display that interrupts its run once the batch is stopped."""
-
-    def __init__(self, display: Display, stop: threading.Event) -> None:
-        self._display, self._stop = display, stop
-
-    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
-        """Passes it on."""
-        self._display.begin(name, frames, notes)
-
-    def update(self, progress: RunProgress) -> None:
-        """Passes it on, unless the batch is stopped."""
-        if self._stop.is_set():
-            raise KeyboardInterrupt
-        self._display.update(progress)
-
-    def end(self) -> None:
-        """Passes it on."""
-        self._display.end()

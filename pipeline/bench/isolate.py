@@ -38,7 +38,7 @@ def isolated(work: Callable[[_A], _T], argument: _A) -> _T:
             return pool.submit(_call, work, argument).result()
         except BrokenProcessPool as error:
             raise EngineError(
-                "a measurement ended by itself, perhaps for want of memory; try a smaller --size"
+                "a measurement ended by itself, perhaps for want of memory; try a smaller `sizes`", field="sizes"
             ) from error
 
 

@@ -216,7 +216,7 @@ def _measure_whole(case: Case, engine: Engine, batch: int, path: Path) -> tuple[
             sink.abandon()
     begun, ended = looped.begun, timed.ended
     if len(ended) < 2:
-        raise UsageError(f"one frame in {case.seconds:g} s is no rate; give more --seconds")
+        raise UsageError(f"one frame in {case.seconds:g} s is no rate; give more `seconds`", field="seconds")
     warm = begun[0] + WARM_UP * case.seconds
     counted = [number for number, time_ in enumerate(ended) if number >= batch and warm <= time_ <= begun[-1]]
     if len(counted) <= batch:

@@ -25,9 +25,12 @@ from pipeline.batch.ray_cluster import RayCluster
 from pipeline.batch.report import BatchReport
 from pipeline.batch.report_page import write_page
 from pipeline.batch.run import BatchScheduler
+from pipeline.cli.exit_codes import exit_code
 from pipeline.cli.groups import INPUT, OUTPUT, SPEED, GroupedCommand
+from pipeline.cli.notes import show_notes
 from pipeline.cli.options import Deblurring, check_report, deblurring_options, quiet_option
-from pipeline.errors import Interrupted, OutputError, UsageError
+from pipeline.cli.spelling import words
+from pipeline.errors import OutputError, UsageError
 from pipeline.job import VideoJob
 from pipeline.system.signals import Pauses, lower_priority
 
@@ -104,13 +107,14 @@ def batch(
     same command goes on after Ctrl-C, a crash or a power cut, and an input whose output is there is known by its
     content. Ctrl-Z pauses (SIGTSTP, and SIGCONT to go on; not on Windows).
     """
+    show_notes(quiet=quiet)
     _check(report, output)
     if nice is not None:
         lower_priority(nice)
     found = find_inputs(inputs, output, recursive=recursive)
     recordings = join_clips(found.inputs, how.source()) if dashcam else found.inputs
     outputs = output_paths(recordings, output, template)
-    engines = _Engines(how, jobs, None if quiet else _tell)
+    engines = _Engines(how, jobs)
     keep_text = how.keeps_text(dashcam=dashcam)
     finished = FinishedOutputs(output, _options(how, engines.first.info, keep_text=keep_text))
     plan = make_plan(recordings, outputs, output, found.ignored, how.source(), finished, overwrite=how.overwrite)
@@ -130,20 +134,21 @@ def batch(
             video.input, video.output, source, how.sink(), gate=how.gate, segments=segments, keep_text=keep_text
         )
 
-    display = batch_display(quiet=quiet)
-    with _cluster(ray, how, output, engines.first.info, None if quiet else _tell) as cluster:
+    display = batch_display(quiet=quiet, words=words())
+    with _cluster(ray, how, output, engines.first.info) as cluster:
         if cluster is not None:
             jobs = max(jobs, cluster.slots)
         load = engines.next if cluster is None else lambda: LazyEngine(engines.first.info, engines.next)
         work = BatchScheduler(plan, job, load, finished, display, jobs=jobs, fail_fast=fail_fast, elsewhere=cluster)
         done, interruption = _run(work)
     if report is not None:
-        done.write(report)
+        done.write(report, exit_code)
         write_page(done, report.with_suffix(".html"), how.source())
     if not quiet:
         click.echo(done.summary(), err=True)
     if interruption is not None:
-        raise Interrupted("interrupted; what is finished is kept, and the same command goes on") from interruption
+        interruption.add_note("what is finished is kept, and the same command goes on")
+        raise interruption
     done.raise_if_wrong()
 
 
@@ -154,8 +159,8 @@ class _Engines:
         first: Loaded at once, so that what is wrong with it is said before anything is done.
     """
 
-    def __init__(self, how: Deblurring, jobs: int, tell: Callable[[str], None] | None) -> None:
-        self._how, self._tell = how, tell
+    def __init__(self, how: Deblurring, jobs: int) -> None:
+        self._how = how
         self._threads = max((os.cpu_count() or 1) // jobs, 1) if jobs > 1 else None
         self.first = self._load()
         self._loaded = [self.first]
@@ -168,13 +173,11 @@ class _Engines:
             return self._load()
 
     def _load(self) -> Engine:
-        return self._how.engine.load(self._tell, self._threads)
+        return self._how.engine.load(self._threads)
 
 
 @contextlib.contextmanager
-def _cluster(
-    address: str | None, how: Deblurring, output: Path, engine: EngineInfo, tell: Callable[[str], None] | None
-) -> Iterator[RayCluster | None]:
+def _cluster(address: str | None, how: Deblurring, output: Path, engine: EngineInfo) -> Iterator[RayCluster | None]:
     """The cluster that makes the segments, once every machine of it was asked; None to make them here."""
     if address is None:
         yield None
@@ -185,12 +188,10 @@ def _cluster(
     everywhere = replace(how.engine, weights=how.engine.weights and how.engine.weights.absolute())
 
     def load(cores: int) -> Callable[[], Engine]:
-        return functools.partial(everywhere.load, None, cores)
+        return functools.partial(everywhere.load, cores)
 
     with RayCluster(address, engine, load, cpus=how.engine.threads) as cluster:
-        for note in cluster.check(output):
-            if tell is not None:
-                tell(note)
+        cluster.check(output)
         yield cluster
 
 
@@ -204,12 +205,9 @@ def _run(work: BatchScheduler) -> tuple[BatchReport, KeyboardInterrupt | None]:
         except KeyboardInterrupt as error:
             interruption = error
     wall = time.perf_counter() - started - pauses.seconds
-    outcomes = tuple(outcome for _, outcome in sorted(work.outcomes.items()))
+    tell = words()  # those who read the report have the command line, not the library
+    outcomes = tuple(replace(outcome, error=tell(outcome.error)) for _, outcome in sorted(work.outcomes.items()))
     return BatchReport(outcomes, wall, pauses.seconds), interruption
-
-
-def _tell(line: str) -> None:
-    click.echo(f"note: {line}", err=True)
 
 
 def _check(report: Path | None, output: Path) -> None:
@@ -245,4 +243,4 @@ def _show(plan: Plan, engine: Engine, *, is_result: bool) -> None:
     """Prints the plan: on standard output where it is all that was asked for, else beside the progress."""
     speed = measure_speed(engine, plan) if plan.of(PlannedState.TODO) else None
     for line in plan.lines(speed):
-        click.echo(line, err=not is_result)
+        click.echo(words()(line), err=not is_result)

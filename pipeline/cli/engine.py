@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.engine_build import build
-from pipeline.cli.engine_common import engine_cache, explained
+from pipeline.cli.engine_common import engine_cache
 from pipeline.errors import EngineError
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ engine.add_command(build)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def list_(*, as_json: bool) -> None:
     """Lists the cached engines, the most recently used first."""
-    with explained():
-        found = engine_cache().entries()
+    found = engine_cache().entries()
     if as_json:
         values = [
             {
@@ -66,17 +65,16 @@ def verify(*, portable: Path | None) -> None:
     The comparison with PyTorch needs the GPU and is made before an engine's first use; its outcome is shown here. What
     is damaged is built again when it is needed.
     """
-    with explained():
-        if portable is not None:
-            from trt.portable_file import read_portable
+    if portable is not None:
+        from trt.portable_file import read_portable
 
-            header = read_portable(portable).header
-            click.echo(
-                f"intact: {header.network} {header.layout} {header.depth} bits {header.precision}, "
-                f"TensorRT-RTX {header.tensorrt}"
-            )
-            return
-        damaged = _verify_all(engine_cache())
+        header = read_portable(portable).header
+        click.echo(
+            f"intact: {header.network} {header.layout} {header.depth} bits {header.precision}, "
+            f"TensorRT-RTX {header.tensorrt}"
+        )
+        return
+    damaged = _verify_all(engine_cache())
     if damaged:
         raise EngineError(f"{damaged} cached engines can't be used; `deblur engine clear` removes them all")
 
@@ -84,8 +82,7 @@ def verify(*, portable: Path | None) -> None:
 @engine.command()
 def clear() -> None:
     """Removes every cached engine; they are built again when they are needed."""
-    with explained():
-        count, freed = engine_cache().clear()
+    count, freed = engine_cache().clear()
     click.echo(f"removed {count} engines, {freed / 1e6:.1f} MB")
 
 

@@ -12,7 +12,8 @@ import click
 
 from network import catalogue
 from network.planes import MAX_STRENGTH, Matrix, PlaneSpec
-from pipeline.cli.engine_common import engine_cache, explained
+from pipeline.cli.engine_common import engine_cache, memory_explained
+from pipeline.cli.notes import show_notes
 from pipeline.cli.types import Size
 from pipeline.errors import OutputError, UsageError
 from trt.settings import EngineSettings, Precision
@@ -102,7 +103,7 @@ def build(
         raise UsageError(f"there is no network {network!r}; choose one of {', '.join(catalogue.NAMES)}")
     spec = plane_spec(size, layout, Matrix(matrix) if matrix else None, full_range=full_range)
     settings = EngineSettings(Precision(precision), strength, opt_level)
-    with explained():
+    with memory_explained():
         if portable is not None:
             _build_portable(network, weights, portable, spec, batch, settings, overwrite=overwrite)
         else:
@@ -146,15 +147,15 @@ def _build_cached(
     name, loaded = _network(network, weights)
     request = Request(loaded, name, spec, batch, settings)
     cache = engine_cache()
-    told = 0
+    steps: list[str] = []
 
     def tell(line: str) -> None:
-        nonlocal told
-        told += 1
+        steps.append(line)
         click.echo(line, err=True)
 
-    build_or_load(request, chosen, cache, lambda made: parity.verify(made, loaded, settings, chosen), tell)
-    click.echo(f"{'built' if told else 'already in the cache'}: {cache.folder}")
+    show_notes(show=tell)
+    build_or_load(request, chosen, cache, lambda made: parity.verify(made, loaded, settings, chosen))
+    click.echo(f"{'built' if steps else 'already in the cache'}: {cache.folder}")
 
 
 def _build_portable(

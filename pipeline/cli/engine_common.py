@@ -6,8 +6,7 @@ import contextlib
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
-from trt.errors import CacheError, MissingError, TensorRTError
+from pipeline.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,23 +22,14 @@ def engine_cache() -> EngineCache:
 
 
 @contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """Turns errors of the TensorRT package into those with an exit code.
+def memory_explained() -> Iterator[None]:
+    """Says what to do where PyTorch finds no memory left on the GPU.
 
     Raises:
-        EngineError: If an engine can't be built or used, or the GPU's memory does not suffice.
-        UsageError: If something is not installed.
-        OutputError: If the cache can't be used.
+        EngineError: If the GPU's memory does not suffice.
     """
     try:
         yield
-    except TensorRTError as error:
-        kind: type[DeblurError] = EngineError
-        if isinstance(error, MissingError):
-            kind = UsageError
-        elif isinstance(error, CacheError):
-            kind = OutputError
-        raise kind(str(error)) from error
     except RuntimeError as error:
         if find_spec("torch") is None or type(error).__name__ != "OutOfMemoryError":
             raise

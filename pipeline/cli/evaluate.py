@@ -128,7 +128,7 @@ def _load(files: tuple[Path, ...], device: str) -> tuple[list[Candidate], list[d
     candidates: list[Candidate] = []
     origins: list[dict[str, object]] = []
     for file in files or (shipped,):
-        assert file is not None  # noqa: S101 - said above
+        assert file is not None, "refused above"
         network, header = weights.load(file)
         name = f"{header.network} {header.digest[:NAME_DIGITS]}"
         if name in {candidate.name for candidate in candidates}:

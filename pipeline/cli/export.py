@@ -115,8 +115,7 @@ def _renew(name: str, pictures: Calibration | None, loss: float) -> None:
     from pipeline.engines.openvino import network_digest
 
     original, old = catalogue.onnx_file(name), catalogue.int8_file(name)
-    if original is None:
-        raise AssertionError("a network with weights was exported")
+    assert original is not None, "a network with weights was exported"
     if pictures is not None:
         _quantise(original, catalogue.folder() / catalogue.int8_name(name), pictures, loss)
     elif old is not None and network_digest(old) != network_digest(original):

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from pipeline.cli.spelling import spelled
+from pipeline.cli.video import video
 from pipeline.decode.source import VideoSource
 from pipeline.job import SourceOptions
 from pipeline.probe import facts
@@ -27,18 +29,18 @@ def info(*, file: Path, suffix: str | None, as_json: bool) -> None:
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    container, video, output = found["container"], found["video"], found["output"]
+    container, picture, output = found["container"], found["video"], found["output"]
     rows = [
         ("file", found["name"]),
         ("container", _join(container["format_long"], _seconds(container["duration_s"]), _chapters(container))),
         ("starts at", _seconds(container["start_s"])),
-        ("video", _join(f"stream {video['stream']}", video["codec"], video["profile"], _size(video))),
-        ("frames", _frames(video)),
-        ("planes", _planes(video)),
-        ("colour", ", ".join(f"{name} {value}" for name, value in video["color"].items())),
-        ("HDR", _join(*video["hdr"])),
-        ("rotation", _rotation(video)),
-        ("scan", "interlaced: needs --deinterlace" if video["interlaced"] else "progressive"),
+        ("video", _join(f"stream {picture['stream']}", picture["codec"], picture["profile"], _size(picture))),
+        ("frames", _frames(picture)),
+        ("planes", _planes(picture)),
+        ("colour", ", ".join(f"{name} {value}" for name, value in picture["color"].items())),
+        ("HDR", _join(*picture["hdr"])),
+        ("rotation", _rotation(picture)),
+        ("scan", "interlaced: needs --deinterlace" if picture["interlaced"] else "progressive"),
     ]
     rows += [("stream", f"{stream['description']}: {stream['role']}") for stream in found["streams"]]
     if "error" in output:
@@ -46,7 +48,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     else:
         rows.append(("output", _join(output["suffix"], output["encoder"], output["pixel_format"], _size(output))))
     rows += [("note", note) for note in [*found["notes"], *output.get("notes", [])]]
-    return [f"{label:<10} {text}" for label, text in rows if text]
+    return [f"{label:<10} {spelled(text, video)}" for label, text in rows if text]
 
 
 def _join(*parts: str | None) -> str:

@@ -15,8 +15,10 @@ import click
 import cloup
 
 from pipeline.cli.groups import INPUT, OUTPUT, SPEED, GroupedCommand, as_record
+from pipeline.cli.notes import show_notes
 from pipeline.cli.options import EngineOptions, check_report, engine_options, quiet_option, report_option
 from pipeline.cli.serve import PageOptions, page_service, serve_options
+from pipeline.cli.spelling import words
 from pipeline.cli.types import Size
 from pipeline.errors import UsageError
 
@@ -188,13 +190,14 @@ def live(*, typed: LiveOptions) -> None:
     from pipeline.live.run import run_live
     from pipeline.live.status import status_for
 
-    status = status_for(quiet=typed.quiet)
+    status = status_for(quiet=typed.quiet, words=words())
     job = _job(typed, status.note)
-    done = run_live(job, _load(typed.engine)(tell=status.note), status)
+    show_notes(show=status.note)
+    done = run_live(job, _load(typed.engine)(), status)
     if typed.report is not None:
         done.write(typed.report)
     if not typed.quiet and done.captured.passed:
-        click.echo(done.summary(), err=True)
+        click.echo(words()(done.summary()), err=True)
     if done.error is not None:
         raise done.error
 

@@ -6,12 +6,14 @@ import io
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from pipeline.cli.exit_codes import BUG, INTERRUPTED, exit_code
 from pipeline.cli.lazy import LazyCommand, LazyGroup
-from pipeline.errors import DeblurError, Interrupted
+from pipeline.cli.spelling import spelled
+from pipeline.errors import DeblurError
 from pipeline.system import signals
 
 if TYPE_CHECKING:
@@ -38,6 +40,38 @@ COMMANDS = {
 }
 
 
+class Failure(click.ClickException):
+    """What the user is told of an error: one line in the words of the command line, and the exit code.
+
+    Args:
+        error: An error of the library, or the interruption by Ctrl-C. Of an interruption, its notes are told: that
+            is where the library says what became of the output and how to go on.
+        command: The command that met it; None if unknown.
+    """
+
+    def __init__(self, error: DeblurError | KeyboardInterrupt, command: click.Command | None = None) -> None:
+        is_interruption = isinstance(error, KeyboardInterrupt)
+        line = "; ".join(["interrupted", *getattr(error, "__notes__", ())]) if is_interruption else str(error)
+        super().__init__(spelled(line, command))
+        self.exit_code = exit_code(type(error))  # type: ignore[misc]  # click sets it so in its own errors
+
+
+class _Commands(LazyGroup):
+    """The commands, whose errors become a :class:`Failure` while it is known which command it was."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except (DeblurError, KeyboardInterrupt) as error:  # click itself would lose the notes of an interruption
+            name = ctx.invoked_subcommand
+            try:
+                command = None if name is None else self.get_command(ctx, name)
+            except DeblurError:  # a library is missing without which the command can't even be imported
+                command = None
+            raise Failure(error, command) from error
+
+
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if not value:
         return
@@ -52,7 +86,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=_Commands,
     entries=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: see `deblur video --help`.",
@@ -81,11 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = group.main(arguments, prog_name="deblur", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - nothing but one line may reach the user
-        if seen and not isinstance(error, Interrupted):
+        if seen and not (isinstance(error, Failure) and error.exit_code == INTERRUPTED):
             # Libraries in C turn an interruption into errors of their own, such as "initialization failed".
-            error = Interrupted("interrupted")
+            error = KeyboardInterrupt()
         code = _explain(error, wants_traceback="--debug" in arguments or bool(os.environ.get(DEBUG_VARIABLE)))
-    if code == Interrupted.exit_code:
+    if code == INTERRUPTED:
         # A batch that takes minutes may still be in the engine's thread; the interpreter's own end would wait
         # for it, or crash on it.
         sys.stdout.flush()
@@ -110,33 +144,23 @@ def _explain(error: BaseException, *, wants_traceback: bool) -> int:
     if wants_traceback:
         traceback.print_exception(error)
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        error = Interrupted("interrupted")
+        error = Failure(KeyboardInterrupt())
+    elif isinstance(error, DeblurError):
+        error = Failure(error)
     if isinstance(error, click.ClickException):
         line, code = _usage_line(error), error.exit_code
-    elif isinstance(error, DeblurError):
-        line, code = str(error), error.exit_code
-    elif (network_code := _network_exit_code(error)) is not None:
-        line, code = str(error), network_code
     else:
         from pipeline.system.unexpected import explain  # costs more than the help needs
 
-        line, code = f"unexpected error, please report it with the output of --debug: {explain(error)}", 1
+        line, code = f"unexpected error, please report it with the output of --debug: {explain(error)}", BUG
     print(f"deblur: {' '.join(line.split())}", file=sys.stderr)
     return code
 
 
 def _usage_line(error: click.ClickException) -> str:
-    """Click's message in one line, with the way to the help."""
+    """The message in one line; for click's own errors, with the way to the help."""
+    if isinstance(error, Failure):
+        return error.message
     context = error.ctx if isinstance(error, click.UsageError) else None
     message = error.format_message().rstrip(".")
     return f"{message}; see `{context.command_path} --help`" if context is not None else message
-
-
-def _network_exit_code(error: BaseException) -> int | None:
-    """The exit code of an error of the network package; None if it is none."""
-    errors = sys.modules.get("network.errors")  # not imported means not raised
-    if errors is None or not isinstance(error, errors.NetworkError):
-        return None
-    if isinstance(error, errors.DataError):
-        return 3
-    return 5 if isinstance(error, errors.TrainingError) else 2

@@ -89,19 +89,16 @@ class EngineOptions:
     strength: float
     threads: int | None
 
-    def load(self, tell: Callable[[str], None] | None, threads: int | None = None) -> Engine:
+    def load(self, threads: int | None = None) -> Engine:
         """Loads the engine.
 
         Args:
-            tell: Takes lines about what the user should know.
             threads: Threads of the engine where ``--threads`` was not given.
         """
         from pipeline.engines.load import load_engine  # input and output are checked before it is imported
 
         number = self.threads or threads
-        return load_engine(
-            self.engine, self.network, self.weights, self.strength, number, tell, precision=self.precision
-        )
+        return load_engine(self.engine, self.network, self.weights, self.strength, number, precision=self.precision)
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from network.synth.make_pool import PoolOptions, make_pool
 from network.synth.pair import margin
 from network.synth.profile import PROFILES, BlurProfile
 from network.synth.sources import find_sources, fit_sources
+from pipeline.cli.notes import show_notes
 from pipeline.cli.types import changed
 from pipeline.errors import OutputError
 
@@ -85,8 +86,9 @@ def synth(
         f"{' and '.join(counts)}, profile {profile}, blur {blur.shortest:g} to {blur.longest:g} pixels",
     )
     options = PoolOptions(pairs, size, seed, workers, detailed=not keep_blurred, video_share=video_share)
+    show_notes(show=lambda line: click.echo(line, err=True))
     try:
-        for done in make_pool(fit.photos, out, blur, options, fit.videos, lambda line: click.echo(line, err=True)):
+        for done in make_pool(fit.photos, out, blur, options, fit.videos):
             click.echo(f"{done} of {pairs} pairs")
     except OSError as error:
         raise OutputError(f"{out} can't be written: {error.strerror or error}; run it again to go on") from error

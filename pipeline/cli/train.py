@@ -15,8 +15,8 @@ from network.training.loop import CHECKPOINT, WEIGHTS, train
 from network.training.pool import Pool
 from network.training.recipes import PRESETS, Preset
 from network.training.tensorboard import TensorBoardOptions
+from pipeline.cli.notes import show_notes
 from pipeline.cli.types import changed
-from pipeline.errors import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +70,7 @@ def train_command(
     console = Console(stderr=True)
     with joined(device) as (processes, own_device):
         console.quiet = not processes.leads
+        show_notes(show=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
         steps = train(
             recipe,
             Pool(list(pools)),
@@ -79,25 +80,23 @@ def train_command(
             checkpoint_every=60 * checkpoint_minutes,
             processes=processes,
             tensorboard=shown,
-            tell=lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
         )
         try:
             last = _show(steps, recipe, console)
         except KeyboardInterrupt as error:
             if not processes.leads:
                 return
-            raise Interrupted(_way_on(run, recipe)) from error
+            error.add_note(_way_on(run, recipe))
+            raise
     if processes.leads:
         _summarise(last, run, processes)
 
 
 def _way_on(run: Path, recipe: Preset) -> str:
     if not (run / CHECKPOINT).exists():
-        return "interrupted before the first step; run the same command again"
+        return "that was before the first step: run the same command again"
     step = step_of(run / CHECKPOINT)
-    return (
-        f"interrupted; {run} holds the state after step {step} of {recipe.steps}: run the same command again to go on"
-    )
+    return f"{run} holds the state after step {step} of {recipe.steps}: run the same command again to go on"
 
 
 def _show(steps: Iterator[TrainingProgress], recipe: Preset, console: Console) -> TrainingProgress | None:

@@ -10,7 +10,9 @@ import click
 import cloup
 
 from pipeline.cli.groups import INPUT, GroupedCommand
+from pipeline.cli.notes import show_notes
 from pipeline.cli.options import Deblurring, check_report, deblurring_options, quiet_option, report_option
+from pipeline.cli.spelling import words
 from pipeline.cli.types import Time
 from pipeline.errors import UsageError
 from pipeline.job import VideoJob
@@ -75,13 +77,14 @@ def video(
     Where IN and OUT are files and IN is longer than --segment, what is finished outlives Ctrl-C, a crash and a power
     cut in a hidden folder beside OUT: the same command goes on from there.
     """
+    show_notes(quiet=quiet)
     check_report(report, overwrite=how.overwrite)
     input_, *continued = inputs
     if continued and not dashcam:
         raise UsageError("several inputs are joined with --dashcam; to deblur each for itself, use deblur batch")
 
     def load() -> Engine:
-        return how.engine.load(None if quiet else _tell)
+        return how.engine.load()
 
     keep_text = how.keeps_text(dashcam=dashcam)
     # An input pipe says by its content what it is; an output pipe can't.
@@ -97,14 +100,9 @@ def video(
         segments=how.segments(keep_text=keep_text),
         keep_text=keep_text,
     )
-    done = deblur_video(job, load, display_for(quiet=quiet))
+    done = deblur_video(job, load, display_for(quiet=quiet, words=words()))
     if report is not None:
         done.write(report)
     if not quiet:
-        click.echo(done.summary(), err=True)
+        click.echo(words()(done.summary()), err=True)
     done.raise_if_damaged()
-
-
-def _tell(line: str) -> None:
-    """Shows a line while something takes long, and beside the progress."""
-    click.echo(f"note: {line}", err=True)

@@ -56,9 +56,9 @@ class ConcatSource:
             UsageError: If the first is no file, or only a part of it is asked for.
         """
         if not isinstance(path, Path):
-            raise UsageError("--dashcam joins files; a pipe can't be one of them")
+            raise UsageError("`continued` joins files; a pipe can't be one of them", field="continued")
         if options.start is not None or options.duration is not None:
-            raise UsageError("--dashcam joins whole files; leave out --start and --duration")
+            raise UsageError("`continued` joins whole files; leave out `start` and `duration`", field="continued")
         self._open_part = open_part
         self._part_options = replace(options, continued=())
         self._later = options.continued

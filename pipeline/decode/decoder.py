@@ -199,7 +199,7 @@ class FrameDecoder:
         self._damaged(f"a packet could not be decoded ({reason})", packet.pts, packet.dts)
 
     def _to_native(self, frame: av.VideoFrame) -> av.VideoFrame:
-        assert self.spec is not None  # noqa: S101 - for the type checker
+        assert self.spec is not None, "the first frame has set it"
         if frame.sw_format is not None and not _is_handed_over(frame):
             what = f"frames of {frame.width}x{frame.height} in {format_of(frame)} can't stay on the GPU"
             self._note_once(what, f"{what}; they go through the memory of the processor")
@@ -261,7 +261,8 @@ class FrameDecoder:
         if frame.interlaced_frame and not self._deinterlace:
             raise InputError(
                 "the video is interlaced: each frame holds two moments, which can't be deblurred as one picture; "
-                "add --deinterlace to turn it into progressive frames first"
+                "add `deinterlace` to turn it into progressive frames first",
+                field="deinterlace",
             )
         self.interlaced = frame.interlaced_frame
         self.spec, self._pixel_format = spec_of(frame)

@@ -18,7 +18,8 @@ CUDA = "cuda"
 
 THROUGH_HOST = (
     "frames go from the GPU's decoder through the memory of the processor, where something looks at them; they stay on "
-    "the GPU with --engine tensorrt --every-frame, without --skip-sharp, --keep-text, --deinterlace and --isolate"
+    "the GPU with `engine` tensorrt `gate.duplicates=False`, without `gate.sharp`, `keep_text`, `deinterlace` and "
+    "`isolation`"
 )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import av
 
-from pipeline import errors
 from pipeline.decode.beginning import Beginning
 from pipeline.decode.container import seek
 from pipeline.decode.demuxer import Demuxer
@@ -171,8 +170,7 @@ class IsolatedSource:
         return Beginning.from_json(message["beginning"]), Findings.from_json(message["found"])
 
     def _share(self) -> None:
-        if self._frames is None:
-            raise AssertionError("the memory is made before it is shared")
+        assert self._frames is not None, "the memory is made before it is shared"
         self._child.send({"kind": "memory", "name": self._frames.name, "slots": SLOTS})
 
     def _go_on_behind(self, error: ChildDied | ChildHangs) -> None:
@@ -184,7 +182,7 @@ class IsolatedSource:
         if self._restarts == MOST_RESTARTS or is_stuck or was_interrupted:
             raise InputError(
                 f"{self._path}: the decoder {error} {place}, after {self._restarts} times before; leave out the rest "
-                "by --duration, or go on behind it by --start"
+                "by `duration`, or go on behind it by `start`"
             ) from error
         self._restarts += 1
         self._skipped = reached
@@ -211,8 +209,7 @@ class IsolatedSource:
 
     def _frame(self, message: dict[str, Any]) -> Iterator[av.VideoFrame]:
         """Yields a frame, unless a process before has given it."""
-        if self._frames is None:
-            raise AssertionError("frames come only after their memory was made")
+        assert self._frames is not None, "frames come only after their memory was made"
         spec = self.info.spec
         is_new = self._last_pts is None or message["pts"] > self._last_pts
         frame = av.VideoFrame(spec.width, spec.height, pixel_format_of(spec))
@@ -250,7 +247,7 @@ class IsolatedSource:
 
 def _raised_there(message: dict[str, Any]) -> BaseException:
     """The error that the other process caught: one of this project's, or a fault of this program."""
-    kind = getattr(errors, message["type"], None)
-    if isinstance(kind, type) and issubclass(kind, DeblurError):
-        return kind(message["text"])
+    kind = DeblurError.kind(message["type"])
+    if kind is not None:
+        return kind(message["text"], field=message["field"])
     return UnexpectedError(message["text"])

@@ -61,7 +61,7 @@ class LimitGuard:
             LimitError: If it is too large.
         """
         if excess := self.limits.picture_excess(width, height):
-            raise LimitError(f"{self._name} has pictures {excess}; raise it to process them")
+            raise LimitError(f"{self._name} has pictures {excess}; raise it to process them", field=excess.field)
 
     def check_promise(self, frames: int | None, duration: Fraction | None) -> None:
         """Checks what the header promises, so that hours of work are not thrown away at the limit.
@@ -73,7 +73,7 @@ class LimitGuard:
         Raises:
             LimitError: If it is too much.
         """
-        self._check("frames by its header", frames or 0, self.limits.frames, option="frames")
+        self._check("frames by its header", frames or 0, self.limits.frames, field="frames")
         if duration is not None:
             self._check_duration(duration)
 
@@ -84,9 +84,9 @@ class LimitGuard:
             LimitError: If there are too many, they last too long, or they have too many bytes.
         """
         self._frames += 1
-        self._check("frames or more", self._frames, self.limits.frames, option="frames")
+        self._check("frames or more", self._frames, self.limits.frames, field="frames")
         self._bytes += frame.width * frame.height * frame.format.padded_bits_per_pixel // 8
-        self._check("bytes of decoded frames", self._bytes, self.limits.decoded_bytes, option="decoded-bytes")
+        self._check("bytes of decoded frames", self._bytes, self.limits.decoded_bytes, field="decoded_bytes")
         if frame.pts is not None and frame.time_base:
             time = frame.pts * frame.time_base
             if self._first_time is None:
@@ -98,15 +98,17 @@ class LimitGuard:
         if limit is not None and seconds > Fraction(limit):
             raise LimitError(
                 f"{self._name} lasts {float(seconds):.3f} s, over the limit of {limit:g} s; "
-                "raise --max-duration to process it"
+                "raise `limits.duration` to process it",
+                field="limits.duration",
             )
 
     def _check_bytes(self, size: int) -> None:
-        self._check("bytes of attachments", size, self.limits.attachment_bytes, option="attachment-bytes")
+        self._check("bytes of attachments", size, self.limits.attachment_bytes, field="attachment_bytes")
 
-    def _check(self, what: str, value: int, limit: int | None, *, option: str = "") -> None:
+    def _check(self, what: str, value: int, limit: int | None, *, field: str = "") -> None:
         if limit is not None and value > limit:
+            field = f"limits.{field or what}"
             raise LimitError(
-                f"{self._name} has {value} {what}, over the limit of {limit}; "
-                f"raise --max-{option or what} to process it"
+                f"{self._name} has {value} {what}, over the limit of {limit}; raise `{field}` to process it",
+                field=field,
             )

@@ -38,5 +38,7 @@ def _open_part(path: Path | BinaryIO, options: SourceOptions) -> Part:
     if options.isolation is None:
         return VideoSource(path, options)
     if not isinstance(path, Path):
-        raise UsageError("--isolate needs a file, because two processes read it; leave it out for a pipe")
+        raise UsageError(
+            "`isolation` needs a file, because two processes read it; leave it out for a pipe", field="isolation"
+        )
     return IsolatedSource(path, options, options.isolation)

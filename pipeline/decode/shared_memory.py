@@ -52,8 +52,9 @@ class SharedFrames:
         size = slots * sum(int(np.prod(shape)) for shape in spec.plane_shapes) * spec.dtype.itemsize
         if _SHARED_FOLDER.is_dir() and shutil.disk_usage(_SHARED_FOLDER).free < size:
             raise InputError(
-                f"--isolate needs {size} bytes of shared memory for frames of {spec.width}x{spec.height}, more than "
-                f"{_SHARED_FOLDER} has free; enlarge that, or leave --isolate out"
+                f"`isolation` needs {size} bytes of shared memory for frames of {spec.width}x{spec.height}, more than "
+                f"{_SHARED_FOLDER} has free; enlarge that, or leave `isolation` out",
+                field="isolation",
             )
         return cls(SharedMemory(create=True, size=size), spec, slots)
 

@@ -183,9 +183,9 @@ class VideoSource:
 
     def _tell_beginning(self, seek_time: Fraction | None) -> Beginning:
         first, spec, zero = self._decoder.first, self._decoder.spec, self._window.zero
-        assert first is not None  # noqa: S101 - for the type checker: _begin raises otherwise
-        assert spec is not None  # noqa: S101
-        assert zero is not None  # noqa: S101
+        assert first is not None, "_begin raises otherwise"
+        assert spec is not None, "it comes with the first frame"
+        assert zero is not None, "it comes with the first frame"
         if note := fallback_note(self._demuxer.video.codec_context, first):
             self._notes.append(note)
         covers: dict[int, av.Packet[Stream]] = {}

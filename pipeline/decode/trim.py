@@ -68,8 +68,8 @@ class TimeWindow:
 
     def frame(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
         """Yields the frame if it is inside, behind the packets that waited for the first one."""
-        assert frame.time_base is not None  # noqa: S101 - the decoder sets it
-        assert frame.pts is not None  # noqa: S101
+        assert frame.time_base is not None, "the decoder sets it"
+        assert frame.pts is not None, "the decoder sets it"
         time = frame.pts * frame.time_base
         self._frames += 1
         if self._start is not None and time < self._start and time > self._origin - 1:

@@ -41,7 +41,7 @@ class ChildHangs(Exception):  # noqa: N818 - translated where it is caught
 
     def __init__(self, seconds: float) -> None:
         """Takes the time-out."""
-        super().__init__(f"made no progress for {seconds:g} s (--hang-timeout)")
+        super().__init__(f"made no progress for {seconds:g} s (`isolation.timeout`)")
 
 
 class Child:

@@ -78,8 +78,13 @@ def decode(connection: Connection, path: Path, options: SourceOptions, skip: int
 
 
 def _tell_error(connection: Connection, error: Exception) -> None:
-    text = str(error) if isinstance(error, DeblurError) else f"{explain(error)}, in the decoding process"
-    message = {"kind": "error", "type": type(error).__name__, "text": text}
+    ours = error if isinstance(error, DeblurError) else None
+    message = {
+        "kind": "error",
+        "type": type(error).__name__,
+        "text": str(error) if ours else f"{explain(error)}, in the decoding process",
+        "field": ours and ours.field,
+    }
     with contextlib.suppress(OSError):
         connection.send_bytes(json.dumps(message).encode())
 
@@ -132,8 +137,7 @@ class _Decoding:
 
     def _hear(self, expected: str) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(self._connection.recv_bytes())
-        if message["kind"] != expected:
-            raise AssertionError(f"the other process says {message['kind']}, not {expected}")
+        assert message["kind"] == expected, f"the other process says {message['kind']}, not {expected}"
         return message
 
     def _wait_for_the_other(self) -> None:
@@ -151,10 +155,9 @@ class _Decoding:
 
     def _tell_frame(self, frame: av.VideoFrame, slot: int) -> None:
         base = frame.time_base
-        if not base:
-            raise AssertionError("the source sets the time base")
+        assert base, "the source sets the time base"
         if Type.A53_CC in side_data(frame):
-            self._loses.add("closed captions inside the picture are left out with --isolate")
+            self._loses.add("closed captions inside the picture are left out with `isolation`")
         self._tell(
             {
                 "kind": "frame",

@@ -75,7 +75,7 @@ class Muxer:
         self._options = options or SinkOptions()
         self._info = info
         if not isinstance(path, Path) and self._options.format is None:
-            raise UsageError("an output without a file name needs --format, such as --format matroska")
+            raise UsageError("an output without a file name needs `format`, such as `format` matroska", field="format")
         self.notes: list[str] = []
         self.is_closed = False
         self._copies: dict[int, _Copy] = {}
@@ -259,9 +259,10 @@ def _open(target: Path | BinaryIO, name: str, format_name: str | None, muxer: di
         )
     except (ValueError, av.error.FFmpegError) as error:
         if format_name:
-            raise UsageError(f"unknown --format {format_name!r}; try mp4, matroska or webm") from error
+            raise UsageError(f"unknown `format` {format_name!r}; try mp4, matroska or webm", field="format") from error
         raise UsageError(
-            f"{name}: its extension names no video container; use .mp4, .mkv or .webm, or add --format"
+            f"{name}: its extension names no video container; use .mp4, .mkv or .webm, or add `format`",
+            field="format",
         ) from error
 
 

@@ -64,7 +64,7 @@ def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name a file in it")
     if path.is_file() and not overwrite:
-        raise OutputError(f"{path} exists; add --overwrite to replace it")
+        raise OutputError(f"{path} exists; add `overwrite` to replace it", field="overwrite")
     folder = path.resolve().parent
     if not folder.is_dir():
         raise OutputError(f"the folder {folder} does not exist; create it first")

@@ -127,7 +127,7 @@ def plan_encoder(
         UsageError: If the codec is unknown, the container can't take it, or the encoder refuses the settings.
     """
     if bitrate is not None and crf is not None:
-        raise UsageError("choose either --crf (constant quality) or --bitrate (constant size), not both")
+        raise UsageError("choose either `crf` (constant quality) or `bitrate` (constant size), not both", field="crf")
     chosen = _choose(info, container, codec, crf, preset, bitrate)
     if isinstance(chosen, EncoderPlan):
         return chosen
@@ -136,8 +136,8 @@ def plan_encoder(
         plan = plan_encoder(info, container, software, crf, preset, bitrate)
         note = f"{codec.lower()} can't be had here (no NVIDIA GPU, or it has no such encoder); {plan.encoder} encodes"
         return replace(plan, notes=(note, *plan.notes))
-    hint = "choose another --codec, or another extension for the output" if codec else "choose a --codec"
-    raise UsageError(f"{chosen or 'no encoder fits'}; {hint}")
+    hint = "choose another `codec`, or another extension for the output" if codec else "choose a `codec`"
+    raise UsageError(f"{chosen or 'no encoder fits'}; {hint}", field="codec")
 
 
 def _choose(
@@ -253,7 +253,7 @@ def _plan(
         without, _ = settings_of(encoder, None, None, None)
         plain = _variants(replace(plan, options=without), encoder, fixed_rate=fixed_rate)
         if any(_opens(variant, info, container.format.name) for variant in plain):
-            raise UsageError(f"{encoder.name} refuses these settings; check --preset, --crf and --bitrate")
+            raise UsageError(f"{encoder.name} refuses these settings; check `preset`, `crf` and `bitrate`")
     return None
 
 

@@ -56,19 +56,19 @@ def settings_of(
         options.update(_QUANTISER_2)
     if preset is not None:
         if "preset" not in known:
-            raise UsageError(f"{encoder.name} has no presets; leave out --preset")
+            raise UsageError(f"{encoder.name} has no presets; leave out `preset`", field="preset")
         options["preset"] = preset
     if crf is not None:
         name = next((name for name in ("crf", "cq") if name in known), None)
         if name is None:
-            raise UsageError(f"{encoder.name} has no rate factor; leave out --crf, or use --bitrate")
+            raise UsageError(f"{encoder.name} has no rate factor; leave out `crf`, or use `bitrate`", field="crf")
         options[name] = f"{crf:g}"
     if bitrate is not None:
         for name in ("crf", "cq", "flags", "global_quality"):
             options.pop(name, None)
         options["b"] = str(bitrate)
         if encoder.lossless and not encoder.lossy:
-            return options, [f"{encoder.name} is lossless; --bitrate has no effect"]
+            return options, [f"{encoder.name} is lossless; `bitrate` has no effect"]
     return options, []
 
 

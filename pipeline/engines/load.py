@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,11 @@ from pipeline.engines.registry import AUTO, engine_loader
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.runner.protocols import Engine
+
+_log = logging.getLogger("deblur.engines")
 
 
 def load_engine(
@@ -26,12 +28,13 @@ def load_engine(
     weights: Path | None = None,
     strength: float = 1.0,
     threads: int | None = None,
-    tell: Callable[[str], None] | None = None,
     precision: str = "auto",
     *,
     measured: bool = False,
 ) -> Engine:
     """Loads a network into an engine.
+
+    The logger `deblur.engines` says what the user should know or what takes long, now and while the engine is used.
 
     Args:
         engine: One of :func:`pipeline.engines.registry.engine_names`. ``auto`` is TensorRT where that and a CUDA device
@@ -43,8 +46,6 @@ def load_engine(
             a portable engine that ``deblur engine build`` wrote; None takes what comes with the package.
         strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         threads: Threads to compute with on a processor; None leaves the number to the engine.
-        tell: Takes a line about what the user should know or what takes long, now and while the engine is used; None
-            tells nobody.
         precision: One of :data:`pipeline.engines.precision.PRECISIONS`. ``auto`` is INT8 where the network has it and
             the processor is made for it, else FP32; TensorRT's is FP16, whatever its weights are.
         measured: Whether the engine may be one that is only measured, such as ONNX Runtime.
@@ -57,18 +58,21 @@ def load_engine(
     """
     loader = None if engine == AUTO else engine_loader(engine, measured=measured)
     if precision not in PRECISIONS:
-        raise UsageError(f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+        raise UsageError(
+            f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}", field="precision"
+        )
     if not 0 <= strength <= MAX_STRENGTH:
-        raise UsageError(f"the strength must be from 0 to {MAX_STRENGTH}, not {strength}")
+        raise UsageError(f"the strength must be from 0 to {MAX_STRENGTH}, not {strength}", field="strength")
     if threads is not None and threads < 1:
-        raise UsageError(f"the number of threads must be at least 1, not {threads}")
+        raise UsageError(f"the number of threads must be at least 1, not {threads}", field="threads")
     if weights is not None and not weights.is_file():
-        raise UsageError(f"there is no weights file {weights}")
-    tell = tell or (lambda _line: None)
-    request = EngineRequest(network or catalogue.DEFAULT, weights, strength, threads, precision, tell)
+        raise UsageError(f"there is no weights file {weights}", field="weights")
+    request = EngineRequest(network or catalogue.DEFAULT, weights, strength, threads, precision)
     loaded = (loader or engine_loader(_fastest(request)))(request)
     if weights is not None and network not in {None, catalogue.DEFAULT, loaded.info.network}:
-        raise UsageError(f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave --network out")
+        raise UsageError(
+            f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave `network` out", field="network"
+        )
     return loaded
 
 
@@ -80,19 +84,19 @@ def _fastest(request: EngineRequest) -> str:
     is_torch = registry.is_registered(request.network) if weights is None else weights.suffix.lower() == SAFETENSORS
     engine = "torch" if is_torch and precision in {"auto", "fp32"} else "openvino"
     can_be_tensorrt = precision == "auto" and (weights is None or is_torch)
-    if can_be_tensorrt and _can_run_tensorrt(request.tell, otherwise=engine):
+    if can_be_tensorrt and _can_run_tensorrt(otherwise=engine):
         return "tensorrt"
     return engine
 
 
-def _can_run_tensorrt(tell: Callable[[str], None], *, otherwise: str) -> bool:
+def _can_run_tensorrt(*, otherwise: str) -> bool:
     """Whether TensorRT and a CUDA device are there; tells why not where TensorRT is installed."""
     if find_spec("torch_tensorrt") is None or find_spec("torch") is None:
         return False
     import torch
 
     if not torch.cuda.is_available():
-        tell(f"TensorRT is installed, but there is no CUDA device; the engine is {otherwise}")
+        _log.warning(f"TensorRT is installed, but there is no CUDA device; the engine is {otherwise}")
         return False
     from trt import library
     from trt.errors import TensorRTError
@@ -100,6 +104,6 @@ def _can_run_tensorrt(tell: Callable[[str], None], *, otherwise: str) -> bool:
     try:
         library.torch_tensorrt()
     except TensorRTError as error:
-        tell(f"TensorRT is installed, but the engine is {otherwise}: {error}")
+        _log.warning(f"TensorRT is installed, but the engine is {otherwise}: {error}")
         return False
     return True

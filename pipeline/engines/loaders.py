@@ -14,8 +14,6 @@ from pipeline.engines.precision import int8_form
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import nn
 
     from pipeline.runner.protocols import Engine
@@ -36,7 +34,6 @@ class EngineRequest:
         strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         threads: Threads to compute with on a processor; None leaves the number to the engine.
         precision: One of :data:`pipeline.engines.precision.PRECISIONS`.
-        tell: Takes a line about what the user should know or what takes long, now and while the engine is used.
     """
 
     network: str
@@ -44,7 +41,6 @@ class EngineRequest:
     strength: float
     threads: int | None
     precision: str
-    tell: Callable[[str], None]
 
 
 def load_openvino(request: EngineRequest) -> Engine:
@@ -65,15 +61,17 @@ def load_openvino(request: EngineRequest) -> Engine:
         original = catalogue.onnx_file(request.network)
         if original is None:
             raise _without_weights(request.network)
-        quantised = int8_form(original, catalogue.int8_file(request.network), precision, request.tell)
+        quantised = int8_form(original, catalogue.int8_file(request.network), precision)
         return OpenVinoEngine(quantised or original, options)
     suffix = weights.suffix.lower() if weights else SAFETENSORS
     if suffix == PORTABLE:
-        raise UsageError(f"{weights} is a TensorRT engine; choose --engine tensorrt")
+        raise UsageError(f"{weights} is a TensorRT engine; choose `engine` tensorrt", field="engine")
     if (suffix == OPENVINO) != (precision == "int8") and precision != "auto":
         made = "`deblur export --int8` writes" if precision == "int8" else "`deblur export` writes"
         given = weights or f"network {request.network!r}"
-        raise UsageError(f"{given} is not in {precision}; give a file that {made}, or leave --precision out")
+        raise UsageError(
+            f"{given} is not in {precision}; give a file that {made}, or leave `precision` out", field="precision"
+        )
     if weights and suffix in {ONNX, OPENVINO}:
         return OpenVinoEngine(weights, options)
     _require("OpenVINO reads ONNX, and to convert a network", "torch", "safetensors", "onnx", "onnxscript")
@@ -99,7 +97,10 @@ def load_torch(request: EngineRequest) -> Engine:
     """
     _check_names(request)
     if request.precision not in {"auto", "fp32"}:
-        raise UsageError(f"the torch engine has no {request.precision}; choose --precision fp32, or --engine openvino")
+        raise UsageError(
+            f"the torch engine has no {request.precision}; choose `precision` fp32, or `engine` openvino",
+            field="precision",
+        )
     _require_safetensors(request, "torch")
     _require("the torch engine", "torch", "safetensors")
     from pipeline.engines.torch import TorchEngine, TorchOptions
@@ -121,13 +122,15 @@ def load_tensorrt(request: EngineRequest) -> Engine:
     """
     _check_names(request)
     if request.precision != "auto":
-        raise UsageError("the TensorRT engine computes in fp16; leave --precision out, or use --engine openvino")
+        raise UsageError(
+            "the TensorRT engine computes in fp16; leave `precision` out, or use `engine` openvino", field="precision"
+        )
     is_portable = request.weights is not None and request.weights.suffix.lower() == PORTABLE
     if not is_portable:
         _require_safetensors(request, "TensorRT")
     _require("the TensorRT engine", "torch", "safetensors", extra="trt")
     if request.weights is not None and is_portable:
-        return _portable(request.weights, request.strength, request.tell)
+        return _portable(request.weights, request.strength)
     from trt.compiler import TensorRTCompiler
     from trt.errors import TensorRTError
 
@@ -135,19 +138,19 @@ def load_tensorrt(request: EngineRequest) -> Engine:
     try:
         compiler = TensorRTCompiler()
     except TensorRTError as error:
-        raise UsageError(f"{error}; or choose --engine openvino or --engine torch") from error
+        raise UsageError(f"{error}; or choose `engine` openvino or `engine` torch", field="engine") from error
     from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
     from trt.settings import EngineSettings
 
-    name, tell = request.network, request.tell
+    name = request.network
     options = TensorRTOptions(settings=EngineSettings(strength=request.strength))
     if path is None:
         module, digest = _made(name)
-        return TensorRTEngine(module, name=name, compiler=compiler, digest=digest, options=options, tell=tell)
-    return TensorRTEngine.from_weights(path, compiler, options, tell)
+        return TensorRTEngine(module, name=name, compiler=compiler, digest=digest, options=options)
+    return TensorRTEngine.from_weights(path, compiler, options)
 
 
-def _portable(path: Path, strength: float, tell: Callable[[str], None]) -> Engine:
+def _portable(path: Path, strength: float) -> Engine:
     from pipeline.engines.tensorrt import CHUNKS, TensorRTEngine, TensorRTOptions
     from trt.errors import PortableError, TensorRTError
     from trt.portable_compiler import PortableCompiler, require_rtx
@@ -159,12 +162,13 @@ def _portable(path: Path, strength: float, tell: Callable[[str], None]) -> Engin
     except PortableError as error:
         raise UsageError(str(error)) from error
     except TensorRTError as error:
-        raise UsageError(f"{error}; or leave out --weights {path}") from error
+        raise UsageError(f"{error}; or leave out `weights` {path}", field="weights") from error
     header = compiler.header
     if strength != header.strength:
         raise UsageError(
-            f"{path} was built for strength {header.strength:g}, not {strength:g}; give --strength "
-            f"{header.strength:g}, or build it again"
+            f"{path} was built for strength {header.strength:g}, not {strength:g}; give `strength` "
+            f"{header.strength:g}, or build it again",
+            field="strength",
         )
     options = TensorRTOptions(
         frames=min(TensorRTOptions().frames, CHUNKS * header.batch),
@@ -177,7 +181,6 @@ def _portable(path: Path, strength: float, tell: Callable[[str], None]) -> Engin
         compiler=compiler,
         digest=header.network_digest,
         options=options,
-        tell=tell,
     )
 
 
@@ -195,7 +198,9 @@ def load_onnxruntime(request: EngineRequest) -> Engine:
         raise UsageError(f"ONNX Runtime is measured in fp32 alone, not {request.precision}")
     path = request.weights or catalogue.onnx_file(request.network)
     if path is None or path.suffix.lower() != ONNX:
-        raise UsageError("ONNX Runtime reads ONNX; give --weights an .onnx file that 'deblur export' wrote")
+        raise UsageError(
+            "ONNX Runtime reads ONNX; give `weights` an .onnx file that 'deblur export' wrote", field="weights"
+        )
     from pipeline.engines.onnxruntime import OnnxRuntimeEngine
 
     return OnnxRuntimeEngine(path, request.threads)
@@ -204,7 +209,9 @@ def load_onnxruntime(request: EngineRequest) -> Engine:
 def _check_names(request: EngineRequest) -> None:
     """Refuses a network or a file that no engine of this package can have."""
     if request.network not in registry.names():
-        raise UsageError(f"there is no network {request.network!r}; choose one of {', '.join(registry.names())}")
+        raise UsageError(
+            f"there is no network {request.network!r}; choose one of {', '.join(registry.names())}", field="network"
+        )
     weights = request.weights
     if weights is not None and weights.suffix.lower() not in {ONNX, SAFETENSORS, OPENVINO, PORTABLE}:
         raise UsageError(
@@ -216,9 +223,11 @@ def _check_names(request: EngineRequest) -> None:
 def _require_safetensors(request: EngineRequest, engine: str) -> None:
     weights = request.weights
     if weights is not None and weights.suffix.lower() == PORTABLE:
-        raise UsageError(f"{weights} is a TensorRT engine; choose --engine tensorrt")
+        raise UsageError(f"{weights} is a TensorRT engine; choose `engine` tensorrt", field="engine")
     if weights is not None and weights.suffix.lower() != SAFETENSORS:
-        raise UsageError(f"the {engine} engine reads safetensors files, not {weights}; choose --engine openvino")
+        raise UsageError(
+            f"the {engine} engine reads safetensors files, not {weights}; choose `engine` openvino", field="engine"
+        )
 
 
 def _weights_file(request: EngineRequest) -> Path | None:
@@ -251,5 +260,6 @@ def _require(purpose: str, *modules: str, extra: str = "train") -> None:
 def _without_weights(network: str) -> UsageError:
     return UsageError(
         f"network {network!r} comes without weights, and untrained it would deblur nothing: train it with "
-        f"`deblur train` and give the file by --weights, or choose --network {' or '.join(catalogue.shipped_names())}"
+        f"`deblur train` and give the file by `weights`, or choose `network` {' or '.join(catalogue.shipped_names())}",
+        field="network",
     )

@@ -131,7 +131,9 @@ class OpenVinoEngine:
 
     def _require_bf16(self, device_name: str) -> None:
         if "BF16" not in self._core.get_property(self._options.device, "OPTIMIZATION_CAPABILITIES"):
-            raise EngineError(f"{device_name} does not compute in bf16; choose --precision fp32 or auto")
+            raise EngineError(
+                f"{device_name} does not compute in bf16; choose `precision` fp32 or auto", field="precision"
+            )
 
     def _request(self, spec: PlaneSpec, batch: int) -> Any:
         key = (spec, batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,10 @@ from pipeline.errors import EngineError, UsageError
 from pipeline.system.machine import cpu_features
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
+
+_log = logging.getLogger("deblur.engines")
 
 PRECISIONS = ("auto", "fp32", "int8", "bf16")
 """What may be asked for."""
@@ -56,7 +59,6 @@ def int8_form(
     original: Path,
     quantised: Path | None,
     precision: str,
-    tell: Callable[[str], None],
     features: Mapping[str, bool | None] | None = None,
 ) -> Path | None:
     """The INT8 form of a network if that is to be run, else None.
@@ -65,7 +67,6 @@ def int8_form(
         original: The network in FP32.
         quantised: Its INT8 form; None if there is none.
         precision: One of :data:`PRECISIONS`.
-        tell: Takes a line about what the user should know.
         features: Instruction sets, as :func:`choose` takes them.
 
     Raises:
@@ -77,7 +78,7 @@ def int8_form(
     if precision == "auto" and (quantised is None or choose(features).precision != "int8"):
         return None
     if quantised is None:
-        raise UsageError(f"{original.stem} comes without INT8; choose --precision fp32")
+        raise UsageError(f"{original.stem} comes without INT8; choose `precision` fp32", field="precision")
     from pipeline.engines.openvino import network_digest
 
     try:
@@ -89,6 +90,6 @@ def int8_form(
     except EngineError as error:
         if precision == "int8":
             raise
-        tell(f"{error}; running in fp32")
+        _log.warning(f"{error}; running in fp32")
         return None
     return quantised

@@ -11,6 +11,7 @@ from pipeline.engines.load import load_engine
 from pipeline.engines.precision import choose
 from pipeline.errors import DeblurError
 from pipeline.system.doctor import Check
+from pipeline.system.log import lines_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -74,11 +75,12 @@ def find_onnxruntime() -> Iterator[Check]:
 def find_choice() -> Iterator[Check]:
     """Networks that can be run, and the engine that ``auto`` takes, found out by having it choose."""
     names = ", ".join(catalogue.shipped_names())
-    yield Check("networks", "shipped", None, names or "none; give --weights")
+    yield Check("networks", "shipped", None, names or "none; give a file of weights")
     told: list[str] = []
     network = catalogue.DEFAULT if catalogue.onnx_file(catalogue.DEFAULT) else "identity"
     try:
-        info = load_engine("auto", network, tell=told.append).info
+        with lines_to(told.append):
+            info = load_engine("auto", network).info
     except DeblurError as error:
         yield Check("engines", "auto", False, str(error))
         return

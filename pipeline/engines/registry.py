@@ -83,5 +83,5 @@ def engine_loader(name: str, *, measured: bool = False) -> EngineLoader:
     """
     names = engine_names(measured=measured)
     if name not in names:
-        raise UsageError(f"there is no engine {name!r}; choose one of {', '.join(names)}")
+        raise UsageError(f"there is no engine {name!r}; choose one of {', '.join(names)}", field="engine")
     return _engines[name].load

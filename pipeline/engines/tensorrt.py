@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from trt.staging import StagedBatch, on_host
 from trt.tiling import TiledCompiled, tile_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     import av
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from network.planes import PlaneBatch, PlaneSpec
     from trt.compiled import Compiled
     from trt.compiler import Compiler
+
+_log = logging.getLogger("deblur.engines")
 
 CHUNKS = 4
 """Parts of a batch for each device: while one is computed, the next goes up and the one before comes down."""
@@ -61,7 +64,7 @@ class TensorRTEngine:
 
     Compiling happens in :meth:`buffers`, before the first frame. Where the compiler fails, or what it made computes
     something else than PyTorch, PyTorch runs the network instead. Where memory does not suffice, fewer frames are
-    computed at a time, and then parts of frames. All of that is told.
+    computed at a time, and then parts of frames. All of that is logged.
 
     Args:
         network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32, on the CPU.
@@ -69,7 +72,6 @@ class TensorRTEngine:
         compiler: Compiler of the network.
         digest: Digest of its weights, for :attr:`info`; empty if it has none.
         options: How to run it.
-        tell: Takes a line about each thing that the user should know or that takes long; None tells nobody.
 
     Raises:
         EngineError: If there is no device.
@@ -83,17 +85,15 @@ class TensorRTEngine:
         compiler: Compiler,
         digest: str = "",
         options: TensorRTOptions | None = None,
-        tell: Callable[[str], None] | None = None,
     ) -> None:
         self._options = options or TensorRTOptions()
         self._network = network
         self._name, self._digest = name, digest
         self._compiler: Compiler | None = compiler  # None once it has failed
-        self._tell = tell or (lambda _line: None)
         names = self._options.devices or tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
         self._devices = [torch.device(name) for name in names]
         if not self._devices:
-            raise EngineError("there is no CUDA device; choose --engine openvino or --engine torch")
+            raise EngineError("there is no CUDA device; choose `engine` openvino or `engine` torch", field="engine")
         self._ready: OrderedDict[tuple[PlaneSpec, int], _Ready] = OrderedDict()
 
     @classmethod
@@ -102,7 +102,6 @@ class TensorRTEngine:
         path: Path,
         compiler: Compiler,
         options: TensorRTOptions | None = None,
-        tell: Callable[[str], None] | None = None,
     ) -> TensorRTEngine:
         """An engine for the network of a safetensors file; see the class.
 
@@ -111,7 +110,7 @@ class TensorRTEngine:
             EngineError: If there is no device.
         """
         network, header = weights.load(path)
-        return cls(network, name=header.network, compiler=compiler, digest=header.digest, options=options, tell=tell)
+        return cls(network, name=header.network, compiler=compiler, digest=header.digest, options=options)
 
     @property
     def info(self) -> EngineInfo:
@@ -155,7 +154,8 @@ class TensorRTEngine:
             batch.load(frame.planes, index, self._devices[0])
         except (RuntimeError, BufferError, TypeError, ValueError) as error:
             raise EngineError(
-                f"a frame can't be handed over on the device: {_reason(error)}; leave out --every-frame or --hwaccel"
+                f"a frame can't be handed over on the device: {_reason(error)}; leave out `acceleration`",
+                field="acceleration",
             ) from error
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
@@ -193,9 +193,7 @@ class TensorRTEngine:
             self._ready.popitem(last=False)[1].execution.close()
         frames = max(1, batch // (CHUNKS * len(self._devices)))
         frames = min(frames, self._options.at_once or frames)
-        steps = start_with(
-            plans(spec, frames, self._network), lambda plan: self._needed(spec, plan), self._free(), self._tell
-        )
+        steps = start_with(plans(spec, frames, self._network), lambda plan: self._needed(spec, plan), self._free())
         self._ready[key] = self._next(spec, steps, None)
         return self._ready[key]
 
@@ -217,7 +215,7 @@ class TensorRTEngine:
         """The first of some plans for which memory suffices."""
         for plan in rest:
             if last is not None:
-                self._tell(f"the device's memory does not suffice for {last}; now {plan}")
+                _log.warning(f"the device's memory does not suffice for {last}; now {plan}")
             try:
                 return _Ready(plan, rest, Execution([self._lane(spec, plan, device) for device in self._devices]))
             except torch.OutOfMemoryError as short:
@@ -225,7 +223,8 @@ class TensorRTEngine:
             _empty_cache(self._devices)
         raise EngineError(
             f"the GPU's memory does not suffice for frames of {spec.width}x{spec.height}; close other programs that "
-            "use it, or choose --engine openvino"
+            "use it, or choose `engine` openvino",
+            field="engine",
         ) from error
 
     def _lane(self, spec: PlaneSpec, plan: Plan, device: torch.device) -> Lane:
@@ -239,11 +238,11 @@ class TensorRTEngine:
         if self._compiler is not None:
             request = Request(self._network, self._name, spec, batch, settings)
             try:
-                return self._compiler(request, device, self._tell)
+                return self._compiler(request, device)
             except TensorRTError as error:
                 if _is_short_memory(error):
                     raise torch.OutOfMemoryError(str(error)) from error
-                self._tell(f"{self._compiler.name} is not used: {error}; PyTorch runs the network in FP32 instead")
+                _log.warning(f"{self._compiler.name} is not used: {error}; PyTorch runs the network in FP32 instead")
                 self._compiler = None
         exact = EngineSettings(Precision.FP32, settings.strength)
         return TorchCompiled(spec, batch, self._network, exact, device)

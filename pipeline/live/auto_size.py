@@ -1,4 +1,4 @@
-"""``--auto``: the largest size at which processing keeps up with the source, chosen without flicker."""
+"""The largest size at which processing keeps up with the source, chosen without flicker."""
 
 from __future__ import annotations
 

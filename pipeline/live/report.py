@@ -24,7 +24,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class SizeChange:
-    """A change of size by ``--auto``.
+    """A change of the size to which frames are shrunk.
 
     Attributes:
         at: Seconds since the start.
@@ -53,7 +53,7 @@ class LiveReport:
         skipped: Packets that were not decoded, because decoding was late.
         events: Events of the source, in order.
         gaps: Times without frames.
-        sizes: Changes of the size by ``--auto``.
+        sizes: Changes of the size that were made to hold the frame rate.
         notes: Lines that people were told.
         error: Error that ended the run or an output of it; None if nothing did.
     """
@@ -153,7 +153,7 @@ class LiveReport:
 def advice(network: str) -> str:
     """What to change where the engine is too slow for the source."""
     lighter = ", the network idc-rt" if network == "idc" else ""
-    return f"--auto, a smaller --size, a lower --fps{lighter}, or a faster processor or GPU"
+    return f"`auto_size`, a smaller `size`, a lower `fps`{lighter}, or a faster processor or GPU"
 
 
 def _latency(count: FlowCount) -> dict[str, float | None]:

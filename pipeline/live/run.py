@@ -192,7 +192,7 @@ class _Run:
         self._tell(f"the size is now at most {width}x{height}, to hold {rate:.0f} frames/s")
 
     def _largest(self, source: tuple[int, int]) -> tuple[int, int]:
-        """The size that ``--auto`` takes its steps from: the source's, or what the user limited it to."""
+        """The size from which frames are shrunk: the source's, or what the user limited it to."""
         limit = self._job.session.size_limit
         return source if limit is None else (min(source[0], limit[0]), min(source[1], limit[1]))
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pipeline.live.counters import FlowCount
     from pipeline.live.session import LiveSession
@@ -54,8 +54,9 @@ class SilentStatus:
 class LineStatus:
     """Plain lines, for logs."""
 
-    def __init__(self, stream: TextIO, every: float = LINE_EVERY) -> None:
+    def __init__(self, stream: TextIO, every: float = LINE_EVERY, words: Callable[[str], str] = str) -> None:
         self._stream, self._every, self._next = stream, every, 0.0
+        self._words = words
 
     def begin(self) -> None:
         """Waits for the first line's time."""
@@ -63,7 +64,7 @@ class LineStatus:
 
     def note(self, line: str) -> None:
         """Prints a line at once."""
-        print(f"note: {line}", file=self._stream, flush=True)
+        print(f"note: {self._words(line)}", file=self._stream, flush=True)
 
     def update(self, line: str) -> None:
         """Prints a line if the last one is long enough ago."""
@@ -78,7 +79,8 @@ class LineStatus:
 class TerminalStatus:
     """One line at the bottom that changes, and notes above it."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, words: Callable[[str], str] = str) -> None:
+        self._words = words
         self._console = Console(file=stream)
         self._status = self._console.status("starting")
 
@@ -88,7 +90,7 @@ class TerminalStatus:
 
     def note(self, line: str) -> None:
         """Prints a line above."""
-        self._console.print(f"note: {line}", markup=False, highlight=False)
+        self._console.print(f"note: {self._words(line)}", markup=False, highlight=False)
 
     def update(self, line: str) -> None:
         """Changes the line."""
@@ -99,12 +101,18 @@ class TerminalStatus:
         self._status.stop()
 
 
-def status_for(stream: TextIO | None = None, *, quiet: bool = False) -> Status:
-    """What suits ``stream``, which is standard error where None; nothing if ``quiet``."""
+def status_for(stream: TextIO | None = None, *, quiet: bool = False, words: Callable[[str], str] = str) -> Status:
+    """What suits ``stream``.
+
+    Args:
+        stream: Where to show it; standard error where None.
+        quiet: Show nothing at all.
+        words: Turns a line of the library into the words of the user.
+    """
     stream = stream or sys.stderr
     if quiet:
         return SilentStatus()
-    return TerminalStatus(stream) if stream.isatty() else LineStatus(stream)
+    return TerminalStatus(stream, words) if stream.isatty() else LineStatus(stream, words=words)
 
 
 def status_line(session: LiveSession, outputs: Mapping[str, FlowCount]) -> str:

@@ -15,14 +15,22 @@ if TYPE_CHECKING:
 
 NAME = "manifest.sqlite"
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS segments (
-    number INTEGER PRIMARY KEY, frames INTEGER NOT NULL, first_pts INTEGER NOT NULL, last_pts INTEGER NOT NULL,
-    size INTEGER NOT NULL, sha256 TEXT NOT NULL, duplicates INTEGER NOT NULL, sharp INTEGER NOT NULL,
-    corrupt_packets INTEGER NOT NULL, corrupt_frames INTEGER NOT NULL
-);
+SCHEMA = 2
+"""Number of the format, kept as SQLite's ``user_version``: raised when tables or the identifiers of facts change.
+
+Work in another format is not read; the output is begun anew. Format 1 had no number, and sentences for identifiers.
 """
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    """
+    CREATE TABLE IF NOT EXISTS segments (
+        number INTEGER PRIMARY KEY, frames INTEGER NOT NULL, first_pts INTEGER NOT NULL, last_pts INTEGER NOT NULL,
+        size INTEGER NOT NULL, sha256 TEXT NOT NULL, duplicates INTEGER NOT NULL, sharp INTEGER NOT NULL,
+        corrupt_packets INTEGER NOT NULL, corrupt_frames INTEGER NOT NULL
+    )
+    """,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,10 @@ class Manifest:
     """The manifest of one output, held by this process alone until it is closed.
 
     The rows of finished segments are the state: a segment without a row is unfinished, whatever lies on the disk.
+
+    Attributes:
+        was_foreign: Whether there was a manifest in another format, written by another version of this program. It is
+            empty now.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -90,13 +102,31 @@ class Manifest:
                 # The lock is the system's own and goes with the process, however that ends.
                 self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
                 self._database.execute("PRAGMA synchronous = EXTRA")
-                self._database.executescript(f"BEGIN EXCLUSIVE; {_SCHEMA} COMMIT;")
+                self._database.execute("BEGIN EXCLUSIVE")
+                self.was_foreign = self._make_tables()
+                self._database.execute("COMMIT")
                 if self._database.execute("PRAGMA quick_check").fetchone() != ("ok",):
                     raise ManifestDamagedError(folder / NAME)
                 self.finished()  # a column that is missing is damage too
         except BaseException:
             self.close()
             raise
+
+    def _make_tables(self) -> bool:
+        """Makes the tables that are missing.
+
+        Returns:
+            Whether there were tables of another format, which are gone now.
+        """
+        run = self._database.execute
+        tables = [name for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()]
+        is_foreign = bool(tables) and run("PRAGMA user_version").fetchone() != (SCHEMA,)
+        for name in tables if is_foreign else ():
+            run(f'DROP TABLE "{name}"')
+        for table in _TABLES:
+            run(table)
+        run(f"PRAGMA user_version = {SCHEMA}")
+        return is_foreign
 
     def facts(self) -> dict[str, str]:
         """What the work was begun with; empty for a new manifest."""

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import av
 
 from pipeline.encode.output_file import check_output, work_folder
-from pipeline.errors import Cancelled, DeblurError, Interrupted
+from pipeline.errors import Cancelled, DeblurError
 from pipeline.report import Report
 from pipeline.resume.cutter import Cutter
+from pipeline.resume.facts import facts_of
 from pipeline.resume.joined_sink import JoinedSink
 from pipeline.resume.segment import SegmentMaker
 from pipeline.resume.segment_file import Seal, read_segment
 from pipeline.resume.work_folder import WorkFolder
 from pipeline.resume.workers import Promise
 from pipeline.runner.timing import Latency, RunProgress, RunResult, StageTime
-from pipeline.system.machine import versions
 
 if TYPE_CHECKING:
     import threading
@@ -29,11 +28,11 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.job import SegmentOptions, VideoJob
+    from pipeline.job import VideoJob
     from pipeline.progress import Display
     from pipeline.resume.manifest import SegmentRecord
     from pipeline.resume.workers import Elsewhere, Made
-    from pipeline.runner.protocols import Engine, EngineInfo, Source
+    from pipeline.runner.protocols import Engine, Source
 
 _LOOK_EVERY = 64
 """Frames of a segment that is taken over between two looks at whether the run is to stop."""
@@ -68,6 +67,8 @@ def deblur_in_segments(
         cancel: Ends the work when it is set; finished segments are kept.
 
     Raises:
+        Cancelled: If ``cancel`` was set; finished segments are kept.
+        KeyboardInterrupt: If the user interrupted; its notes say how to go on.
         ChangedError: If the input has to be opened and read once more.
         DeblurError: As ``pipeline.video.deblur_video`` does.
     """
@@ -86,12 +87,15 @@ def deblur_in_segments(
             batch = engine.info.batch if job.batch is None else job.batch
             content = Seal.of_all((source.info.path, *job.source.continued))
             work.check_space(expected=content.size)
-            kept = work.resume(_facts(job, content, engine.info, batch, joined, options))
+            kept = work.resume(facts_of(job, content, engine.info, batch, joined))
             segments = _Segments(job, source, joined, engine, batch, work, kept, display, cancel)
             promise = Promise(content.sha256, joined.plan.encoder, joined.encoders.header)
             result = _go(segments, options.seconds, promise, elsewhere)
         except KeyboardInterrupt as error:
-            raise Interrupted(f"interrupted; {joined.name} was not written{work.way_to_go_on}") from error
+            error.add_note(f"{joined.name} was not written{work.way_to_go_on}")
+            raise
+        except Cancelled as error:
+            raise Cancelled(f"interrupted; {joined.name} was not written{work.way_to_go_on}") from error
         finally:
             joined.abandon()  # after a complete run there is nothing to abandon
         report = Report.of_run(source, joined, engine.info, batch, result, kept=segments.kept_frames, notes=work.notes)
@@ -107,33 +111,10 @@ def _go(segments: _Segments, seconds: float, promise: Promise, elsewhere: Elsewh
         if elsewhere is not None:
             segments.have_made(elsewhere, promise)
         return segments.go(seconds, started)
-    except DeblurError as error:  # a cancellation as well
-        raise type(error)(f"{error}{segments.work.way_to_go_on}") from error
-
-
-def _facts(
-    job: VideoJob, content: Seal, engine: EngineInfo, batch: int, joined: JoinedSink, options: SegmentOptions
-) -> dict[str, str]:
-    """All that shapes the output, by what a user calls it."""
-    source, sink, plan = job.source, job.sink, joined.plan
-    header = joined.encoders.header.hex()
-    known = versions()
-    return {
-        "input": content.sha256,
-        "version of this program or its libraries": json.dumps({n: known.get(n) for n in ("deblur-stream", "av")}),
-        "engine or network": json.dumps({**asdict(engine), "batch": batch}),
-        "--start or --duration": json.dumps([source.start, source.duration]),
-        "--deinterlace, --hwaccel or --isolate": json.dumps(
-            [source.deinterlace, source.acceleration.value, source.isolation is not None]
-        ),
-        "--format": json.dumps([source.format, sink.format]),
-        "encoder or setting of it": json.dumps(
-            [sink.codec, sink.crf, sink.preset, sink.bitrate, plan.encoder, plan.pixel_format, header]
-        ),
-        "--skip-sharp or --every-frame": json.dumps(asdict(job.gate)),
-        "--segment": json.dumps(options.seconds),
-        **{f"--{name}": value for name, value in options.settings},
-    }
+    except Cancelled:
+        raise
+    except DeblurError as error:
+        raise type(error)(f"{error}{segments.work.way_to_go_on}", field=error.field) from error
 
 
 class _Segments:
@@ -192,6 +173,7 @@ class _Segments:
                         )
                         work.check_space()
                     self._display.update(self._progress)
+                    self._raise_if_cancelled()
         finally:
             self._display.end()
         self._kept = work.whole()
@@ -224,6 +206,7 @@ class _Segments:
                     continue
                 was_stopped = self._make(number, events)
                 if not cutter.is_over:
+                    self._raise_if_cancelled()
                     if was_stopped:
                         raise KeyboardInterrupt
                     work.check_space()
@@ -249,6 +232,7 @@ class _Segments:
                 self.joined.write_coded(frame)
             if len(stamps) % _LOOK_EVERY == 0:
                 self._display.update(self._progress)
+                self._raise_if_cancelled()
         if (len(stamps), stamps[0], stamps[-1]) != (record.frames, record.first_pts, record.last_pts):
             for number in self._kept:
                 if number >= record.number:
@@ -259,7 +243,7 @@ class _Segments:
         """Deblurs and encodes a segment.
 
         Returns:
-            Whether the user interrupted when it was as good as finished.
+            Whether the run was interrupted or cancelled when the segment was as good as finished.
         """
         stops: list[None] = []
         before = self._progress
@@ -274,6 +258,10 @@ class _Segments:
         self._results.append(result)
         self.work.manifest.finish(record)
         return bool(stops)
+
+    def _raise_if_cancelled(self) -> None:
+        if self._cancel is not None and self._cancel.is_set():
+            raise Cancelled("interrupted")
 
     def _sum(self, wall: float) -> RunResult:
         """The result of all segments, those that were taken over included."""

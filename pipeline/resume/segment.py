@@ -73,7 +73,7 @@ class SegmentMaker:
             path: Where it goes.
             events: Its frames and packets.
             on_progress: Called about ten times a second.
-            on_stop: Called if the user interrupts when it is as good as finished.
+            on_stop: Called if the run is interrupted or cancelled when the segment is as good as finished.
             cancel: Ends the run when it is set.
 
         Returns:
@@ -99,8 +99,8 @@ class SegmentMaker:
             )
         finally:
             sink.abandon()  # after a complete run there is nothing to abandon
-        if sink.seal is None or sink.first_pts is None:
-            raise AssertionError("a run that ended well has finished its sink")
+        assert sink.seal is not None, "a run that ended well has finished its sink"
+        assert sink.first_pts is not None, "a run that ended well has had a frame"
         record = SegmentRecord(
             number=number,
             frames=sink.frames,

@@ -102,11 +102,14 @@ class SegmentSink:
         self._take(packets)
         if self._coded != self.frames:
             raise OutputError(
-                f"{encoder} gave {self._coded} of {self.frames} frames back; choose another --codec, or write in "
-                "one piece by --segment 0"
+                f"{encoder} gave {self._coded} of {self.frames} frames back; choose another `codec`, or write in "
+                "one piece by `segments=None`",
+                field="codec",
             )
         if self._encoder.header != self._encoders.header:
-            raise OutputError(f"the segments of {encoder} can't be joined; write in one piece by --segment 0")
+            raise OutputError(
+                f"the segments of {encoder} can't be joined; write in one piece by `segments=None`", field="segments"
+            )
         with writing_errors(name):
             self.seal = self._file.commit()
         self._encoder.close()
@@ -127,6 +130,7 @@ class SegmentSink:
 
     def _coded_frame(self, packet: av.Packet[Any]) -> CodedFrame:
         if packet.pts is None:
-            raise OutputError(f"{self._encoders.plan.encoder} lost the time of a frame; choose another --codec")
+            encoder = self._encoders.plan.encoder
+            raise OutputError(f"{encoder} lost the time of a frame; choose another `codec`", field="codec")
         dts = packet.pts if packet.dts is None else packet.dts
         return CodedFrame(packet.pts, dts, packet.duration or 0, packet.is_keyframe, bytes(packet))

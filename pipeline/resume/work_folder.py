@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, OutputError, UsageError
+from pipeline.resume.facts import words
 from pipeline.resume.manifest import NAME, Manifest, ManifestDamagedError
 from pipeline.resume.segment_file import Seal
 
@@ -108,7 +109,7 @@ class WorkFolder:
         """The segments of an earlier run that are whole, by number; all others are forgotten.
 
         Args:
-            facts: All that shapes the output, by what a user calls it.
+            facts: All that shapes the output; see :func:`pipeline.resume.facts.facts_of`.
 
         Raises:
             UsageError: If the earlier run had other facts.
@@ -116,11 +117,12 @@ class WorkFolder:
         """
         found, finished = self._manifest.facts(), self._manifest.finished()
         if finished:
-            other = sorted(name for name in facts if found.get(name) != facts[name])
+            other = [name for name in facts if found.get(name) != facts[name]]
             if other:
                 raise UsageError(
                     f"{self._name}: {_count(len(finished))} of it were finished by an interrupted run with another "
-                    f"{' and another '.join(other)}; run it the same way to go on, or add --fresh to start over"
+                    f"{words(other)}; run it the same way to go on, or add `segments.fresh` to start over",
+                    field="segments.fresh",
                 )
         self._manifest.begin(facts)
         whole = self.whole()
@@ -152,7 +154,8 @@ class WorkFolder:
         """The end of a message about a run that failed; empty if nothing is finished."""
         if not self.finished:
             return ""
-        return f"; {_count(self.finished)} are finished: run the same again to go on, or add --fresh to start over"
+        done = _count(self.finished)
+        return f"; {done} are finished: run the same again to go on, or add `segments.fresh` to start over"
 
     def check_space(self, expected: int = 0) -> None:
         """Stops before the disk is full.
@@ -186,13 +189,18 @@ class WorkFolder:
 
     def _open(self) -> Manifest:
         try:
-            return Manifest(self.path, self._name)
+            manifest = Manifest(self.path, self._name)
         except ManifestDamagedError:
             # Nobody can hold a file that is no database: the folder is free to be emptied.
             self.notes.append("the manifest that an interrupted run left is damaged; starting over")
             for path in self.path.iterdir():
                 path.unlink()
             return Manifest(self.path, self._name)
+        if manifest.was_foreign:
+            self.notes.append("the work in progress is of another version of this program; starting over")
+            for path in self.path.glob("*.segment"):
+                path.unlink()
+        return manifest
 
     def _tidy(self) -> None:
         """Deletes what a run that was killed had not finished."""

@@ -26,6 +26,7 @@ from pipeline.resume.work_folder import segment_path
 from pipeline.runner.keep_text import keeping_text
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Collection, Generator, Sequence
 
     from pipeline.job import VideoJob
@@ -104,6 +105,7 @@ def make_share(
     share: Share,
     done: Collection[int],
     on_progress: Callable[[RunProgress], None] = lambda _progress: None,
+    cancel: threading.Event | None = None,
 ) -> list[Made]:
     """Makes the segments of a share, and leaves a note of each.
 
@@ -113,7 +115,8 @@ def make_share(
         load: Makes the engine.
         share: Which segments.
         done: Those that nobody has to make.
-        on_progress: Called about ten times a second; what it raises ends the work.
+        on_progress: Called about ten times a second.
+        cancel: Ends the work when it is set.
 
     Returns:
         All finished segments of which there is a note, those of other workers included.
@@ -122,6 +125,7 @@ def make_share(
         InputError: If there is another input here under the same name.
         UsageError: If the encoder is another here, or does otherwise.
         OutputError: If the folder of the work is not seen from here, or can't be written.
+        Cancelled: If ``cancel`` was set; finished segments stay.
         DeblurError: As ``pipeline.video.deblur_video`` does.
     """
     if job.segments is None or not isinstance(job.input, Path) or not isinstance(job.output, Path):
@@ -139,8 +143,9 @@ def make_share(
             if (encoders.plan.encoder, encoders.header) != (promise.encoder, promise.header):
                 raise UsageError(
                     f"{encoders.plan.encoder} would not do here what {promise.encoder} does on the machine that joins "
-                    "the segments; another version, number of cores or GPU? choose another --codec, or leave this one "
-                    "out"
+                    "the segments; another version, number of cores or GPU? choose another `codec`, or leave this one "
+                    "out",
+                    field="codec",
                 )
             engine = load()
             batch = engine.info.batch if job.batch is None else job.batch
@@ -151,7 +156,7 @@ def make_share(
                         pass
                     continue
                 path = segment_path(folder, number)
-                record, result = maker.make(number, path, events, on_progress)
+                record, result = maker.make(number, path, events, on_progress, cancel=cancel)
                 busy = {stage: getattr(result, stage).busy for stage in ("decode", "infer", "encode")}
                 _leave_note(path, Made(record, busy))
         except OSError as error:

@@ -149,7 +149,9 @@ def keeping_text(
         LimitError: As of :func:`find_text`.
     """
     if not isinstance(path, Path) or not path.is_file():
-        raise UsageError("--keep-text looks at frames of the whole input first, and needs a file for that")
+        raise UsageError(
+            "`keep_text` looks at frames of the whole input first, and needs a file for that", field="keep_text"
+        )
     mask = find_text(path, options)
     if mask is None:
         return load, "no burned-in text was found that can be told from the scene"

@@ -6,8 +6,9 @@ What threads and queues are, and how they end, is in :mod:`pipeline.runner.threa
 - Memory is bounded: two batches each side of the engine (one at work, one of look-ahead), reused for the whole run.
 - A frame that the gate lets pass takes no place in a batch: the engine runs only for frames that need it.
 - The first error of any stage stops the others and is re-raised in the caller, after every thread has ended.
-- An interruption (Ctrl-C) does the same. Only a batch that the engine is working on is not waited for longer than
-  :data:`INTERRUPT_GRACE` seconds, because it may take minutes; its thread then ends by itself after that batch.
+- An interruption (Ctrl-C) and a cancellation do the same. Only a batch that the engine is working on is not waited for
+  longer than :data:`INTERRUPT_GRACE` seconds, because it may take minutes; its thread then ends by itself after that
+  batch.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ MAX_EVENTS = 256
 """Events that travel together at most. A file that is badly interleaved brings its packets by the thousand."""
 
 INTERRUPT_GRACE = 2.0
-"""Seconds that an interruption waits for the engine."""
+"""Seconds that an interruption or a cancellation waits for the engine."""
 
 
 def run(
@@ -89,7 +90,7 @@ def run(
         while flow.is_running(POLL):
             raise_if_lost()
             if cancel is not None and cancel.is_set():
-                raise Cancelled("cancelled")
+                raise Cancelled("interrupted")
             if on_progress is not None:
                 on_progress(flow.progress)
     except BaseException as error:
@@ -273,8 +274,7 @@ class _Flow:
                 self._keep_result(chunk.planes, used)
                 used += 1
             if fate is not Fate.KEEP:
-                if self._last_result is None:
-                    raise AssertionError("a frame repeats one that the engine saw")
+                assert self._last_result is not None, "a frame repeats one that the engine saw"
                 event = write_planes(*self._last_result, event)
             self._sink.write_frame(event)
             self._latency.add(time.perf_counter() - chunk.decoded[index])
@@ -288,8 +288,7 @@ class _Flow:
 
     def _keep_result(self, planes: PlaneBatch | None, index: int) -> None:
         """Makes a result the last one, which frames to come may repeat; the batch of the one before is free then."""
-        if planes is None:
-            raise AssertionError("a chunk with frames for the engine has planes")
+        assert planes is not None, "a chunk with frames for the engine has planes"
         if self._last_result is not None and self._last_result[0] is not planes:
             self._free_outputs.put(self._last_result[0])
         self._last_result = planes, index

@@ -60,7 +60,7 @@ def lower_priority(steps: int) -> None:
         UsageError: If this system knows no such thing.
     """
     if sys.platform == "win32":
-        raise UsageError("--nice is not known on Windows; use `start /low /wait deblur batch ...` instead")
+        raise UsageError("`nice` is not known on Windows; use `start /low /wait deblur batch ...` instead")
     os.nice(steps)
 
 

@@ -24,7 +24,6 @@ from trt.compiled import TorchCompiled
 from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.runner.protocols import Engine
@@ -63,7 +62,7 @@ class PyTorchCompiler:
 
     name = f"PyTorch {torch.__version__}"
 
-    def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:  # noqa: ARG002
+    def __call__(self, request: Request, device: torch.device) -> Compiled:
         return TorchCompiled(request.spec, request.batch, request.network, request.settings, device)
 
 

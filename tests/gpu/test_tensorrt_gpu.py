@@ -61,10 +61,6 @@ def compiler(tmp_path_factory: pytest.TempPathFactory) -> TensorRTCompiler:
     return TensorRTCompiler(EngineCache(tmp_path_factory.mktemp("engines") / "cache"))
 
 
-def ignore(_line: str) -> None:
-    """Where what is told does not matter."""
-
-
 def real_pictures(count: int = 3) -> tuple[PlaneSpec, list[Picture]]:
     with av.open(str(CLIP)) as container:
         frames = [frame for frame, _ in zip(container.decode(video=0), range(count), strict=False)]
@@ -85,7 +81,7 @@ def test_parity_with_pytorch_on_real_frames_and_extremes(
     spec, frames = real_pictures()
     for shown, pictures in ((spec, frames), (HD, []), (PlaneSpec(1280, 720, depth=10, full_range=True), [])):
         request = Request(network, name, shown, 2)
-        made = compiler(request, torch.device(CUDA), ignore)
+        made = compiler(request, torch.device(CUDA))
         found = parity.compare(made, network, request.settings, CUDA, [*pictures, *pictures_for(shown)])
         print(f"{name} {shown.width}x{shown.height} {shown.depth} bits: {found}")
         record_property(f"parity {name} {shown.width}x{shown.height} {shown.depth}", str(found))
@@ -100,27 +96,24 @@ def test_parity_with_pytorch_on_real_frames_and_extremes(
 )
 def test_every_layout_is_right(spec: PlaneSpec, compiler: TensorRTCompiler) -> None:
     network = shipped()
-    made = compiler(
-        Request(network, "idc-rt", spec, 1, EngineSettings(optimization_level=0)), torch.device(CUDA), ignore
-    )
+    made = compiler(Request(network, "idc-rt", spec, 1, EngineSettings(optimization_level=0)), torch.device(CUDA))
     assert parity.compare(made, network, EngineSettings(), CUDA).problem == ""
 
 
-def test_an_engine_is_built_once_and_taken_from_the_cache(tmp_path: Path) -> None:
+def test_an_engine_is_built_once_and_taken_from_the_cache(tmp_path: Path, told: list[str]) -> None:
     cache, network = EngineCache(tmp_path / "cache"), shipped()
-    told: list[str] = []
     request = Request(network, "idc-rt", PlaneSpec(640, 360), 2)
     planes = tuple(
         plane.expand(2, *plane.shape[1:]).contiguous().to(CUDA) for plane in pictures_for(request.spec)[0].planes
     )
-    first = TensorRTCompiler(cache)(request, torch.device(CUDA), told.append)(planes)
+    first = TensorRTCompiler(cache)(request, torch.device(CUDA))(planes)
     assert any("building a TensorRT engine" in line for line in told)
     assert any("compared with PyTorch" in line for line in told)
-    again: list[str] = []
+    told.clear()
     begin = time.perf_counter()
-    second = TensorRTCompiler(EngineCache(tmp_path / "cache"))(request, torch.device(CUDA), again.append)(planes)
+    second = TensorRTCompiler(EngineCache(tmp_path / "cache"))(request, torch.device(CUDA))(planes)
     print(f"from the cache in {time.perf_counter() - begin:.2f} s")
-    assert again == []
+    assert told == []
     for one, other in zip(first, second, strict=True):
         assert int((one.int() - other.int()).abs().max()) <= 1
 
@@ -180,7 +173,7 @@ def test_copies_run_beside_computation(compiler: TensorRTCompiler) -> None:
         made.append(Timed(device))
         return made[-1]
 
-    compiled = compiler(Request(shipped(), "idc-rt", HD, 2), device, ignore)
+    compiled = compiler(Request(shipped(), "idc-rt", HD, 2), device)
     planes = tuple(plane.expand(32, *plane.shape[1:]).contiguous().pin_memory() for plane in pictures_for(HD)[0].planes)
     out = tuple(torch.empty_like(plane).pin_memory() for plane in planes)
     with Execution([Lane(compiled, device, stream)]) as execution:
@@ -221,20 +214,17 @@ def test_streams_keep_frames_apart() -> None:
                 assert torch.equal(one + 1, other)
 
 
-def test_short_memory_is_met_step_by_step() -> None:
+def test_short_memory_is_met_step_by_step(told: list[str]) -> None:
     """PyTorch runs the network on the device, with a limit that PyTorch's allocator keeps: the errors are its own."""
 
     class Refusing:
         name = "TensorRT"
 
-        def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:  # noqa: ARG002
+        def __call__(self, request: Request, device: torch.device) -> Compiled:  # noqa: ARG002
             raise BuildError("switched off for this test")
 
-    told: list[str] = []
     spec = PlaneSpec(3840, 2160)
-    engine = TensorRTEngine(
-        shipped(), name="idc-rt", compiler=Refusing(), options=TensorRTOptions(devices=(CUDA,)), tell=told.append
-    )
+    engine = TensorRTEngine(shipped(), name="idc-rt", compiler=Refusing(), options=TensorRTOptions(devices=(CUDA,)))
     reference = TorchEngine(shipped(), name="idc-rt", options=TorchOptions(device=CUDA))
     frames, expected = filled(reference, spec, 4)
     for index in range(4):  # one at a time, before memory gets short
@@ -265,7 +255,7 @@ def test_an_engine_of_other_weights_is_refused(compiler: TensorRTCompiler) -> No
     wrong = shipped()
     with torch.no_grad():
         next(wrong.parameters()).mul_(1.5)
-    made = compiler(Request(wrong, "idc-rt", PlaneSpec(320, 180), 1), torch.device(CUDA), ignore)
+    made = compiler(Request(wrong, "idc-rt", PlaneSpec(320, 180), 1), torch.device(CUDA))
     assert parity.compare(made, shipped(), EngineSettings(), CUDA).problem
 
 
@@ -296,7 +286,7 @@ def test_two_threads_may_each_have_an_engine(compiler: TensorRTCompiler) -> None
         except BaseException as error:  # noqa: BLE001 - shown below
             errors.append(error)
 
-    compiler(Request(shipped(), "idc-rt", spec, 2), torch.device(CUDA), ignore)
+    compiler(Request(shipped(), "idc-rt", spec, 2), torch.device(CUDA))
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,10 +10,16 @@ if TYPE_CHECKING:
 
 
 class InterruptingDisplay:
-    """A display that presses Ctrl-C once so many frames are written."""
+    """A display that presses Ctrl-C, or sets an event, once so many frames are written.
 
-    def __init__(self, after: int | None) -> None:
-        self.after = after
+    Args:
+        after: Frames after which Ctrl-C is pressed; None for never.
+        cancel_after: Frames after which :attr:`cancel` is set; None for never.
+    """
+
+    def __init__(self, after: int | None, cancel_after: int | None = None) -> None:
+        self.after, self.cancel_after = after, cancel_after
+        self.cancel = threading.Event()
         self.notes: list[str] = []
 
     def begin(self, name: str, frames: int | None, notes: list[str]) -> None:  # noqa: ARG002 - the protocol's signature
@@ -21,6 +28,8 @@ class InterruptingDisplay:
     def update(self, progress: RunProgress) -> None:
         if self.after is not None and progress.frames >= self.after:
             raise KeyboardInterrupt
+        if self.cancel_after is not None and progress.frames >= self.cancel_after:
+            self.cancel.set()
 
     def end(self) -> None:
         pass

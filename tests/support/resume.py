@@ -37,14 +37,15 @@ class Runner:
         self,
         after: int | None = None,
         *,
+        cancel_after: int | None = None,
         engine: InvertingEngine | None = None,
         one_piece: bool = False,
         **options: Any,
     ) -> tuple[Report, InvertingEngine, list[str]]:
-        engine, display = engine or InvertingEngine(), InterruptingDisplay(after)
+        engine, display = engine or InvertingEngine(), InterruptingDisplay(after, cancel_after)
         segments = None if one_piece else SegmentOptions(**{"seconds": 1.0, **options})
         job = VideoJob(self.clip, self.output, sink=self.sink, segments=segments, **self.changes)
-        report = deblur_video(job, lambda: engine, display)
+        report = deblur_video(job, lambda: engine, display, cancel=display.cancel)
         return report, engine, display.notes
 
 

@@ -117,35 +117,29 @@ class Comparison:
         return f"worst {worst}"
 
 
-def ignore(_line: str) -> None:
-    """Where what is told does not matter."""
-
-
 @pytest.fixture
 def cache(tmp_path: Path) -> EngineCache:
     return EngineCache(tmp_path / "engines")
 
 
-def test_the_second_time_nothing_is_built_or_compared(cache: EngineCache, builder: Builder) -> None:
-    told: list[str] = []
+def test_the_second_time_nothing_is_built_or_compared(cache: EngineCache, builder: Builder, told: list[str]) -> None:
     comparison = Comparison(request())
-    first = build_or_load(request(), CPU, cache, comparison, told.append)
+    first = build_or_load(request(), CPU, cache, comparison)
     assert (first.spec, first.batch) == (SPEC, 2)
     assert (len(builder.built), comparison.count) == (1, 1)
     assert told[0].endswith("no engine was built yet")
     assert "it may take minutes" in told[1]
     assert told[-1] == "compared with PyTorch: worst 0"
-    again: list[str] = []
-    build_or_load(request(), CPU, EngineCache(cache.folder), comparison, again.append)
-    assert (len(builder.built), comparison.count, again) == (1, 1, [])
+    told.clear()
+    build_or_load(request(), CPU, EngineCache(cache.folder), comparison)
+    assert (len(builder.built), comparison.count, told) == (1, 1, [])
 
 
-def test_another_driver_builds_again_and_says_why(cache: EngineCache, builder: Builder) -> None:
-    told: list[str] = []
-    build_or_load(request(), CPU, cache, Comparison(request()), told.append)
+def test_another_driver_builds_again_and_says_why(cache: EngineCache, builder: Builder, told: list[str]) -> None:
+    build_or_load(request(), CPU, cache, Comparison(request()))
     builder.in_place = replace(ENVIRONMENT, driver="590.2")
     told.clear()
-    build_or_load(request(), CPU, cache, Comparison(request()), told.append)
+    build_or_load(request(), CPU, cache, Comparison(request()))
     assert len(builder.built) == 2
     assert "the driver was 580.1 and is 590.2" in told[0]
     assert "about 0 s" in told[1], "the time of the last build is told"
@@ -155,13 +149,13 @@ def test_a_wrong_engine_is_refused_now_and_later_without_another_build(cache: En
     comparison = Comparison(request())
     builder.wrong = True
     with pytest.raises(ParityError, match="codes off"):
-        build_or_load(request(), CPU, cache, comparison, ignore)
+        build_or_load(request(), CPU, cache, comparison)
     with pytest.raises(ParityError, match=r"codes off; `deblur engine clear`"):
-        build_or_load(request(), CPU, cache, comparison, ignore)
+        build_or_load(request(), CPU, cache, comparison)
     assert (len(builder.built), comparison.count) == (1, 1)
     cache.clear()
     builder.wrong = False
-    build_or_load(request(), CPU, cache, comparison, ignore)
+    build_or_load(request(), CPU, cache, comparison)
 
 
 def test_a_comparison_that_was_interrupted_is_made_later(cache: EngineCache, builder: Builder) -> None:
@@ -170,27 +164,28 @@ def test_a_comparison_that_was_interrupted_is_made_later(cache: EngineCache, bui
 
     comparison = Comparison(request())
     with pytest.raises(KeyboardInterrupt):
-        build_or_load(request(), CPU, cache, interrupted, ignore)
-    build_or_load(request(), CPU, cache, comparison, ignore)
+        build_or_load(request(), CPU, cache, interrupted)
+    build_or_load(request(), CPU, cache, comparison)
     assert (len(builder.built), comparison.count) == (1, 1)
 
 
-def test_a_cached_engine_that_does_not_load_is_built_again(cache: EngineCache, builder: Builder) -> None:
-    told: list[str] = []
-    build_or_load(request(), CPU, cache, Comparison(request()), told.append)
+def test_a_cached_engine_that_does_not_load_is_built_again(
+    cache: EngineCache, builder: Builder, told: list[str]
+) -> None:
+    build_or_load(request(), CPU, cache, Comparison(request()))
     builder.refuses = 1
     told.clear()
-    build_or_load(request(), CPU, cache, Comparison(request()), told.append)
+    build_or_load(request(), CPU, cache, Comparison(request()))
     assert len(builder.built) == 2
     assert "built again: built by something else" in told[0]
 
 
-def test_a_damaged_entry_is_built_again(cache: EngineCache, builder: Builder) -> None:
-    build_or_load(request(), CPU, cache, Comparison(request()), ignore)
+def test_a_damaged_entry_is_built_again(cache: EngineCache, builder: Builder, told: list[str]) -> None:
+    build_or_load(request(), CPU, cache, Comparison(request()))
     (engine,) = cache.folder.glob("*.engine")
     engine.write_bytes(b"damaged")
-    told: list[str] = []
-    build_or_load(request(), CPU, cache, Comparison(request()), told.append)
+    told.clear()
+    build_or_load(request(), CPU, cache, Comparison(request()))
     assert len(builder.built) == 2
     assert "truncated" in told[0]
 
@@ -198,16 +193,15 @@ def test_a_damaged_entry_is_built_again(cache: EngineCache, builder: Builder) ->
 def test_without_a_cache_it_is_built_and_compared_every_time(builder: Builder) -> None:
     comparison = Comparison(request())
     for _ in range(2):
-        build_or_load(request(), CPU, None, comparison, ignore)
+        build_or_load(request(), CPU, None, comparison)
     assert (len(builder.built), comparison.count) == (2, 2)
 
 
 @pytest.mark.usefixtures("builder")
-def test_a_cache_that_can_not_be_written_costs_the_cache_alone(cache: EngineCache) -> None:
-    told: list[str] = []
+def test_a_cache_that_can_not_be_written_costs_the_cache_alone(cache: EngineCache, told: list[str]) -> None:
     wanted = engine_key(request(), ENVIRONMENT)
     (cache.folder / f"{wanted.digest}.engine" / "in the way").mkdir(parents=True)
-    compiled = build_or_load(request(), CPU, cache, Comparison(request()), told.append)
+    compiled = build_or_load(request(), CPU, cache, Comparison(request()))
     assert compiled.batch == 2
     assert any("can't be kept" in line for line in told)
 
@@ -215,10 +209,10 @@ def test_a_cache_that_can_not_be_written_costs_the_cache_alone(cache: EngineCach
 def test_a_failed_build_leaves_no_entry_and_no_lock(cache: EngineCache, builder: Builder) -> None:
     builder.error = ConversionError("no equivalent of aten.median")
     with pytest.raises(ConversionError, match="median"):
-        build_or_load(request(), CPU, cache, Comparison(request()), ignore)
+        build_or_load(request(), CPU, cache, Comparison(request()))
     assert cache.entries() == []
     builder.error = None
-    build_or_load(request(), CPU, cache, Comparison(request()), ignore)
+    build_or_load(request(), CPU, cache, Comparison(request()))
     assert len(builder.built) == 1
 
 
@@ -264,12 +258,12 @@ def test_a_network_without_source_is_never_the_same() -> None:
 def test_without_a_gpu_that_is_said(cache: EngineCache) -> None:
     for kept in (cache, None):
         with pytest.raises(MissingError, match="no CUDA device"):
-            build_or_load(request(), torch.device("cuda"), kept, Comparison(request()), ignore)
+            build_or_load(request(), torch.device("cuda"), kept, Comparison(request()))
     assert cache.entries() == []
 
 
 PROCESS = """
-import sys, time
+import logging, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_build_or_load import CPU, Builder, Comparison, request
@@ -291,7 +285,8 @@ cache = EngineCache(Path(sys.argv[1]))
 with log.with_suffix(".asked").open("a") as file:
     file.write("asks\\n")
 Slow().put_in()
-compiled = build_or_load(request(), CPU, cache, Comparison(request()), lambda line: print(line, flush=True))
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+compiled = build_or_load(request(), CPU, cache, Comparison(request()))
 print("batch", compiled.batch)
 """
 

@@ -92,10 +92,11 @@ def needing(per_frame: int) -> Callable[[Plan], int]:
 
 
 @pytest.mark.parametrize(("free", "first", "lines"), [(4000, 4, 1), (2300, 2, 2), (100, 1, 3), (None, 8, 0)])
-def test_plans_that_can_not_fit_are_left_out_and_told(free: int | None, first: int, lines: int) -> None:
-    told: list[str] = []
+def test_plans_that_can_not_fit_are_left_out_and_told(
+    free: int | None, first: int, lines: int, told: list[str]
+) -> None:
     candidates = iter([Plan(8), Plan(4), Plan(2), Plan(1)])
-    rest = list(start_with(candidates, needing(900), free, told.append))
+    rest = list(start_with(candidates, needing(900), free))
     assert rest[0] == Plan(first)
     assert [plan.batch for plan in rest] == [batch for batch in (8, 4, 2, 1) if batch <= first]
     assert len(told) == lines

@@ -190,5 +190,7 @@ def _camera_url(source: str, device: str) -> str:
         return f"{int(source)}:none"
     cameras = [one for one in av.enumerate_input_devices(device) if "video" in (one.media_types or ["video"])]
     if int(source) >= len(cameras):
-        raise InputError(f"there is no camera {source}; there are {len(cameras)}, counted from 0: see --list")
+        raise InputError(
+            f"there is no camera {source}; there are {len(cameras)}, counted from 0: `deblur live --list` shows them"
+        )
     return f"video={cameras[int(source)].name}"

@@ -68,8 +68,8 @@ class SrtPipe:
             start_new_session=True,  # Ctrl-C is for this program, which ends the stream in its own time
         )
         file, errors = (self._process.stdin if sends else self._process.stdout), self._process.stderr
-        if file is None or errors is None:
-            raise AssertionError("pipes were asked for")
+        assert file is not None, "pipes were asked for"
+        assert errors is not None, "pipes were asked for"
         self.file: IO[bytes] = file
         self._connected = threading.Event()
         self._last_error = ""

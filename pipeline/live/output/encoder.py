@@ -52,7 +52,7 @@ class EncoderOptions:
 class LiveEncoder:
     """Encodes results into one container, as 4:2:0 of limited range, which everything plays.
 
-    All frames get the size of the first one: when the source's size or ``--auto`` changes, the file goes on.
+    All frames get the size of the first one: when the source's size or the limit of it changes, the file goes on.
     Methods may raise ``OSError``, ``ValueError`` or ``av.error.FFmpegError`` as they come from PyAV.
     """
 

@@ -55,7 +55,9 @@ class Recording:
         if suffix not in _SUFFIXES:
             raise UsageError(f"a recording can't be {path.name!r}; give it one of {', '.join(_SUFFIXES)}")
         if path.exists() and not overwrite:
-            raise UsageError(f"{path} exists; give --overwrite to replace it, or another name to --record")
+            raise UsageError(
+                f"{path} exists; give `overwrite` to replace it, or another name to `record`", field="overwrite"
+            )
         if not path.absolute().parent.is_dir():
             raise UsageError(f"the folder of the recording, {path.absolute().parent}, is not there; create it first")
         codec, options = _CODECS.get(suffix, _H264)

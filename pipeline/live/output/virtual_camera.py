@@ -38,7 +38,9 @@ class VirtualCamera:
             UsageError: If pyvirtualcam is not installed.
         """
         if find_spec("pyvirtualcam") is None:
-            raise UsageError('--virtual-camera needs pyvirtualcam: pip install "deblur-stream[live]"')
+            raise UsageError(
+                '`virtual_camera` needs pyvirtualcam: pip install "deblur-stream[live]"', field="virtual_camera"
+            )
         self._device = device
         self._camera: Any = None
         self._reformatter = VideoReformatter()

@@ -24,7 +24,7 @@ def require_window() -> None:
         RuntimeError: If PyAV was imported before OpenCV on Linux.
     """
     if find_spec("cv2") is None:
-        raise UsageError(f"--window needs OpenCV: {_INSTALL}")
+        raise UsageError(f"`window` needs OpenCV: {_INSTALL}", field="window")
     if sys.platform.startswith("linux"):
         require_x_display(os.environ.get("DISPLAY", ""))
     import cv2
@@ -50,7 +50,7 @@ def require_x_display(name: str) -> None:
     """
     match = re.fullmatch(r"(?:unix)?(?P<host>[^:]*):(?P<number>\d+)(?:\.\d+)?", name)
     if match is None:
-        raise UsageError("there is no display for --window (DISPLAY is not set); use --serve or another output")
+        raise UsageError("there is no display for `window` (DISPLAY is not set); use `serve` or another output")
     number = int(match["number"])
     try:
         if match["host"]:
@@ -59,7 +59,7 @@ def require_x_display(name: str) -> None:
             _connect_locally(number)
     except OSError as error:
         raise UsageError(
-            f"the display {name} for --window does not answer ({error.strerror or error}); use --serve or another "
+            f"the display {name} for `window` does not answer ({error.strerror or error}); use `serve` or another "
             "output"
         ) from error
 

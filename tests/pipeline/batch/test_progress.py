@@ -8,17 +8,18 @@ from pathlib import Path
 from network.planes import Layout, Matrix, PlaneSpec
 from pipeline.batch.plan import Outcome, Plan, PlannedState, PlannedVideo, State
 from pipeline.batch.progress import BatchBars, BatchDisplay, BatchLines, batch_display
+from pipeline.errors import InputError
 from pipeline.runner.timing import RunProgress
 
 SPEC = PlaneSpec(640, 360, Layout.YUV420P, 8, Matrix.BT709, False)
 VIDEO = PlannedVideo(Path("[b]in.mp4"), Path("out.mp4"), PlannedState.TODO, size=2_500_000, spec=SPEC, frames=100)
-LOST = PlannedVideo(Path("cut.mp4"), Path("cut-out.mp4"), PlannedState.FAILED, "cut.mp4 is not a video", 3)
+LOST = PlannedVideo(Path("cut.mp4"), Path("cut-out.mp4"), PlannedState.FAILED, "cut.mp4 is not a video", InputError)
 PLAN = Plan((VIDEO, LOST), 3, 10**10)
 
 
 def play(display: BatchDisplay) -> None:
     display.begin(PLAN)
-    display.finished(1, Outcome(LOST, State.FAILED, error=LOST.reason, exit_code=3))
+    display.finished(1, Outcome(LOST, State.FAILED, error=LOST.reason, kind=InputError))
     bar = display.of(0, VIDEO)
     bar.begin("[b]in.mp4", 60, ["going on"])
     for frames in (1, 30, 60):

@@ -92,7 +92,7 @@ def test_an_error_that_cannot_be_sent_is_told() -> None:
 
 
 def test_a_process_that_dies_is_an_engine_error() -> None:
-    with pytest.raises(EngineError, match=r"ended by itself.*smaller --size"):
+    with pytest.raises(EngineError, match=r"ended by itself.*smaller `sizes`"):
         isolated(os._exit, 7)
 
 

@@ -14,6 +14,7 @@ import pytest
 from click import ClickException
 from click.testing import CliRunner
 
+from pipeline.cli.exit_codes import exit_code
 from pipeline.cli.live import live
 from pipeline.errors import DeblurError
 
@@ -74,7 +75,7 @@ def test_what_can_not_be_done_is_refused_before_the_engine_is_loaded(
 ) -> None:
     error = CliRunner().invoke(live, arguments, standalone_mode=False).exception
     assert isinstance(error, DeblurError | ClickException)
-    assert error.exit_code == code
+    assert (error.exit_code if isinstance(error, ClickException) else exit_code(type(error))) == code
     assert said in str(error)
 
 

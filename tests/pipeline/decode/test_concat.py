@@ -129,7 +129,7 @@ def test_no_input_is_ever_the_output(clips: list[Path]) -> None:
 
 
 def test_requests_that_make_no_sense(clips: list[Path]) -> None:
-    with pytest.raises(UsageError, match="--start"):
+    with pytest.raises(UsageError, match="`start`"):
         joined(*clips, start=1.0)
     with clips[0].open("rb") as file, pytest.raises(UsageError, match="pipe"):
         open_source(file, SourceOptions(continued=(clips[1],)))

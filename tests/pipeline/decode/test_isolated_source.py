@@ -121,7 +121,7 @@ def test_a_process_that_hangs_is_given_up(long_clip: Path) -> None:
         os.kill(source.process_id, signal.SIGSTOP)
         frames += sum(isinstance(event, av.VideoFrame) for event in events)
         assert 36 <= frames < 60
-        assert "no progress for 2 s (--hang-timeout)" in source.damage[0]
+        assert "no progress for 2 s (`isolation.timeout`)" in source.damage[0]
 
 
 def kill_decoder(batch: int) -> None:
@@ -157,13 +157,13 @@ def test_errors_of_the_other_process_come_through(tmp_path: Any, make_clip: Any)
         open_source(tmp_path / "nothing.mp4", SourceOptions(isolation=Isolation()))
     path = make_clip(tmp_path / "clip.mkv", frames=30)
     options = SourceOptions(isolation=Isolation(), limits=Limits(decoded_bytes=10 * 64 * 48 * 3 // 2))
-    with pytest.raises(LimitError, match="--max-decoded-bytes"), open_source(path, options) as source:
+    with pytest.raises(LimitError, match=r"`limits\.decoded_bytes`"), open_source(path, options) as source:
         list(source.events())
 
 
 def test_a_pipe_can_not_be_read_by_two_processes(tmp_path: Any, make_clip: Any) -> None:
     path = make_clip(tmp_path / "clip.mkv")
-    with path.open("rb") as file, pytest.raises(UsageError, match="--isolate needs a file"):
+    with path.open("rb") as file, pytest.raises(UsageError, match="`isolation` needs a file"):
         open_source(file, SourceOptions(isolation=Isolation()))
 
 

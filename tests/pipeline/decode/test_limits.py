@@ -41,8 +41,9 @@ def clip(tmp_path: Any, make_clip: Any) -> Any:
 )
 def test_each_limit_is_held_and_named(name: str, enough: float, too_little: float, clip: Any) -> None:
     assert read(clip, replace(Limits(), **{name: enough})) == 12
-    with pytest.raises(LimitError, match=f"--max-{name.replace('_', '-')}") as caught:
+    with pytest.raises(LimitError, match=f"`limits.{name}`") as caught:
         read(clip, replace(Limits(), **{name: too_little}))
+    assert caught.value.field == f"limits.{name}"
     assert "clip.mkv" in str(caught.value)
     assert f"{too_little}" in str(caught.value)
 
@@ -68,7 +69,7 @@ def test_a_picture_that_grows_over_the_limit_costs_only_itself(tmp_path: Any, ma
             frames = sum(isinstance(event, av.VideoFrame) for event in source.events())
             assert 18 <= frames <= 20
             assert source.corrupt_packets + source.corrupt_frames >= 10
-            assert any("--max-" in line and line.startswith("at ") for line in source.damage)
+            assert any("`limits." in line and line.startswith("at ") for line in source.damage)
 
 
 def test_cover_pictures_are_attachments(tmp_path: Any, make_clip: Any) -> None:
@@ -78,8 +79,8 @@ def test_cover_pictures_are_attachments(tmp_path: Any, make_clip: Any) -> None:
     clip = make_clip(tmp_path / "clip.mkv", attachment=("cover.png", "image/png", picture))
     assert read(clip, Limits(attachments=1, attachment_bytes=len(picture))) == 12
     for limits, option in (
-        (Limits(attachments=0), "--max-attachments"),
-        (Limits(attachment_bytes=len(picture) - 1), "--max-attachment-bytes"),
+        (Limits(attachments=0), r"`limits\.attachments`"),
+        (Limits(attachment_bytes=len(picture) - 1), r"`limits\.attachment_bytes`"),
     ):
         with pytest.raises(LimitError, match=option):
             read(clip, limits)

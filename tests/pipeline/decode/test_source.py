@@ -86,7 +86,7 @@ def test_a_video_without_frames_is_refused(shared_clip: Any) -> None:
 
 
 def test_interlaced_video_is_refused_with_the_way_out(shared_clip: Any) -> None:
-    with pytest.raises(InputError, match=r"interlaced.*--deinterlace"):
+    with pytest.raises(InputError, match=r"interlaced.*`deinterlace`"):
         VideoSource(shared_clip("interlaced_1080.mts"))
 
 

@@ -97,9 +97,8 @@ def test_a_network_of_the_users_own_runs_as_it_is_made(engine: str, darker: str)
 
 @pytest.mark.parametrize("engine", ["auto", "openvino", "torch"])
 def test_a_network_that_was_never_trained_is_not_loaded(engine: str) -> None:
-    with pytest.raises(UsageError, match=r"'idc' comes without weights.*deblur train.*--weights.*identity") as caught:
+    with pytest.raises(UsageError, match=r"'idc' comes without weights.*deblur train.*`weights`.*identity"):
         load_engine(engine, "idc")
-    assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -120,19 +119,15 @@ def test_requests_that_make_no_sense_are_refused(request_: dict[str, Any], messa
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_tensorrt_without_a_gpu_is_refused_and_names_what_works() -> None:
-    with pytest.raises(
-        UsageError, match=r"there is no CUDA device.*choose --engine openvino or --engine torch"
-    ) as caught:
+    with pytest.raises(UsageError, match=r"there is no CUDA device.*choose `engine` openvino or `engine` torch"):
         load_engine("tensorrt")
-    assert caught.value.exit_code == 2
     with pytest.raises(UsageError, match="'idc' comes without weights"):
         load_engine("tensorrt", "idc")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_auto_says_why_it_does_not_take_tensorrt_where_that_is_installed() -> None:
-    told: list[str] = []
-    assert isinstance(load_engine("auto", "identity", tell=told.append), OpenVinoEngine)
+def test_auto_says_why_it_does_not_take_tensorrt_where_that_is_installed(told: list[str]) -> None:
+    assert isinstance(load_engine("auto", "identity"), OpenVinoEngine)
     if find_spec("torch_tensorrt") is None:
         assert told == []
     else:
@@ -155,7 +150,7 @@ def test_files_that_can_not_be_weights_are_refused(tmp_path: Path, trained: Path
     with pytest.raises(WeightsError):
         load_engine(weights=broken)
     for engine in ("torch", "tensorrt"):
-        with pytest.raises(UsageError, match=r"not .*rubbish\.onnx; choose --engine openvino"):
+        with pytest.raises(UsageError, match=r"not .*rubbish\.onnx; choose `engine` openvino"):
             load_engine(engine, weights=rubbish)
 
 

@@ -96,12 +96,10 @@ def loaded(monkeypatch: pytest.MonkeyPatch, trained: Path) -> list[tuple[PlaneSp
     return calls
 
 
-def engine(file: Path, told: list[str], network: nn.Module | None = None) -> TensorRTEngine:
+def engine(file: Path, network: nn.Module | None = None) -> TensorRTEngine:
     compiler = PortableCompiler(file)
     options = TensorRTOptions(devices=("cpu",), at_once=compiler.header.batch, settings=EngineSettings(Precision.FP32))
-    return TensorRTEngine(
-        network or compiler.network, name="idc-rt", compiler=compiler, options=options, tell=told.append
-    )
+    return TensorRTEngine(network or compiler.network, name="idc-rt", compiler=compiler, options=options)
 
 
 def deblurred(by: TensorRTEngine | TorchEngine, spec: PlaneSpec) -> tuple[np.ndarray[Any, Any], ...]:
@@ -114,10 +112,9 @@ def deblurred(by: TensorRTEngine | TorchEngine, spec: PlaneSpec) -> tuple[np.nda
 
 
 def test_it_runs_in_the_calls_that_its_file_allows(
-    file: Path, trained: Path, loaded: list[tuple[PlaneSpec, int, str]]
+    file: Path, trained: Path, loaded: list[tuple[PlaneSpec, int, str]], told: list[str]
 ) -> None:
-    told: list[str] = []
-    made = engine(file, told)
+    made = engine(file)
     found = deblurred(made, SPEC)
     expected = deblurred(TorchEngine.from_weights(trained, TorchOptions(device="cpu")), SPEC)
     for one, other in zip(found, expected, strict=True):
@@ -128,10 +125,9 @@ def test_it_runs_in_the_calls_that_its_file_allows(
 
 
 def test_frames_that_it_is_not_for_are_run_by_pytorch_and_that_is_told(
-    file: Path, loaded: list[tuple[PlaneSpec, int, str]]
+    file: Path, loaded: list[tuple[PlaneSpec, int, str]], told: list[str]
 ) -> None:
-    told: list[str] = []
-    made = engine(file, told)
+    made = engine(file)
     deblurred(made, replace(SPEC, depth=10))
     assert loaded == []
     assert "does not fit: it is for planes" in told[0]
@@ -140,14 +136,13 @@ def test_frames_that_it_is_not_for_are_run_by_pytorch_and_that_is_told(
 
 
 def test_one_that_computes_something_else_is_not_used(
-    file: Path, loaded: list[tuple[PlaneSpec, int, str]], monkeypatch: pytest.MonkeyPatch
+    file: Path, loaded: list[tuple[PlaneSpec, int, str]], monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:
     def wrong(_engine: bytes, spec: PlaneSpec, batch: int, device: torch.device) -> Compiled:
         return TorchCompiled(spec, batch, registry.create("identity"), EngineSettings(Precision.FP32), device)
 
     monkeypatch.setattr(build, "load", wrong)
-    told: list[str] = []
-    deblurred(engine(file, told), SPEC)
+    deblurred(engine(file), SPEC)
     assert "PyTorch runs the network" in told[0]
     assert loaded == []
 
@@ -187,9 +182,9 @@ def test_the_shipped_weights_are_those_of_the_shipped_onnx_file() -> None:
 
 def test_a_request_that_can_not_be_met_is_refused_in_one_line(file: Path, tmp_path: Path) -> None:
     for other in ("openvino", "torch"):
-        with pytest.raises(UsageError, match="is a TensorRT engine; choose --engine tensorrt"):
+        with pytest.raises(UsageError, match="is a TensorRT engine; choose `engine` tensorrt"):
             load_engine(other, weights=file)
-    with pytest.raises(UsageError, match="computes in fp16; leave --precision out"):
+    with pytest.raises(UsageError, match="computes in fp16; leave `precision` out"):
         load_engine("tensorrt", weights=file, precision="fp32")
     rubbish = tmp_path / "rubbish.engine"
     rubbish.write_bytes(b"noise")
@@ -200,11 +195,11 @@ def test_a_request_that_can_not_be_met_is_refused_in_one_line(file: Path, tmp_pa
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 @pytest.mark.parametrize("name", ["auto", "tensorrt"])
 def test_without_a_gpu_a_portable_engine_is_refused(file: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"there is no CUDA device.*leave out --weights"):
+    with pytest.raises(UsageError, match=r"there is no CUDA device.*leave out `weights`"):
         load_engine(name, weights=file)
 
 
 def test_the_strength_of_the_file_is_asked_for(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trt.portable_compiler.require_rtx", lambda: None)
-    with pytest.raises(UsageError, match=r"built for strength 1, not 0\.5; give --strength 1"):
+    with pytest.raises(UsageError, match=r"built for strength 1, not 0\.5; give `strength` 1"):
         load_engine("tensorrt", weights=file, strength=0.5)

@@ -60,38 +60,37 @@ def original(tmp_path: Path) -> Path:
     return write_form(tmp_path / "network.xml", "a" * 64)
 
 
-def test_int8_of_the_same_weights_is_taken_where_the_processor_is_made_for_it(tmp_path: Path, original: Path) -> None:
-    told: list[str] = []
+def test_int8_of_the_same_weights_is_taken_where_the_processor_is_made_for_it(
+    tmp_path: Path, original: Path, told: list[str]
+) -> None:
     form = write_form(tmp_path / "network-int8.xml", "a" * 64)
-    assert int8_form(original, form, "auto", told.append, VNNI) == form
-    assert int8_form(original, form, "auto", told.append, PLAIN) is None
-    assert int8_form(original, form, "fp32", told.append, VNNI) is None
-    assert int8_form(original, None, "auto", told.append, VNNI) is None
-    assert int8_form(original, form, "int8", told.append, VNNI) == form
-    assert int8_form(original, form, "int8", told.append, PLAIN) == form
+    assert int8_form(original, form, "auto", VNNI) == form
+    assert int8_form(original, form, "auto", PLAIN) is None
+    assert int8_form(original, form, "fp32", VNNI) is None
+    assert int8_form(original, None, "auto", VNNI) is None
+    assert int8_form(original, form, "int8", VNNI) == form
+    assert int8_form(original, form, "int8", PLAIN) == form
     assert told == []
 
 
 def test_int8_of_other_weights_is_passed_over_with_one_line_and_refused_on_request(
-    tmp_path: Path, original: Path
+    tmp_path: Path, original: Path, told: list[str]
 ) -> None:
     stale = write_form(tmp_path / "network-int8.xml", "b" * 64)
-    told: list[str] = []
-    assert int8_form(original, stale, "auto", told.append, VNNI) is None
+    assert int8_form(original, stale, "auto", VNNI) is None
     assert len(told) == 1
     assert "made from other weights" in told[0]
     assert "running in fp32" in told[0]
     with pytest.raises(EngineError, match=r"made from other weights than network\.xml"):
-        int8_form(original, stale, "int8", told.append, VNNI)
+        int8_form(original, stale, "int8", VNNI)
     with pytest.raises(UsageError, match="comes without INT8"):
-        int8_form(original, None, "int8", told.append, VNNI)
+        int8_form(original, None, "int8", VNNI)
 
 
-def test_damaged_int8_is_passed_over(tmp_path: Path, original: Path) -> None:
+def test_damaged_int8_is_passed_over(tmp_path: Path, original: Path, told: list[str]) -> None:
     broken = tmp_path / "network-int8.xml"
     broken.write_text("no network")
-    told: list[str] = []
-    assert int8_form(original, broken, "auto", told.append, VNNI) is None
+    assert int8_form(original, broken, "auto", VNNI) is None
     assert "is no network" in told[0]
 
 

@@ -86,7 +86,7 @@ class TorchCompiler:
         if pixels > self.pixels:
             raise self.shortage
 
-    def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:  # noqa: ARG002
+    def __call__(self, request: Request, device: torch.device) -> Compiled:
         self.requests.append(request)
         if self.error is not None:
             raise self.error
@@ -125,12 +125,9 @@ class Kept:
         pass
 
 
-def engine(compiler: TorchCompiler, told: list[str] | None = None, devices: int = 1) -> TensorRTEngine:
+def engine(compiler: TorchCompiler, devices: int = 1) -> TensorRTEngine:
     options = TensorRTOptions(devices=("cpu",) * devices, settings=FP32)
-    lines = [] if told is None else told
-    return TensorRTEngine(
-        network(), name="idc-rt", compiler=compiler, digest="ab" * 32, options=options, tell=lines.append
-    )
+    return TensorRTEngine(network(), name="idc-rt", compiler=compiler, digest="ab" * 32, options=options)
 
 
 def deblurred(by: TensorRTEngine | TorchEngine, spec: PlaneSpec, batch: int) -> tuple[PlaneBatch, PlaneBatch]:
@@ -231,10 +228,9 @@ def test_kinds_of_frames_that_were_not_used_for_long_make_room() -> None:
     ids=["parity", "build"],
 )
 def test_an_engine_that_is_wrong_or_not_there_is_replaced_by_pytorch_with_one_line(
-    compiler: TorchCompiler, reason: str
+    compiler: TorchCompiler, reason: str, told: list[str]
 ) -> None:
-    told: list[str] = []
-    made = engine(compiler, told)
+    made = engine(compiler)
     assert_right(made)
     assert_right(made, PlaneSpec(48, 32))
     assert len(told) == 1
@@ -252,10 +248,9 @@ LARGE = PlaneSpec(640, 64)
 
 @pytest.mark.parametrize("build_needs", [0.0, 1.0], ids=["run", "build"])
 @pytest.mark.timeout(120)
-def test_short_memory_halves_the_batch_and_then_cuts_the_frame(build_needs: float) -> None:
-    told: list[str] = []
+def test_short_memory_halves_the_batch_and_then_cuts_the_frame(build_needs: float, told: list[str]) -> None:
     compiler = TorchCompiler(pixels=500 * 64, build_needs=build_needs)
-    assert_right(engine(compiler, told), LARGE, 16)
+    assert_right(engine(compiler), LARGE, 16)
     assert told[:2] == [
         "the device's memory does not suffice for 4 frames at a time; now 2 frames at a time",
         "the device's memory does not suffice for 2 frames at a time; now 1 frame at a time",
@@ -268,10 +263,9 @@ def test_short_memory_halves_the_batch_and_then_cuts_the_frame(build_needs: floa
 
 
 @pytest.mark.timeout(120)
-def test_memory_that_runs_short_in_the_middle_costs_no_frame() -> None:
-    told: list[str] = []
+def test_memory_that_runs_short_in_the_middle_costs_no_frame(told: list[str]) -> None:
     compiler = TorchCompiler()
-    made = engine(compiler, told)
+    made = engine(compiler)
     assert_right(made, LARGE, 8)
     assert not told
     compiler.pixels = 640 * 64  # another program takes memory
@@ -287,19 +281,17 @@ def test_memory_that_runs_short_in_the_middle_costs_no_frame() -> None:
     ],
     ids=["run", "build"],
 )
-def test_short_memory_is_known_by_what_it_says_too(build_needs: float, shortage: Exception) -> None:
-    told: list[str] = []
+def test_short_memory_is_known_by_what_it_says_too(build_needs: float, shortage: Exception, told: list[str]) -> None:
     compiler = TorchCompiler(pixels=640 * 64, build_needs=build_needs, shortage=shortage)
-    made = engine(compiler, told)
+    made = engine(compiler)
     assert_right(made, LARGE, 8)
     assert told == ["the device's memory does not suffice for 2 frames at a time; now 1 frame at a time"]
     assert made.info.backend == "TensorRT 11.1"
     assert made.info.kind == "tensorrt"
 
 
-def test_other_kinds_of_frames_are_let_go_before_the_batch_shrinks() -> None:
-    told: list[str] = []
-    made = engine(compiler := TorchCompiler(), told)
+def test_other_kinds_of_frames_are_let_go_before_the_batch_shrinks(told: list[str]) -> None:
+    made = engine(compiler := TorchCompiler())
     made.buffers(SPEC, 8)
     frames, out = made.buffers(LARGE, 8), made.buffers(LARGE, 8)
     compiler.pixels = 1
@@ -325,7 +317,7 @@ def test_a_device_that_fails_is_an_error_in_one_line() -> None:
             return image
 
     class Compiler(TorchCompiler):
-        def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:  # noqa: ARG002
+        def __call__(self, request: Request, device: torch.device) -> Compiled:
             return TorchCompiled(request.spec, request.batch, Failing(), request.settings, device)
 
     made = engine(Compiler())
@@ -336,7 +328,7 @@ def test_a_device_that_fails_is_an_error_in_one_line() -> None:
         made.run(frames, out)
 
 
-def test_the_second_run_starts_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_run_starts_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
     """TensorRT's place is taken by PyTorch where engines are built and loaded."""
     built = []
 
@@ -357,18 +349,18 @@ def test_the_second_run_starts_from_the_cache(tmp_path: Path, monkeypatch: pytes
     class Compiler:
         name: str = "TensorRT 11.1"
 
-        def __call__(self, request: Request, device: torch.device, tell: Callable[[str], None]) -> Compiled:
+        def __call__(self, request: Request, device: torch.device) -> Compiled:
             cache = EngineCache(tmp_path / "engines")
 
             def verify(made: Compiled) -> str:
                 return parity.verify(made, request.network, FP32, device)
 
-            return build_or_load(request, device, cache, verify, tell)
+            return build_or_load(request, device, cache, verify)
 
     for lines in (4, 0):
-        told: list[str] = []
+        told.clear()
         options = TensorRTOptions(devices=("cpu",), settings=FP32)
-        made = TensorRTEngine(network(), name="idc-rt", compiler=Compiler(), options=options, tell=told.append)
+        made = TensorRTEngine(network(), name="idc-rt", compiler=Compiler(), options=options)
         assert_right(made)
         assert len(built) == 1
         assert len(told) == lines, told

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.errors import EngineError, Interrupted, OutputError, UsageError
-from pipeline.job import GateOptions, SinkOptions, SourceOptions
+from pipeline.errors import Cancelled, EngineError, OutputError, UsageError
+from pipeline.job import GateOptions, SinkOptions, SourceOptions, VideoJob
 from pipeline.resume.manifest import NAME
+from pipeline.video import deblur_video
 from tests.support.engines import InvertingEngine
 from tests.support.resume import Runner, content_of
 
@@ -49,8 +52,9 @@ def case(make_clip: Callable[..., Path], tmp_path: Path) -> Callable[..., Runner
 
 
 def interrupt(case: Runner, after: int) -> None:
-    with pytest.raises(Interrupted, match="run the same again to go on, or add --fresh"):
+    with pytest.raises(KeyboardInterrupt) as caught:
         case.run(after)
+    assert "run the same again to go on, or add `segments.fresh` to start over" in caught.value.__notes__[0]
     assert not case.output.exists()
     assert case.work.is_dir()
 
@@ -195,11 +199,11 @@ def test_another_input_under_the_same_name_is_refused(
 def test_an_output_that_is_there_stays_until_the_new_one_is_complete(case: Callable[..., Runner]) -> None:
     run = case()
     run.output.write_bytes(b"the result of yesterday")
-    with pytest.raises(OutputError, match="exists; add --overwrite"):
+    with pytest.raises(OutputError, match="exists; add `overwrite`"):
         run.run()
     assert not run.work.exists()
     run.sink = SinkOptions(overwrite=True)
-    with pytest.raises(Interrupted):
+    with pytest.raises(KeyboardInterrupt):
         run.run(60)
     assert run.output.read_bytes() == b"the result of yesterday"
     report, *_ = run.run()
@@ -222,10 +226,66 @@ def test_a_run_that_ended_between_naming_and_tidying_is_completed(case: Callable
 
 def test_nothing_is_left_where_nothing_was_finished(case: Callable[..., Runner]) -> None:
     run = case()
-    with pytest.raises(Interrupted, match=r"was not written$"):
+    with pytest.raises(KeyboardInterrupt) as caught:
         run.run(1)
+    assert caught.value.__notes__ == [f"{run.output} was not written"]
     assert not run.work.exists()
     assert not run.output.exists()
+
+
+def test_a_cancelled_run_ends_its_threads_and_goes_on_later(case: Callable[..., Runner]) -> None:
+    run = case(frames=110)
+    run.run()
+    expected = content_of(run.output)
+    run.output.unlink()
+    threads = threading.active_count()
+    with pytest.raises(Cancelled, match=r"^interrupted; .* was not written; \d segments? (is|are) finished"):
+        run.run(cancel_after=60)
+    assert threading.active_count() == threads
+    assert not run.output.exists()
+    report, engine, _ = run.run()
+    assert report.kept > 0
+    assert content_of(run.output) == expected
+    assert engine.frames == 110 - report.kept
+
+
+def test_a_run_in_one_piece_that_is_cancelled_leaves_nothing(case: Callable[..., Runner], tmp_path: Path) -> None:
+    cancel = threading.Event()
+
+    def cancel_and_wait(number: int) -> None:
+        if number == 10:
+            cancel.set()
+            time.sleep(0.5)  # longer than the run looks away
+
+    run = case()
+    before, threads = sorted(tmp_path.iterdir()), threading.active_count()
+    with pytest.raises(Cancelled, match=r"^interrupted; .*out\.mp4 was not written$"):
+        deblur_video(VideoJob(run.clip, run.output), lambda: InvertingEngine(before=cancel_and_wait), cancel=cancel)
+    assert sorted(tmp_path.iterdir()) == before
+    assert threading.active_count() == threads
+
+
+def test_taking_over_finished_segments_is_cancelled_too(case: Callable[..., Runner]) -> None:
+    run = case(frames=110)
+    interrupt(run, 100)
+    with pytest.raises(Cancelled, match="segments are finished"):
+        run.run(cancel_after=0)
+    report, *_ = run.run()
+    assert report.kept >= 50
+
+
+def test_work_in_another_format_is_begun_anew_and_said(case: Callable[..., Runner]) -> None:
+    run = case()
+    interrupt(run, 60)
+    database = sqlite3.connect(run.work / NAME)
+    with database:  # as the first format was: without a number, and with sentences for names
+        database.execute("UPDATE facts SET name = 'engine or network' WHERE name = 'engine'")
+    database.execute("PRAGMA user_version = 0")
+    database.close()
+    report, engine, notes = run.run()
+    assert "the work in progress is of another version of this program; starting over" in notes
+    assert (report.kept, engine.frames) == (0, 80)
+    assert not run.work.exists()
 
 
 def test_an_engine_that_fails_leaves_what_was_finished(case: Callable[..., Runner]) -> None:

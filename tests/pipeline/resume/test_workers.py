@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.encode.output_file import work_folder
-from pipeline.errors import DeblurError, EngineError, Interrupted, OutputError
+from pipeline.errors import DeblurError, EngineError, OutputError
 from pipeline.job import SegmentOptions, VideoJob
 from pipeline.resume.work_folder import WorkFolder
 from pipeline.resume.workers import Made, Promise, Share, make_share, read_notes
@@ -119,7 +119,7 @@ def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(case: Runner) -> Non
 
 def test_what_an_interrupted_run_finished_is_nobodys_work(case: Runner) -> None:
     _, expected = undisturbed(case)
-    with pytest.raises(Interrupted):
+    with pytest.raises(KeyboardInterrupt):
         case.run(60)
     workers = Workers(InvertingEngine)
     report = deblur(case, workers, InvertingEngine)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
-from pipeline.errors import EngineError, InputError, OutputError
+from pipeline.errors import Cancelled, EngineError, InputError, OutputError
 from pipeline.media.frames import read_planes
 from pipeline.runner import run as runner
 from pipeline.runner.skip import FrameGate
@@ -297,6 +297,20 @@ def test_an_interruption_does_not_wait_for_a_batch_that_takes_minutes() -> None:
     for thread in threading.enumerate():
         if thread.name == "deblur_infer":
             thread.join()
+
+
+@pytest.mark.parametrize("stage", ["decode", "infer", "encode"])
+def test_an_event_cancels_every_stage(stage: str) -> None:
+    cancel = threading.Event()
+    hooks = {name: lambda _number: time.sleep(0.002) for name in ("decode", "infer", "encode")}
+    hooks[stage] = lambda number: cancel.set() if number == 20 else None
+    sink = MemorySink(hooks["encode"])
+    with pytest.raises(Cancelled):
+        runner.run(
+            MemorySource(100_000, 0, hooks["decode"]), InvertingEngine(before=hooks["infer"]), sink, cancel=cancel
+        )
+    assert not sink.is_finished
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("deblur_")]
 
 
 def test_progress_reports_frames_and_their_own_time() -> None:

@@ -125,7 +125,7 @@ def test_without_frames_there_is_no_file(tmp_path: Path) -> None:
 
 def test_what_can_not_be_recorded_is_refused_beforehand(tmp_path: Path) -> None:
     (tmp_path / "there.mkv").touch()
-    with pytest.raises(UsageError, match="--overwrite"):
+    with pytest.raises(UsageError, match="`overwrite`"):
         Recording(tmp_path / "there.mkv")
     Recording(tmp_path / "there.mkv", overwrite=True)
     with pytest.raises(UsageError, match=r"\.mkv, \.mp4"):

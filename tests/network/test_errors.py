@@ -1,0 +1,24 @@
+"""The tree of errors: one root, and what travels between processes."""
+
+from __future__ import annotations
+
+import pickle
+
+from network.errors import DataError, DeblurError
+from pipeline.errors import LimitError
+from trt.errors import CacheError
+
+
+def test_one_root_catches_the_errors_of_every_package() -> None:
+    assert all(issubclass(kind, DeblurError) for kind in (DataError, LimitError, CacheError))
+
+
+def test_an_error_keeps_its_field_on_the_way_to_another_process() -> None:
+    error = pickle.loads(pickle.dumps(LimitError("too wide", field="limits.width")))  # noqa: S301 - made here
+    assert (type(error), str(error), error.field) == (LimitError, "too wide", "limits.width")
+
+
+def test_a_kind_of_error_is_found_by_its_name() -> None:
+    assert DeblurError.kind("LimitError") is LimitError
+    assert DeblurError.kind("CacheError") is CacheError
+    assert DeblurError.kind("OSError") is None
