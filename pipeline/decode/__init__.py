@@ -1,1 +1,1 @@
-"""A file becomes frames."""
+"""Reads a video file: decoded frames, and the packets of all other streams."""

@@ -1,4 +1,4 @@
-"""What only decoding the first frame tells of an input, in a form that a decoding process can send to another."""
+"""Facts of an input that are known only once its first frame is decoded, in a form that can be sent as JSON."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What reading an input up to its first frame has told.
+    """Facts that reading an input up to its first frame has shown.
 
     Attributes:
-        spec: What the planes of a frame are.
+        spec: Layout of the planes of each frame.
         first_frame: Properties of the first frame.
         interlaced: Whether the first frame was interlaced.
         is_on_device: Whether frames stay on the GPU that decodes them.
         earliest: Time of the first frame, or of a packet before it, in seconds; negative where sound needs a run-up.
         zero: Time in the input that becomes time zero, in seconds.
-        seek_time: Time in seconds to which the input was wound before it was read; None for not at all.
+        seek_time: Time of the seek before the input was read, in seconds; None if there was no seek.
         covers: The pictures attached to the container (cover art), by the index of their stream.
     """
 
@@ -41,7 +41,7 @@ class Beginning:
     covers: Mapping[int, bytes]
 
     def as_json(self) -> dict[str, Any]:
-        """All of it in values that JSON knows."""
+        """Returns all attributes as values that JSON knows."""
         frame = {field.name: getattr(self.first_frame, field.name) for field in fields(FrameInfo)}
         frame["side_data"] = {kind.name: _text(data) for kind, data in self.first_frame.side_data.items()}
         return {
@@ -57,7 +57,7 @@ class Beginning:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """The inverse of :meth:`as_json`."""
+        """Rebuilds the object from the values that :meth:`as_json` returned."""
         spec, frame = values["spec"], values["first_frame"]
         side_data = {Type[name]: base64.b64decode(text) for name, text in frame["side_data"].items()}
         return cls(

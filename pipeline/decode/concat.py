@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 class ConcatSource:
     """Files that continue each other, read one after the other. A context manager.
 
-    It gives what :class:`pipeline.decode.source.VideoSource` gives. The first file says what the output is: its
-    streams, tags, chapters, time bases. Each further file begins where the last frame of the one before it ends, and
-    all its streams move by the same time, so that sound and data stay with the picture.
-    A file that can't be read, or whose picture is another, is left out and reported as damage: the clips before and
-    behind it are worth having.
+    The interface is that of :class:`pipeline.decode.source.VideoSource`. The first file decides the streams, tags,
+    chapters and time bases of the output. Each further file begins where the last frame of the previous file ends. All
+    its streams move by the same time, so that sound and data stay with the picture.
+    A file that can't be read, or whose picture has another size or format, is left out and reported as damage. The
+    other files are still processed.
 
     Attributes:
-        info: What the input is. Its streams are those of the first file; length and number of frames are estimates.
+        info: Description of the input. The streams are those of the first file; length and number of frames are
+            estimates for all files.
     """
 
     def __init__(
@@ -47,13 +48,14 @@ class ConcatSource:
 
         Args:
             path: The first file.
-            options: How to read all of them; ``continued`` names those behind the first.
-            open_part: Opens one file.
+            options: Options for reading every file; ``continued`` names the files after the first.
+            open_part: Function that opens one file.
 
         Raises:
-            InputError: As :class:`pipeline.decode.source.VideoSource` does, of the first file.
+            InputError: If the first file can't be read, for the reasons that
+                :class:`pipeline.decode.source.VideoSource` gives.
             LimitError: If the first file exceeds a limit.
-            UsageError: If the first is no file, or only a part of it is asked for.
+            UsageError: If the first input is not a file, or if only a part of it is asked for.
         """
         if not isinstance(path, Path):
             raise UsageError("`continued` joins files; a pipe can't be one of them", field="continued")
@@ -78,7 +80,7 @@ class ConcatSource:
         )
 
     def __enter__(self) -> Self:
-        """The source itself."""
+        """Returns the source itself."""
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -87,12 +89,12 @@ class ConcatSource:
 
     @property
     def spec(self) -> PlaneSpec:
-        """What the planes of every frame are."""
+        """Layout of the planes of every frame."""
         return self.info.spec
 
     @property
     def notes(self) -> list[str]:
-        """Conversions and surprises in all files so far, one line each for the user."""
+        """Notes for the user on conversions and surprises in all files so far, one line each."""
         return list(dict.fromkeys([*self._own_notes, *(self._part.notes if self._part else ())]))
 
     @property
@@ -107,13 +109,13 @@ class ConcatSource:
 
     @property
     def damage(self) -> list[str]:
-        """Where the input is damaged, one line with the file's name for each fault, in all files so far."""
+        """Places where the input is damaged, one line with the file's name for each fault, in all files so far."""
         return [*self._own_damage, *(_named(self._part) if self._part else ())]
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """Yields frames of the video streams and packets of all the others, once.
+        """Yields the frames of the video streams and the packets of all other streams, once.
 
-        Damage of the files behind the first is passed over, even where it keeps a file from being opened.
+        Damage in the files after the first is skipped, even where a file can't be opened at all.
         """
         shift = Fraction(0)
         for number, part in enumerate(self._parts()):
@@ -128,13 +130,13 @@ class ConcatSource:
                     yield _moved_packet(event, streams[event.stream.index], shift)
 
     def close(self) -> None:
-        """Closes the file that is being read, and the first one."""
+        """Closes the file that is being read, and the first file."""
         self._first.close()
         if self._part is not None:
             self._part.close()
 
     def _parts(self) -> Iterator[Part]:
-        """Opens one file after the other; those that do not fit are left out."""
+        """Opens one file after the other; files that do not fit the first are left out."""
         yield self._first
         self._end_part()
         for path in self._later:
@@ -155,7 +157,7 @@ class ConcatSource:
             self._end_part()
 
     def _end_part(self) -> None:
-        """Keeps what the file that was read had to say, and closes it unless it is the first."""
+        """Keeps the notes and counts of the file that was read, and closes it unless it is the first."""
         part = self._part
         if part is None:
             return
@@ -168,7 +170,10 @@ class ConcatSource:
             part.close()
 
     def _counterparts(self, part: Part, *, with_covers: bool) -> dict[int, Stream]:
-        """Which stream of the first file each stream of another continues: the next one of its kind, by index."""
+        """Maps each stream of another file, by index, to the stream of the first file that it continues.
+
+        Streams of one kind are matched in their order.
+        """
         free: dict[tuple[str, str], list[Stream]] = {}
         for stream in self.info.copied:
             free.setdefault(_kind(stream), []).append(stream)
@@ -193,7 +198,7 @@ class ConcatSource:
 
 
 def _moved_packet(packet: av.Packet[Stream], stream: Stream, shift: Fraction) -> av.Packet[Stream]:
-    """The packet as one of another stream, later by so many seconds."""
+    """Assigns a packet to another stream and moves it later by ``shift`` seconds."""
     base = packet.time_base
     target = stream.time_base or base
     packet.pts = None if packet.pts is None else round((packet.pts * base + shift) / target)

@@ -1,4 +1,4 @@
-"""Opens a container and chooses its video stream, or says plainly why not; sees whether a file ends early."""
+"""Opening a container, choosing its video stream, and detecting a file that ends early."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from pipeline.job import Limits
 
 _BOX_HEADER = 8
-"""Bytes of an MP4 box before its content: its size, big-endian, and its four-letter type."""
+"""Length of the header of an MP4 box, in bytes: the box size, big-endian, and the four-letter type."""
 
 _MOST_BOXES = 10_000
-"""Boxes at the top of a file that are looked at; a fragmented file has as many as fragments."""
+"""Largest number of top-level boxes that are read; a fragmented file has at least one for each fragment."""
 
 
 def open_container(
@@ -34,14 +34,14 @@ def open_container(
     """Opens an input.
 
     Args:
-        path: A file, or a file object.
-        name: Of the input, for messages.
-        format_name: FFmpeg's name of the container format; None to find out from the content.
-        limits: What decoders may allocate while FFmpeg looks into the streams.
-        accelerator: What decodes; None for the processor.
+        path: Path of a file, or a file object.
+        name: Name of the input, for messages.
+        format_name: FFmpeg's name of the container format; None to detect it from the content.
+        limits: Limits on the memory that decoders allocate while FFmpeg probes the streams.
+        accelerator: Hardware decoder; None to decode on the processor.
 
     Raises:
-        InputError: If it is missing, unreadable or not a video.
+        InputError: If the input is missing, unreadable or not a video.
     """
     if isinstance(path, Path) and path.is_dir():
         raise InputError(f"{path} is a folder, not a video file")
@@ -63,15 +63,15 @@ def open_container(
 
 
 def choose_video(container: InputContainer, name: str, limits: Limits) -> av.VideoStream:
-    """The video stream to decode, with its decoder prepared.
+    """Chooses the video stream to decode, and prepares its decoder.
 
     Args:
-        container: The input.
-        name: Of the input, for messages.
-        limits: What the decoder may allocate.
+        container: Container of the input.
+        name: Name of the input, for messages.
+        limits: Limits on the memory that the decoder allocates.
 
     Raises:
-        InputError: If there is no video stream, or no decoder for it.
+        InputError: If there is no video stream, or no decoder for its codec.
     """
     stream = container.streams.best("video")
     if not isinstance(stream, av.VideoStream) or stream.disposition & Disposition.attached_pic:
@@ -89,19 +89,22 @@ def choose_video(container: InputContainer, name: str, limits: Limits) -> av.Vid
 
 
 def promised_length(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
-    """How long the header says that a stream, or else the whole input, is, in seconds; None if it does not."""
+    """Length that the header states for a stream, or else for the whole input, in seconds; None if it states none."""
     if stream.duration and stream.time_base:
         return Fraction(stream.duration * stream.time_base)
     return Fraction(container.duration, av.time_base) if container.duration else None
 
 
 def seek(container: InputContainer, stream: av.VideoStream, time: Fraction) -> bool:
-    """Goes to the keyframe at or before a time; False if that fails, and it stays where it is.
+    """Seeks to the keyframe at or before a time.
 
     Args:
-        container: The input.
-        stream: Whose keyframe.
-        time: In the stream's own time, in seconds.
+        container: Container of the input.
+        stream: Stream whose keyframe is sought.
+        time: Time on the stream's own clock, in seconds.
+
+    Returns:
+        True on success. False if the seek failed; the position is unchanged then.
     """
     try:
         container.seek(round(time / (stream.time_base or Fraction(1, 90000))), stream=stream)
@@ -111,7 +114,7 @@ def seek(container: InputContainer, stream: av.VideoStream, time: Fraction) -> b
 
 
 def _why_unreadable(path: Path | BinaryIO) -> str:
-    """What is wrong with an input of which FFmpeg can make nothing."""
+    """Reason why FFmpeg can't read an input, in words."""
     if isinstance(path, Path):
         if not path.stat().st_size:
             return "is not a video: the file is empty"
@@ -126,7 +129,7 @@ def _why_unreadable(path: Path | BinaryIO) -> str:
 
 
 def _top_boxes(path: Path) -> dict[str, int]:
-    """Type and bytes of the boxes at the top of an MP4 or MOV file, those of one type together; {} for others."""
+    """Total size in bytes of the top-level boxes of an MP4 or MOV file, by box type; empty for other files."""
     boxes: dict[str, int] = {}
     length, place = path.stat().st_size, 0
     with path.open("rb") as file:
@@ -148,27 +151,27 @@ def _top_boxes(path: Path) -> dict[str, int]:
 
 
 _TOLERANCE = Fraction(1, 2)
-"""Seconds by which the end that a header declares may differ from that of the last packet."""
+"""Largest difference between the end that a header declares and the end of the last packet, in seconds."""
 
 
 class EndWatch:
-    """Sees every packet of an input that is read from its beginning to its end."""
+    """Detects that a file ends early, from all packets of an input that is read from beginning to end."""
 
     def __init__(self, container: InputContainer, video: av.VideoStream) -> None:
-        """Starts before the first packet."""
+        """Prepares for the first packet."""
         self._container = container
         self._video = video
         self._end = Fraction(0)
         self._video_packets = 0
 
     def see(self, packet: av.Packet[Stream]) -> None:
-        """Takes note of a packet of any stream."""
+        """Records a packet of any stream."""
         self._video_packets += packet.stream.index == self._video.index and packet.size > 0
         if packet.pts is not None and packet.time_base:
             self._end = max(self._end, (packet.pts + (packet.duration or 0)) * packet.time_base)
 
     def damage(self) -> list[str]:
-        """What is missing, a line each; asked when the end was read."""
+        """Lists what is missing, one line each. Call it after the last packet."""
         lines = []
         expected = len(self._video.index_entries) if self._video.frames else 0
         if self._video_packets < expected:

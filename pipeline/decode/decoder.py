@@ -1,4 +1,4 @@
-"""Packets of the video stream to frames in a native format, with every fault of the stream counted."""
+"""Decoding the packets of the video stream to frames in a native format, and counting the faults of the stream."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ if TYPE_CHECKING:
     from pipeline.decode.limits import LimitGuard
 
 _DAMAGE_LINES = 20
-"""How many faults are located one by one; the rest is only counted."""
+"""Largest number of faults that are listed with their time; further faults are only counted."""
 
 _REPLAY_PACKETS = 600
-"""Packets since the last keyframe that are kept, so that the end of a damaged file can be decoded again."""
+"""Largest number of packets since the last keyframe that are kept to decode the end of a damaged file again."""
 
 _EXPORTED = {"nv12", "p010le", "p016le"}
-"""Formats of frames on a GPU that PyAV knows to export."""
+"""Pixel formats of frames on a GPU that PyAV can export."""
 
 _PICTURE_PER_PACKET = {"h264", "hevc", "mjpeg"}
-"""Decoders of codecs where each packet of a progressive video holds one visible picture."""
+"""Names of the decoders for codecs where each packet of a progressive video holds one visible picture."""
 
 
 class FrameDecoder:
     """Decodes one video stream.
 
-    A packet that can't be decoded is counted and left out; a frame that the decoder marked as damaged is counted
-    and kept. All frames have the size and format of the first one, and strictly increasing time stamps.
+    A packet that can't be decoded is counted and left out. A frame that the decoder marked as damaged is counted and
+    kept. All frames have the size and format of the first frame, and strictly increasing time stamps.
 
     Attributes:
         interlaced: Whether the first frame was interlaced.
-        first: The first frame, in its native format and the processor's memory; None until there is one.
-        is_on_device: Whether it was decoded on a GPU and frames stay there.
-        spec: What the planes of every frame are; None until there is a frame.
-        corrupt_packets: Packets that could not be decoded.
-        corrupt_frames: Frames that came out damaged.
-        damage: One line for each fault, with its time; at most 20.
-        notes: Conversions and surprises, one line each.
+        first: The first frame, in its native format and in the processor's memory; None until it is decoded.
+        is_on_device: Whether frames are decoded on a GPU and stay there.
+        spec: Layout of the planes of every frame; None until the first frame is decoded.
+        corrupt_packets: Number of packets that could not be decoded.
+        corrupt_frames: Number of frames that came out damaged.
+        damage: Faults with their time, one line each; at most 20 lines.
+        notes: Notes for the user on conversions and surprises, one line each.
     """
 
     def __init__(self, stream: av.VideoStream, rate: Fraction | None, guard: LimitGuard, *, deinterlace: bool) -> None:
         """Prepares the decoder.
 
         Args:
-            stream: Of an input that is open.
-            rate: Frames a second where it is known, for frames without a time stamp.
-            guard: Holds the frames to the limits.
-            deinterlace: Turn interlaced frames into progressive ones; else interlaced video is refused.
+            stream: Video stream of an open input.
+            rate: Frame rate in frames a second, used for frames without a time stamp; None if unknown.
+            guard: Checker that refuses frames over the limits.
+            deinterlace: Whether to turn interlaced frames into progressive frames; if not, interlaced video is refused.
 
         Raises:
             LimitError: If the header says that pictures are larger than the limits.
@@ -127,11 +127,11 @@ class FrameDecoder:
             yield from self._finish(frame)
 
     def close(self, *, is_whole: bool) -> None:
-        """Adds the notes and the damage that only the end can tell. Called once, after the last packet.
+        """Adds the notes and the damage that are known only at the end. Call it once, after the last packet.
 
         Args:
-            is_whole: Whether every packet of the stream was read and the decoder drained, so that a packet without a
-                picture is damage and not just one whose picture was not asked for.
+            is_whole: Whether every packet of the stream was read and the decoder was drained. Only then is a packet
+                without a picture reported as damage.
         """
         timeline = self._timeline
         if is_whole and self._without_picture > 0 and self._name in _PICTURE_PER_PACKET and not self.interlaced:
@@ -161,9 +161,9 @@ class FrameDecoder:
     def _replay(self) -> Iterator[av.VideoFrame]:
         """Decodes the packets since the last keyframe again, and yields the frames that are still missing.
 
-        A decoder that works on several frames at once reports the faults of the last packets only when it is
-        drained, and PyAV can't go on draining it after the first one. A decoder of one frame at a time reports
-        each fault with its packet.
+        A decoder that works on several frames at once reports the faults of the last packets only when it is drained.
+        PyAV can't go on draining it after the first fault. The decoder used here works on one frame at a time and
+        reports each fault with its packet.
         """
         if len(self._recent) == _REPLAY_PACKETS or self._last_pts is None:
             self._damaged("the last frames could not be decoded")
@@ -229,7 +229,11 @@ class FrameDecoder:
             yield from self._release(frame)
 
     def _is_too_large(self, frame: av.VideoFrame) -> bool:
-        """Whether a frame is over the limits, and therefore left out and counted; the first one is refused."""
+        """Whether a frame is over the limits; such a frame is counted and left out.
+
+        Raises:
+            LimitError: If the first frame is over the limits.
+        """
         if self.spec is None:
             self._guard.check_picture(frame.width, frame.height)
         excess = self._guard.limits.picture_excess(frame.width, frame.height)
@@ -239,7 +243,7 @@ class FrameDecoder:
         return bool(excess)
 
     def _release(self, frame: av.VideoFrame, *, is_misplaced: bool = False) -> Iterator[av.VideoFrame]:
-        """Yields a frame, in its native format, at the place in time that it gets."""
+        """Yields a frame in its native format, with a repaired time stamp."""
         stamps = (None, None) if is_misplaced else (frame.pts, frame.dts)
         frame.pts = self._timeline.place(*stamps, frame.duration)
         self._guard.count(frame)
@@ -300,5 +304,8 @@ class FrameDecoder:
 
 
 def _is_handed_over(frame: av.VideoFrame) -> bool:
-    """Whether PyAV exports the planes of a frame on a GPU as they are: others have no DLPack, or a chroma plane cut."""
+    """Whether PyAV exports the planes of a frame on a GPU unchanged.
+
+    Other formats have no DLPack export. In frames of odd width or height, PyAV cuts the chroma plane.
+    """
     return format_of(frame) in _EXPORTED and frame.width % 2 == 0 and frame.height % 2 == 0

@@ -1,4 +1,4 @@
-"""Interlaced frames to progressive ones, by libavfilter's bwdif: one frame for each frame, at its own time."""
+"""Deinterlacing by libavfilter's bwdif: one progressive frame for each interlaced frame, at the same time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Deinterlacer:
-    """Frames in, as many progressive frames out, one frame later.
+    """Turns interlaced frames into as many progressive frames, with a delay of one frame.
 
     Frames that are not flagged as interlaced pass through.
     """
@@ -24,8 +24,8 @@ class Deinterlacer:
         """Builds the filter.
 
         Args:
-            first: A frame of the size and format of all that follow.
-            time_base: Of their time stamps, in seconds.
+            first: Frame with the size and format of all frames that follow.
+            time_base: Unit of the frames' time stamps, in seconds.
         """
         graph = Graph()
         source = graph.add(
@@ -44,13 +44,13 @@ class Deinterlacer:
         self._times: list[tuple[int | None, int]] = []
 
     def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
-        """Takes the next frame; yields those that are done."""
+        """Takes the next frame; yields the frames that are complete."""
         self._times.append((frame.pts, frame.duration))
         self._graph.push(frame)
         yield from self._pull()
 
     def flush(self) -> Iterator[av.VideoFrame]:
-        """Yields what is left. No frame may be pushed afterwards."""
+        """Yields the frames that are left. No frame may be pushed afterwards."""
         self._graph.push(None)
         yield from self._pull()
 

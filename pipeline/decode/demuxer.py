@@ -1,4 +1,4 @@
-"""An input whose container is open, with the streams chosen that are decoded and copied."""
+"""An open input: its container, the stream that is decoded, and the streams that are copied."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 class Demuxer:
-    """An open container and its streams. Nothing of it is decoded here.
+    """An open container and its streams. It decodes nothing.
 
     Attributes:
         name: Name of the input, for messages.
         path: Path of the input; None if it is a file object.
-        is_seekable: Whether the input can be wound.
-        container: The container; whoever reads its packets reads all of them.
+        is_seekable: Whether the input supports seeking.
+        container: The container. It has one read position, so it must have one reader.
         video: The video stream that is decoded.
-        copied: Every other stream, in the order of the file.
+        copied: All other streams, in the order of the file.
         time_base: Unit of the video's time stamps, in seconds.
-        average_rate: Frames a second; None if unknown.
+        average_rate: Average frame rate, in frames a second; None if unknown.
         origin: Time of the beginning of the input, in seconds.
     """
 
@@ -39,13 +39,13 @@ class Demuxer:
         """Opens the container and chooses the streams.
 
         Args:
-            path: A file, or a file object (which may be a pipe, and is not closed).
-            options: How to read it.
-            accelerator: What decodes; None for the processor.
+            path: Path of a file, or a file object (which may be a pipe, and is not closed).
+            options: Options for reading the input.
+            accelerator: Hardware decoder; None to decode on the processor.
 
         Raises:
-            InputError: If it is missing, unreadable, not a video or has no video stream.
-            LimitError: If it has too many streams or attachments.
+            InputError: If the input is missing, unreadable, not a video or has no video stream.
+            LimitError: If the input has too many streams or attachments.
         """
         self.path = path if isinstance(path, Path) else None
         self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
@@ -73,5 +73,5 @@ class Demuxer:
         self.container.close()
 
     def _is_chapter_track(self, stream: Stream) -> bool:
-        """Whether a track holds the titles of the chapters, which come along as such and not once more."""
+        """Whether a track holds the titles of the chapters; these are copied as chapters, so the track is left out."""
         return stream.discard is Discard.all and stream.type == "data" and bool(self.container.chapters())

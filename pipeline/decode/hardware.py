@@ -1,4 +1,4 @@
-"""Decoding by the GPU: whether it can be had, and what is said where it can't."""
+"""Decoding on the GPU: whether it is available, and the message where it is not."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ NO_CONTEXT = (
 
 
 def accelerator(wanted: Acceleration, *, on_device: bool = False) -> tuple[HWAccel | None, str]:
-    """What PyAV needs to decode as wanted.
+    """Chooses the hardware decoder to hand to PyAV.
 
-    Frames are NV12 or P010, and copied to the host as they come unless they are to stay on the device. Streams that the
-    GPU does not know are decoded by the processor all the same.
+    Frames are NV12 or P010. Each is copied to the host when decoded, unless frames are to stay on the device. The
+    processor decodes streams that the GPU does not support.
 
     Args:
-        wanted: By whom to decode.
-        on_device: Leave frames where they are decoded.
+        wanted: Hardware decoding that the user asked for.
+        on_device: Whether frames stay in the memory of the device that decodes them.
 
     Returns:
-        The accelerator, None for the processor; and a line for the user, empty if there is nothing to say.
+        The hardware decoder, or None for the processor, and a line for the user, which may be empty.
     """
     if wanted is Acceleration.NONE:
         return None, ""
@@ -54,17 +54,17 @@ def accelerator(wanted: Acceleration, *, on_device: bool = False) -> tuple[HWAcc
 
 
 def cuda_problem() -> str:
-    """Why FFmpeg can't use an NVIDIA GPU; empty if it can."""
+    """Reason why FFmpeg can't use an NVIDIA GPU; empty if it can."""
     if CUDA not in hwdevices_available():
         return "this FFmpeg is built without CUDA"
     return "" if _can_open(on_device=False) else "FFmpeg finds no NVIDIA GPU, or no driver"
 
 
 def _can_open(*, on_device: bool) -> bool:
-    """Whether FFmpeg can use the GPU, as it is at this moment.
+    """Whether FFmpeg can use the GPU at this moment.
 
-    Where frames are to stay on the device, it decodes in the context that the network runs in, and refuses one that
-    another library has begun with other flags.
+    Where frames stay on the device, FFmpeg decodes in the CUDA context that the network runs in. It refuses a context
+    that another library has created with other flags.
     """
     try:
         HWAccel(CUDA, is_hw_owned=on_device).create(av.Codec("h264", "r"))
@@ -74,14 +74,14 @@ def _can_open(*, on_device: bool) -> bool:
 
 
 def fallback_note(context: CodecContext, first: av.VideoFrame) -> str:
-    """What to say where a GPU was to decode and the processor did.
+    """Note for the user where the GPU was asked to decode and the processor decoded instead.
 
     Args:
-        context: The decoder.
-        first: The first frame that it gave.
+        context: Codec context of the decoder.
+        first: First frame that the decoder returned.
 
     Returns:
-        A line for the user; empty if the GPU decoded, or was not to.
+        One line for the user; empty if the GPU decoded, or was not asked to.
     """
     if not context.is_hwaccel:
         return ""

@@ -1,4 +1,4 @@
-"""What a video is, apart from reading it."""
+"""Description of an input video, which stays valid without reading it further."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceInfo:
-    """What an output, a report and a plan have to know of an input.
+    """Description of an input, for the output, the report and the plan.
 
-    The streams stay usable as long as the source is open that gave them.
+    The streams stay usable as long as the source that they came from is open.
 
     Attributes:
         name: Name of the input, for messages.
         path: Path of the input; None if it is a file object.
         format_name: FFmpeg's name of the container format, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
-        format_long_name: The same name in words.
+        format_long_name: Name of the container format in words.
         container_start: Time of the beginning of the container, in seconds.
-        container_duration: Length of the whole container, in seconds; None if it does not say.
+        container_duration: Length of the whole container, in seconds; None if the container does not state it.
         tags: Tags of the container.
-        chapters: Chapters of the part that is read, in its own time.
+        chapters: Chapters of the part that is read, with times counted from the start of that part.
         streams: All streams, in the order of the file.
         stream: The video stream that is decoded.
         copied: The streams whose packets are copied, in the order of the file.
         covers: The pictures attached to the container (cover art), by the index of their stream.
-        spec: What the planes of a frame are.
+        spec: Layout of the planes of each frame.
         first_frame: Properties of the first frame.
         interlaced: Whether the first frame was interlaced (and all are being deinterlaced).
         time_base: Unit of the frames' time stamps, in seconds.
-        average_rate: Frames a second; None if unknown.
+        average_rate: Average frame rate, in frames a second; None if unknown.
         duration: Length of the part that is read, in seconds; None if unknown.
-        frame_estimate: Number of frames to expect; None if unknown.
+        frame_estimate: Expected number of frames; None if unknown.
         earliest: Time of the first frame, or of a packet before it, in seconds; negative where sound needs a run-up.
-        is_shifted: Whether time stamps differ from the input's because reading starts later.
+        is_shifted: Whether time stamps differ from those of the input because reading starts later.
         is_on_device: Whether frames are on the GPU that decodes them.
     """
 
@@ -83,7 +83,7 @@ class SourceInfo:
 
     @property
     def codec(self) -> str:
-        """FFmpeg's name of the video's codec (not of a decoder): ``h264``, ``av1``."""
+        """FFmpeg's name of the video's codec (not of a decoder), such as ``h264`` or ``av1``."""
         return self.stream.codec_context.codec.canonical_name
 
     @property
@@ -98,12 +98,12 @@ class SourceInfo:
 
     @property
     def rotation(self) -> int:
-        """Degrees, counter-clockwise, by which a player turns the picture."""
+        """Angle by which a player turns the picture, in degrees counter-clockwise."""
         return self.first_frame.rotation
 
     @property
     def display_matrix(self) -> tuple[int, ...] | None:
-        """How a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None for not at all."""
+        """Matrix by which a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None if unset."""
         return self.first_frame.display_matrix
 
     @property
@@ -113,15 +113,15 @@ class SourceInfo:
 
 
 def describe(demuxer: Demuxer, options: SourceOptions, beginning: Beginning) -> SourceInfo:
-    """Puts together what the header of an input and its first frame tell.
+    """Builds the description of an input from its header and its first frame.
 
     Args:
-        demuxer: The input, open.
-        options: How it is read.
-        beginning: What reading it up to the first frame has told.
+        demuxer: Demuxer of the open input.
+        options: Options for reading the input.
+        beginning: Facts that reading up to the first frame has shown.
 
     Raises:
-        LimitError: If the header promises more than the limits allow.
+        LimitError: If the header announces more than the limits allow.
     """
     container, video, rate = demuxer.container, demuxer.video, demuxer.average_rate
     window = TimeWindow(demuxer.origin, options.start, options.duration, zero=beginning.zero)

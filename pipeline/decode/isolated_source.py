@@ -1,4 +1,4 @@
-"""A source whose input is decoded in a process of its own: a crash there is an error here."""
+"""A source whose input is decoded in a separate process, so that a crash of the decoder is reported as an error."""
 
 from __future__ import annotations
 
@@ -30,38 +30,40 @@ if TYPE_CHECKING:
 
 
 MOST_RESTARTS = 10
-"""Processes that take the place of ones that died, for one input. A file that kills more is not worth the time."""
+"""Largest number of times that a decoding process is restarted for one input, before the input is given up."""
 
 
 class IsolatedSource:
-    """An input that is open, with its frames decoded by another process. A context manager.
+    """An open input whose frames are decoded by another process. A context manager.
 
-    It gives what :class:`pipeline.decode.source.VideoSource` gives. The other process always goes first: it opens the
-    input, decodes the first frame, tells what it found, and only then is the container opened here, for its header and
-    for the packets that are copied. Frames come through shared memory. Packets are never read farther than the other
-    process has come; here they lose nothing on a way through pipes.
-    What the other process gets wrong may still be harmful: it has all rights of this one, and is no sandbox.
+    The interface is that of :class:`pipeline.decode.source.VideoSource`. The other process opens the input first,
+    decodes the first frame and sends what it found. Only then does this process open the container, for its header and
+    for the packets that are copied. Frames come through shared memory. Packets are read in this process, so that they
+    keep everything that a message could not carry, and never farther than the other process has read.
+    The other process is not a sandbox: it has all rights of this process.
 
-    Where that process crashes or hangs, another one goes on at the next keyframe: what lies between is lost, and is
-    counted and located like every damage. Only where it dies before the first frame, or too often, is that an error.
+    Where the other process crashes or hangs, a new process continues at the next keyframe. The frames in between are
+    lost, and the loss is counted and located like all damage. It is an error only if the process dies before the first
+    frame, or too often.
 
-    What libavcodec attaches to single frames (such as closed captions in the picture) can't be put on a frame from
-    outside, and is lost; a note says so.
+    Side data that libavcodec attaches to single frames (such as closed captions in the picture) is lost, because it
+    can't be attached to a frame from outside. A note says so.
 
     Attributes:
-        info: What the input is.
+        info: Description of the input.
     """
 
     def __init__(self, path: Path, options: SourceOptions, isolation: Isolation) -> None:
         """Starts the other process and opens the input.
 
         Args:
-            path: A file.
-            options: How to read it.
-            isolation: How long to wait.
+            path: Path of a file.
+            options: Options for reading the input.
+            isolation: Time-out of the other process.
 
         Raises:
-            InputError: As :class:`pipeline.decode.source.VideoSource` does, or if the other process crashes or hangs.
+            InputError: If the input can't be read, for the reasons that :class:`pipeline.decode.source.VideoSource`
+                gives, or if the other process crashes or hangs.
             LimitError: If the input exceeds a limit.
         """
         self._path, self._options, self._timeout = path, options, isolation.timeout
@@ -85,7 +87,7 @@ class IsolatedSource:
             raise
 
     def __enter__(self) -> Self:
-        """The source itself."""
+        """Returns the source itself."""
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -94,17 +96,17 @@ class IsolatedSource:
 
     @property
     def spec(self) -> PlaneSpec:
-        """What the planes of every frame are."""
+        """Layout of the planes of every frame."""
         return self.info.spec
 
     @property
     def process_id(self) -> int:
-        """Number that the system gave the other process."""
+        """Process number (PID) of the other process."""
         return self._child.process_id
 
     @property
     def notes(self) -> list[str]:
-        """Conversions and surprises so far, one line each for the user."""
+        """Notes for the user on conversions and surprises so far, one line each."""
         return list(self._found.notes)
 
     @property
@@ -119,11 +121,11 @@ class IsolatedSource:
 
     @property
     def damage(self) -> list[str]:
-        """Where the input is damaged, one line for each fault."""
+        """Places where the input is damaged, one line for each fault."""
         return list(self._found.damage)
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """Yields frames of the video stream and packets of all the others, once.
+        """Yields the frames of the video stream and the packets of all other streams, once.
 
         Raises:
             InputError: If the other process crashes or hangs too often.
@@ -174,7 +176,7 @@ class IsolatedSource:
         self._child.send({"kind": "memory", "name": self._frames.name, "slots": SLOTS})
 
     def _go_on_behind(self, error: ChildDied | ChildHangs) -> None:
-        """Replaces a process that has come to harm by one that goes on at the next keyframe."""
+        """Replaces a process that crashed or hangs by a new one that continues at the next keyframe."""
         place = f"at {float((self._last_pts or 0) * self.info.time_base):.3f} s"
         reached = self._child.reached
         is_stuck = reached <= self._skipped  # as where the demuxer is what crashes
@@ -198,7 +200,10 @@ class IsolatedSource:
         self._share()
 
     def _take_note(self, found: Findings) -> None:
-        """Adds what the process has found to what those before it had; each begins by finding the same as the first."""
+        """Adds the findings of the current process to those of the processes before it.
+
+        Each process reads the beginning of the input anew and finds the same there, which is counted only once.
+        """
         kept, known = self._kept, self._baseline
         self._found = Findings(
             tuple(dict.fromkeys((*kept.notes, *found.notes))),
@@ -208,7 +213,7 @@ class IsolatedSource:
         )
 
     def _frame(self, message: dict[str, Any]) -> Iterator[av.VideoFrame]:
-        """Yields a frame, unless a process before has given it."""
+        """Yields a frame, unless an earlier process has delivered it."""
         assert self._frames is not None, "frames come only after their memory was made"
         spec = self.info.spec
         is_new = self._last_pts is None or message["pts"] > self._last_pts
@@ -227,13 +232,13 @@ class IsolatedSource:
 
     @staticmethod
     def _numbered_packets(demuxer: Demuxer, seek_time: Fraction | None) -> Iterator[tuple[int, av.Packet[Stream]]]:
-        """All packets of the input with their numbers, from where the other process began."""
+        """Yields all packets of the input with their numbers, from the place where the other process began."""
         if seek_time is not None:
             seek(demuxer.container, demuxer.video, seek_time)
         yield from enumerate(demuxer.container.demux())
 
     def _packet(self, message: dict[str, Any]) -> Iterator[av.Packet[Stream]]:
-        """Yields a packet that is copied, unless a process before has given it."""
+        """Yields a packet that is copied, unless an earlier process has delivered it."""
         if message["number"] <= self._last_number:
             return
         self._last_number = message["number"]
@@ -246,7 +251,7 @@ class IsolatedSource:
 
 
 def _raised_there(message: dict[str, Any]) -> BaseException:
-    """The error that the other process caught: one of this project's, or a fault of this program."""
+    """Rebuilds the error that the other process caught: an error of this project's classes, or an unexpected one."""
     kind = DeblurError.kind(message["type"])
     if kind is not None:
         return kind(message["text"], field=message["field"])

@@ -1,4 +1,4 @@
-"""Limits against hostile and broken inputs: what a file may ask for before it is refused."""
+"""Limits against hostile and broken inputs: a file that asks for more is refused."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class LimitGuard:
-    """Holds one input to its limits while it is opened and decoded."""
+    """Checks one input against the limits while it is opened and decoded."""
 
     def __init__(self, name: str, limits: Limits) -> None:
-        """Starts before the first frame.
+        """Prepares for the first frame.
 
         Args:
-            name: Of the input, for messages.
-            limits: What it may hold.
+            name: Name of the input, for messages.
+            limits: Limits of the input.
         """
         self.limits = limits
         self._name = name
@@ -31,10 +31,10 @@ class LimitGuard:
         self._first_time: Fraction | None = None
 
     def check_container(self, container: InputContainer) -> None:
-        """Checks streams and attachments.
+        """Checks the number of streams and attachments, and the size of the attachments.
 
         Raises:
-            LimitError: If there are too many, or too much in them.
+            LimitError: If there are too many of them, or if the attachments have too many bytes.
         """
         self._check("streams", len(container.streams), self.limits.streams)
         attached = container.streams.attachments
@@ -45,33 +45,33 @@ class LimitGuard:
         """Checks the cover pictures, which most containers keep as streams.
 
         Args:
-            covers: How many there are.
-            size: Of all of them, in bytes.
+            covers: Number of cover pictures.
+            size: Size of all cover pictures together, in bytes.
 
         Raises:
-            LimitError: If there are too many, or too much in them.
+            LimitError: If there are too many cover pictures, or if they have too many bytes.
         """
         self._check("attachments", covers, self.limits.attachments)
         self._check_bytes(size)
 
     def check_picture(self, width: int, height: int) -> None:
-        """Checks the size of the picture, in pixels.
+        """Checks the width and height of the picture, in pixels.
 
         Raises:
-            LimitError: If it is too large.
+            LimitError: If the picture is too large.
         """
         if excess := self.limits.picture_excess(width, height):
             raise LimitError(f"{self._name} has pictures {excess}; raise it to process them", field=excess.field)
 
     def check_promise(self, frames: int | None, duration: Fraction | None) -> None:
-        """Checks what the header promises, so that hours of work are not thrown away at the limit.
+        """Checks the length that the header announces, so that an input too long is refused before work is spent on it.
 
         Args:
-            frames: That the header counts; None if it does not.
-            duration: To expect, in seconds; None if unknown.
+            frames: Number of frames in the header; None if the header has none.
+            duration: Expected length, in seconds; None if unknown.
 
         Raises:
-            LimitError: If it is too much.
+            LimitError: If there are too many frames, or if they last too long.
         """
         self._check("frames by its header", frames or 0, self.limits.frames, field="frames")
         if duration is not None:
@@ -81,7 +81,7 @@ class LimitGuard:
         """Counts a decoded frame whose time stamp is set.
 
         Raises:
-            LimitError: If there are too many, they last too long, or they have too many bytes.
+            LimitError: If there are too many frames, if they last too long, or if they have too many bytes.
         """
         self._frames += 1
         self._check("frames or more", self._frames, self.limits.frames, field="frames")

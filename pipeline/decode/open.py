@@ -1,4 +1,4 @@
-"""Opens an input as its options say: decoded here or by another process, alone or with files that continue it."""
+"""Opening an input as its options say: decoded here or by another process, one file or several that continue it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ def open_source(path: Path | BinaryIO, options: SourceOptions | None = None) -> 
     """Opens an input.
 
     Args:
-        path: A file, or a file object where neither isolation nor further files are asked for.
-        options: How to read it. ``continued`` asks for further files, ``isolation`` for another process.
+        path: Path of a file. A file object is allowed where neither isolation nor further files are asked for.
+        options: Options for reading the input; ``continued`` names further files, ``isolation`` asks for a process.
 
     Raises:
-        InputError: As :class:`pipeline.decode.source.VideoSource` does, or if the other process crashes or hangs.
+        InputError: If the input can't be read, for the reasons that :class:`pipeline.decode.source.VideoSource`
+            gives, or if the other process crashes or hangs.
         LimitError: If the input exceeds a limit.
-        UsageError: If the options do not fit each other or the input.
+        UsageError: If the options contradict each other or do not fit the input.
     """
     options = options or SourceOptions()
     if options.continued:

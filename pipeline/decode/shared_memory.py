@@ -18,22 +18,25 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
 
 SLOTS = 3
-"""Frames in shared memory: one being written, one being read, one between."""
+"""Number of frames in shared memory: one being written, one being read, one in between."""
 
 _SHARED_FOLDER = Path("/dev/shm")  # noqa: S108 - not a temporary file: where Linux keeps shared memory
-"""Containers limit it, and a process that writes beyond the limit is killed."""
+"""Folder where Linux keeps shared memory.
+
+Docker and the like limit its size, and a process that writes beyond the limit is killed.
+"""
 
 
 class SharedFrames:
     """Planes of a few frames in memory that two processes share.
 
     Attributes:
-        name: By which the other process finds it.
-        batch: The planes.
+        name: Name by which the other process finds the memory.
+        batch: Planes of the frames.
     """
 
     def __init__(self, memory: SharedMemory, spec: PlaneSpec, slots: int) -> None:
-        """Lays planes over ``memory``, which must be large enough."""
+        """Maps the planes onto ``memory``, which must be large enough."""
         self._memory = memory
         self.name = memory.name
         planes, offset = [], 0
@@ -44,10 +47,10 @@ class SharedFrames:
 
     @classmethod
     def create(cls, spec: PlaneSpec, slots: int) -> Self:
-        """Makes new memory.
+        """Allocates new shared memory.
 
         Raises:
-            InputError: If there is not enough of it.
+            InputError: If there is not enough shared memory.
         """
         size = slots * sum(int(np.prod(shape)) for shape in spec.plane_shapes) * spec.dtype.itemsize
         if _SHARED_FOLDER.is_dir() and shutil.disk_usage(_SHARED_FOLDER).free < size:
@@ -60,15 +63,15 @@ class SharedFrames:
 
     @classmethod
     def attach(cls, name: str, spec: PlaneSpec, slots: int) -> Self:
-        """Finds memory that the other process made."""
+        """Attaches to the memory that the other process allocated."""
         return cls(SharedMemory(name), spec, slots)
 
     def close(self) -> None:
-        """Lets go of the memory; ``batch`` must not be used any more."""
+        """Releases the memory in this process; ``batch`` must not be used any more."""
         del self.batch
         self._memory.close()
 
     def remove(self) -> None:
-        """Lets go of the memory and gives it back to the system."""
+        """Releases the memory in this process and returns it to the system."""
         self.close()
         self._memory.unlink()

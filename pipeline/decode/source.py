@@ -1,4 +1,4 @@
-"""The input: decoded frames of its best video stream, and the packets of every other stream."""
+"""The input: decoded frames of its best video stream, and the packets of all other streams."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 
 class VideoSource:
-    """An input that is open, with its first frame decoded. A context manager.
+    """An open input, with its first frame decoded. A context manager.
 
-    Frames come in presentation order in a native format (see ``pipeline.media.frames``), all of one size; packets of
+    Frames come in presentation order in a native format (see ``pipeline.media.frames``), all of one size. Packets of
     the other streams come in the order of the file. With ``start``, the time stamps of all streams are moved so that
-    the first frame is at 0; else they are the input's own.
+    the first frame is at 0. Without it, they are those of the input.
 
     Attributes:
-        info: What the input is.
-        beginning: What reading it up to the first frame has told.
+        info: Description of the input.
+        beginning: Facts that reading the input up to the first frame has shown.
     """
 
     def __init__(
@@ -53,15 +53,15 @@ class VideoSource:
         """Opens the input and decodes its first frame.
 
         Args:
-            path: A file, or a file object (which may be a pipe, and is not closed).
-            options: How to read it; what asks for another process or for further files is not heeded.
-            wants: Asked for every packet that is read, of whatever stream, with its number since
-                :attr:`Beginning.seek_time`, whether to go on with it; None takes all.
+            path: Path of a file, or a file object (which may be a pipe, and is not closed).
+            options: Options for reading the input; ``isolation`` and ``continued`` are ignored.
+            wants: Function that decides whether a packet is processed. It is called for each packet of each stream,
+                with the packet's number since :attr:`Beginning.seek_time`. None processes all packets.
 
         Raises:
-            InputError: If it is missing, unreadable, not a video, has no video stream or nothing that can be
-                decoded, or is interlaced and is not to be deinterlaced.
-            LimitError: If it exceeds a limit. Reading it may raise this as well.
+            InputError: If the input is missing, unreadable or not a video, has no video stream or nothing that can
+                be decoded, or is interlaced while ``deinterlace`` is off.
+            LimitError: If the input exceeds a limit. Reading it may raise this as well.
         """
         self._wants = wants
         self._options = options or SourceOptions()
@@ -80,7 +80,7 @@ class VideoSource:
             raise
 
     def __enter__(self) -> Self:
-        """The source itself."""
+        """Returns the source itself."""
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -89,12 +89,12 @@ class VideoSource:
 
     @property
     def spec(self) -> PlaneSpec:
-        """What the planes of every frame are."""
+        """Layout of the planes of every frame."""
         return self.info.spec
 
     @property
     def notes(self) -> list[str]:
-        """Conversions and surprises so far, one line each for the user."""
+        """Notes for the user on conversions and surprises so far, one line each."""
         return [*self._notes, *self._decoder.notes]
 
     @property
@@ -109,13 +109,13 @@ class VideoSource:
 
     @property
     def damage(self) -> list[str]:
-        """Where the input is damaged, one line for each fault."""
+        """Places where the input is damaged, one line for each fault."""
         return [*self._decoder.damage, *self._damage]
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """Yields frames of the video stream and packets of all the others, once.
+        """Yields the frames of the video stream and the packets of all other streams, once.
 
-        Damage is counted, located and passed over as long as there is anything to decode.
+        Damage is counted, located and skipped as long as there is anything to decode.
         """
         while self._backlog:
             yield self._backlog.popleft()
@@ -132,7 +132,7 @@ class VideoSource:
         """Reads up to the first frame of the part that is asked for.
 
         Returns:
-            Time in seconds to which the input was wound before; None for not at all.
+            Time of the seek before reading, in seconds; None if there was no seek.
         """
         demuxer, options = self._demuxer, self._options
         places = self._places(demuxer.origin)
@@ -161,14 +161,17 @@ class VideoSource:
         return places[-1]
 
     def _places(self, origin: Fraction) -> list[Fraction | None]:
-        """Times in seconds to go to, one after the other, until the first frame of the part is found; None is here."""
+        """Lists the times to seek to, in seconds, one after the other until the first frame of the part is found.
+
+        None stands for reading on from the present position.
+        """
         start = self._options.start
         if not start or not self._demuxer.is_seekable:
             return [None]
         return [*(max(origin + exact(start) - lead, origin) for lead in (0, 10)), origin]
 
     def _prime(self) -> bool:
-        """Reads up to the first frame, so that all that the output needs to know is known; False if there is none."""
+        """Reads up to the first frame, which completes the description of the input; False if there is no frame."""
         for event in self._events:
             self._backlog.append(event)
             if isinstance(event, av.VideoFrame):

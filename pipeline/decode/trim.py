@@ -1,4 +1,4 @@
-"""The part of an input that is read: what lies before or after is dropped, and the rest starts at time zero."""
+"""Cutting an input to the part that is asked for: the rest is dropped, and the part starts at time zero."""
 
 from __future__ import annotations
 
@@ -16,31 +16,34 @@ if TYPE_CHECKING:
 
 
 def exact(seconds: float) -> Fraction:
-    """The number that was typed: 0.04 is one in twenty-five, not the nearest binary fraction, which is larger."""
+    """Converts seconds to the decimal fraction that the user typed.
+
+    0.04 becomes 1/25 and not the nearest binary fraction, which is larger.
+    """
     return Fraction(str(seconds))
 
 
 class TimeWindow:
     """Cuts frames and packets to a span of time, exact to the time stamp of a frame.
 
-    Without ``start`` and ``duration`` everything passes as it is. With ``start``, the first frame at or after it
+    Without ``start`` and ``duration`` everything passes unchanged. With ``start``, the first frame at or after it
     becomes time zero for all streams, so that sound and picture stay together.
 
     Attributes:
-        may_be_late: Whether the first frame that came in was already behind the start (so that, after a seek,
-            frames between the two may be missing).
+        may_be_late: Whether the first frame that was read is later than the start. After a seek, frames between the
+            start and that frame may be missing then.
     """
 
     def __init__(
         self, origin: Fraction, start: float | None, duration: float | None, *, zero: Fraction | None = None
     ) -> None:
-        """Describes the span.
+        """Defines the span.
 
         Args:
             origin: Time of the beginning of the input, in seconds.
-            start: Seconds after ``origin``; None or 0 for the beginning.
-            duration: Seconds; None for all.
-            zero: Time in the input that becomes time zero, where it is known before the first frame comes.
+            start: Start of the span, in seconds after ``origin``; None or 0 for the beginning.
+            duration: Length of the span, in seconds; None for no end.
+            zero: Time in the input that becomes time zero, in seconds; None to take the time of the first frame.
         """
         # The float next to 0.4 is above 0.4 and would cut off the frame at 0.4: take the simple number it stands for.
         self._start = origin + Fraction(start).limit_denominator(1_000_000) if start else None
@@ -56,18 +59,18 @@ class TimeWindow:
 
     @property
     def zero(self) -> Fraction | None:
-        """Time in the input that becomes time zero, in seconds; None as long as no frame has come."""
+        """Time in the input that becomes time zero, in seconds; None before the first frame."""
         return self._zero
 
     def length(self, total: Fraction | None) -> Fraction | None:
-        """Seconds inside the window, of an input of ``total`` seconds; None if unknown."""
+        """Length of the part inside the window, in seconds, of an input of ``total`` seconds; None if unknown."""
         if total is None:
             return self._duration
         rest = max(total - (self._start - self._origin if self._start is not None else 0), Fraction(0))
         return rest if self._duration is None else min(rest, self._duration)
 
     def frame(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """Yields the frame if it is inside, behind the packets that waited for the first one."""
+        """Yields the packets that waited for the first frame, then the frame if it is inside the window."""
         assert frame.time_base is not None, "the decoder sets it"
         assert frame.pts is not None, "the decoder sets it"
         time = frame.pts * frame.time_base
@@ -93,7 +96,7 @@ class TimeWindow:
         yield frame
 
     def packet(self, packet: av.Packet[Stream]) -> Iterator[av.Packet[Stream]]:
-        """Yields the packet of another stream if it is inside."""
+        """Yields a packet of another stream if it is inside the window."""
         if self._start is None and self._duration is None:
             yield packet
             return
@@ -123,7 +126,7 @@ class TimeWindow:
         yield packet
 
     def chapter(self, chapter: Chapter) -> Chapter | None:
-        """The chapter as it lies inside the window; None if it does not."""
+        """Cuts a chapter to the window; None if it lies outside."""
         base = chapter["time_base"]
         if self._zero is None or not base or (self._start is None and self._duration is None):
             return chapter
@@ -134,7 +137,7 @@ class TimeWindow:
         return {**chapter, "start": start, "end": end} if end > start else None
 
     def is_over(self, copied_timed: set[int]) -> bool:
-        """Whether the picture and all of these other streams (by index) have passed the end."""
+        """Whether the video and all of the given streams, by index, have passed the end of the window."""
         return self._video_over and copied_timed <= self._streams_over
 
     def _is_after(self, time: Fraction) -> bool:

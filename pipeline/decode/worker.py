@@ -1,4 +1,4 @@
-"""The process that decodes, as the one that started it sees it."""
+"""The decoding process, as seen by the process that started it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from pipeline.job import SourceOptions
 
 _GRACE = 2.0
-"""Seconds that the process gets to end by itself."""
+"""Time that the process has to end by itself, in seconds."""
 
 
 class ChildDied(Exception):  # noqa: N818 - translated where it is caught
-    """The process has ended without a word. As text it says how.
+    """The decoding process has ended without a message. The text of the error says how it ended.
 
     Attributes:
         was_interrupted: Whether Ctrl-C ended it.
     """
 
     def __init__(self, code: int | None) -> None:
-        """Takes the exit code of the process, negative for a signal."""
+        """Builds the text from the exit code of the process, which is negative for a signal."""
         self.was_interrupted = code == -signal.SIGINT
         how = f"exit code {code}"
         if code is not None and code < 0:
@@ -37,29 +37,30 @@ class ChildDied(Exception):  # noqa: N818 - translated where it is caught
 
 
 class ChildHangs(Exception):  # noqa: N818 - translated where it is caught
-    """The process has made no progress. As text it says how long."""
+    """The decoding process makes no progress. The text of the error says for how long."""
 
     def __init__(self, seconds: float) -> None:
-        """Takes the time-out."""
+        """Builds the text from the time-out, in seconds."""
         super().__init__(f"made no progress for {seconds:g} s (`isolation.timeout`)")
 
 
 class Child:
-    """The decoding process as the other one sees it.
+    """The decoding process, as seen by the process that started it.
 
     Attributes:
-        process_id: Of the process.
-        reached: Number of the packet, of whatever stream, that it has come to; -1 before the first.
+        process_id: Process number (PID) of the decoding process.
+        reached: Number of the last packet that the process has read, counted over all streams; -1 before the first.
     """
 
     def __init__(self, path: Path, options: SourceOptions, timeout: float, skip: int | None = None) -> None:
-        """Starts it.
+        """Starts the process.
 
         Args:
-            path: Of the input.
-            options: How to read it.
-            timeout: Seconds without any progress after which it is taken to hang.
-            skip: Once the first frame is there, decode nothing up to the keyframe behind the packet of this number.
+            path: Path of the input.
+            options: Options for reading the input.
+            timeout: Time without progress after which the process counts as hanging, in seconds.
+            skip: Number of the packet at which an earlier process failed. After the first frame, nothing is decoded up
+                to the next keyframe after that packet. None decodes everything.
         """
         context = multiprocessing.get_context(
             "spawn"
@@ -73,16 +74,16 @@ class Child:
         self.reached = -1
 
     def send(self, message: dict[str, Any]) -> None:
-        """Sends a message; that the process is gone shows when its next one is due."""
+        """Sends a message. If the process is gone, only the next :meth:`receive` raises an error."""
         with contextlib.suppress(OSError):
             self._connection.send_bytes(json.dumps(message).encode())
 
     def receive(self) -> dict[str, Any]:
-        """The next message but those of a packet that was reached.
+        """Waits for the next message, other than those that only report the packet reached.
 
         Raises:
             ChildDied: If the process has ended.
-            ChildHangs: If it makes no progress.
+            ChildHangs: If the process makes no progress.
         """
         while True:
             try:
@@ -97,7 +98,7 @@ class Child:
             self.reached = message["number"]
 
     def end(self) -> None:
-        """Ends the process, whatever it is doing; does nothing if that was done."""
+        """Ends the process, whatever it is doing; does nothing if it was ended before."""
         if self._connection.closed:
             return
         self._connection.close()

@@ -1,6 +1,6 @@
-"""What the process does that decodes for :mod:`pipeline.decode.isolated_source`.
+"""Main function of the process that decodes for :mod:`pipeline.decode.isolated_source`.
 
-Messages are JSON on a pipe: nothing that comes out of a process which may have crashed is unpickled.
+Messages are JSON on a pipe. Pickle is not used, because a hostile file may have taken over the sending process.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a source has found out so far.
+    """Notes and damage that a source has found so far.
 
     Attributes:
-        notes: Conversions and surprises, one line each.
+        notes: Notes for the user on conversions and surprises, one line each.
         damage: Places where the input is damaged, one line for each fault.
         corrupt_packets: Number of video packets that could not be decoded.
         corrupt_frames: Number of frames that came out damaged.
@@ -49,23 +49,23 @@ class Findings:
 
     @classmethod
     def of(cls, source: VideoSource) -> Self:
-        """What ``source`` says now."""
+        """Reads the present findings of ``source``."""
         return cls(tuple(source.notes), tuple(source.damage), source.corrupt_packets, source.corrupt_frames)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """What ``asdict`` made of findings, after its way through JSON."""
+        """Rebuilds findings from the values of ``asdict`` that were sent as JSON."""
         return cls(tuple(values["notes"]), tuple(values["damage"]), values["corrupt_packets"], values["corrupt_frames"])
 
 
 def decode(connection: Connection, path: Path, options: SourceOptions, skip: int | None) -> None:
-    """Decodes an input for another process, until that goes away. Runs in a process of its own.
+    """Decodes an input for another process, until that process goes away. Runs in a process of its own.
 
     Args:
-        connection: To that process.
-        path: Of the input.
-        options: How to read it.
-        skip: See :class:`Child`.
+        connection: Connection to the other process.
+        path: Path of the input.
+        options: Options for reading the input.
+        skip: Number of a packet after which decoding continues; see :class:`pipeline.decode.worker.Child`.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is for the other process to explain
     try:
@@ -90,7 +90,7 @@ def _tell_error(connection: Connection, error: Exception) -> None:
 
 
 class _Decoding:
-    """What the decoding process does."""
+    """The work of the decoding process: reads events of the source and sends them."""
 
     def __init__(self, connection: Connection, path: Path, options: SourceOptions, skip: int | None) -> None:
         self._connection, self._path, self._options, self._skip = connection, path, options, skip
@@ -122,7 +122,7 @@ class _Decoding:
             frames.close()
 
     def _wants(self, number: int, packet: av.Packet[Stream]) -> bool:
-        """Marks a packet with its number, tells that it was reached, and says whether it is to be decoded."""
+        """Marks a packet with its number, reports that it was reached, and decides whether it is processed."""
         packet.opaque = number
         self._tell({"kind": "at", "number": number})
         # The first frame has to be the same as ever: times are counted from it.
@@ -141,7 +141,7 @@ class _Decoding:
         return message
 
     def _wait_for_the_other(self) -> None:
-        """Keeps the memory until the other process has read the last frames and hangs up."""
+        """Keeps the memory until the other process has read the last frames and closes the connection."""
         with contextlib.suppress(EOFError, OSError):
             while True:
                 self._connection.recv_bytes()
