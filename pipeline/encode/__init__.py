@@ -1,1 +1,1 @@
-"""Frames become a file."""
+"""Writes a video file: encoded frames, and the copied packets of all other streams."""

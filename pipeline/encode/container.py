@@ -1,4 +1,4 @@
-"""The output container: its options, and the tags and chapters that it can carry."""
+"""Options of the output container, and the tags and chapters that it can carry."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MOV_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v", "ismv"
 """FFmpeg's names of the containers that its MOV muxer writes."""
 
 _SQUARE = {"matroska", "webm", "avi"}
-"""Containers into which the shape of pixels does not get, because PyAV can't hand it to their muxers."""
+"""Containers that lose the pixel aspect ratio, because PyAV can't pass it to their muxers."""
 
 _SELF_DESCRIBING = {"h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "mjpeg"}
-"""Codecs that say the shape of their pixels themselves."""
+"""Codecs whose coded stream carries the pixel aspect ratio itself."""
 
 _FINEST_TIMESCALE = 50_000_000
 
@@ -40,8 +40,8 @@ class MuxerPlan:
     """How the container is written.
 
     Attributes:
-        options: For the muxer.
-        notes: What it can't carry, one line each.
+        options: Options of the muxer, by FFmpeg's names.
+        notes: Notes for the user on what the container can't carry, one line each.
     """
 
     options: dict[str, str]
@@ -52,10 +52,10 @@ def plan_muxer(info: SourceInfo, format_name: str, codec: str, *, seekable: bool
     """Chooses the options of a muxer.
 
     Args:
-        info: What the input is.
+        info: Description of the input.
         format_name: FFmpeg's name of the container.
-        codec: Of the video, by FFmpeg's name.
-        seekable: Whether the muxer may go back in the output.
+        codec: FFmpeg's name of the video codec.
+        seekable: Whether the muxer can seek back in the output.
     """
     tags, chapters = container_tags(info.tags), info.chapters
     lost, lost_chapters = lost_tags(format_name, codec, {}, tags, chapters)
@@ -106,9 +106,9 @@ def _time_and_shape_notes(info: SourceInfo, format_name: str, codec: str) -> lis
 
 
 def _moves_all_later(info: SourceInfo, format_name: str) -> bool:
-    """Whether the container moves all streams where sound begins before zero, found out by writing a sample.
+    """Whether the container moves all streams later where sound begins before time zero; tested by writing a sample.
 
-    Some containers know times before zero. From FFmpeg 9 on, Matroska knows them for the run-up of encoded sound.
+    Some containers can store times before zero. From FFmpeg 9 on, Matroska can do so for the run-up of encoded sound.
     """
     negative: Any = av.format.Flags.ts_negative.value
     if av.ContainerFormat(format_name, "w").flags & negative:
@@ -129,7 +129,7 @@ def _moves_all_later(info: SourceInfo, format_name: str) -> bool:
 
 
 def _sound(output: OutputContainer, stream: Stream) -> Iterator[Stream]:
-    """A stream of sound added to an output; nothing where the container does not take it."""
+    """Yields an audio stream added to an output; yields nothing where the container does not take the codec."""
     with contextlib.suppress(av.error.FFmpegError, ValueError):
         yield output.add_stream_from_template(stream, opaque=True)
 
@@ -142,21 +142,21 @@ def _write_sample(output: OutputContainer, stream: Stream, time: Fraction) -> No
 
 
 def _movie_timescale(info: SourceInfo) -> int:
-    """Ticks a second in which the late start of every stream is a whole number, or nearly."""
+    """Time scale, in ticks a second, in which the late start of every stream is nearly a whole number of ticks."""
     denominators = [s.time_base.denominator for s in info.streams if s.time_base]
     exact = math.lcm(1000, *denominators)
     return exact if exact <= _FINEST_TIMESCALE else min(max(denominators), _FINEST_TIMESCALE)
 
 
 _MUXER_OWNED = {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"}
-"""Tags that describe the file itself; a muxer writes its own."""
+"""Keys of the tags that describe the file itself; a muxer writes its own."""
 
 _STALE = {"encoder", "bps", "duration", "number_of_frames", "number_of_bytes"}
-"""Tags of a stream that describe the encoded bits, wrong after they are encoded anew."""
+"""Keys of the stream tags that describe the encoded data, and are wrong once the video is encoded anew."""
 
 
 def video_tags(stream: Stream) -> dict[str, str]:
-    """The tags of the video stream that stay true after it is encoded anew."""
+    """Selects the tags of the video stream that stay true after it is encoded anew."""
     return {
         key: value
         for key, value in stream.metadata.items()
@@ -165,25 +165,25 @@ def video_tags(stream: Stream) -> dict[str, str]:
 
 
 def container_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags of a container that a muxer does not write by itself."""
+    """Selects the tags of a container that a muxer does not write by itself."""
     return {key: value for key, value in tags.items() if key.lower() not in _MUXER_OWNED}
 
 
 def lost_tags(
     format_name: str, codec: str, options: dict[str, str], tags: dict[str, str], chapters: Sequence[Chapter]
 ) -> tuple[list[str], bool]:
-    """Which tags a container drops, and whether it drops the chapters, found out by writing and reading a header.
+    """Finds the tags that a container drops, and whether it drops the chapters, by writing and reading back a header.
 
     Args:
         format_name: FFmpeg's name of the container.
-        codec: Of a video stream that it takes.
-        options: For the muxer.
-        tags: Of the container.
-        chapters: To be written.
+        codec: FFmpeg's name of a video codec that the container takes.
+        options: Options of the muxer, by FFmpeg's names.
+        tags: Tags of the container.
+        chapters: Chapters to be written.
 
     Returns:
-        Keys of the tags that are lost, and True if there are chapters and they are lost. Where an empty file of
-        the format can't be read back, nothing counts as lost.
+        Keys of the tags that are lost, and True if there are chapters that are lost. Where an empty file of the format
+        can't be read back, nothing counts as lost.
     """
     scratch = io.BytesIO()
     try:

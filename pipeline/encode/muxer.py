@@ -1,4 +1,4 @@
-"""The output file: coded frames and copied packets go in, and it gets its name when all of it is written."""
+"""The output file: it takes coded frames and copied packets, and gets its final name when it is complete."""
 
 from __future__ import annotations
 
@@ -44,33 +44,33 @@ class _Copy:
 
 
 class Muxer:
-    """An output that is open, its header written under a temporary name.
+    """An open output, whose header is written under a temporary name.
 
-    It takes frames that are coded already, and packets of other streams. Call ``finish`` at the end or ``abandon`` at
-    any time; a file under the final name is always complete.
+    It takes frames that are already coded, and packets of other streams. Call ``finish`` at the end, or ``abandon`` at
+    any time. A file under the final name is always complete.
 
     Attributes:
         name: Name of the output, for messages.
-        plan: How the video is encoded.
-        container: The container that is written.
-        video: The video stream. Its encoder was opened for the header, and may encode the frames.
-        keeps_times: Whether the container keeps the time of each frame (else it has a constant frame rate).
-        notes: What changes or can't be carried, one line each. Complete before the first frame, but for what only
-            the packets tell (those that the container refuses), which ``finish`` adds.
-        is_closed: Whether it is finished or abandoned.
+        plan: Encoder and settings of the video.
+        container: Container that is written.
+        video: Video stream of the output. Its encoder was opened for the header, and may encode the frames.
+        keeps_times: Whether the container keeps the time of each frame. If not, the frame rate is constant.
+        notes: Notes for the user on what changes or can't be carried, one line each. The list is complete before the
+            first frame, except for packets that the container refuses, which ``finish`` adds.
+        is_closed: Whether the output is finished or abandoned.
     """
 
     def __init__(self, path: Path | BinaryIO, info: SourceInfo, options: SinkOptions | None = None) -> None:
         """Plans the output and opens it.
 
         Args:
-            path: A file, or a file object (which may be a pipe, and is not closed).
-            info: What frames and packets come from.
-            options: How to write.
+            path: Path of a file, or a file object (which may be a pipe, and is not closed).
+            info: Description of the input that frames and packets come from.
+            options: Options for writing the output.
 
         Raises:
-            UsageError: If the options fit neither each other nor the container, or the output is the input.
-            OutputError: If the output can't be created, or exists and is not to be overwritten.
+            UsageError: If the options contradict each other or do not fit the container, or if the output is the input.
+            OutputError: If the output can't be created, or if it exists and ``overwrite`` is off.
         """
         self._options = options or SinkOptions()
         self._info = info
@@ -90,7 +90,7 @@ class Muxer:
             raise
 
     def write_video(self, packet: av.Packet[Any]) -> None:
-        """Writes a coded frame of the video, which is used up.
+        """Writes a coded frame of the video. The packet can't be used again.
 
         Raises:
             OutputError: If the output can't be written.
@@ -104,7 +104,9 @@ class Muxer:
                 self.container.mux_one(waiting)
 
     def write_packet(self, packet: av.Packet[Stream]) -> None:
-        """Copies a packet of another stream, which is used up; one of a stream that is left out is ignored.
+        """Copies a packet of another stream. The packet can't be used again.
+
+        A packet of a stream that is left out is ignored.
 
         Raises:
             OutputError: If the output can't be written.
@@ -138,7 +140,7 @@ class Muxer:
         """Closes the output and gives it its final name.
 
         Raises:
-            OutputError: If the output can't be written or has come to exist meanwhile.
+            OutputError: If the output can't be written, or if another program has created the file meanwhile.
         """
         if self.is_closed:
             return
@@ -158,7 +160,7 @@ class Muxer:
                 self.notes.append(f"the clock of {describe(copy.source)} jumped back; the rest was moved up")
 
     def abandon(self) -> None:
-        """Closes the output and deletes what was written; does nothing once it is finished."""
+        """Closes the output and deletes what was written; does nothing if the output is finished."""
         if self.is_closed:
             return
         self.is_closed = True
@@ -231,19 +233,19 @@ class Muxer:
 
 
 def plan_video(info: SourceInfo, target: Path | BinaryIO, name: str, options: SinkOptions) -> tuple[EncoderPlan, str]:
-    """Plans how the video of an output is encoded. Nothing is written.
+    """Plans the encoding of an output's video. Writes nothing.
 
     Args:
-        info: What the frames come from.
-        target: A file, whose extension names the container unless ``options`` do, or a file object.
+        info: Description of the input that the frames come from.
+        target: Path of a file, or a file object. The extension of a path names the container unless ``options`` do.
         name: Name of the output, for messages.
-        options: How to write.
+        options: Options for writing the output.
 
     Returns:
-        The plan, and FFmpeg's name of the container.
+        The plan for the encoder, and FFmpeg's name of the container.
 
     Raises:
-        UsageError: If the options fit neither each other nor the container.
+        UsageError: If the options contradict each other or do not fit the container.
     """
     scratch = _open(target, name, options.format, {})  # opening writes nothing yet
     if scratch.format.no_file:
@@ -267,10 +269,10 @@ def _open(target: Path | BinaryIO, name: str, format_name: str | None, muxer: di
 
 
 class _TrackLength:
-    """How long the frames of the video are shown, in ticks of the source.
+    """Measures how long the frames of the video are shown, in ticks of the source.
 
-    A container that knows only the time between packets in decoding order (MP4) adds the duration of the last packet
-    to them; where frames are reordered and irregular, the frame's own would end the track early.
+    MP4 stores only the times between packets in decoding order, and adds the duration of the last packet. Where frames
+    are reordered and irregular, the last frame's own duration would end the track early.
     """
 
     def __init__(self, time_base: Fraction) -> None:
@@ -279,7 +281,7 @@ class _TrackLength:
         self._begin = self._end = 0
 
     def see(self, packet: av.Packet[Any]) -> None:
-        """Takes note of a coded frame, before it is handed to the container."""
+        """Records the times of a coded frame, before it is handed to the container."""
         if packet.pts is None or packet.dts is None:
             return
         end = packet.pts + (packet.duration or 0)
@@ -288,7 +290,7 @@ class _TrackLength:
         self._begin, self._end = min(self._begin, packet.pts), max(self._end, end)
 
     def stretch(self, last: av.Packet[Any]) -> None:
-        """Gives the last packet the duration that makes the track as long as its frames are shown."""
+        """Sets the duration of the last packet so that the track is as long as its frames are shown."""
         if last.dts is None or self._first_dts is None or last.time_base != self._time_base:
             return
         shown = self._end - self._begin

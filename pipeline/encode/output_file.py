@@ -1,4 +1,4 @@
-"""Where an output goes: under a temporary name until it is complete, so that a file in place is never half a file."""
+"""Writing an output under a temporary name until it is complete, so that no incomplete file has the final name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def writing_errors(name: str) -> Iterator[None]:
-    """Turns errors of FFmpeg and of the system in the block into those that a user understands.
+    """Turns errors of FFmpeg and of the system in the block into errors that a user understands.
 
     Args:
         name: Name of the output that is written, for the message.
@@ -38,26 +38,26 @@ def writing_errors(name: str) -> Iterator[None]:
 
 
 def work_folder(output: Path) -> Path:
-    """The folder beside an output in which a run that can be resumed keeps what it has finished.
+    """Path of the folder beside an output in which a run that can be resumed keeps its finished parts.
 
     Args:
-        output: The output's own path; it need not exist.
+        output: Path of the output itself; the file need not exist.
     """
     output = output.resolve()
     return output.with_name(f".{output.name}.deblur")
 
 
 def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
-    """Refuses a place to which an output must not or can't go.
+    """Refuses a path to which an output must not or can't be written.
 
     Args:
-        path: Of the output.
-        source: The input, which is never overwritten; None if it is no file.
-        overwrite: Replace a file that exists.
+        path: Path of the output.
+        source: Path of the input, which is never overwritten; None if the input is not a file.
+        overwrite: Whether to replace a file that exists.
 
     Raises:
         UsageError: If the output is the input.
-        OutputError: If the place is a folder, lies in one that is missing, or holds a file that is not to be replaced.
+        OutputError: If the path is a folder, lies in a missing folder, or holds a file and ``overwrite`` is off.
     """
     if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise UsageError(f"{path} is the input itself; choose another output")
@@ -71,24 +71,24 @@ def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
 
 
 class OutputTarget:
-    """A file in the making, or a file object that is written as it comes.
+    """The destination of an output: a temporary file that is renamed at the end, or a file object.
 
     Attributes:
-        name: For messages.
-        opened: What to write to: the temporary file, or a file object.
+        name: Name of the output, for messages.
+        opened: Path of the temporary file, or the file object, that is written to.
     """
 
     def __init__(self, path: Path | BinaryIO, source: Path | None, *, overwrite: bool) -> None:
-        """Checks the place and reserves it.
+        """Checks the path and reserves it.
 
         Args:
-            path: A file, a device or named pipe, or a file object (which is not closed).
-            source: The input, which is never overwritten; None if it is no file.
-            overwrite: Replace a file that exists.
+            path: Path of a file, device or named pipe, or a file object (which is not closed).
+            source: Path of the input, which is never overwritten; None if the input is not a file.
+            overwrite: Whether to replace a file that exists.
 
         Raises:
             UsageError: If the output is the input.
-            OutputError: If the place can't be written, or holds a file that is not to be replaced.
+            OutputError: If the path can't be written, or if it holds a file and ``overwrite`` is off.
         """
         self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
         self._overwrite = overwrite
@@ -116,14 +116,14 @@ class OutputTarget:
 
     @property
     def seekable(self) -> bool:
-        """Whether a container may go back and fill in its header."""
+        """Whether a muxer can seek back and complete the header."""
         return isinstance(self.opened, Path) or self.opened.seekable()
 
     def commit(self) -> None:
         """Gives the complete file its final name.
 
         Raises:
-            OutputError: If it can't be renamed, or another file has taken the name meanwhile.
+            OutputError: If the file can't be renamed, or if another file has taken the name meanwhile.
         """
         try:
             if self._device is not None:
@@ -139,7 +139,7 @@ class OutputTarget:
             raise OutputError(f"{self.name} can't be written: {error.strerror}") from error
 
     def discard(self) -> None:
-        """Deletes what was written, except what went to a file object or device; safe at any time."""
+        """Deletes what was written, except in a file object or device. May be called at any time."""
         with contextlib.suppress(OSError):
             if self._device is not None:
                 self._device.close()

@@ -1,4 +1,4 @@
-"""What a conversion between pixel formats costs, and the best one that an encoder takes."""
+"""The loss in a conversion between pixel formats, and the choice of the best format that an encoder takes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pipeline.media.frames import depth_of, has_alpha
 
 
 def encoder_format(wanted: str, encoder: av.Codec) -> str:
-    """The pixel format of an encoder that keeps most of another one, or that one itself.
+    """Chooses the pixel format of an encoder that loses least of another format: that format itself if possible.
 
     Args:
-        wanted: Of the frames, by FFmpeg's name.
-        encoder: To be fed.
+        wanted: FFmpeg's name of the pixel format of the frames.
+        encoder: FFmpeg's encoder that takes the frames.
     """
     names = [fmt.name for fmt in encoder.video_formats or ()]
     if not names or wanted in names:
@@ -27,13 +27,13 @@ def encoder_format(wanted: str, encoder: av.Codec) -> str:
 
 
 def loses(source: str, target: str) -> bool:
-    """Whether a conversion lowers depth or chroma resolution."""
+    """Whether a conversion lowers the bit depth or the chroma resolution."""
     worse = PixFmtLoss.RESOLUTION | PixFmtLoss.DEPTH | PixFmtLoss.COLORQUANT | PixFmtLoss.CHROMA
     return bool(find_best_pix_fmt_of_list([target], source)[1] & worse)
 
 
 def differs(source: str, target: str) -> bool:
-    """Whether two formats hold different samples, not just in another order."""
+    """Whether two formats hold different samples, and not only the same samples in another order."""
     a, b = av.VideoFormat(source, 16, 16), av.VideoFormat(target, 16, 16)
     return (
         depth_of(source) != depth_of(target)

@@ -1,4 +1,4 @@
-"""Which encoder writes the video, with which settings, and what it can't keep of the frames."""
+"""Choosing the encoder of the video and its settings, and noting what it can't keep of the frames."""
 
 from __future__ import annotations
 
@@ -38,37 +38,42 @@ _ENCODERS = {
     "vp8": "libvpx",
     "prores": "prores_ks",
 }
-"""The encoder of a codec where FFmpeg's own first choice is not it."""
+"""Encoders to use for codecs, by codec, where FFmpeg's own first choice is another encoder."""
 
 _SPELLINGS = {"avc": "h264", "x264": "h264", "h265": "hevc", "x265": "hevc"}
 
 _GPU_SUFFIX = "_nvenc"
-"""Of encoders that need an NVIDIA GPU; before it stands the codec."""
+"""End of the names of encoders that need an NVIDIA GPU; the codec's name stands before it."""
 
 _TRANSPORT_STREAM = {"h264", "hevc", "vvc", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "av1"}
-"""What an MPEG transport stream has names for; FFmpeg's muxer takes anything, and nobody could read it."""
+"""Codecs that the MPEG transport stream has identifiers for.
+
+FFmpeg's muxer takes any other codec as well, but no player could read the file.
+"""
 
 _FULL_RANGE_ONLY = {"mjpeg"}
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderPlan:
-    """How the video is encoded; proven by opening the encoder once.
+    """Encoder and settings of the video, tested by opening the encoder once.
 
     Attributes:
         encoder: FFmpeg's name of the encoder, such as ``libx264``.
         codec: FFmpeg's name of the codec, such as ``h264``.
-        pixel_format: That frames must have for the encoder.
-        width: Of the encoded picture: the input's, or one more where the encoder needs even sizes.
-        height: Likewise.
-        full_range: Range of the encoded samples; None if the input does not say and nothing is converted.
-        colorspace: ``AVColorSpace`` of the encoded samples.
-        time_base: Of the encoder.
-        counts_frames: The encoder can't take the input's time base: it gets the number of the frame instead of its
-            time, and the time is put back on its packets.
-        rate: Frames a second, nominal.
-        options: For the encoder.
-        notes: What changes, one line each for the user.
+        pixel_format: FFmpeg's name of the pixel format that the encoder takes.
+        width: Width of the encoded picture, in pixels: that of the input, or one more where the encoder needs even
+            sizes.
+        height: Height of the encoded picture, in pixels, with the same rounding as the width.
+        full_range: Whether the encoded samples have full range; None if the input does not say and nothing is
+            converted.
+        colorspace: FFmpeg's ``AVColorSpace`` of the encoded samples.
+        time_base: Unit of the encoder's time stamps, in seconds.
+        counts_frames: Whether the encoder gets the number of each frame instead of its time, because it can't take the
+            input's time base. The time is put back on the packets.
+        rate: Nominal frame rate, in frames a second.
+        options: Options of the encoder, by FFmpeg's names.
+        notes: Notes for the user on what changes, one line each.
     """
 
     encoder: str
@@ -85,7 +90,7 @@ class EncoderPlan:
     notes: tuple[str, ...] = ()
 
     def configure(self, context: VideoCodecContext, info: SourceInfo) -> None:
-        """Sets all that the encoder must know on a context that is not open yet."""
+        """Sets size, format, clock, colour and options on an encoder context that is not open yet."""
         first = info.first_frame
         context.width, context.height = self.width, self.height
         context.pix_fmt = self.pixel_format
@@ -114,14 +119,14 @@ def plan_encoder(
     """Chooses the encoder and proves that it opens.
 
     Args:
-        info: What the frames come from.
-        container: Of the output; nothing is added to it.
-        codec: A codec (``hevc``) or an encoder (``libx265``) by FFmpeg's name; None for the input's codec where it
-            can be encoded and the container takes it, else H.264, else the container's own default. An encoder of
-            NVIDIA's GPUs (``hevc_nvenc``) that can't be had here is replaced by that of the processor.
-        crf: Constant rate factor: the lower the better the picture; None for the encoder's default here.
-        preset: The encoder's trade of speed against size; None for the default here.
-        bitrate: Bits a second instead of a rate factor.
+        info: Description of the input that the frames come from.
+        container: Container of the output; nothing is added to it.
+        codec: FFmpeg's name of a codec (``hevc``) or an encoder (``libx265``). None takes the input's codec where it
+            can be encoded and the container takes it, else H.264, else the container's own default. An encoder for
+            NVIDIA GPUs (``hevc_nvenc``) that is not available here is replaced by an encoder on the processor.
+        crf: Constant rate factor; a lower value gives a better picture. None for this program's default.
+        preset: Name of the encoder's preset, which trades speed against file size; None for this program's default.
+        bitrate: Bit rate in bits a second, used instead of a rate factor; None for a rate factor.
 
     Raises:
         UsageError: If the codec is unknown, the container can't take it, or the encoder refuses the settings.
@@ -148,7 +153,7 @@ def _choose(
     preset: str | None,
     bitrate: int | None,
 ) -> EncoderPlan | str:
-    """The plan, or why there is none."""
+    """Returns the plan, or the reason why there is none."""
     problem = ""
     second_choice: EncoderPlan | None = None
     for name in _candidates(info, container, codec):
@@ -198,7 +203,7 @@ def _takes(container: OutputContainer, encoder: av.Codec) -> bool:
 
 
 def keeps_times(container: OutputContainer) -> bool:
-    """Whether the container keeps the time of each frame (else it has a constant frame rate)."""
+    """Whether the container keeps the time of each frame. If not, the frame rate is constant."""
     flag: Any = av.format.Flags.variable_fps.value
     # FFmpeg sets the flag for some of the formats of one muxer and forgets the others.
     return container.format.name in MOV_FAMILY or bool(container.format.flags & flag)
@@ -258,7 +263,7 @@ def _plan(
 
 
 def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iterator[EncoderPlan]:
-    """The plan, and what to try where an encoder does not take a time base or an odd size."""
+    """Yields the plan, then variants to try where an encoder does not take the time base or an odd size."""
     rate = plan.rate.limit_denominator(10_000)
     while rate.numerator > 65_000:
         rate = rate.limit_denominator(max(rate.denominator // 2, 1))
@@ -278,7 +283,7 @@ def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iter
 
 
 def _opens(plan: EncoderPlan, info: SourceInfo, format_name: str) -> bool:
-    """Whether encoder and container both agree, found out by writing a header into memory."""
+    """Whether the encoder and the container both accept the plan; tested by writing a header into memory."""
     try:
         with ordinary_scheduling(), av.open(io.BytesIO(), "w", format=format_name) as scratch:
             stream: Any = scratch.add_stream(plan.encoder, rate=plan.rate)

@@ -1,4 +1,4 @@
-"""Settings of encoders: what they are by default here, and how the user's wishes are spelt for each."""
+"""Settings of encoders: the defaults of this program, and the options that the user's settings become."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NVENC = {"preset": "p5", "tune": "hq", "rc": "vbr", "cq": "19", "b": "0"}
 _DEFAULTS |= {f"{codec}_nvenc": dict(_NVENC) for codec in ("h264", "hevc", "av1")}
 
 _FIXED_QUANTISER = {"mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "h263", "h263p", "flv", "msmpeg4", "wmv1", "wmv2"}
-"""Encoders without rate factor, at quantiser 2 by default (the finest that they hold without surprises)."""
+"""Encoders without a rate factor; their default here is quantiser 2, the finest that works reliably."""
 
 _QUANTISER_2 = {"flags": "+qscale", "global_quality": str(2 * 118)}
 
@@ -35,16 +35,16 @@ _QUANTISER_2 = {"flags": "+qscale", "global_quality": str(2 * 118)}
 def settings_of(
     encoder: av.Codec, crf: float | None, preset: str | None, bitrate: int | None
 ) -> tuple[dict[str, str], list[str]]:
-    """The options of an encoder: its defaults here, and what the user wants instead.
+    """Builds the options of an encoder: this program's defaults, replaced by the user's settings.
 
     Args:
-        encoder: Of FFmpeg.
-        crf: Constant rate factor; None for the default here.
-        preset: Likewise.
-        bitrate: Bits a second instead of a rate factor.
+        encoder: FFmpeg's encoder.
+        crf: Constant rate factor; None for this program's default.
+        preset: Name of the encoder's preset; None for this program's default.
+        bitrate: Bit rate in bits a second, used instead of a rate factor; None for a rate factor.
 
     Returns:
-        Options by FFmpeg's names, and notes for the user.
+        Options by FFmpeg's names, and notes for the user, one line each.
 
     Raises:
         UsageError: If the encoder has no such setting.
@@ -73,15 +73,15 @@ def settings_of(
 
 
 def repeatable(encoder: str, options: dict[str, str]) -> dict[str, str]:
-    """Options with which an encoder makes the same file of the same frames each time, on this machine.
+    """Adds the options with which an encoder writes the same file from the same frames each time, on this machine.
 
-    With AVX-512, x264 does not: small pictures come out different now and then (seen with x264 as PyAV 18.1 has it).
-    With AVX2 it makes what it makes without either, and as fast. That a run goes on after a crash as if nothing had
-    been, and that a cluster makes what one machine makes, rests on it.
+    With AVX-512, x264 sometimes encodes small pictures differently (seen with the x264 in PyAV 18.1). With AVX2 it
+    writes the same file as without either, at the same speed. A resumed run and a cluster rely on this: both must
+    write the same file as one run without interruption.
 
     Args:
-        encoder: FFmpeg's name.
-        options: For it; not changed.
+        encoder: FFmpeg's name of the encoder.
+        options: Options of the encoder, by FFmpeg's names; they are copied, not changed.
     """
     repeated = dict(options)
     if encoder == "libx264" and cpu_features()["AVX-512"]:
@@ -90,6 +90,6 @@ def repeatable(encoder: str, options: dict[str, str]) -> dict[str, str]:
 
 
 def merge_parameters(options: dict[str, str], extra: dict[str, str]) -> None:
-    """Adds to options whose values are lists with colons between; what is there already stays."""
+    """Appends to options whose values are lists separated by colons; entries that are there already stay."""
     for name, value in extra.items():
         options[name] = f"{options[name]}:{value}" if name in options else value

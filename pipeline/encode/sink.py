@@ -1,4 +1,4 @@
-"""Frames to a file: the encoder and the muxer together."""
+"""Writing frames to a file, with the encoder and the muxer together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class VideoSink:
     """An output that takes frames and packets.
 
-    One coded frame is written for each frame that comes in. Call ``finish`` at the end or ``abandon`` at any time; a
+    It writes one coded frame for each frame that it takes. Call ``finish`` at the end, or ``abandon`` at any time. A
     file under the final name is always complete.
 
     Attributes:
@@ -33,13 +33,13 @@ class VideoSink:
         """Plans the output and opens it.
 
         Args:
-            path: A file, or a file object (which may be a pipe, and is not closed).
-            info: What frames and packets come from.
-            options: How to write.
+            path: Path of a file, or a file object (which may be a pipe, and is not closed).
+            info: Description of the input that frames and packets come from.
+            options: Options for writing the output.
 
         Raises:
-            UsageError: If the options fit neither each other nor the container, or the output is the input.
-            OutputError: If the output can't be created, or exists and is not to be overwritten.
+            UsageError: If the options contradict each other or do not fit the container, or if the output is the input.
+            OutputError: If the output can't be created, or if it exists and ``overwrite`` is off.
         """
         self._muxer = Muxer(path, info, options)
         self._encoder = VideoEncoder(self._muxer.container, self._muxer.video, self._muxer.plan, info)
@@ -52,20 +52,20 @@ class VideoSink:
 
     @property
     def plan(self) -> EncoderPlan:
-        """How the video is encoded."""
+        """Encoder and settings of the video."""
         return self._muxer.plan
 
     @property
     def notes(self) -> list[str]:
-        """What changes or can't be carried, one line each; see :attr:`pipeline.encode.muxer.Muxer.notes`."""
+        """Notes for the user, one line each; see :attr:`pipeline.encode.muxer.Muxer.notes`."""
         return self._muxer.notes
 
     def write_frame(self, frame: av.VideoFrame) -> None:
         """Encodes a frame at its own time.
 
         Args:
-            frame: In the source's native format and size; ``pts`` and ``time_base`` are set. It is as before
-                afterwards, but for its picture type.
+            frame: Frame in the source's native format and size, with ``pts`` and ``time_base`` set. Only its picture
+                type is changed.
 
         Raises:
             OutputError: If the output can't be written.
@@ -77,7 +77,9 @@ class VideoSink:
             self._muxer.write_video(packet)
 
     def write_packet(self, packet: av.Packet[Stream]) -> None:
-        """Copies a packet of another stream, which is used up; one of a stream that is left out is ignored.
+        """Copies a packet of another stream. The packet can't be used again.
+
+        A packet of a stream that is left out is ignored.
 
         Raises:
             OutputError: If the output can't be written.
@@ -85,10 +87,10 @@ class VideoSink:
         self._muxer.write_packet(packet)
 
     def finish(self) -> None:
-        """Flushes the encoder, closes the output and gives it its final name; does nothing if it is closed already.
+        """Flushes the encoder, closes the output and gives it its final name; does nothing if the output is closed.
 
         Raises:
-            OutputError: If the output can't be written or has come to exist meanwhile.
+            OutputError: If the output can't be written, or if another program has created the file meanwhile.
         """
         if self._muxer.is_closed:
             return
@@ -103,5 +105,5 @@ class VideoSink:
         self._muxer.finish()
 
     def abandon(self) -> None:
-        """Closes the output and deletes what was written; does nothing once it is finished."""
+        """Closes the output and deletes what was written; does nothing if the output is finished."""
         self._muxer.abandon()

@@ -1,4 +1,4 @@
-"""Which of the input's other streams an output container can carry, found out by trying."""
+"""Copying the input's other streams: each is tried, to find whether the output container can carry it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from pipeline.decode.info import SourceInfo
 
 _ATTACHING = {"matroska"}
-"""Containers that keep cover art as an attached file, not as a stream."""
+"""FFmpeg's names of the containers that keep cover art as an attached file, not as a stream."""
 
 _PICTURE_TYPES = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 
 
 @dataclass(frozen=True, slots=True)
 class CopyPlan:
-    """What comes along beside the video.
+    """Streams that are copied beside the video.
 
     Attributes:
-        streams: To be copied packet by packet, in the order of the input, each with the codec tag to keep ("" for
-            the container's own).
+        streams: Streams to copy packet by packet, in the order of the input, each with the codec tag to keep (empty for
+            the container's own choice).
         covers: Streams whose picture becomes an attached file.
-        notes: What can't come along, one line each.
+        notes: Notes for the user on what can't be copied, one line each.
     """
 
     streams: tuple[tuple[Stream, str], ...]
@@ -45,10 +45,10 @@ class CopyPlan:
 
 
 def plan_copies(info: SourceInfo, format_name: str) -> CopyPlan:
-    """Finds out what a container can carry of the input's other streams.
+    """Finds which of the input's other streams a container can carry.
 
     Args:
-        info: What the input is.
+        info: Description of the input.
         format_name: FFmpeg's name of the output container.
     """
     streams: list[tuple[Stream, str]] = []
@@ -70,7 +70,7 @@ def plan_copies(info: SourceInfo, format_name: str) -> CopyPlan:
 
 
 def add_copy(output: OutputContainer, stream: Stream, tag: str) -> Stream:
-    """Adds a stream to an output whose packets are copied from ``stream``, with its tags and dispositions.
+    """Adds a copy of ``stream`` to an output, with its tags and dispositions; its packets are copied later.
 
     Raises:
         ValueError: If the container does not know the codec.
@@ -89,16 +89,16 @@ def add_copy(output: OutputContainer, stream: Stream, tag: str) -> Stream:
 
 
 def takes_packet(format_name: str, stream: Stream, tag: str, packet: av.Packet[Stream]) -> bool:
-    """Whether a container takes a packet of a stream, found out by writing it to memory.
+    """Whether a container takes a packet of a stream; tested by writing the packet into memory.
 
-    Some damage makes demuxers find streams that are none, whose header a muxer accepts but whose packets it does not.
-    In the real output that shows late, with an error that is put down to another stream.
+    In a damaged file, a demuxer may report a stream that does not exist. A muxer may accept the header of that stream
+    and refuse its packets. In the real output this error would come late, and seem to come from another stream.
 
     Args:
         format_name: FFmpeg's name of the output container.
-        stream: Of the input.
-        tag: With which it is copied.
-        packet: Left as it is.
+        stream: Stream of the input.
+        tag: Codec tag with which the stream is copied.
+        packet: Packet of the stream; it is not changed.
     """
     try:
         with open_media(io.BytesIO(), "w", format=format_name) as output:
@@ -115,14 +115,14 @@ def takes_packet(format_name: str, stream: Stream, tag: str, packet: av.Packet[S
 
 
 def add_cover(output: OutputContainer, stream: Stream, picture: bytes) -> None:
-    """Attaches a cover picture as a file."""
+    """Attaches a cover picture to an output as a file."""
     extension, mime = _PICTURE_TYPES[codec_name(stream)]
     attachment = output.add_attachment(stream.metadata.get("filename", f"cover.{extension}"), mime, picture)
     attachment.metadata.update({**stream.metadata, **attachment.metadata})
 
 
 def _written_by_muxer(format_name: str, stream: Stream, info: SourceInfo) -> bool:
-    """Whether the stream is a track of time code, which the muxer makes anew from the video's tag."""
+    """Whether the stream is a time code track, which the muxer creates from a tag of the video."""
     return (
         format_name in MOV_FAMILY
         and stream.type == "data"
@@ -132,7 +132,7 @@ def _written_by_muxer(format_name: str, stream: Stream, info: SourceInfo) -> boo
 
 
 def _accepted_tag(format_name: str, stream: Stream) -> str | None:
-    """The codec tag with which a container takes the stream ("" for its own choice); None if it does not."""
+    """Codec tag with which a container takes the stream (empty for the container's choice); None if it does not."""
     tags = [""]
     if stream.codec_context is not None:
         with contextlib.suppress(UnicodeDecodeError):  # a number, not four characters
@@ -166,7 +166,10 @@ def _write_sample(output: OutputContainer, copy: Stream) -> None:
 
 
 def _comes_back(scratch: io.BytesIO, stream: Stream) -> bool:
-    """Whether a file just written still says what the stream is: some containers take anything, nameless."""
+    """Whether the stream's codec can be read back from a file just written.
+
+    Some containers take any codec, but do not store its name.
+    """
     scratch.seek(0)
     try:
         with open_media(scratch, "r") as read:

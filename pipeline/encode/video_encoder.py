@@ -1,4 +1,4 @@
-"""The encoder: a frame goes in, coded frames come out at the exact times of theirs."""
+"""The encoder: it takes frames and returns coded frames with the exact times of the frames."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from pipeline.encode.plan import EncoderPlan
 
 _DEEPEST_REORDERING = 64
-"""Frames by which a decoding time can run ahead; encoders stay far below."""
+"""Largest number of frames by which a decoding time may lie before the first frame; encoders stay far below."""
 
 
 class VideoEncoder:
-    """Encodes the frames of one source, in the format, size and clock that a plan says.
+    """Encodes the frames of one source, in the format, size and clock that a plan gives.
 
-    It is the encoder of an output's video stream, or one that stands alone and does the same (see :meth:`alone`).
+    It is the encoder of an output's video stream, or a separate encoder with the same settings (see :meth:`alone`).
     """
 
     def __init__(self, container: OutputContainer, stream: av.VideoStream, plan: EncoderPlan, info: SourceInfo) -> None:
         """Takes over the encoder of a stream.
 
         Args:
-            container: The output that the stream belongs to.
-            stream: The stream, configured by ``plan``.
-            plan: How the video is encoded.
-            info: What the frames come from.
+            container: Container of the output that the stream belongs to.
+            stream: Video stream, configured by ``plan``.
+            plan: Encoder and settings of the video.
+            info: Description of the input that the frames come from.
         """
         self._container, self._stream = container, stream
         self._fitter = FrameFitter(plan, info.spec)
@@ -50,12 +50,12 @@ class VideoEncoder:
 
     @classmethod
     def alone(cls, plan: EncoderPlan, info: SourceInfo, format_name: str) -> Self:
-        """An encoder that belongs to no output, to be closed at the end.
+        """Opens an encoder that belongs to no output. Close it at the end.
 
         Args:
-            plan: How the video is encoded.
-            info: What the frames come from.
-            format_name: FFmpeg's name of the container that the coded frames are for.
+            plan: Encoder and settings of the video.
+            info: Description of the input that the frames come from.
+            format_name: FFmpeg's name of the container that the coded frames are written to later.
 
         Raises:
             FFmpegError: If the encoder can't be opened.
@@ -74,18 +74,18 @@ class VideoEncoder:
 
     @property
     def header(self) -> bytes:
-        """What a decoder has to know beforehand, such as the parameter sets of H.264; empty for some codecs."""
+        """Codec header that a decoder needs first, such as the parameter sets of H.264; empty for some codecs."""
         return bytes(self._stream.codec_context.extradata or b"")
 
     def encode(self, frame: av.VideoFrame) -> list[av.Packet[Any]]:
         """Encodes a frame at its own time.
 
         Args:
-            frame: In the source's native format and size; ``pts`` and ``time_base`` are set. It is as before
-                afterwards, but for its picture type.
+            frame: Frame in the source's native format and size, with ``pts`` and ``time_base`` set. Only its picture
+                type is changed.
 
         Returns:
-            The coded frames that are complete now, at the times of their frames.
+            Coded frames that are complete now, with the times of their frames.
 
         Raises:
             FFmpegError: If the encoder fails.
@@ -99,7 +99,7 @@ class VideoEncoder:
         return self._at_their_times(packets)
 
     def flush(self) -> list[av.Packet[Any]]:
-        """The coded frames that are still inside the encoder; called once, after the last frame.
+        """Returns the coded frames that are still inside the encoder. Call it once, after the last frame.
 
         Raises:
             FFmpegError: If the encoder fails.
@@ -107,7 +107,7 @@ class VideoEncoder:
         return self._at_their_times(self._stream.encode(None))
 
     def close(self) -> None:
-        """Closes an encoder that stands alone; that of an output is closed with the output."""
+        """Closes an encoder that belongs to no output; the encoder of an output is closed with the output."""
         _close(self._container)
 
     def _at_their_times(self, packets: list[av.Packet[Any]]) -> list[av.Packet[Any]]:
@@ -125,18 +125,18 @@ def _close(container: OutputContainer) -> None:
 class FrameClock:
     """Remembers the times of the frames that are inside the encoder.
 
-    Some encoders drop durations, and some can't count in the input's time base; the latter get the number of each
-    frame for its time, and the clock translates back.
+    Some encoders drop durations, and some can't count in the input's time base. These get the number of each frame
+    as its time, and the clock translates back.
     """
 
     def __init__(self, plan: EncoderPlan, time_base: Fraction, *, restore: bool) -> None:
-        """Starts before the first frame.
+        """Prepares for the first frame.
 
         Args:
-            plan: Of the encoder.
-            time_base: Of the frames, in seconds.
-            restore: Put the frames' times back on packets of an encoder that counts frames; else the packets keep
-                a constant rate.
+            plan: Plan of the encoder.
+            time_base: Unit of the frames' time stamps, in seconds.
+            restore: Whether to put the frames' times back on the packets of an encoder that counts frames. If not, the
+                packets keep a constant rate.
         """
         self._counts = plan.counts_frames
         self._restore = restore
@@ -150,7 +150,7 @@ class FrameClock:
         self._last_dts: int | None = None
 
     def enter(self, frame: av.VideoFrame) -> None:
-        """Takes a frame on its way into the encoder; sets the time that the encoder sees."""
+        """Records a frame on its way into the encoder, and sets the time that the encoder sees."""
         if frame.pts is None:
             raise ValueError("a frame without a time stamp can't be written")
         if not self._number:
@@ -166,7 +166,7 @@ class FrameClock:
         self._number += 1
 
     def leave(self, packet: av.Packet[Any]) -> None:
-        """Takes a packet on its way out of the encoder; sets its final times."""
+        """Sets the final times of a packet on its way out of the encoder."""
         if packet.pts is None or packet.pts not in self._inside:
             return
         number = packet.pts
@@ -184,21 +184,21 @@ class FrameClock:
         self._last_dts = packet.dts
 
     def _plausible(self, dts: int, time: int) -> bool:
-        """Whether a decoding time can be right; x265 makes one up for a video of a single frame."""
+        """Whether a decoding time can be right; x265 returns a wrong one for a video of a single frame."""
         return self._begin - _DEEPEST_REORDERING * self._longest <= dts <= time
 
 
 class FrameFitter:
-    """Makes frames of the source what the encoder takes; most pass through untouched."""
+    """Converts frames of the source to the format and size that the encoder takes; most pass unchanged."""
 
     def __init__(self, plan: EncoderPlan, spec: PlaneSpec) -> None:
-        """Prepares for frames of ``spec``."""
+        """Prepares for frames with the planes of ``spec``."""
         self._plan = plan
         self._spec = spec
         self._reformatter = VideoReformatter()
 
     def fit(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """The frame in the encoder's format and size, at the same time."""
+        """Returns the frame in the encoder's format and size, with the same time."""
         plan = self._plan
         if frame.format.name != plan.pixel_format or (plan.full_range and not self._spec.full_range):
             frame = self._convert(frame)
@@ -227,12 +227,12 @@ class FrameFitter:
 
 
 def pad_frame(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
-    """The frame with its last column and row repeated up to a larger size; the picture stays at the top left.
+    """Enlarges a frame by repeating its last column and row; the picture stays at the top left.
 
     Args:
-        frame: In a planar or NV12-like format.
-        width: At least the frame's.
-        height: At least the frame's.
+        frame: Frame in a planar or NV12-like format.
+        width: New width, in pixels; at least that of the frame.
+        height: New height, in pixels; at least that of the frame.
     """
     padded = av.VideoFrame(width, height, frame.format.name)
     for index in range(len(frame.planes)):
