@@ -229,11 +229,7 @@ class FrameDecoder:
             yield from self._release(frame)
 
     def _is_too_large(self, frame: av.VideoFrame) -> bool:
-        """Whether a frame is over the limits; such a frame is counted and left out.
-
-        Raises:
-            LimitError: If the first frame is over the limits.
-        """
+        """Whether a frame is over the limits, to be counted and left out; raises LimitError for the first frame."""
         if self.spec is None:
             self._guard.check_picture(frame.width, frame.height)
         excess = self._guard.limits.picture_excess(frame.width, frame.height)
@@ -304,8 +300,5 @@ class FrameDecoder:
 
 
 def _is_handed_over(frame: av.VideoFrame) -> bool:
-    """Whether PyAV exports the planes of a frame on a GPU unchanged.
-
-    Other formats have no DLPack export. In frames of odd width or height, PyAV cuts the chroma plane.
-    """
+    """Whether PyAV exports the planes of a frame on a GPU in full; it cuts the chroma planes of frames of odd size."""
     return format_of(frame) in _EXPORTED and frame.width % 2 == 0 and frame.height % 2 == 0

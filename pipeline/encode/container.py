@@ -37,7 +37,7 @@ _FINEST_TIMESCALE = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class MuxerPlan:
-    """How the container is written.
+    """Options of the output container, and notes on what is lost.
 
     Attributes:
         options: Options of the muxer, by FFmpeg's names.

@@ -1,1 +1,1 @@
-"""Facts of media files that reading and writing share."""
+"""Frames, time stamps, tags and side data of media files, as used by reading and writing alike."""

@@ -1,4 +1,4 @@
-"""What a frame says about itself besides its samples, as plain values that outlive the frame."""
+"""Properties of a frame other than its samples, as plain values that outlive the frame."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class FrameInfo:
     Attributes:
         pixel_format: FFmpeg's name of the pixel format, such as ``yuv420p``.
         pts: Time stamp, in ticks of the source; 0 if the frame has none.
-        color_range: FFmpeg's ``AVColorRange``.
-        colorspace: FFmpeg's ``AVColorSpace``.
-        color_primaries: FFmpeg's ``AVColorPrimaries``.
-        color_trc: FFmpeg's ``AVColorTransferCharacteristic``.
-        chroma_location: FFmpeg's ``AVChromaLocation``; None if PyAV can't read it.
-        rotation: Degrees, counter-clockwise, by which a player turns the picture.
-        side_data: The side data that an output may keep, in FFmpeg's memory layout.
+        color_range: Range of the samples, as FFmpeg's ``AVColorRange``.
+        colorspace: Colour matrix, as FFmpeg's ``AVColorSpace``.
+        color_primaries: Colour primaries, as FFmpeg's ``AVColorPrimaries``.
+        color_trc: Transfer characteristic, as FFmpeg's ``AVColorTransferCharacteristic``.
+        chroma_location: Place of the chroma samples, as FFmpeg's ``AVChromaLocation``; None if PyAV can't read it.
+        rotation: Angle by which a player turns the picture, in degrees counter-clockwise.
+        side_data: Side data that an output may keep, by kind, in FFmpeg's memory layout.
     """
 
     pixel_format: str
@@ -43,7 +43,7 @@ class FrameInfo:
 
     @classmethod
     def of(cls, frame: av.VideoFrame) -> Self:
-        """The properties of ``frame``."""
+        """Reads the properties of ``frame``."""
         return cls(
             pixel_format=frame.format.name,
             pts=frame.pts or 0,
@@ -58,5 +58,5 @@ class FrameInfo:
 
     @property
     def display_matrix(self) -> tuple[int, ...] | None:
-        """How a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None for not at all."""
+        """Matrix by which a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None if unset."""
         return display_matrix(self.side_data)

@@ -1,4 +1,4 @@
-"""Between decoded frames and batches of planes: formats, colour facts, and the copies in both directions."""
+"""Conversion between decoded frames and batches of planes: formats, colour properties, and copies both ways."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from network.planes import PlaneBatch
 
 RANGE_UNSPECIFIED, RANGE_LIMITED, RANGE_FULL = 0, 1, 2
-"""FFmpeg's ``AVColorRange``."""
+"""Values of FFmpeg's ``AVColorRange``."""
 
 SPACE_RGB, SPACE_BT709, SPACE_UNSPECIFIED = 0, 1, 2
-"""The values of FFmpeg's ``AVColorSpace`` (ITU-T H.273, MatrixCoefficients) that this module names."""
+"""Values of FFmpeg's ``AVColorSpace`` (ITU-T H.273, MatrixCoefficients) that this module names."""
 
 PRIMARIES_BT2020 = 9
 
@@ -69,23 +69,23 @@ _NAME_OF = {facts: name for name, facts in _NATIVE.items()}
 
 
 def depth_of(pixel_format: str) -> int:
-    """Bits of the widest component of an FFmpeg pixel format."""
+    """Depth of the widest component of an FFmpeg pixel format, in bits."""
     return max((component.bits for component in VideoFormat(pixel_format).components), default=8)
 
 
 def has_alpha(pixel_format: str) -> bool:
-    """Whether an FFmpeg pixel format carries transparency (a palette may, and is not counted)."""
+    """Whether an FFmpeg pixel format has an alpha channel (formats with a palette are not counted)."""
     return any(component.is_alpha for component in VideoFormat(pixel_format).components)
 
 
 def native_format(pixel_format: str) -> str:
-    """The pixel format that the planes of a frame are kept in: the frame's own, or the nearest one.
+    """Native format of a pixel format, in which the planes of a frame are kept: the same format, or the nearest one.
 
     Args:
-        pixel_format: Any FFmpeg pixel format, such as ``yuyv422``.
+        pixel_format: Name of any FFmpeg pixel format, such as ``yuyv422``.
 
     Returns:
-        A planar (or NV12-like) format of the same or a higher depth, such as ``yuv422p``.
+        Name of a planar (or NV12-like) format of the same or a higher depth, such as ``yuv422p``.
     """
     if pixel_format in _NATIVE:
         return pixel_format
@@ -108,10 +108,10 @@ def native_format(pixel_format: str) -> str:
 
 
 def pixel_format_of(spec: PlaneSpec) -> str:
-    """The FFmpeg pixel format whose planes ``spec`` describes.
+    """Name of the FFmpeg pixel format whose planes ``spec`` describes.
 
     Raises:
-        ValueError: If FFmpeg has no such format (say 11 bits).
+        ValueError: If FFmpeg has no such format (for example at 11 bits).
     """
     try:
         return _NAME_OF[spec.layout, spec.depth, spec.matrix is Matrix.RGB]
@@ -120,16 +120,16 @@ def pixel_format_of(spec: PlaneSpec) -> str:
 
 
 def guess_matrix(width: int, height: int, colorspace: int, primaries: int = SPACE_UNSPECIFIED) -> Matrix:
-    """Which matrix YUV samples were made with.
+    """Colour matrix of YUV samples, guessed where the stream does not state it.
 
-    A stream that does not say follows the industry's convention: BT.709 above standard definition (over 576 lines
-    or 1024 columns), else BT.601; BT.2020 where the primaries are those of BT.2020.
+    The guess follows the convention of the industry. It is BT.2020 where the primaries are those of BT.2020, BT.709
+    above standard definition (over 576 lines or 1024 columns), and BT.601 otherwise.
 
     Args:
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
-        colorspace: FFmpeg's ``AVColorSpace``; 2 is unspecified.
-        primaries: FFmpeg's ``AVColorPrimaries``; 2 is unspecified.
+        width: Width of the picture, in pixels.
+        height: Height of the picture, in pixels.
+        colorspace: Colour matrix, as FFmpeg's ``AVColorSpace``; 2 is unspecified.
+        primaries: Colour primaries, as FFmpeg's ``AVColorPrimaries``; 2 is unspecified.
     """
     if colorspace in _MATRICES:
         return _MATRICES[colorspace]
@@ -139,12 +139,12 @@ def guess_matrix(width: int, height: int, colorspace: int, primaries: int = SPAC
 
 
 def format_of(frame: av.VideoFrame) -> str:
-    """The pixel format of a frame's samples by FFmpeg's name, also where they lie on a GPU."""
+    """FFmpeg's name of the pixel format of a frame's samples, also where they are on a GPU."""
     return (frame.sw_format or frame.format).name
 
 
 def on_host(frame: av.VideoFrame) -> av.VideoFrame:
-    """The frame in the processor's memory, with all its properties: itself, or a copy of one that lies on a GPU."""
+    """Returns a frame in the processor's memory, with all its properties; a frame on a GPU is copied."""
     if frame.sw_format is None:
         return frame
     tags = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
@@ -155,13 +155,13 @@ def on_host(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def spec_of(frame: av.VideoFrame) -> tuple[PlaneSpec, str]:
-    """What the planes of frames like this one are, once they are in a native format.
+    """Layout of the planes of frames like this one, once they are in a native format.
 
     Args:
-        frame: A decoded frame with its colour tags.
+        frame: Decoded frame with its colour tags.
 
     Returns:
-        The planes, and the name of the pixel format that they need (that of the frame itself if it is native).
+        Layout of the planes, and the name of their pixel format (that of the frame itself if it is native).
     """
     coded = format_of(frame)
     name = native_format(coded)
@@ -176,17 +176,17 @@ def spec_of(frame: av.VideoFrame) -> tuple[PlaneSpec, str]:
 def convert_frame(
     frame: av.VideoFrame, spec: PlaneSpec, pixel_format: str, reformatter: VideoReformatter
 ) -> av.VideoFrame:
-    """The frame in ``pixel_format`` and the size of ``spec``: itself where it already is, else converted.
+    """Converts a frame to ``pixel_format`` and the size of ``spec``; returns the frame itself if it fits already.
 
     A frame on a GPU stays there unless it is converted.
 
-    Time stamps, side data and colour tags stay; a range or matrix is never changed.
+    Time stamps, side data and colour tags are kept. The range and the matrix are never changed.
 
     Args:
-        frame: A decoded frame.
-        spec: Of the wanted planes.
-        pixel_format: A native format.
-        reformatter: Reused from frame to frame.
+        frame: Decoded frame.
+        spec: Layout of the wanted planes.
+        pixel_format: Name of a native format.
+        reformatter: Converter that is reused from frame to frame.
     """
     if format_of(frame) == pixel_format and (frame.width, frame.height) == (spec.width, spec.height):
         return frame
@@ -210,11 +210,11 @@ def convert_frame(
 
 
 def plane_rows(frame: av.VideoFrame, index: int) -> NDArray[Any]:
-    """The samples of a plane without the padding of its lines: a view, (height, samples a line), uint8 or uint16.
+    """View of the samples of a plane without line padding: shape (height, samples per line), uint8 or uint16.
 
     Args:
-        frame: In a planar or NV12-like format of 8 to 16 bits.
-        index: Of the plane.
+        frame: Frame in a planar or NV12-like format of 8 to 16 bits.
+        index: Index of the plane, from 0.
 
     Raises:
         ValueError: If the lines are stored from bottom to top.
@@ -233,12 +233,12 @@ def read_planes(frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
     """Copies the planes of a frame into a batch.
 
     Args:
-        frame: In the native format and size of ``batch.spec``.
-        batch: Written at ``index`` alone.
+        frame: Frame in the native format and size of ``batch.spec``.
+        batch: Batch that is written, at ``index`` only.
         index: Place of the frame in the batch, 0 to ``batch.size - 1``.
 
     Raises:
-        ValueError: If the frame is not what ``batch.spec`` says.
+        ValueError: If the frame does not match ``batch.spec``.
     """
     _check(frame, batch)
     for number, plane in enumerate(batch.planes):
@@ -247,19 +247,19 @@ def read_planes(frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
 
 
 def write_planes(batch: PlaneBatch, index: int, like: av.VideoFrame) -> av.VideoFrame:
-    """A frame with the planes of a batch and all other properties of ``like``.
+    """Returns a frame with the planes of a batch and all other properties of ``like``.
 
-    The samples of ``like`` are replaced: the frame that comes back *is* ``like``, detached from the decoder's
-    buffers. That is what keeps every property, known to PyAV or not. Only the picture type is cleared, so that
-    the encoder chooses its own.
+    The samples of ``like`` are replaced: the returned frame *is* ``like``, detached from the decoder's buffers. This
+    keeps every property, also those that PyAV does not know. Only the picture type is cleared, so that the encoder
+    chooses its own.
 
     Args:
-        batch: Read at ``index``.
+        batch: Batch that is read, at ``index`` only.
         index: Place of the frame in the batch, 0 to ``batch.size - 1``.
-        like: The decoded frame, in the native format and size of ``batch.spec``.
+        like: Decoded frame, in the native format and size of ``batch.spec``.
 
     Raises:
-        ValueError: If ``like`` is not what ``batch.spec`` says.
+        ValueError: If ``like`` does not match ``batch.spec``.
     """
     _check(like, batch)
     like.make_writable()

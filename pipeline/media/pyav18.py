@@ -1,11 +1,11 @@
-"""What PyAV 18.1, the last version for Python 3.11, does differently from PyAV 19.
+"""Adaptation to PyAV 18.1, the last version for Python 3.11, where it differs from PyAV 19.
 
-The rest of the code is written for PyAV 19. On the day that Python 3.11 goes, delete this module: call ``av.open``
+The rest of the code is written for PyAV 19. When support for Python 3.11 ends, delete this module: call ``av.open``
 itself, and use ``frame.side_data`` and ``chroma_sample_location`` directly.
 
-Rationals need little here. PyAV 19 gives an ``AVRational``, which is falsy where it is unset; PyAV 18.1 gives a
-``Fraction`` or None. So an unset one is found by its truth value, never by ``is None``, and what is kept or rounded
-is made a ``Fraction`` first, by :func:`fraction`.
+Rationals need little adaptation. PyAV 19 returns an ``AVRational``, which is falsy where it is unset. PyAV 18.1
+returns a ``Fraction`` or None. So test for an unset rational by its truth value, never by ``is None``, and convert it
+by :func:`fraction` before it is kept or rounded.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ else:
 
 
 def fraction(rational: Any) -> Fraction | None:
-    """A rational of PyAV as a number to keep, to round and to print; None where it is unset."""
+    """Converts a rational of PyAV to a number that can be kept, rounded and printed; None where it is unset."""
     return Fraction(rational.numerator, rational.denominator) if rational else None
 
 
 def chroma_location(frame: av.VideoFrame) -> int | None:
-    """Where the chroma samples of ``frame`` lie, as FFmpeg numbers it; None with PyAV 18.1, which can't read it."""
+    """Place of the chroma samples, as FFmpeg's ``AVChromaLocation``; None with PyAV 18.1, which can't read it."""
     return None if _IS_PYAV_18 else int(frame.chroma_location)  # type: ignore[attr-defined, unused-ignore]
 
 
 def set_chroma_location(context: VideoCodecContext, location: int | None) -> None:
-    """Has an encoder write where the chroma samples lie; does nothing where :func:`chroma_location` gave None."""
+    """Sets the place of the chroma samples that an encoder writes; does nothing for None."""
     if location is not None:
         settings: Any = context
         settings.chroma_sample_location = location
 
 
 def side_data(frame: av.VideoFrame) -> Mapping[Type, SideData]:
-    """The side data of a frame by their kind; the first one where there are several of a kind."""
+    """Side data of a frame by kind; only the first where there are several of one kind."""
     data: Any = frame.side_data
     if not _IS_PYAV_18:
         return data  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Side data of a decoded frame: how it is turned, and its HDR facts as settings by which encoders write them."""
+"""Side data of a decoded frame: its rotation, and its HDR metadata as encoder options."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import av
 
 _MASTERING = struct.Struct("=20i2i")
-"""FFmpeg's ``AVMasteringDisplayMetadata``: ten rationals (primaries red, green, blue; white; luminance), two flags."""
+"""Layout of ``AVMasteringDisplayMetadata``: ten rationals (primaries red, green, blue; white; luminance), two flags."""
 
 _LIGHT_LEVEL = struct.Struct("=2I")
-"""FFmpeg's ``AVContentLightMetadata``: maximum and frame-average light level."""
+"""Layout of FFmpeg's ``AVContentLightMetadata``: maximum and frame-average light level, in cd/m²."""
 
 _CARRIED = {Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL}
 
@@ -33,7 +33,7 @@ _DYNAMIC = {
     Type.STEREO3D: "the stereoscopic arrangement",
     Type.ICC_PROFILE: "the ICC profile",
 }
-"""Side data that no encoder in reach writes, as users know it."""
+"""Names, as users know them, of the kinds of side data that no available encoder writes."""
 
 _WRITERS = {
     "libx265": ("x265-params", "master-display", "max-cll", ":"),
@@ -43,13 +43,13 @@ _WRITERS = {
 
 
 def kept_side_data(frame: av.VideoFrame) -> dict[Type, bytes]:
-    """The side data of a frame that an output keeps, or that a user is told is lost; other kinds are left out."""
+    """Side data of a frame that an output keeps, or whose loss is reported; other kinds are left out."""
     kinds = (Type.DISPLAYMATRIX, *_CARRIED, *_DYNAMIC)
     return {kind: bytes(data) for kind, data in side_data(frame).items() if kind in kinds}
 
 
 def hdr_options(encoder: str, found: Mapping[Type, bytes]) -> dict[str, str]:
-    """Encoder options that write the mastering display and the content light level of a picture; {} for none.
+    """Encoder options that write the mastering display and the content light level of a picture; empty for none.
 
     Args:
         encoder: FFmpeg's name of the encoder, such as ``libx265``.
@@ -83,7 +83,7 @@ def lost_side_data(encoder: str, found: Mapping[Type, bytes]) -> list[str]:
 
 
 def display_matrix(found: Mapping[Type, bytes]) -> tuple[int, ...] | None:
-    """How a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None for not at all."""
+    """Matrix by which a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None if unset."""
     data = found.get(Type.DISPLAYMATRIX)
     return struct.unpack_from("=9i", data) if data else None
 

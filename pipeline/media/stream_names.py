@@ -1,4 +1,4 @@
-"""A stream in words."""
+"""Names of streams for messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def describe(stream: Stream) -> str:
-    """A stream in a user's words, such as ``stream 2 (subtitle, mov_text, eng)``."""
+    """Describes a stream for a message, such as ``stream 2 (subtitle, mov_text, eng)``."""
     facts = [stream.type, codec_name(stream) or "unknown codec"]
     if stream.language:
         facts.append(readable(stream.language))

@@ -1,4 +1,4 @@
-"""Tags of media files: as FFmpeg reads them, and as people read them."""
+"""Tags of media files, as FFmpeg reads them and as readable text."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _CREATION_TIME = "creation_time"
 
 
 def tags_of(container: Container) -> dict[str, str]:
-    """The tags of a container, each value once.
+    """Tags of a container, without values that are repeated.
 
-    An MP4 file may have its date in two places, one of them made by ``movflags=use_metadata_tags``. From version 9 on,
-    FFmpeg reads both and joins them, "2020-01-02T03:04:05Z;2020-01-02T03:04:05Z", which nobody takes for a date.
+    An MP4 file may hold its date in two places, one of them written by ``movflags=use_metadata_tags``. From version 9
+    on, FFmpeg reads both and joins them to "2020-01-02T03:04:05Z;2020-01-02T03:04:05Z", which is not a valid date.
     """
     tags = dict(container.metadata)
     if _CREATION_TIME in tags:
@@ -26,16 +26,16 @@ def tags_of(container: Container) -> dict[str, str]:
 
 
 def readable(text: str) -> str:
-    r"""The text of a tag with the bytes in it that are no UTF-8 made letters.
+    r"""Converts the text of a tag to text that can be printed, where it holds bytes that are not UTF-8.
 
-    PyAV gives such bytes as surrogates, which can be written to the output again but not printed. Tags that are not
-    UTF-8 are Windows-1252 or Latin-1 more often than not, so that is what they are taken for.
+    PyAV returns such bytes as surrogates, which can be written to the output again but not printed. Most tags that are
+    not UTF-8 are Windows-1252 or Latin-1, so they are read as such.
 
     Args:
-        text: A tag, its key, or a file name in a container.
+        text: Value or key of a tag, or a file name in a container.
 
     Returns:
-        Text that can be printed; ``text`` itself where that can be.
+        Text that can be printed; ``text`` itself if it can be printed.
 
     Example:
         >>> readable("M\udcfcnchen")
@@ -49,5 +49,5 @@ def readable(text: str) -> str:
 
 
 def readable_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags with keys and values that can be printed."""
+    """Converts the keys and values of tags to text that can be printed."""
     return {readable(key): readable(value) for key, value in tags.items()}

@@ -1,4 +1,4 @@
-"""Time stamps that a muxer accepts: complete and strictly increasing, changed as little as possible."""
+"""Repair of time stamps, so that a muxer accepts them: complete, strictly increasing, and changed little."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from __future__ import annotations
 class Timeline:
     """Repairs the time stamps of one stream, in order.
 
-    Stamps that already increase come back as they are. A missing stamp continues the stream by one step; a repeated
-    or slightly earlier one moves up to the next free tick; after a jump far back (a restarted clock) the rest of
-    the stream is shifted so that it goes on where it was.
+    Stamps that already increase are returned unchanged. A missing stamp is one step after the stamp before it. A
+    repeated or slightly earlier stamp moves up to the next free tick. After a jump far back (a restarted clock), the
+    rest of the stream is shifted so that it continues where it was.
 
     Attributes:
-        repaired: How many stamps came back changed because they were missing or out of order.
-        jumps: How many times the clock jumped back and the rest was shifted.
+        repaired: Number of stamps that were changed because they were missing or out of order.
+        jumps: Number of times that the clock jumped back and the rest was shifted.
     """
 
     def __init__(self, step: int, jump: int) -> None:
-        """Starts before the first stamp.
+        """Prepares for the first stamp.
 
         Args:
-            step: Ticks from one stamp to the next where nothing better is known, at least 1.
-            jump: Ticks; a stamp that lies farther back than this restarts the clock.
+            step: Default distance from one stamp to the next, in ticks, at least 1.
+            jump: Largest step back, in ticks, that still counts as disorder; a larger one is a restarted clock.
         """
         self._step = max(step, 1)
         self._jump = jump
@@ -30,18 +30,18 @@ class Timeline:
         self.jumps = 0
 
     def leaps(self, stamp: int | None) -> bool:
-        """Whether a stamp lies so far from the last one that it is wrong, or begins something new.
+        """Whether a stamp is so far from the last one that it is wrong, or that a new clock begins.
 
         Args:
-            stamp: As found, in ticks; None if it is missing.
+            stamp: Time stamp in the input, in ticks; None if it is missing.
         """
         return stamp is not None and self._last is not None and abs(stamp + self._offset - self._last) > self._jump
 
     def continues(self, stamp: int | None) -> bool:
-        """Whether a stamp goes on soon after the last one.
+        """Whether a stamp follows soon after the last one.
 
         Args:
-            stamp: As found, in ticks; None if it is missing.
+            stamp: Time stamp in the input, in ticks; None if it is missing.
         """
         return (
             stamp is not None
@@ -50,15 +50,15 @@ class Timeline:
         )
 
     def place(self, stamp: int | None, fallback: int | None = None, duration: int | None = None) -> int:
-        """The stamp to use.
+        """Returns the stamp to use for the next frame or packet.
 
         Args:
-            stamp: As found, in ticks; None if it is missing.
-            fallback: Used for a missing stamp if it lies after the last one.
-            duration: Of this frame or packet, the step to the one after it; None or 0 if unknown.
+            stamp: Time stamp in the input, in ticks; None if it is missing.
+            fallback: Stamp to use for a missing stamp, in ticks, if it is later than the last one.
+            duration: Duration of this frame or packet, in ticks: the step to the next one. None or 0 if unknown.
 
         Returns:
-            A stamp greater than every one returned before.
+            Stamp greater than all stamps returned before, in ticks.
         """
         if self._last is None:
             placed = next((value for value in (stamp, fallback) if value is not None), 0)

@@ -1,1 +1,1 @@
-"""The machine, its codecs, its signals and its pipes."""
+"""The machine and its operating system: processor, libraries, codecs, signals and pipes."""

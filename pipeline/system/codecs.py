@@ -1,4 +1,4 @@
-"""Encoders and decoders tried for real: a name in FFmpeg's list says nothing about the machine."""
+"""Trial of encoders and decoders: a name in FFmpeg's list does not say that the machine can run it."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 ENCODERS = (
     "libx264", "libx265", "libsvtav1", "libvpx-vp9", "libvpx", "ffv1", "prores_ks", "mjpeg", "mpeg4", "mpeg2video",
 )  # fmt: skip
-"""Encoders in software that outputs are written with."""
+"""Names of the software encoders that outputs are written with."""
 
 DECODERS = ("vvc", "vc1", "wmv3", "dvvideo", "theora", "h263", "mpeg1video")
-"""Codecs that inputs have, by FFmpeg's name, and that none of the above writes."""
+"""FFmpeg's names of the codecs of inputs that none of the encoders above writes."""
 
 _HARDWARE = ("nvenc", "qsv", "amf", "vaapi", "videotoolbox", "mf", "vulkan", "v4l2m2m")
 _FORMATS = ("yuv420p", "nv12", "yuv422p10le", "yuvj420p")
 
 WIDTH, HEIGHT, FRAMES = 320, 192, 6
-"""Width and height in pixels, and number of frames, of the clip that is encoded. Encoders in hardware refuse much
+"""Width and height in pixels, and number of frames, of the clip that is encoded. Hardware encoders refuse much
 smaller pictures."""
 
 
 def hardware_encoders() -> list[str]:
-    """Video encoders in hardware that this build of FFmpeg knows, whether or not the hardware is there."""
+    """Names of the hardware video encoders in this build of FFmpeg, whether or not the hardware is present."""
     names = (f"{codec}_{api}" for codec in ("h264", "hevc", "av1") for api in _HARDWARE)
     return [name for name in names if name in codecs_available and _knows(name, "w")]
 
@@ -49,11 +49,11 @@ def has_decoder(codec: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What an encoder did.
+    """Result of the trial of an encoder.
 
     Attributes:
-        clip: The encoded clip, in Matroska.
-        decoder: Decoder that decoded the clip again.
+        clip: Encoded clip, as a Matroska file.
+        decoder: Name of the decoder that decoded the clip again.
     """
 
     clip: bytes
@@ -67,7 +67,7 @@ def try_encoder(name: str) -> Trial:
         name: Name of an encoder that this build of FFmpeg knows.
 
     Raises:
-        OSError: If encoder or decoder refuses.
+        OSError: If the encoder or the decoder fails.
     """
     os.environ.setdefault("SVT_LOG", "1")  # errors alone; the library reads nothing else
     encoder = av.Codec(name, "w")
@@ -94,10 +94,10 @@ def try_encoder(name: str) -> Trial:
 
 
 def try_hardware_decoder(device: str, clip: bytes) -> None:
-    """Decodes a clip on a kind of device, such as ``cuda``, with no way back to the processor.
+    """Decodes a clip on a kind of device, such as ``cuda``, without falling back to the processor.
 
     Raises:
-        OSError: If it refuses.
+        OSError: If the device can't decode the clip.
     """
     try:
         with av.open(io.BytesIO(clip), "r", hwaccel=HWAccel(device, allow_software_fallback=False)) as container:
@@ -116,13 +116,13 @@ def _knows(name: str, mode: str) -> bool:
 
 
 def _acceleration(name: str) -> dict[str, Any]:
-    """What an encoder needs that takes frames from the device's memory alone."""
+    """Arguments for an encoder that takes frames from the device's memory only."""
     device = {"vaapi": "vaapi", "vulkan": "vulkan"}.get(name.rpartition("_")[2])
     return {"hwaccel": HWAccel(device)} if device else {}
 
 
 def _frames(pixel_format: str) -> Iterator[av.VideoFrame]:
-    """A gradient that moves."""
+    """Yields the frames of a moving gradient."""
     for number in range(FRAMES):
         frame = av.VideoFrame(WIDTH, HEIGHT, pixel_format)
         for index in range(len(frame.planes)):

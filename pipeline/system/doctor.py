@@ -1,4 +1,4 @@
-"""What this machine offers: findings of probes, each of which may fail without taking the others along."""
+"""Check of this machine by probes; a probe that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line.
+    """One line of the check's result.
 
     Attributes:
         section: Kind of the thing, such as ``encoders``.
         name: Name of the thing.
-        works: Whether it can be used here; None for a plain fact.
-        detail: More about it: a version, a device's name, or why it can't be used.
+        works: Whether the thing can be used here; None for a plain fact.
+        detail: Details: a version, the name of a device, or the reason why the thing can't be used.
     """
 
     section: str
@@ -37,10 +37,10 @@ class Check:
 
 
 def examine(probes: Mapping[str, Callable[[], Iterable[Check]]]) -> list[Check]:
-    """The findings of all probes in order; one that fails ends with a finding that says how.
+    """Returns the findings of all probes in order; a probe that fails ends with a finding that says why.
 
     Args:
-        probes: By a name that is shown if they fail.
+        probes: Probes, by the name that is shown if they fail.
     """
     findings: list[Check] = []
     for name, probe in probes.items():
@@ -52,7 +52,7 @@ def examine(probes: Mapping[str, Callable[[], Iterable[Check]]]) -> list[Check]:
 
 
 def find_machine() -> Iterator[Check]:
-    """This program, the system, the processor, memory."""
+    """Yields findings on this program, the operating system, the processor and the memory."""
     known = versions()
     for name in (DISTRIBUTION, "system"):
         yield Check("software", name, None, known.get(name, "not installed: it runs from its source tree"))
@@ -68,13 +68,13 @@ def find_machine() -> Iterator[Check]:
 
 
 def find_libraries() -> Iterator[Check]:
-    """Libraries that are installed, and which of their versions were tested."""
+    """Yields findings on the installed libraries, and which of their versions were tested."""
     for library in installed_libraries():
         yield Check("libraries", library.name, None, f"{library.version}; tested: {library.tested}")
 
 
 def warnings(findings: Iterable[Check]) -> list[str]:
-    """What is likely to make trouble, a line each: libraries of untested versions, and mixed installations.
+    """Lists likely causes of trouble, one line each: libraries of untested versions, and mixed installations.
 
     Args:
         findings: Findings of all probes.
@@ -85,7 +85,7 @@ def warnings(findings: Iterable[Check]) -> list[str]:
 
 
 def find_encoders() -> Iterator[Check]:
-    """Encoders, each tried with a few frames."""
+    """Yields findings on the encoders, each tried with a few frames."""
     for section, names in (("encoders", codecs.ENCODERS), ("hardware encoders", codecs.hardware_encoders())):
         for name in names:
             try:
@@ -99,7 +99,7 @@ def find_encoders() -> Iterator[Check]:
 
 
 def find_decoders() -> Iterator[Check]:
-    """Decoders that FFmpeg has, and devices that decode H.264, each tried with a few frames."""
+    """Yields findings on FFmpeg's decoders, and on devices that decode H.264, each tried with a few frames."""
     for name in codecs.DECODERS:
         is_there = codecs.has_decoder(name)
         yield Check("other decoders", name, is_there, "there, not tried" if is_there else "not in this FFmpeg")
@@ -117,7 +117,7 @@ def find_decoders() -> Iterator[Check]:
 
 
 def find_cameras() -> Iterator[Check]:
-    """Cameras that FFmpeg lists; none is opened, because that would switch it on."""
+    """Yields the cameras that FFmpeg lists; none is opened, because that would switch it on."""
     api = {"linux": "video4linux2,v4l2", "darwin": "avfoundation", "win32": "dshow"}.get(sys.platform)
     if api is None or api not in av.formats_available:
         yield Check("cameras", "all", False, f"this build of FFmpeg lists no cameras on {sys.platform}")
@@ -136,11 +136,11 @@ MACHINE_PROBES: dict[str, Callable[[], Iterable[Check]]] = {
     "decoders": find_decoders,
     "cameras": find_cameras,
 }
-"""The probes that need nothing but the default install."""
+"""Probes, by name, that need only the default install."""
 
 
 def advice(findings: Iterable[Check]) -> list[Check]:
-    """What to install or to type for more, in the light of what was found."""
+    """Advice, from the findings, on what to install or to type for more."""
     by_name = {(finding.section, finding.name): finding for finding in findings}
 
     def works(section: str, name: str) -> bool | None:
@@ -170,7 +170,7 @@ def advice(findings: Iterable[Check]) -> list[Check]:
 
 
 def table(findings: Iterable[Check]) -> str:
-    """Plain text: a heading for each section, a line for each finding. Findings of a section come together."""
+    """Formats findings as plain text, with a heading for each section and a line for each finding."""
     rows = list(findings)
     order = list(dict.fromkeys(row.section for row in rows))
     rows.sort(key=lambda row: order.index(row.section))

@@ -1,25 +1,28 @@
-"""File names that Windows takes as they are."""
+"""File names that Windows accepts."""
 
 from __future__ import annotations
 
 import re
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\..*)?", re.IGNORECASE)
-"""Names of devices, with whatever extension."""
+"""Pattern of the names that Windows reserves for devices, with any extension."""
 
 _REFUSED = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
-"""Characters that no name may hold; behind a colon Windows would write into a hidden part of the file before it."""
+"""Pattern of the characters that Windows refuses in names.
+
+After a colon, Windows would write into a hidden stream of the file named before it.
+"""
 
 
 def windows_name(name: str) -> str:
-    """The name of a file or folder, changed as little as Windows needs it.
+    """Changes the name of a file or folder, only as far as Windows needs it.
 
     Args:
-        name: Without its folder; not empty.
+        name: Name without its folder; not empty.
 
     Returns:
-        The name with ``_`` for each character that Windows refuses, without dots and spaces at its end, which Windows
-        would leave out silently, and with ``_`` before it where it is that of a device.
+        Name with ``_`` for each character that Windows refuses. Dots and spaces at the end are removed, because Windows
+        would drop them silently. The name of a device gets ``_`` before it.
     """
     kept = _REFUSED.sub("_", name).rstrip(". ") or "_"
     return f"_{kept}" if _RESERVED.fullmatch(kept) else kept

@@ -1,4 +1,4 @@
-"""Libraries that this program was tested with, and those that are installed."""
+"""Libraries that this program was tested with, and the versions that are installed."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ TESTED: dict[str, tuple[str, str]] = {
     "torch-tensorrt": ("2.14", "2.14"),
     "torch-tensorrt-rtx": ("2.14", "2.14"),
 }
-"""By the name of the distribution: the lowest version that ``pyproject.toml`` admits, and the newest line of releases
-that was tested, such as ``19`` for every 19.x.
+"""Tested versions, by the name of the distribution: the lowest version that ``pyproject.toml`` admits, and the newest
+line of releases that was tested, such as ``19`` for every 19.x.
 
 A test compares this table with ``pyproject.toml`` and with what is installed. It fails when a new line comes out: run
 all tests with that release, then raise the entry here.
@@ -84,7 +84,7 @@ class Library:
 
     @property
     def warning(self) -> str:
-        """What is wrong with the version and what to do, in one line; empty where nothing is."""
+        """Line that says what is wrong with the version and what to do; empty if nothing is wrong."""
         if not self.is_outside:
             return ""
         lowest, newest = TESTED[self.name]
@@ -98,9 +98,9 @@ class Library:
 
 
 def distributions_inside() -> dict[str, list[str]]:
-    """Other distributions that have files in this program's packages, by the name of the package.
+    """Names of other distributions that have files in this program's packages, by the name of the package.
 
-    Installed into the same environment, they may have replaced files of this program.
+    In the same environment, they may have replaced files of this program.
     """
     owners = metadata.packages_distributions()
     others = {name: sorted(set(owners.get(name, ())) - {DISTRIBUTION}) for name in OWN_PACKAGES}
@@ -108,7 +108,7 @@ def distributions_inside() -> dict[str, list[str]]:
 
 
 def installed(name: str) -> Library | None:
-    """A library by the name of its distribution, or ``Python`` itself; None where it is not installed."""
+    """Finds a library by the name of its distribution, or ``Python`` itself; None if it is not installed."""
     if name == "Python":
         return Library(name, platform.python_version())
     try:
@@ -118,12 +118,12 @@ def installed(name: str) -> Library | None:
 
 
 def installed_libraries() -> list[Library]:
-    """Those of :data:`TESTED` that are installed, in its order."""
+    """Installed libraries of :data:`TESTED`, in the order of that table."""
     return [library for name in TESTED if (library := installed(name)) is not None]
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """The numbers of a release: (2, 14, 1) of ``2.14.1+cu130`` or ``2.14.1rc2``."""
+    """Numbers of a release: (2, 14, 1) for ``2.14.1+cu130`` or ``2.14.1rc2``."""
     found = re.match(r"\d+(\.\d+)*", version)
     numbers = [int(number) for number in found[0].split(".")] if found else []
     while numbers and not numbers[-1]:  # 5 and 5.0.0 are one version

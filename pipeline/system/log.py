@@ -1,7 +1,7 @@
-"""The lines of the logger `deblur`, which the library writes for the user, and how to receive them.
+"""The logger `deblur`, by which the library writes lines for the user, and a way to receive them.
 
-The library logs what takes long and what it did otherwise than asked, and installs no handler: a program that imports
-it decides by Python's ``logging`` what becomes of that. The command line prints it.
+The library logs work that takes long, and where it did something other than asked. It installs no handler: a program
+that imports it decides by Python's ``logging`` where the lines go. The command line prints them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOGGER = "deblur"
 
 
 class _Lines(logging.Handler):
-    """Hands the text of every record on."""
+    """Logging handler that passes the text of every record to a function."""
 
     def __init__(self, show: Callable[[str], object]) -> None:
         super().__init__()
@@ -30,10 +30,10 @@ class _Lines(logging.Handler):
 
 @contextlib.contextmanager
 def lines_to(show: Callable[[str], object]) -> Iterator[None]:
-    """Hands every line of the library to a function, from whatever thread it comes, until the context is left.
+    """Passes every log line of the library, from any thread, to a function until the context is left.
 
     Args:
-        show: Takes a line.
+        show: Function that is called with each line.
 
     Example::
 

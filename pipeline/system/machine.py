@@ -1,4 +1,4 @@
-"""What machine this is: processor, cores, instruction sets, memory. Each fact is None where the system won't tell."""
+"""Facts of the machine: processor, cores, instruction sets, memory. A fact that the system does not give is None."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ FEATURES = {
     "AMX": {"amx_tile"},
     "BF16": {"avx512_bf16", "amx_bf16"},
 }
-"""Instruction sets that decide how fast a network runs, each with the flags of which it needs one."""
+"""Instruction sets that decide how fast a network runs, each with processor flags; any one of the flags will do."""
 
 
 def cores() -> int:
-    """Logical processors that this process may use."""
+    """Number of logical processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def memory() -> int:
-    """Bytes of memory of the machine."""
+    """Size of the machine's memory, in bytes."""
     return int(psutil.virtual_memory().total)
 
 
 def peak_memory() -> int | None:
-    """Bytes of memory of this process at its largest so far (resident set)."""
+    """Peak memory of this process so far (resident set), in bytes."""
     if _STATUS.is_file():  # what the system counts for the process holds that of the process that started it
         for line in _STATUS.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("VmHWM:"):
@@ -52,13 +52,13 @@ def peak_memory() -> int | None:
 
 
 def cpu_features() -> dict[str, bool | None]:
-    """Which of :data:`FEATURES` the processor has; None where nobody knows."""
+    """Whether the processor has each of :data:`FEATURES`; None where unknown."""
     flags = processor_flags()
     return {name: bool(names & flags) if flags else None for name, names in FEATURES.items()}
 
 
 def describe() -> dict[str, Any]:
-    """The machine as reports state it; ``load_at_start`` tells whether it was busy with something else."""
+    """Describes the machine for reports; ``load_at_start`` shows whether it was busy with something else."""
     return {
         "processor": processor_name(),
         "cores": cores(),

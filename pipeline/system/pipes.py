@@ -1,4 +1,4 @@
-"""Standard input and output as the demuxer and the muxer use them, such that a silent pipe never blocks for good."""
+"""Standard input and output for the demuxer and the muxer, where waiting for a silent pipe can be cancelled."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 POLL = 0.1
-"""Seconds after which a pipe that is waited for is found to be cancelled."""
+"""Interval at which a waiting read or write checks whether it was cancelled, in seconds."""
 
 # On Windows select() knows sockets only; there a read waits for its producer, whom Ctrl-C reaches as well.
 _CAN_WAIT = sys.platform != "win32"
 
 _SAFE_WRITE = 512
-"""Bytes that POSIX lets every pipe take without blocking once it is writable; Linux has 4096."""
+"""Number of bytes that POSIX guarantees to write without blocking to a writable pipe; Linux guarantees 4096."""
 
 
 class PipeReader(io.RawIOBase):
     """Reads a pipe until it ends or is cancelled.
 
     Args:
-        name: For messages.
-        stream: An open file with a descriptor, such as ``sys.stdin.buffer``; nothing of it may have been read.
+        name: Name of the pipe, for messages.
+        stream: Open file with a descriptor, such as ``sys.stdin.buffer``; nothing may have been read from it.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -39,7 +39,7 @@ class PipeReader(io.RawIOBase):
         self._is_cancelled = False
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes, as soon as there are any; empty at the end and once cancelled."""
+        """Returns at most ``size`` bytes, as soon as there are any; empty at the end and after a cancel."""
         while not self._is_cancelled:
             if not _CAN_WAIT or select.select([self._descriptor], [], [], POLL)[0]:
                 return os.read(self._descriptor, size if size >= 0 else 1 << 16)
@@ -50,7 +50,7 @@ class PipeReader(io.RawIOBase):
         return True
 
     def cancel(self) -> None:
-        """Makes every read, one that waits included, return empty. May be called from any thread."""
+        """Makes every read return empty, including one that is waiting. May be called from any thread."""
         self._is_cancelled = True
 
 
@@ -58,8 +58,8 @@ class PipeWriter(io.RawIOBase):
     """Writes a pipe until it is cancelled.
 
     Args:
-        name: For messages.
-        stream: An open file with a descriptor, such as ``sys.stdout.buffer``; it must have nothing left to flush.
+        name: Name of the pipe, for messages.
+        stream: Open file with a descriptor, such as ``sys.stdout.buffer``; it must have nothing left to flush.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -73,10 +73,10 @@ class PipeWriter(io.RawIOBase):
         """Writes all of ``data``.
 
         Returns:
-            The length of ``data`` in bytes.
+            Length of ``data``, in bytes.
 
         Raises:
-            BrokenPipeError: If the reader has gone, or the pipe was cancelled.
+            BrokenPipeError: If the reader has closed the pipe, or if the pipe was cancelled.
         """
         rest = memoryview(data).cast("B")
         length = len(rest)
@@ -92,15 +92,15 @@ class PipeWriter(io.RawIOBase):
         return True
 
     def cancel(self) -> None:
-        """Makes every write, one that waits included, raise. May be called from any thread."""
+        """Makes every write raise an error, including one that is waiting. May be called from any thread."""
         self._is_cancelled = True
 
 
 def standard_input() -> BinaryIO:
-    """Standard input, such that it can be cancelled."""
+    """Opens standard input; where possible, reads from it can be cancelled."""
     return cast("BinaryIO", PipeReader(sys.stdin.buffer, "standard input"))
 
 
 def standard_output() -> BinaryIO:
-    """Standard output, such that it can be cancelled."""
+    """Opens standard output; where possible, writes to it can be cancelled."""
     return cast("BinaryIO", PipeWriter(sys.stdout.buffer, "standard output"))

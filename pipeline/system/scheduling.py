@@ -1,4 +1,4 @@
-"""Keeps this process among the ordinary ones, whatever priority a library takes for itself."""
+"""Ordinary scheduling priority for this process, also where a library raises its own priority."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def ordinary_scheduling() -> Iterator[None]:
     """Gives all threads of this process ordinary priority again after the block, on Linux; elsewhere does nothing.
 
-    SVT-AV1, where it may (as root, so in most containers), gives its threads and the one that opens it the highest
-    real-time priority. Then no other process of the machine gets a core while it encodes, and every thread and process
-    started afterwards inherits that.
+    With the rights of root, as in most containers, SVT-AV1 gives the highest real-time priority to its threads and to
+    the thread that opens it. Then no other process of the machine gets a core while it encodes. Every thread and
+    process started afterwards inherits the priority.
 
     Example:
         >>> with ordinary_scheduling():

@@ -1,4 +1,4 @@
-"""Signals: Ctrl-C and SIGTERM, also where a library loses the exception that they raise; pausing; priority."""
+"""Signals and priority: Ctrl-C, SIGTERM (also where a library loses the exception that they raise), and pausing."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _seen: list[int] = []
 
 
 def install_signal_handlers() -> list[int]:
-    """Makes SIGTERM do what Ctrl-C does: `timeout`, `docker stop` and service managers end a program by it.
+    """Makes SIGTERM do the same as Ctrl-C; `timeout`, `docker stop` and service managers end a program by SIGTERM.
 
     Returns:
-        A list to which each such signal is appended as it comes.
+        List to which the number of each such signal is appended when it comes.
     """
     _seen.clear()
 
@@ -38,26 +38,26 @@ def install_signal_handlers() -> list[int]:
 
 
 def raise_if_lost() -> None:
-    """Raises again what should have ended the work at hand.
+    """Raises the exception of a signal again if a library has lost it.
 
-    The main thread meets a signal wherever it is at that moment. In a function that C calls, such as those by which
-    PyAV reads and writes, the exception is set aside, and forgotten where the C function then succeeds.
+    A signal raises its exception wherever the main thread is at that moment. In a function that C calls, such as those
+    by which PyAV reads and writes, the exception is stored, and lost if the C function then succeeds.
 
     Raises:
-        KeyboardInterrupt: In the main thread, if a signal has come since :func:`watch`.
+        KeyboardInterrupt: In the main thread, if a signal has come since :func:`install_signal_handlers`.
     """
     if _seen and threading.current_thread() is threading.main_thread():
         raise KeyboardInterrupt
 
 
 def lower_priority(steps: int) -> None:
-    """Lets other programs go first.
+    """Lowers the priority of this process, so that other programs go first.
 
     Args:
-        steps: Steps as the program ``nice`` counts them, 1 to 19.
+        steps: Number of steps, as the program ``nice`` counts them, 1 to 19.
 
     Raises:
-        UsageError: If this system knows no such thing.
+        UsageError: If the system does not support it.
     """
     if sys.platform == "win32":
         raise UsageError("`nice` is not known on Windows; use `start /low /wait deblur batch ...` instead")
@@ -68,7 +68,7 @@ class Pauses:
     """Counts how long the process was paused.
 
     Attributes:
-        seconds: Paused so far.
+        seconds: Total length of all pauses so far, in seconds.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Pauses:
     def watched(self) -> Iterator[None]:
         """Makes SIGTSTP (Ctrl-Z) pause the process, and SIGCONT (``fg``, ``kill -CONT``) let it go on.
 
-        The system does as much by itself in a shell, but ignores SIGTSTP for a process without one, such as in a
+        In a shell, the system does this by itself. It ignores SIGTSTP for a process without a shell, such as in a
         container or under a service manager. On Windows, which has no such signals, and outside the main thread this
         does nothing.
         """

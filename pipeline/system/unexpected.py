@@ -1,6 +1,6 @@
-"""Errors that nobody foresaw, in one line: what, where, and in which library of which version.
+"""Unexpected errors in one line: the error, its place in this program, and the library with its version.
 
-They are bugs of this program, or come from a library that has changed since it was tested.
+Such errors are bugs of this program, or come from a library that has changed since it was tested.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class UnexpectedError(RuntimeError):
-    """An unexpected error of another process, which has explained it there. The message is that explanation."""
+    """Unexpected error of another process. The message is the line by which that process explained it."""
 
 
 def explain(error: BaseException) -> str:
-    """An unexpected error in one line.
+    """Explains an unexpected error in one line.
 
     Args:
-        error: As it was caught, with its traceback.
+        error: Error as it was caught, with its traceback.
 
     Returns:
-        Kind and text of the error, the line of this program where it arose, and the library that raised it, or that the
-        line uses, with its version. A version that was not tested is named as such.
+        Line with the kind and text of the error, the line of this program where it arose, and the library that raised
+        it or that the line uses, with its version. A version that was not tested is named as such.
     """
     if isinstance(error, UnexpectedError):
         return str(error)
@@ -56,11 +56,11 @@ def explain(error: BaseException) -> str:
 
 
 def _about_library(error: BaseException, frames: list[tuple[FrameType, int]]) -> list[str]:
-    """Words on the library that an error comes from, or else on the one that the failing line uses.
+    """Words on the library that an error comes from, or else on the library that the failing line uses.
 
     Args:
-        error: The error.
-        frames: The innermost frame of this program, and those below it, with their line numbers.
+        error: Error to explain.
+        frames: Innermost stack frame of this program, and the frames below it, each with its line number.
     """
     found = _first_library(_raised_by(error, frames))
     how = "from"
@@ -73,7 +73,7 @@ def _about_library(error: BaseException, frames: list[tuple[FrameType, int]]) ->
 
 
 def _first_library(packages: Iterable[str]) -> Library | None:
-    """The first of some top-level packages that belongs to an installed library; None if none does."""
+    """Library of the first of some top-level packages that belongs to an installed library; None if none does."""
     owners = metadata.packages_distributions()
     for package in packages:
         if package in owners and package not in OWN_PACKAGES and package not in sys.stdlib_module_names:
@@ -82,7 +82,7 @@ def _first_library(packages: Iterable[str]) -> Library | None:
 
 
 def _raised_by(error: BaseException, frames: list[tuple[FrameType, int]]) -> Iterator[str]:
-    """Top-level packages that an error was raised in, the innermost first."""
+    """Yields the names of the top-level packages that an error was raised in, the innermost first."""
     for frame, _ in reversed(frames):
         yield _package(frame)
     if isinstance(error, AttributeError) and error.obj is not None:
@@ -92,13 +92,13 @@ def _raised_by(error: BaseException, frames: list[tuple[FrameType, int]]) -> Ite
 
 
 def _used_by(frame: FrameType, line: int) -> Iterator[str]:
-    """Top-level packages of what a line reads."""
+    """Yields the names of the top-level packages of the variables that a line reads."""
     for name in _names(frame, line):
         yield _package_of(frame.f_locals.get(name, frame.f_globals.get(name)))
 
 
 def _names(frame: FrameType, line: int) -> list[str]:
-    """Variables that a line reads, in their order."""
+    """Names of the variables that a line reads, in order."""
     found: dict[str, None] = {}
     for instruction in dis.get_instructions(frame.f_code):
         if instruction.opname.startswith("LOAD_") and instruction.positions and instruction.positions.lineno == line:
@@ -108,12 +108,12 @@ def _names(frame: FrameType, line: int) -> list[str]:
 
 
 def _package(frame: FrameType) -> str:
-    """Top-level package of a frame's module."""
+    """Name of the top-level package of a frame's module."""
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _package_of(value: object) -> str:
-    """Top-level package of a module, a class or function, or of the class of an object."""
+    """Name of the top-level package of a module, class or function, or of the class of another object."""
     if isinstance(value, functools.partial):
         value = value.func
     if isinstance(value, ModuleType):
@@ -124,6 +124,6 @@ def _package_of(value: object) -> str:
 
 
 def _file(frame: FrameType) -> str:
-    """File of a frame, below this program's folder where it lies there."""
+    """Path of a frame's file, relative to this program's folder if it lies inside."""
     path = Path(frame.f_code.co_filename)
     return path.relative_to(_ROOT).as_posix() if path.is_relative_to(_ROOT) else path.name
