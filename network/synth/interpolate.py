@@ -153,7 +153,7 @@ def read_at(picture: FloatArray, offset: FloatArray, interpolation: int = cv2.IN
 
 
 def _inconsistent(flow: FloatArray, back: FloatArray) -> NDArray[np.bool_]:
-    """Mask of pixels that ``flow`` and then ``back`` do not lead back to, or lead out of the picture."""
+    """Mask of pixels where ``flow`` and then ``back`` do not return to the pixel, or ``flow`` leaves the picture."""
     height, width = flow.shape[:2]
     home = flow + read_at(back, flow)
     allowed = 0.01 * (np.square(flow).sum(2) + np.square(back).sum(2)) + 0.5

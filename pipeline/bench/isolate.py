@@ -50,7 +50,7 @@ def _call(work: Callable[[_A], _T], argument: _A) -> _T:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error itself if it is one of this program; else one that holds the traceback as text."""
+    """The error itself if it is one of this program; else one that explains it in one line."""
     with contextlib.suppress(Exception):  # anything may go wrong with what an error holds
         if type(error).__module__.partition(".")[0] in OWN_PACKAGES:
             pickle.loads(pickle.dumps(error))  # noqa: S301 - our own

@@ -44,15 +44,15 @@ STEADY = 16
 hardly changes do not."""
 
 DENSE = 0.03
-"""Share of edges around a pixel of a letter, of upright and of level ones each. Strokes go both ways and lie close
-together; the edge of a black border goes one way."""
+"""Share of edge pixels around a pixel of a letter, 0 to 1, of upright and of level ones each. Strokes go both ways and
+lie close together; the edge of a black border goes one way."""
 
 LINES, LEAST = 64, 4
-"""The surrounding reaches, either way, as far as the picture's height by the first, and at least the second, in
+"""Reach of a pixel's neighbourhood, either way: the picture's height divided by the first, at least the second in
 pixels."""
 
 DIGITS = 6
-"""Size of the area, to either side, in which changing digits are looked for beside letters that do not change."""
+"""Distance beside unchanging letters up to which changing digits are looked for, in multiples of the neighbourhood."""
 
 MARGIN = 4
 """Width of the margin around text that is left as it is too, in pixels: inside of strokes, soft compressed edges."""
