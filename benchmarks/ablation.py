@@ -46,7 +46,7 @@ class Variant:
     """One form of the network.
 
     Attributes:
-        scales: That are supervised in training, 1 or 3.
+        scales: Number of scales that are supervised in training, 1 or 3.
         texture: Whether it has the texture branch.
     """
 
@@ -55,11 +55,11 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """For tables."""
+        """Name of the variant in tables."""
         return f"{self.scales} scale{'s' if self.scales > 1 else ''}, {'with' if self.texture else 'no'} texture branch"
 
     def run(self, runs: Path, seed: int) -> Path:
-        """Folder of its training."""
+        """Name of the folder of its training."""
         return runs / f"scales{self.scales}_{'texture' if self.texture else 'plain'}_seed{seed}"
 
 
@@ -71,10 +71,10 @@ class Figures:
     """What one trained network scores, means over images.
 
     Attributes:
-        psnr: In dB.
-        gain: PSNR over the blurred input's, in dB.
-        ssim: From 0 to 1.
-        detail_error: See :func:`network.evaluation.metrics.detail_error`.
+        psnr: PSNR, in dB.
+        gain: PSNR gained over the blurred input, in dB.
+        ssim: SSIM, 0 to 1.
+        detail_error: Error of gradients, from :func:`network.evaluation.metrics.detail_error`.
     """
 
     psnr: float
@@ -138,8 +138,8 @@ def verdict(changes: Sequence[float], *, better: int) -> str:
     """Confirmed or contradicted where all comparisons agree, else undecided.
 
     Args:
-        changes: What the paper's choice adds.
-        better: 1 where more of the figure is better, -1 where less is.
+        changes: Changes of a figure by the paper's choice.
+        better: Sign of a better figure: 1 where more is better, -1 where less is.
     """
     if all(change * better > 0 for change in changes):
         return "confirmed"

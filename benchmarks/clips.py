@@ -1,4 +1,4 @@
-"""What became of every clip of a batch, as a table: frames, streams that came along, and what the notes say.
+"""The outcome of every clip of a batch, as a table: frames, streams that came along, and what the notes say.
 
     deblur batch CLIPS OUT --network identity --report clips.json
     python benchmarks/clips.py clips.json

@@ -62,9 +62,9 @@ class Case:
     """One mutated clip.
 
     Attributes:
-        number: In the run.
-        pair: A key of ``mutations.PAIRS``.
-        mutation: One of ``mutations.NAMES``.
+        number: Number of the clip in the run.
+        pair: Container and codec, a key of ``mutations.PAIRS``.
+        mutation: Name of the mutation, one of ``mutations.NAMES``.
     """
 
     number: int
@@ -74,15 +74,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one mutated clip.
+    """The outcome of one mutated clip.
 
     Attributes:
-        case: Which clip.
-        ending: ``whole``, ``damaged`` (an output, and the damage reported), or the error's class.
-        message: Of the error.
-        plain: Frames of a plain decode.
-        frames: Frames of the output.
-        faults: What must not be, a line each.
+        case: The mutated clip.
+        ending: Kind of end: ``whole``, ``damaged`` (an output, and the damage reported), or the error's class.
+        message: Message of the error.
+        plain: Number of frames of a plain decode.
+        frames: Number of frames of the output.
+        faults: Faults that were found, a line each.
         memory: Resident bytes of the process afterwards; 0 where the system does not tell.
     """
 
@@ -110,8 +110,8 @@ def plain_decode(path: Path, *, reuse: bool = True) -> list[str]:
     """Size and digest of every frame that a plain loop of PyAV decodes from a file; faulty packets are passed over.
 
     Args:
-        path: Of the file.
-        reuse: Let go of each frame, so that its memory is that of a later one; else every frame gets memory of its own.
+        path: Path of the file.
+        reuse: Whether to free each frame, so that a later one gets its memory; else every frame gets memory of its own.
     """
     frames: list[av.VideoFrame] = []
     found: list[str] = []
@@ -132,18 +132,18 @@ def plain_decode(path: Path, *, reuse: bool = True) -> list[str]:
 
 
 def digest(frame: av.VideoFrame) -> str:
-    """Of the samples of a frame."""
+    """Digest of the samples of a frame."""
     return hashlib.sha256(b"".join(plane_rows(frame, i).tobytes() for i in range(len(frame.planes)))).hexdigest()
 
 
 def judge(case: Case, clip: Path, output: Path, engine: Engine) -> Outcome:
-    """Takes one clip through the pipeline and compares.
+    """Sends one clip through the pipeline and compares the result with a plain decode.
 
     Args:
-        case: What the clip is.
-        clip: The clip.
-        output: To be written; deleted.
-        engine: Returns frames as they are.
+        case: The mutated clip.
+        clip: Path of the clip.
+        output: Path of the output, which is written and deleted.
+        engine: Engine that returns frames as they are.
     """
     plain = plain_decode(clip)
     for deinterlace in (False, True):
@@ -183,10 +183,10 @@ def work(connection: Connection, clips: Path, folder: Path, seed: int) -> None:
     """Judges the cases that come through a pipe. Runs in a process of its own.
 
     Args:
-        connection: Brings a case, takes its outcome.
+        connection: Pipe that brings cases and takes their outcomes.
         clips: Folder of the whole clips.
-        folder: For this process alone.
-        seed: Of the run.
+        folder: Folder for this process alone.
+        seed: Seed of the run.
     """
     engine = load_engine("openvino", "identity", threads=1)
     with contextlib.suppress(EOFError):
@@ -200,7 +200,7 @@ def work(connection: Connection, clips: Path, folder: Path, seed: int) -> None:
 
 
 def resident_bytes() -> int:
-    """Memory of this process, where Linux tells; else 0."""
+    """Memory of this process in bytes, on Linux; else 0."""
     statm = Path("/proc/self/statm")
     return int(statm.read_text().split()[1]) * 4096 if statm.is_file() else 0
 
@@ -276,9 +276,9 @@ def fuzz(todo: Sequence[Case], seed: int, workers: int, timeout: float, keep: Pa
 
     Args:
         todo: The cases.
-        seed: Of the run.
-        workers: Processes at a time.
-        timeout: Seconds for one clip.
+        seed: Seed of the run.
+        workers: Number of processes at a time.
+        timeout: Most seconds for one clip.
         keep: Folder for clips that fail; None keeps none.
     """
     outcomes: list[Outcome] = []
@@ -325,8 +325,8 @@ class Fuzzed:
     """The outcomes of a run.
 
     Attributes:
-        outcomes: Of all clips.
-        growth: Bytes by which the memory of a process grew at most.
+        outcomes: Outcomes of all clips.
+        growth: Greatest growth of a process's memory, in bytes.
     """
 
     outcomes: list[Outcome]
@@ -334,7 +334,7 @@ class Fuzzed:
 
     @property
     def faults(self) -> list[str]:
-        """What must not be, a line each."""
+        """Faults of the run, a line each."""
         lines = [f"{outcome.case}: {fault}" for outcome in self.outcomes for fault in outcome.faults]
         if self.growth > GROWTH:
             lines.append(f"the memory of a process grew by {self.growth} bytes")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PACKAGES = ("network", "pipeline", "trt")
 
 Arrow = tuple[str, str]
-"""Who imports, and what is imported."""
+"""The importing module, and the imported one."""
 
 
 @dataclass(frozen=True, slots=True)

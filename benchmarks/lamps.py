@@ -45,13 +45,13 @@ REACH, NEIGHBOURS = 25, 15
 
 @dataclass(frozen=True)
 class Night:
-    """One pair.
+    """Figures of one pair.
 
     Attributes:
-        gain: PSNR won, whole picture, in dB.
-        gain_at_lamps: PSNR won near what is clipped.
+        gain: PSNR gained over the whole picture, in dB.
+        gain_at_lamps: PSNR gained near clipped pixels, in dB.
         darker: Codes of 255 by which 99 % of the samples there are at most darker than anything near.
-        brighter: Likewise brighter.
+        brighter: Codes of 255 by which 99 % of the samples there are at most brighter than anything near.
     """
 
     gain: float

@@ -34,11 +34,11 @@ class Layer:
     """What one step of the compiled graph costs.
 
     Attributes:
-        name: As OpenVINO names it; what was fused into it has no line of its own.
-        kind: Of operation.
-        implementation: OpenVINO's name of it, with its arithmetic.
-        ms: Median time of a frame.
-        macs: Multiply-adds of a frame.
+        name: OpenVINO's name of the step; what was fused into it has no line of its own.
+        kind: Kind of operation.
+        implementation: OpenVINO's name of the implementation, with its arithmetic.
+        ms: Median time of a frame, in milliseconds.
+        macs: Number of multiply-adds of a frame.
     """
 
     name: str

@@ -27,7 +27,7 @@ SIZE, RATE = (640, 360), 30
 SOURCE = f"lavfi:testsrc2=s={SIZE[0]}x{SIZE[1]}:r={RATE}"
 
 SAMPLES = 60
-"""Of the process's memory, over a run."""
+"""Number of samples of the process's memory, over a run."""
 
 
 def resident() -> int | None:

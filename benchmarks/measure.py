@@ -1,4 +1,4 @@
-"""What a command costs. For the scripts beside this one."""
+"""Time and memory that a command uses. For the scripts beside this one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ print(json.dumps([os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_s
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process used.
+    """Time and memory that a process used.
 
     Attributes:
         wall: Seconds from start to end.

@@ -20,7 +20,7 @@ SIZE = (64, 48)
 FRAMES = 24
 _RATE = 25
 _HEADER = 4096
-"""Bytes at the beginning, and at the end, that hold headers and indices more often than pictures."""
+"""Number of bytes at the beginning, and at the end, that hold headers and indices more often than pictures."""
 _SAME = {"fflags": "bitexact"}
 """No random identifiers in a container, so that the same damage hits the same bytes in every run."""
 _EXTREMES = (0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 0x80000000)
@@ -31,11 +31,11 @@ class Pair:
     """A container with a video codec.
 
     Attributes:
-        suffix: Of the container, with the dot.
-        video: An encoder by FFmpeg's name.
-        audio: Likewise; None for no sound.
-        pixel_format: That the encoder gets.
-        options: Of the encoder.
+        suffix: File extension of the container, with the dot.
+        video: Encoder of the video, by FFmpeg's name.
+        audio: Encoder of the sound, by FFmpeg's name; None for no sound.
+        pixel_format: Pixel format that the encoder gets.
+        options: Options of the encoder.
         muxer: Options of the container.
     """
 
@@ -78,8 +78,8 @@ def write_clip(path: Path, pair: Pair) -> None:
     """Writes a clip of moving stripes over noise, with a tone.
 
     Args:
-        path: Overwritten; its suffix says the container.
-        pair: What to write.
+        path: File that is overwritten; its suffix decides the container.
+        pair: Container and codecs of the clip.
     """
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 64, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
@@ -198,9 +198,9 @@ def mutate(clip: Path, output: Path, name: str, rng: random.Random) -> None:
 
     Args:
         clip: A whole clip.
-        output: Overwritten.
-        name: One of :data:`NAMES`.
-        rng: Where the damage is.
+        output: File that is overwritten.
+        name: Name of the mutation, one of :data:`NAMES`.
+        rng: Random generator that decides where the damage is.
     """
     if name in OF_PACKETS:
         _remux(clip, output, OF_PACKETS[name], rng)

@@ -44,14 +44,14 @@ MULTIPLE, SMALLEST = 16, 48
 
 @dataclass(frozen=True)
 class Reading:
-    """How far it is.
+    """Progress of the training.
 
     Attributes:
-        step: Steps done.
-        loss: Of the last step.
-        psnr: Mean over the pairs, of the 8-bit rounded output.
-        worst: The least of them.
-        seconds: Since the start.
+        step: Number of steps done.
+        loss: Loss of the last step.
+        psnr: Mean PSNR over the pairs, of the 8-bit rounded output, in dB.
+        worst: Least PSNR of a pair, in dB.
+        seconds: Time since the start, in seconds.
     """
 
     step: int

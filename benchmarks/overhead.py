@@ -38,7 +38,7 @@ LIMIT = 1.1
 
 
 def cpu_time(work: Callable[[], object]) -> float:
-    """Seconds of processor time, of all threads, that ``work`` takes."""
+    """Processor time of ``work`` in seconds, over all threads."""
     started = time.process_time()
     work()
     return time.process_time() - started

@@ -30,7 +30,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures one clip.
 
     Args:
-        arguments: With ``clip``, ``network``, ``seconds``, ``threads`` and ``precision``.
+        arguments: Parsed arguments with ``clip``, ``network``, ``seconds``, ``threads`` and ``precision``.
     """
     clip: Path = arguments.clip
     facts = describe()

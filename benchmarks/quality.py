@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 
 SYNTHESISED = PoolOptions(pairs=64, seed=1)
 LARGE = 100
-"""Pixels: longer waves of the error are brightness rather than sharpness."""
+"""Wavelength in pixels above which an error is one of brightness rather than of sharpness."""
 HARMLESS = 40
-"""dB of PSNR that a sharp picture should have against itself after the network."""
+"""PSNR in dB that a sharp picture should have against itself after the network."""
 HEADINGS = {
     "images": "{}",
     "blurred_psnr": "{:.2f}",
@@ -85,11 +85,11 @@ def errors_by_size(blurred: Picture, output: Picture, sharp: Picture) -> NDArray
 
     Args:
         blurred: RGB, uint8 (H, W, 3).
-        output: What a network made of it.
-        sharp: The truth.
+        output: Result of the network, of the same shape.
+        sharp: Ground truth, of the same shape.
 
     Returns:
-        (2, 2): before and after; large and rest.
+        Array (2, 2): before and after, by large and the rest.
     """
     height, width = sharp.shape[:2]
     waves = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))

@@ -84,8 +84,8 @@ class Compiled(nn.Module):
     """A network in OpenVINO, as evaluation takes networks.
 
     Args:
-        path: ONNX or OpenVINO's own format.
-        properties: For the processor's plugin.
+        path: File of the network, ONNX or OpenVINO's own format.
+        properties: Properties for OpenVINO's processor plugin.
     """
 
     def __init__(self, path: Path, properties: dict[str, Any]) -> None:
@@ -95,12 +95,12 @@ class Compiled(nn.Module):
         self._model = core.compile_model(core.read_model(path), "CPU", wanted)
 
     def forward(self, image: Tensor) -> Tensor:
-        """RGB (N, 3, H, W) to the same shape."""
+        """Deblurs RGB (N, 3, H, W) into the same shape."""
         return torch.from_numpy(self._model(image.contiguous().numpy())[0].copy())
 
 
 def mean_psnr(network: nn.Module, samples: Sequence[Sample]) -> float:
-    """PSNR of what a network makes of pictures, in dB."""
+    """PSNR of a network's results for pictures, in dB."""
     return fmean(psnr(deblur_picture(network, sample.blurred), sample.sharp) for sample in samples)
 
 

@@ -39,8 +39,8 @@ def difference(blurred: Picture, sharp: Picture, steepness: float) -> float:
 
     Args:
         blurred: RGB, (H, W, 3).
-        sharp: Likewise.
-        steepness: Of the response that both are taken to have.
+        sharp: RGB, (H, W, 3), of the same size.
+        steepness: Steepness of the camera response that both are taken to have.
     """
     before, after = (cv2.GaussianBlur(to_linear(side, steepness), (0, 0), AREA) for side in (blurred, sharp))
     codes = np.arange(256, dtype=np.uint8)

@@ -53,13 +53,13 @@ def serve(python: str, port: int) -> subprocess.Popen[str]:
 
 
 def stop(server: subprocess.Popen[str]) -> None:
-    """Takes the server away without a good-bye, as a cable that is pulled."""
+    """Kills the server without a closing message, as a pulled cable would."""
     server.kill()
     server.communicate()
 
 
 def main() -> None:
-    """Runs it."""
+    """Runs the script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server-python", default="/usr/bin/python3", help="a Python that has GStreamer's bindings")
     parser.add_argument("--seconds", type=float, default=6, help="before the cut, and after it")

@@ -50,10 +50,10 @@ COST_LIMIT = 0.03
 
 @dataclass(frozen=True)
 class Judged:
-    """One picture.
+    """Figures of one picture.
 
     Attributes:
-        estimate: Of its blur.
+        estimate: Estimate of the picture's blur, 0 to 1.
         before: PSNR of the picture against the truth, in dB; infinite for a picture that is the truth.
         after: PSNR of the network's result.
     """
@@ -65,13 +65,13 @@ class Judged:
 
 @dataclass(frozen=True)
 class Point:
-    """A set at a threshold.
+    """Figures of a set of pictures at one threshold.
 
     Attributes:
-        threshold: Pictures whose estimate is at most this pass.
-        share: Of the pictures, those that pass.
-        psnr: Mean over all, in dB; infinite where an untouched picture is the truth.
-        loss: By how much that is below the mean with no picture passing, in dB; negative where it is above.
+        threshold: Highest estimate at which a picture passes, 0 to 1.
+        share: Share of the pictures that pass, 0 to 1.
+        psnr: Mean PSNR over all pictures, in dB; infinite where an untouched picture is the truth.
+        loss: Loss of mean PSNR against the mean with no picture passing, in dB; negative for a gain.
     """
 
     threshold: float
@@ -134,7 +134,7 @@ def recommend(curves: Iterable[Sequence[Point]], loss: float) -> float:
 
 
 def median_seconds(work: Callable[[], object], seconds: float) -> float:
-    """Of one call, after one that does not count; calls for that many seconds."""
+    """Seconds of one call. The first call does not count; calls are repeated for that many seconds."""
 
     def step() -> int:
         work()

@@ -38,16 +38,16 @@ MEMORY_LIMIT = 4 * 2**30
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured.
+    """The extent of the measurements.
 
     Attributes:
-        seconds: For each of the four measurements of an engine.
-        size: At which engines are compared.
-        sizes: At which the default engine is measured, each in pixels.
-        large: The size that has to do with :data:`MEMORY_LIMIT`.
-        durations: Seconds of video whose costs are compared.
-        small: Size of that video.
-        overlap: Seconds of video by which the overlap of the stages is measured.
+        seconds: Time for each of the four measurements of an engine, in seconds.
+        size: Size at which engines are compared, in pixels.
+        sizes: Sizes at which the default engine is measured, each in pixels.
+        large: Size that must be processed within :data:`MEMORY_LIMIT`, in pixels.
+        durations: Lengths of video whose costs are compared, in seconds.
+        small: Size of that video, in pixels.
+        overlap: Length of video by which the overlap of the stages is measured, in seconds.
     """
 
     seconds: float = 8.0
@@ -66,7 +66,7 @@ def run_case(engine: str, precision: str, size: tuple[int, int], seconds: float)
     """Measures an engine on a synthetic clip.
 
     Raises:
-        UsageError: If the engine is not there, or has no such precision.
+        UsageError: If the engine is not installed, or has no such precision.
         EngineError: If it fails.
     """
     name = catalogue.DEFAULT
@@ -141,7 +141,7 @@ def large(plan: Plan) -> dict[str, Any]:
 
 
 def overlap(plan: Plan) -> dict[str, Any]:
-    """The pace against what the stages allow."""
+    """The rate that is reached against the rate that the stages allow."""
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mkv"
         write_clip(clip, *plan.size)

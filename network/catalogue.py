@@ -1,4 +1,4 @@
-"""Which networks there are and what of them comes with the package. Needs neither PyTorch nor numpy."""
+"""The networks by name, and the files of them that come with the package. Needs neither PyTorch nor numpy."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ NAMES = tuple(NETWORKS)
 """Names of the networks of this package."""
 
 DEFAULT = "idc-rt"
-"""The network where none is named."""
+"""Name of the default network."""
 
 NETWORK_KEY = "deblur.network"
-"""Metadata of an exported network: its name."""
+"""Metadata key of an exported network: its name."""
 DIGEST_KEY = "deblur.digest"
-"""Metadata of an exported network: the digest of its weights, SHA-256 in hexadecimal, or empty."""
+"""Metadata key of an exported network: the digest of its weights, SHA-256 in hexadecimal, or empty."""
 CARD_KEY = "deblur.card"
-"""Metadata of an exported network: its training card, JSON."""
+"""Metadata key of an exported network: its training card, JSON."""
 PRECISION_KEY = "deblur.precision"
-"""Metadata of a quantised network: ``int8``. One without it is in FP32."""
+"""Metadata key of a quantised network: ``int8``. One without it is in FP32."""
 QUANTISATION_KEY = "deblur.quantisation"
-"""Metadata of a quantised network: what it was calibrated and checked with, JSON."""
+"""Metadata key of a quantised network: the data of its calibration and its check, JSON."""
 BINARY_KEY = "deblur.binary"
-"""Metadata of a quantised network: SHA-256 of the file of weights beside it, hexadecimal."""
+"""Metadata key of a quantised network: SHA-256 of the file of weights beside it, hexadecimal."""
 
 
 def folder() -> Path:
-    """Where the shipped files lie."""
+    """Folder of the shipped files."""
     return Path(str(files("network.shipped")))
 
 
@@ -48,8 +48,8 @@ def onnx_file(name: str) -> Path | None:
 def int8_file(name: str) -> Path | None:
     """The shipped INT8 form of a network, in OpenVINO's own format, or None if there is none.
 
-    Its metadata holds the digest of the weights that it was made from; whether they are those of :func:`onnx_file` is
-    for the reader to compare.
+    The metadata of the file holds the digest of the weights that it was made from; whether they are those of
+    :func:`onnx_file` is for the reader to compare.
     """
     return _existing(int8_name(name)) if name in NAMES else None
 

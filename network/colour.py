@@ -26,7 +26,7 @@ LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColourCoefficients:
-    """How stored words become RGB, and how a change of RGB becomes a change of words.
+    """Coefficients that turn stored words into RGB, and a change of RGB into a change of words.
 
     C is the number of components: 1 for grey, else 3 in the order of the planes (Y, Cb, Cr, or G, B, R).
     A *word* is what a plane stores, a *code* what it means; they differ only for P010 and its family, where the word
@@ -34,7 +34,7 @@ class ColourCoefficients:
 
     Attributes:
         to_rgb: (3, C) float32; RGB in [0, 1] = ``to_rgb`` times the words, plus ``offset``.
-        offset: (3,) float32.
+        offset: (3,) float32; value that is added to each colour.
         from_rgb: (C, 3) float32; change in codes = ``from_rgb`` times the change of RGB.
         step: () float32; words from one code to the next, 1 or 2^shift.
         maximum: () float32; the highest word.

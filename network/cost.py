@@ -1,4 +1,4 @@
-"""What a network costs, whatever it runs on."""
+"""Parameters and multiply-adds of a network, independent of what it runs on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def parameters(network: nn.Module) -> int:
-    """How many numbers training sets, those that only training uses included."""
+    """Number of trainable parameters, those that only training uses included."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
@@ -21,7 +21,7 @@ def multiply_adds(network: nn.Module, height: int, width: int) -> int:
     """Multiply-adds of convolutions and matrix products for one picture, padding included; nothing is computed.
 
     Args:
-        network: A network from RGB (N, 3, H, W) to the same shape.
+        network: Network from RGB (N, 3, H, W) to the same shape.
         height: Height of the picture, in pixels.
         width: Width of the picture, in pixels.
     """

@@ -41,8 +41,8 @@ class DeblurError(Exception):
         field: Option that is wrong or that has to be changed, as the message names it; None where it is not one option.
 
     Args:
-        message: One line: what is wrong, and what to do.
-        field: See the attribute.
+        message: Message in one line: what is wrong, and what to do.
+        field: Option to change, as in the attribute.
 
     Example::
 

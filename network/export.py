@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPSET = 18
-"""The exporter's own; a newer one would be reached by conversion, and no engine needs it."""
+"""ONNX opset of the exporter itself; a newer one would need a conversion, and no engine needs it."""
 
 SAMPLE_BATCH = 2
 SAMPLE_SIZE = (37, 43)
@@ -47,8 +47,8 @@ def export_network(
     Batch normalisation is folded in a copy; the module itself stays as it is.
 
     Args:
-        network: Maps RGB (N, 3, H, W) float32 to the same shape.
-        path: File to write; replaced if it is there.
+        network: Network that maps RGB (N, 3, H, W) float32 to the same shape.
+        path: File to write, which is replaced if it is there.
         name: The network's name in the registry.
         digest: Digest of the network's weights, as their file says; empty if it has none.
         card: The training card.
@@ -71,7 +71,7 @@ def export_planar_graphs(layout: Layout, to_rgb: Path, to_planes: Path) -> None:
     first half needs from the picture that comes back, which makes a loop when the hole is filled.
 
     Args:
-        layout: How the samples lie in planes.
+        layout: Layout of the samples in planes.
         to_rgb: File for :class:`network.planar.PlanesToRGB`. Inputs ``plane0`` to ``plane2`` (as many as the layout
             has), ``to_rgb`` and ``offset``; output ``rgb``.
         to_planes: File for :class:`network.planar.ResidualToPlanes`. Inputs ``plane0`` to ``plane2``, ``before``,
@@ -105,8 +105,8 @@ def export_weights(source: Path, path: Path) -> None:
     """Writes the network of a safetensors file as ONNX.
 
     Args:
-        source: A file that ``deblur train`` wrote.
-        path: File to write; replaced if it is there.
+        source: File that ``deblur train`` wrote.
+        path: File to write, which is replaced if it is there.
 
     Raises:
         network.errors.WeightsError: If ``source`` can't be read.
@@ -122,7 +122,7 @@ def export_shipped(folder: Path) -> list[Path]:
         folder: Folder of the trained networks' safetensors, to which the ONNX files go.
 
     Returns:
-        The files written.
+        Files that were written.
 
     Raises:
         network.errors.WeightsError: If a safetensors file can't be read.

@@ -35,7 +35,7 @@ def replace_atomically(path: Path, *, private: bool = False) -> Iterator[Path]:
 
     Args:
         path: File to write; its folder must exist.
-        private: Whether only the user may read and write the new file, which then replaces a link, too. Else it has
+        private: Whether only the user may read and write the new file, which then also replaces a link. Else it has
             the permissions of the file that it replaces, or those that new files have.
 
     Yields:
@@ -119,8 +119,8 @@ def commit(temporary: Path, final: Path) -> None:
     """Gives a complete file its name; the file and the name outlive a power cut once this returns.
 
     Args:
-        temporary: The file, closed, in the folder of ``final`` or on the same file system.
-        final: Its name; a file there is replaced.
+        temporary: File that is closed, in the folder of ``final`` or on the same file system.
+        final: Name of the complete file; a file of that name is replaced.
 
     Raises:
         OSError: If the disk refuses the content, or the file can't be renamed.
@@ -134,7 +134,7 @@ def sync(path: Path) -> None:
     """Has the system write a file or a folder to the disk.
 
     Args:
-        path: A file that is closed, or a folder, whose names are written.
+        path: File that is closed, or a folder, whose list of names is written.
 
     Raises:
         OSError: If the disk refuses a file. That a file system can't do this for folders is no error.

@@ -32,7 +32,7 @@ class PlanesToRGB(nn.Module):
     """Planes to RGB.
 
     Args:
-        layout: How the samples lie in planes.
+        layout: Layout of the samples in planes.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -43,9 +43,9 @@ class PlanesToRGB(nn.Module):
         """Converts.
 
         Args:
-            planes: Words as float32, (N, H, W) each, or (N, H, W, 2) for NV12's chroma.
-            to_rgb: (3, C), see :class:`network.colour.ColourCoefficients`.
-            offset: (3,), see there.
+            planes: Words of the planes as float32, (N, H, W) each, or (N, H, W, 2) for NV12's chroma.
+            to_rgb: Matrix (3, C), see :class:`network.colour.ColourCoefficients`.
+            offset: Offset (3,), see there.
 
         Returns:
             (N, 3, H, W) float32, nominally in [0, 1], not clamped.
@@ -62,10 +62,10 @@ class PlanesToRGB(nn.Module):
 
 
 class ResidualToPlanes(nn.Module):
-    """What a network changed, added to the planes.
+    """Adds the changes of a network to the planes.
 
     Args:
-        layout: How the samples lie in planes.
+        layout: Layout of the samples in planes.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -85,11 +85,11 @@ class ResidualToPlanes(nn.Module):
 
         Args:
             planes: The original words as float32, shaped as for :class:`PlanesToRGB`.
-            before: What the network was given, (N, 3, H, W).
-            after: What it made of it, same shape.
-            from_rgb: (C, 3), see :class:`network.colour.ColourCoefficients`; times the strength, if it is not 1.
-            step: (), see there.
-            maximum: (), see there.
+            before: Input of the network, (N, 3, H, W).
+            after: Output of the network, of the same shape.
+            from_rgb: Matrix (C, 3), see :class:`network.colour.ColourCoefficients`; times the strength, if it is not 1.
+            step: Words from one code to the next, (), see there.
+            maximum: Highest word, (), see there.
 
         Returns:
             New words, whole numbers from 0 to ``maximum``, in the shapes of ``planes``.
@@ -111,10 +111,12 @@ class PlanarNetwork(nn.Module):
     """A network for RGB, turned into one for planes of one kind. Everything in it is floating point.
 
     Args:
-        network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape.
-        spec: What the planes are. Width and height are those of the tensors; the ones of ``spec`` are not read.
-        strength: Scales what the network changes; 0 leaves the picture as it is, 1 is the network's full effect.
-        dtype: What the network computes in. The plane arithmetic is float32 whatever this is.
+        network: Network that maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape.
+        spec: Layout, depth and matrix of the planes. Width and height are those of the tensors; the ones of ``spec``
+            are not read.
+        strength: Share of the network's changes that is applied; 0 leaves the picture as it is, 1 is the network's full
+            effect.
+        dtype: Data type in which the network computes. The plane arithmetic is float32 whatever this is.
     """
 
     def __init__(
@@ -140,8 +142,8 @@ class PlanarNetwork(nn.Module):
         """Deblurs.
 
         Args:
-            planes: Words as float32, (N, H, W) each, or (N, H, W, 2) for NV12's chroma; chroma planes have
-                ``PlaneSpec.chroma_size``.
+            planes: Words of the planes as float32, (N, H, W) each, or (N, H, W, 2) for NV12's chroma; chroma planes
+                have ``PlaneSpec.chroma_size``.
 
         Returns:
             New words as float32, whole numbers, in the same shapes.
@@ -165,7 +167,7 @@ class IntegerPlanes(nn.Module):
     The casts are apart from :class:`PlanarNetwork` since TensorRT converts all of that, but no integer casts.
 
     Args:
-        planar: Maps float32 planes to float32 planes of whole numbers.
+        planar: Module that maps float32 planes to float32 planes of whole numbers.
     """
 
     def __init__(self, planar: nn.Module) -> None:

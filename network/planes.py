@@ -1,4 +1,4 @@
-"""Video planes as every layer of the project passes them on: what they are, and batches of them.
+"""Video planes as every layer of the project passes them on: their description, and batches of them.
 
 This module needs numpy alone, so that the pipeline can use it without PyTorch.
 """
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_STRENGTH = 1.5
-"""The most by which a network's correction is scaled. Beyond it, the network's mistakes are what one sees."""
+"""Greatest strength of a network's correction. Beyond it, the network's mistakes become visible."""
 
 
 class Layout(StrEnum):
-    """How the samples of one frame lie in planes."""
+    """Layout of the samples of one frame in planes."""
 
     YUV420P = "yuv420p"
     """Three planes, chroma halved in width and height."""
@@ -35,7 +35,7 @@ class Layout(StrEnum):
 
 
 class Matrix(StrEnum):
-    """Which matrix turns RGB into the planes (ITU-T H.273, MatrixCoefficients)."""
+    """Matrix that turns RGB into the planes (ITU-T H.273, MatrixCoefficients)."""
 
     BT601 = "bt601"
     BT709 = "bt709"
@@ -47,13 +47,13 @@ class Matrix(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlaneSpec:
-    """What the planes of a frame are.
+    """Size, layout, depth and colours of the planes of a frame.
 
     Attributes:
         width: Width of the picture, in pixels, at least 1, odd values included.
         height: Height of the picture, in pixels, at least 1, odd values included.
-        layout: How the samples lie in planes.
-        depth: Bits of a code: 8 (planes are uint8), or 9 to 16 (uint16).
+        layout: Layout of the samples in planes.
+        depth: Number of bits of a code: 8 (planes are uint8), or 9 to 16 (uint16).
         matrix: The matrix between RGB and the planes.
         full_range: True where codes 0 to 2^depth - 1 are all in use, False for the limited ("video") range.
 
@@ -78,12 +78,12 @@ class PlaneSpec:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """uint8 at 8 bits, else uint16 (native byte order)."""
+        """Data type of the planes: uint8 at 8 bits, else uint16 (native byte order)."""
         return np.dtype(np.uint8 if self.depth == 8 else np.uint16)
 
     @property
     def code_shift(self) -> int:
-        """How many low bits of a stored word lie below the code (P010: 6)."""
+        """Number of low bits of a stored word below the code (P010: 6)."""
         return 16 - self.depth if self.layout is Layout.NV12 and self.depth > 8 else 0
 
     @property
@@ -118,8 +118,8 @@ class PlaneBatch:
     """A batch of frames, plane by plane.
 
     Attributes:
-        spec: What each frame is.
-        planes: One array a plane, shaped (batch, ...plane shape), of ``spec.dtype``, C-contiguous.
+        spec: Kind and size of each frame.
+        planes: Arrays, one for each plane, shaped (batch, ...plane shape), of ``spec.dtype``, C-contiguous.
 
     Raises:
         ValueError: If number, shape, or dtype of the planes is not what ``spec`` says.

@@ -9,7 +9,7 @@ import platform
 
 @functools.cache
 def processor_name() -> str:
-    """The processor's name as its maker gives it, such as ``AMD Ryzen 9 7950X``; elsewhere, the architecture."""
+    """Name of the processor as its maker gives it, such as ``AMD Ryzen 9 7950X``; elsewhere, the architecture."""
     from archspec import cpu  # only now: it reads its tables of processors when it is imported
 
     name = None

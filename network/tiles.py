@@ -38,7 +38,7 @@ def equal_spans(length: int, parts: int, overlap: int, step: int) -> tuple[Span,
 
     Args:
         length: Length of the axis in pixels.
-        parts: Most tiles.
+        parts: Most tiles along the axis.
         overlap: Pixels at the inner border of a tile that are not kept, a multiple of ``step``.
         step: Number of which every start is a multiple, but for that of the last tile, which ends with the axis.
     """
@@ -66,7 +66,7 @@ def fading_spans(length: int, size: int, margin: int, fade: int, step: int) -> t
         step: Number of which every start is a multiple.
 
     Raises:
-        ValueError: If the tiles are so small that they make no way.
+        ValueError: If the tiles are so small that they can't cover the axis.
     """
     if length <= size:
         return (Span(0, length, 0, length),)

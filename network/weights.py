@@ -29,13 +29,13 @@ FORMAT = "deblur-stream weights 1"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a weights file says of itself.
+    """Header of a weights file.
 
     Attributes:
-        network: Name in :func:`network.models.registry.names`.
+        network: Name of the network, one of :func:`network.models.registry.names`.
         options: Options of the network's constructor.
         digest: SHA-256 over the tensors, hexadecimal.
-        card: The training card: data, recipe, steps, figures. Free-form, JSON-serialisable.
+        card: Training card: data, recipe, steps, figures. Free-form, JSON-serialisable.
     """
 
     network: str
@@ -58,7 +58,7 @@ def save(path: Path, module: nn.Module, *, name: str, options: Mapping[str, Any]
     """Writes a network's weights atomically.
 
     Args:
-        path: File to write; replaced if it is there.
+        path: File to write, which is replaced if it is there.
         module: The network, batch normalisation not folded.
         name: The network's name in the registry.
         options: Options of the network's constructor.
@@ -87,7 +87,7 @@ def load(path: Path) -> tuple[nn.Module, Header]:
     """Reads a network with its weights, in evaluation mode, on the CPU.
 
     Args:
-        path: A file that :func:`save` wrote.
+        path: File that :func:`save` wrote.
 
     Raises:
         WeightsError: If the file is missing, truncated, changed, of another kind, or does not fit its network.

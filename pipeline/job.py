@@ -24,7 +24,7 @@ class Acceleration(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """What is over a limit. As text it is :attr:`text`.
+    """A limit that is exceeded. As a string it is :attr:`text`.
 
     Attributes:
         field: Name of the limit, as errors name it, such as ``limits.width``.
@@ -47,15 +47,15 @@ class Limits:
     of a week is as good as one of a minute, and is processed in the same memory.
 
     Attributes:
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
-        pixels: Of one picture. The decoder itself is told, and allocates no larger one.
-        frames: Of the video stream that is decoded.
-        duration: From the first frame to the last, in seconds.
-        streams: Of the container, of all kinds.
-        attachments: Attached files and cover pictures.
-        attachment_bytes: All of them together.
-        decoded_bytes: All decoded frames together.
+        width: Width of the picture, in pixels.
+        height: Height of the picture, in pixels.
+        pixels: Number of pixels of one picture. The decoder knows this limit, and allocates no larger picture.
+        frames: Number of frames of the video stream that is decoded.
+        duration: Time from the first frame to the last, in seconds.
+        streams: Number of streams in the container, of all kinds.
+        attachments: Number of attached files and cover pictures.
+        attachment_bytes: Size of all attachments together, in bytes.
+        decoded_bytes: Size of all decoded frames together, in bytes.
     """
 
     width: int | None = 16_384
@@ -74,7 +74,7 @@ class Limits:
         return {} if self.pixels is None else {"max_pixels": str(self.pixels)}
 
     def picture_excess(self, width: int, height: int) -> Excess | None:
-        """What of a picture's size is over a limit; None if nothing is."""
+        """The limit that a picture's size exceeds; None if there is none."""
         for label, value, limit, name in (
             ("pixels wide", width, self.width, "width"),
             ("pixels high", height, self.height, "height"),
@@ -141,10 +141,10 @@ class SinkOptions:
 
     Attributes:
         format: FFmpeg's name of the container format; None to go by the extension.
-        codec: Of the video: a codec or an encoder by FFmpeg's name; None for the input's where it can be encoded.
+        codec: Codec or encoder of the video, by FFmpeg's name; None for that of the input where it can be encoded.
         crf: Constant rate factor; None for the default of the encoder. Excludes ``bitrate``.
-        preset: Of the encoder; None for the default.
-        bitrate: Of the video, in bits a second.
+        preset: Preset of the encoder; None for its default.
+        bitrate: Bitrate of the video, in bits a second; None to go by quality.
         overwrite: Replace an output that exists.
     """
 
@@ -158,7 +158,7 @@ class SinkOptions:
 
 @dataclass(frozen=True, slots=True)
 class GateOptions:
-    """What may pass the network by.
+    """Which frames may pass the network by.
 
     Attributes:
         duplicates: Frames whose planes equal those of the frame before.
@@ -170,7 +170,7 @@ class GateOptions:
 
 
 SEGMENT_SECONDS = 30.0
-"""Of video in a segment where nobody says otherwise: what a crash costs at most, against about a second a segment in
+"""Default length of a segment, in seconds of video: what a crash costs at most, against about a second a segment in
 which the engine waits for the encoder to finish."""
 
 
@@ -179,7 +179,8 @@ class SegmentOptions:
     """How a video is cut, and what becomes of work that an earlier run left.
 
     Attributes:
-        seconds: Of video in a segment at least, above 0; the cut is at the next keyframe, or after twice the time.
+        seconds: Least length of a segment, in seconds of video, above 0; the cut is at the next keyframe, or after
+            twice the time.
         fresh: Throw away what an earlier run left.
         always: Cut even where the video is no longer than one segment.
         settings: What shapes the frames besides the input, the engine's facts and the options of source and sink, such

@@ -37,10 +37,10 @@ def facts(source: Source, suffix: str) -> dict[str, Any]:
 
     Args:
         source: The input, open and not read yet.
-        suffix: Of an output's name, with the dot, that the plan is made for.
+        suffix: File extension of the output that is planned, with the dot.
 
     Returns:
-        Values that JSON knows: ``container``, ``video``, ``streams``, ``output``, ``notes``. Times are in seconds.
+        Values that JSON can hold: ``container``, ``video``, ``streams``, ``output``, ``notes``. Times are in seconds.
     """
     info = source.info
     output = _output(info, suffix)

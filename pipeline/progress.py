@@ -25,8 +25,8 @@ class Display(Protocol):
         """Starts to show a run.
 
         Args:
-            name: Of the input.
-            frames: How many there are expected to be; None where nobody knows.
+            name: Name of the input.
+            frames: Number of frames to expect; None if unknown.
             notes: What the user should know beforehand, a line each.
         """
 

@@ -25,12 +25,12 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What of the input could not be decoded.
+    """Parts of the input that could not be decoded.
 
     Attributes:
-        packets: Corrupt packets.
-        frames: Frames that were decoded with errors, or not at all.
-        places: Where, a line each.
+        packets: Number of corrupt packets.
+        frames: Number of frames that were decoded with errors, or not at all.
+        places: Places of the damage, a line each.
     """
 
     packets: int = 0
@@ -53,7 +53,7 @@ class Report:
         engine: What deblurred them.
         batch: Frames that the engine got at a time.
         result: Counts and times.
-        damage: What of the input could not be decoded.
+        damage: Parts of the input that could not be decoded.
         notes: Conversions and surprises, a line each.
         kept: Frames of those written that an earlier, interrupted run had finished.
     """
@@ -83,13 +83,13 @@ class Report:
         """The report of a run that is complete.
 
         Args:
-            source: Read to its end.
-            sink: Finished.
+            source: Input that was read to its end.
+            sink: Output that is finished.
             engine: What deblurred the frames.
             batch: Frames that the engine got at a time.
             result: Counts and times.
             kept: Frames of those written that an earlier run had finished.
-            notes: More than those of source and sink.
+            notes: Further lines for the user, besides those of source and sink.
         """
         return cls(
             input=source.info.name,
@@ -172,7 +172,7 @@ class Report:
         """Raises where the input was damaged, for those who must not miss it.
 
         Raises:
-            DamagedInputError: With the counts and the first place.
+            DamagedInputError: If the input was damaged; the message has the counts and the first place.
         """
         if not self.damage:
             return
@@ -194,7 +194,7 @@ def write_report(path: Path, content: dict[str, Any]) -> None:
 
     Args:
         path: File to write; replaced if it is there.
-        content: The report as plain values; numbers that are none become null.
+        content: The report as plain values; NaN and infinity become null.
 
     Raises:
         OutputError: If the file can't be written.

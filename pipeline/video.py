@@ -37,15 +37,15 @@ def deblur_video(
     *,
     cancel: threading.Event | None = None,
 ) -> Report:
-    """Deblurs one video. The output gets its name when it is complete; before that, nothing has it.
+    """Deblurs one video. The output appears under its name only when it is complete.
 
     Args:
         job: What to read and to write.
-        load: Makes the engine. Called after input and output were found to be good, because it can take seconds;
-            a caller with many videos returns the same engine each time.
-        display: Shows the progress; None shows nothing.
-        on_output: Called when the output has its name, before that which could make it again is thrown away.
-        elsewhere: Makes the segments of an output that is written in segments; None to make them here.
+        load: Function that makes the engine. It is called after input and output were found to be good, because it can
+            take seconds; a caller with many videos returns the same engine each time.
+        display: Display of the progress; None shows nothing.
+        on_output: Function that is called when the output is complete and the segments are not yet deleted.
+        elsewhere: Workers that make the segments of an output that is written in segments; None to make them here.
         cancel: Ends the work when it is set, from any thread. Decoder and encoder stop within a frame, and the call
             returns at the latest :data:`pipeline.runner.run.INTERRUPT_GRACE` seconds later: a batch that takes the
             engine longer ends by itself, and the engine must not be used before that.
@@ -86,7 +86,7 @@ def deblur_video(
 
 
 def _segmented_output(job: VideoJob, source: Source) -> Path | None:
-    """Where to write to in segments; None to write in one piece."""
+    """Path of an output that is written in segments; None to write in one piece."""
     if job.segments is None or not isinstance(job.input, Path) or not isinstance(job.output, Path):
         return None
     if not job.input.is_file() or (job.output.exists() and not job.output.is_file()):  # a device, a named pipe

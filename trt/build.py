@@ -37,14 +37,14 @@ def build(
     """Builds an engine for a CUDA device.
 
     Args:
-        spec: What the planes are.
-        batch: Frames that every call takes, at least 1.
+        spec: Layout, depth, matrix and size of the planes.
+        batch: Number of frames that every call takes, at least 1.
         network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
-        settings: How to build.
+        settings: Settings of the build.
         device: The CUDA device that the engine is for.
 
     Returns:
-        See :func:`serialize`.
+        Serialized engine; see :func:`serialize`.
 
     Raises:
         MissingError: If Torch-TensorRT or the device is not there.
@@ -61,9 +61,9 @@ def load(engine: bytes, spec: PlaneSpec, batch: int, device: torch.device | str 
     """Loads an engine that :func:`serialize` made.
 
     Args:
-        engine: What was serialized, on a machine with the same GPU, driver and libraries.
-        spec: What it was built for.
-        batch: What it was built for.
+        engine: Serialized engine, made on a machine with the same GPU, driver and libraries.
+        spec: Kind and size of the frames that the engine was built for.
+        batch: Number of frames of a call that the engine was built for.
         device: The CUDA device to run on.
 
     Raises:
@@ -80,10 +80,10 @@ def serialize(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineS
     """Builds an engine for the current CUDA device.
 
     Args:
-        spec: What the planes are.
-        batch: Frames that every call takes, at least 1.
+        spec: Layout, depth, matrix and size of the planes.
+        batch: Number of frames that every call takes, at least 1.
         network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
-        settings: How to build.
+        settings: Settings of the build.
 
     Returns:
         TensorRT's serialized engine, with bindings as :func:`binding_names` says.
@@ -138,10 +138,10 @@ def export(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineSett
     """The graph that is converted: float32 planes of a static shape in and out.
 
     Args:
-        spec: What the planes are.
-        batch: Frames that every call takes, at least 1.
+        spec: Layout, depth, matrix and size of the planes.
+        batch: Number of frames that every call takes, at least 1.
         network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
-        settings: How to build.
+        settings: Settings of the build.
 
     Raises:
         ConversionError: If a convolution is not of the precision asked for, or the network can't be exported.

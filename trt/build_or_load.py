@@ -46,14 +46,14 @@ OWN_MODULES = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be compiled.
+    """A request to compile a network.
 
     Attributes:
         network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape, on the CPU, not folded.
         name: Name of the network.
-        spec: What the planes are.
-        batch: Frames of a call, at least 1.
-        settings: How to build.
+        spec: Layout, depth, matrix and size of the planes.
+        batch: Number of frames of a call, at least 1.
+        settings: Settings of the build.
     """
 
     network: nn.Module
@@ -69,16 +69,16 @@ def build_or_load(
     cache: EngineCache | None,
     verify: Callable[[Compiled], str],
 ) -> Compiled:
-    """Gives an engine that was compared with PyTorch.
+    """Returns an engine that was compared with PyTorch.
 
     The logger `deblur.trt` says why an engine is built, how long that should take and took.
 
     Args:
-        request: What is to be compiled.
-        device: CUDA device that it is to run on.
+        request: Request to compile a network.
+        device: CUDA device on which the engine is to run.
         cache: Cache that keeps engines; None keeps none.
-        verify: Compares an engine with PyTorch; returns the figures in one line, and raises ParityError if the engine
-            is wrong. Called before an engine's first use, and not again for an engine from the cache.
+        verify: Function that compares an engine with PyTorch; returns the figures in one line, and raises ParityError
+            if the engine is wrong. Called before an engine's first use, and not again for an engine from the cache.
 
     Raises:
         MissingError: If a library or the device is not there.
@@ -220,7 +220,7 @@ def _load(engine: bytes, request: Request, device: torch.device) -> Compiled:
 
 
 def _source(module: str) -> bytes:
-    """The source of a module; something that never comes again where there is none, so that nothing is taken for it."""
+    """The source of a module; where there is none, a random text, so that no cached engine matches."""
     path = getattr(sys.modules.get(module), "__file__", None)
     try:
         return Path(path).read_bytes() if path else uuid.uuid4().bytes

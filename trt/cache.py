@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FORMAT = "deblur-stream engine 1"
-"""Changes with the meaning of the files; entries of another format are misses."""
+"""Number of the format. It changes with the meaning of the files; entries of another format are misses."""
 
 FOLDER_VARIABLE = "DEBLUR_ENGINE_CACHE"
 """Environment variable: the cache folder, in place of the platform's own."""
 
 LIMIT_BYTES = 4 << 30
-"""Default size limit; an engine takes 5 to 30 MB."""
+"""Default size limit of the cache, in bytes; an engine takes 5 to 30 MB."""
 
 ENGINE_SUFFIX = ".engine"
 ENTRY_SUFFIX = ".json"
@@ -46,12 +46,12 @@ class Entry:
     """What the JSON file beside an engine says.
 
     Attributes:
-        key: What the engine is valid for.
+        key: Facts for which the engine is valid.
         size: Size of the engine in bytes.
         sha256: SHA-256 of the engine, hexadecimal.
         seconds: Seconds that the build took.
-        parity: What the comparison with PyTorch found; empty if there was none yet.
-        refused: Why the engine must not be used; empty if it may.
+        parity: Result of the comparison with PyTorch; empty if there was none yet.
+        refused: Reason why the engine must not be used; empty if it may.
     """
 
     key: EngineKey
@@ -83,8 +83,8 @@ class Found:
 
     Attributes:
         digest: Digest by which the entry is named.
-        entry: What it says; None if it can't be used.
-        problem: Why it can't be used; empty if it can.
+        entry: Content of the entry; None if it can't be used.
+        problem: Reason why the entry can't be used; empty if it can.
         size: Size on the disk, in bytes.
         used: Time when the entry was last used or written, seconds since the epoch.
     """
@@ -107,7 +107,7 @@ class EngineCache:
 
     Args:
         folder: Folder of the cache; created, private to the user, if missing. None takes :func:`default_folder`.
-        limit_bytes: The least recently used entries are removed beyond this.
+        limit_bytes: Size limit in bytes; beyond it, the least recently used entries are removed.
 
     Raises:
         CacheError: If the folder can't be made, or is not private and can't be made so.
@@ -122,7 +122,7 @@ class EngineCache:
         """Looks for an engine. A hit counts as a use.
 
         Args:
-            key: Every field must be equal.
+            key: Key of the engine, every field of which must be equal.
         """
         try:
             entry = self._entry(key.digest)
@@ -148,7 +148,7 @@ class EngineCache:
         """Writes an engine, and removes others if the cache has grown too large. To be called under :meth:`lock`.
 
         Args:
-            key: What it is valid for.
+            key: Facts for which the engine is valid.
             engine: The serialized engine.
             seconds: Seconds that the build took.
 
@@ -175,7 +175,7 @@ class EngineCache:
         Args:
             key: Key of an entry; nothing happens if that is gone.
             parity: The figures in one line.
-            refused: Why the engine must not be used; empty if it may.
+            refused: Reason why the engine must not be used; empty if it may.
         """
         with contextlib.suppress(OSError, ValueError):
             self._write_entry(replace(self._entry(key.digest), parity=parity, refused=refused))
@@ -186,7 +186,7 @@ class EngineCache:
 
         Args:
             key: Key of the engine.
-            waiting: Called once if another process holds it.
+            waiting: Function that is called once if another process holds the engine.
 
         Raises:
             CacheError: If the folder can't be written.
@@ -222,7 +222,7 @@ class EngineCache:
         return min(known)[1] if known else None
 
     def entries(self) -> list[Found]:
-        """What is there, the most recently used first. Checksums are not computed."""
+        """Entries of the cache, the most recently used first. Checksums are not computed."""
         result = []
         digests = {path.stem for path in self.folder.iterdir() if path.suffix in {ENGINE_SUFFIX, ENTRY_SUFFIX}}
         for digest in digests:
@@ -277,7 +277,7 @@ class EngineCache:
                 total -= found.size
 
     def _why_absent(self, key: EngineKey) -> str:
-        """Names what differs from the entry that is closest."""
+        """Names the fields that differ from those of the closest entry."""
         others = [found.entry.key for found in self.entries() if found.entry is not None]
         if not others:
             return "no engine was built yet"

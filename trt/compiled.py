@@ -28,7 +28,7 @@ class Compiled(Protocol):
 
     @property
     def batch(self) -> int:
-        """Frames that every call takes."""
+        """Number of frames that every call takes."""
 
     def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Deblurs.
@@ -53,7 +53,7 @@ class PlanarGraph(PlanarNetwork):
     Args:
         network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape. A copy is folded and
             converted; the module itself stays as it is.
-        spec: What the planes are.
+        spec: Layout, depth, matrix and size of the planes.
         settings: Precision and strength.
     """
 
@@ -71,15 +71,15 @@ class TorchCompiled:
     the processor too, what execution is tested with.
 
     Args:
-        spec: What the planes are.
-        batch: Frames that every call takes, at least 1.
+        spec: Layout, depth, matrix and size of the planes.
+        batch: Number of frames that every call takes, at least 1.
         network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
         settings: Precision and strength; the rest is for TensorRT.
         device: Device to run on.
 
     Attributes:
-        spec: What the planes are.
-        batch: Frames that every call takes.
+        spec: Layout, depth, matrix and size of the planes.
+        batch: Number of frames that every call takes.
 
     Raises:
         ValueError: If ``batch`` is less than 1.
@@ -105,7 +105,7 @@ class TorchCompiled:
         return self._module.planar
 
     def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Deblurs, see :meth:`Compiled.__call__`.
+        """Deblurs a batch, see :meth:`Compiled.__call__`.
 
         Raises:
             ValueError: If the planes are not those of the batch.
@@ -117,7 +117,7 @@ class TorchCompiled:
 
 
 def plane_dtype(spec: PlaneSpec) -> torch.dtype:
-    """uint8 at 8 bits, else uint16."""
+    """Data type of the planes: uint8 at 8 bits, else uint16."""
     return torch.uint8 if spec.depth == 8 else torch.uint16
 
 
@@ -141,5 +141,5 @@ def binding_names(spec: PlaneSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def describe(spec: PlaneSpec, batch: int) -> str:
-    """Such as ``1280x720 yuv420p, 10 bits, batch 2``."""
+    """Size, layout, depth and batch in words, such as ``1280x720 yuv420p, 10 bits, batch 2``."""
     return f"{spec.width}x{spec.height} {spec.layout}, {spec.depth} bits, batch {batch}"

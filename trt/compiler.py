@@ -27,7 +27,7 @@ class Compiler(Protocol):
         """Compiles, and logs each step that takes long.
 
         Args:
-            request: What to compile.
+            request: Request to compile a network.
             device: Device on which it is to run.
 
         Raises:

@@ -14,7 +14,7 @@ class MissingError(TensorRTError):
 
 
 class ConversionError(TensorRTError):
-    """The graph does not become one TensorRT engine whole: an operator would be left to PyTorch."""
+    """The graph can't become one TensorRT engine, because TensorRT does not support an operator of it."""
 
 
 class BuildError(TensorRTError):

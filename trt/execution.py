@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from trt.streams import Mark, Stream
 
 SLOTS = 2
-"""Chunks that are under way on a device: with two, copies of one hide behind the computation of the other."""
+"""Number of chunks that are under way on a device: with two, copies of one hide behind the computation of the other."""
 
 Planes = tuple["Tensor", ...]
 
@@ -42,10 +42,11 @@ class _Slot:
     """Device memory of one chunk.
 
     Attributes:
-        inputs: What is computed from.
-        results: What was computed; kept until the slot's next results, so that its memory is nobody else's.
-        computed: When the inputs have been read; None before the first use.
-        downloaded: When the results have been read.
+        inputs: Planes that the network reads.
+        results: Planes that the network returned; kept until the slot's next results, so that PyTorch does not reuse
+            their memory.
+        computed: Mark after which the inputs have been read; None before the first use.
+        downloaded: Mark after which the results have been read.
     """
 
     inputs: Planes
@@ -58,9 +59,9 @@ class Lane:
     """One device with its compiled network.
 
     Args:
-        compiled: What computes.
+        compiled: Compiled network.
         device: Device on which it computes.
-        stream: Makes the streams.
+        stream: Function that makes the streams.
 
     Raises:
         torch.OutOfMemoryError: If the device's memory does not suffice.
@@ -85,7 +86,7 @@ class Lane:
 
     @property
     def compiled(self) -> Compiled:
-        """What computes."""
+        """The compiled network."""
         return self._compiled
 
     def enqueue(self, planes: Planes, out: Planes) -> None:
@@ -94,10 +95,10 @@ class Lane:
         Args:
             planes: Frames in host memory, at most as many as the compiled network takes. The missing ones are filled up
                 with the last one.
-            out: Host memory for as many frames, overwritten.
+            out: Host memory for as many frames, which is overwritten.
 
         Raises:
-            Exception: What the device raises when it is given its orders.
+            Exception: Whatever the device raises when work is queued on it.
         """
         slot = self._slots[self._next]
         self._next = (self._next + 1) % SLOTS
@@ -132,7 +133,7 @@ class Lane:
         """Waits for all chunks.
 
         Raises:
-            Exception: What any of them raised.
+            Exception: Whatever a chunk raised.
         """
         for slot in self._slots:
             if slot.downloaded is not None:
@@ -156,7 +157,7 @@ class Execution:
     """Deblurs batches of any number of frames on one or several devices. A context manager.
 
     Args:
-        lanes: One for each device; all compiled for the same kind of frames. They are taken over.
+        lanes: Lanes, one for each device, all compiled for the same kind of frames. The execution closes them.
 
     Raises:
         ValueError: If there is no lane, or lanes differ.
@@ -182,7 +183,7 @@ class Execution:
 
         Args:
             planes: Frames in host memory, (batch, *plane shape) each; pinned if copies are to run beside computation.
-            out: Other memory of the same shapes, overwritten.
+            out: Other host memory of the same shapes, which is overwritten.
 
         Raises:
             torch.OutOfMemoryError: If a device's memory does not suffice. Nothing is under way any more after this

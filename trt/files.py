@@ -17,11 +17,11 @@ def make_private(folder: Path, variable: str) -> None:
     """Creates a folder that only the user can enter, or makes one so that is the user's.
 
     Args:
-        folder: Where.
+        folder: Path of the folder.
         variable: The environment variable by which the user can name another folder, for messages.
 
     Raises:
-        CacheError: If that can't be had; the folder is another user's, for example.
+        CacheError: If the folder can't be made private; it belongs to another user, for example.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def make_private(folder: Path, variable: str) -> None:
 
 
 def _is_own(status: os.stat_result) -> bool:
-    """Whether a file is the user's own; Windows knows no such number, and there the folder's place vouches for it."""
+    """Whether a file belongs to the user. Windows has no owner number; there, the folder's place is relied on."""
     return sys.platform == "win32" or status.st_uid == os.getuid()
 
 

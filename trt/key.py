@@ -28,12 +28,12 @@ WORDS = {
     "batch": "the batch",
     "settings": "the set of other settings",
 }
-"""What messages call each field of :class:`EngineKey`."""
+"""Name of each field of :class:`EngineKey` in messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineKey:
-    """What an engine is valid for. An engine is used only where every field is equal.
+    """Facts for which an engine is valid. An engine is used only where every field is equal.
 
     Attributes:
         network: Name of the network, such as ``idc-rt``.
@@ -43,14 +43,14 @@ class EngineKey:
         compute_capability: Compute capability of the device, such as ``8.9``.
         driver: Version of NVIDIA's driver.
         cuda: Version of CUDA.
-        tensorrt: Which TensorRT, and its version.
+        tensorrt: Edition of TensorRT, and its version.
         torch_tensorrt: Version of Torch-TensorRT.
         torch: Version of PyTorch.
         precision: ``fp16`` or ``fp32``.
         layout: Layout, depth, matrix and range of the planes in words.
         width: Width of a frame in pixels.
         height: Height of a frame in pixels.
-        batch: Frames of a call.
+        batch: Number of frames of a call.
         settings: Every other setting in words.
     """
 
@@ -85,12 +85,12 @@ class EngineKey:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Fields by name."""
+        """The fields by name."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> EngineKey:
-        """What :meth:`to_json` gave.
+        """The key from a value of :meth:`to_json`.
 
         Raises:
             ValueError: If a field is missing, unknown, or of another type.
@@ -108,6 +108,6 @@ class EngineKey:
 
 
 def _short(value: object) -> str:
-    """Digests by their first digits."""
+    """A value for messages; digests are cut to their first digits."""
     text = str(value)
     return f"{text[:12]}..." if len(text) == hashlib.sha256().digest_size * 2 else text or "none"

@@ -37,10 +37,10 @@ class Environment:
 
     Attributes:
         gpu_name: The device's name.
-        compute_capability: Such as ``8.9``.
+        compute_capability: Compute capability of the device, such as ``8.9``.
         driver: Version of NVIDIA's driver.
         cuda: Version of CUDA that PyTorch was built with.
-        tensorrt: Which TensorRT, and its version, such as ``tensorrt_rtx 1.6.1.120``.
+        tensorrt: Edition of TensorRT, and its version, such as ``tensorrt_rtx 1.6.1.120``.
         torch_tensorrt: Version of Torch-TensorRT.
         torch: Version of PyTorch.
     """
@@ -100,7 +100,7 @@ def environment(device: torch.device | str = "cuda") -> Environment:
 
 
 def require_cuda(device: torch.device | str = "cuda") -> torch.device:
-    """The device with its number.
+    """The CUDA device with its number.
 
     Raises:
         MissingError: If it is no CUDA device, or not there.
@@ -121,7 +121,7 @@ def require_cuda(device: torch.device | str = "cuda") -> torch.device:
 
 
 def driver_version() -> str:
-    """NVIDIA's driver, such as ``580.95.05``.
+    """Version of NVIDIA's driver, such as ``580.95.05``.
 
     Raises:
         MissingError: If the driver or the library that asks it is not there.

@@ -25,14 +25,15 @@ class EngineCompiled:
     The casts between integer planes and the engine's float32 are one PyTorch kernel on either side.
 
     Args:
-        engine: Serialized by TensorRT; float32 planes in and out, named as :func:`trt.compiled.binding_names` says.
-        spec: What the planes are.
-        batch: Frames that every call takes.
+        engine: Engine serialized by TensorRT; float32 planes in and out, named as :func:`trt.compiled.binding_names`
+            says.
+        spec: Layout, depth, matrix and size of the planes.
+        batch: Number of frames that every call takes.
         device: A CUDA device with its number.
 
     Attributes:
-        spec: What the planes are.
-        batch: Frames that every call takes.
+        spec: Layout, depth, matrix and size of the planes.
+        batch: Number of frames that every call takes.
 
     Raises:
         MissingError: If Torch-TensorRT is not there.
@@ -66,7 +67,7 @@ class EngineCompiled:
         return module
 
     def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Deblurs, see :meth:`trt.compiled.Compiled.__call__`.
+        """Deblurs a batch, see :meth:`trt.compiled.Compiled.__call__`.
 
         Raises:
             ValueError: If the planes are not those of the batch.

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger("deblur.trt")
 
 MARGIN = 0.9
-"""Part of the free memory that is planned with; allocators round up, and other programs come and go."""
+"""Share of the free memory, 0 to 1, that plans may use; allocators round up, and other programs come and go."""
 
 STEP = 0.8
 """Part of the size of the tiles before that the next ones may have at most: each size is an engine to build."""
 
 MAX_PARTS = 16
-"""Tiles along one axis at most."""
+"""Most tiles along one axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Plan:
     """How frames are given to the network.
 
     Attributes:
-        batch: Frames at a time, at least 1.
+        batch: Number of frames at a time, at least 1.
         cut: The tiles of a frame; None for whole frames.
     """
 
@@ -50,7 +50,7 @@ class Plan:
     cut: Grid | None = None
 
     def __str__(self) -> str:
-        """In words."""
+        """The plan in words."""
         frames = f"{self.batch} frame{'s' * (self.batch > 1)} at a time"
         if self.cut is None:
             return frames
@@ -63,9 +63,9 @@ def plans(spec: PlaneSpec, batch: int, network: nn.Module) -> Iterator[Plan]:
     """What to try, each needing less memory than the one before: half the batch, then ever smaller tiles.
 
     Args:
-        spec: What the frames are.
-        batch: Frames at a time to begin with.
-        network: Maps RGB to RGB; how far it sees decides how much tiles overlap.
+        spec: Kind and size of the frames.
+        batch: Number of frames at a time to begin with.
+        network: Network that maps RGB to RGB; its reach decides how much tiles overlap.
     """
     yield Plan(batch)
     while batch > 1:
@@ -97,9 +97,9 @@ def start_with(candidates: Iterator[Plan], needed: Callable[[Plan], int], free: 
     """Leaves out plans that are estimated not to fit, and logs each; the last one is tried in any case.
 
     Args:
-        candidates: See :func:`plans`.
-        needed: Estimates a plan's memory in bytes.
-        free: Bytes that are free on the device; None if nobody knows, and then every plan is tried.
+        candidates: Plans, as :func:`plans` returns them.
+        needed: Function that estimates a plan's memory in bytes.
+        free: Free memory of the device in bytes; None if unknown, and then every plan is tried.
     """
     plan = next(candidates)
     while free is not None and (need := needed(plan)) > free * MARGIN:
@@ -115,7 +115,7 @@ def start_with(candidates: Iterator[Plan], needed: Callable[[Plan], int], free: 
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that are free on a device, what PyTorch holds in reserve included; None for the processor."""
+    """Free memory of a device in bytes, PyTorch's reserve included; None for the processor."""
     if device.type == "cpu":
         return None
     free, _total = torch.accelerator.get_memory_info(device)
@@ -130,9 +130,9 @@ def estimate_bytes(network: nn.Module, spec: PlaneSpec, batch: int, settings: En
     fuses operations and so takes less; how much less, only a build tells.
 
     Args:
-        network: Maps RGB to RGB, float32; left as it is.
-        spec: What the planes are; for tiles, those of a tile.
-        batch: Frames at a time.
+        network: Network that maps RGB to RGB, float32; it is not changed.
+        spec: Layout, depth and size of the planes; for tiles, those of a tile.
+        batch: Number of frames at a time.
         settings: Precision and strength.
     """
     graph = PlanarGraph(copy.deepcopy(network), spec, settings).to("meta")
@@ -150,7 +150,7 @@ class _PeakCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of all storages that operations make while it is on, as they come and go.
 
     Attributes:
-        peak: The most at any time.
+        peak: Most bytes at any time.
     """
 
     def __init__(self) -> None:

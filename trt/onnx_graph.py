@@ -31,8 +31,8 @@ def planar_model(path: Path, spec: PlaneSpec, settings: EngineSettings) -> onnx.
     """Joins a network with the planar graphs of a layout.
 
     Args:
-        path: The network: RGB (N, 3, H, W) float32 to the same, dynamic sizes, as ``deblur export`` writes it.
-        spec: What the planes are; width and height are not read.
+        path: File of the network: RGB (N, 3, H, W) float32 to the same, dynamic sizes, as ``deblur export`` writes it.
+        spec: Layout, depth and matrix of the planes; width and height are not read.
         settings: Precision and strength.
 
     Returns:
@@ -173,9 +173,9 @@ def _make_half(model: onnx.ModelProto) -> None:
 
 
 def _rounded_picture(model: onnx.ModelProto, settings: EngineSettings) -> tuple[onnx.NodeProto, str]:
-    """A node that gives what the network was really given, as FP32, and the name of that.
+    """A node that returns the network's actual input as FP32, and the name of its output.
 
-    The residual is taken from it: rounding to FP16 is not the network's doing.
+    The residual is computed from it, so that rounding the input to FP16 does not count as a change.
     """
     picture = "before/rgb"
     if settings.precision is Precision.FP32:

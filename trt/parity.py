@@ -35,8 +35,8 @@ class Picture:
     """One frame to compare with.
 
     Attributes:
-        name: What it shows.
-        planes: (1, *plane shape) each, in host memory.
+        name: Name of what the picture shows.
+        planes: Planes, (1, *plane shape) each, in host memory.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far an engine is off on one picture.
+    """Difference between an engine and PyTorch on one picture.
 
     Attributes:
         name: Name of the picture.
@@ -60,11 +60,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far an engine is off.
+    """Differences between an engine and PyTorch on all pictures.
 
     Attributes:
-        differences: One for each picture.
-        depth: Bits of a code.
+        differences: Differences, one for each picture.
+        depth: Number of bits of a code.
         not_finite: Names of the pictures for which the engine computed NaN or infinity, before any rounding.
     """
 
@@ -84,7 +84,7 @@ class Parity:
 
     @property
     def problem(self) -> str:
-        """Why the engine must not be used, in one line; empty if it may be."""
+        """Reason why the engine must not be used, in one line; empty if it may be used."""
         highest = (1 << self.depth) - 1
         if self.not_finite:
             return f"the engine computes NaN or infinity ({', '.join(self.not_finite)})"
@@ -110,12 +110,12 @@ def verify(
     device: torch.device | str,
     pictures: Sequence[Picture] | None = None,
 ) -> str:
-    """Compares and judges.
+    """Compares an engine with PyTorch, and refuses an engine that is wrong.
 
     Args:
-        compiled: What is to be used.
-        network: What it should compute; maps RGB to RGB, float32.
-        settings: How the engine was built; its strength counts.
+        compiled: Engine to judge.
+        network: Network that the engine should compute; it maps RGB to RGB, float32.
+        settings: Settings of the build, of which the strength counts.
         device: Device on which ``compiled`` runs.
         pictures: Pictures to compare with; None for :func:`pictures_for`.
 
@@ -161,13 +161,13 @@ def compare(
 
 
 def pictures_for(spec: PlaneSpec) -> tuple[Picture, ...]:
-    """What engines are compared with.
+    """Pictures that engines are compared on.
 
     Two pictures with the statistics of natural ones (spectrum, edges, objects, one of them blurred by motion), black,
     white, noise of black and white alone, and noise over all codes, those outside the nominal range included.
 
     Args:
-        spec: What the planes are.
+        spec: Layout, depth, matrix and size of the planes.
     """
     generator = torch.Generator().manual_seed(20)
     sharp = _natural(spec, generator)
@@ -197,7 +197,7 @@ class _Reference:
         self._compiled: TorchCompiled | None = None
 
     def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """(1, *plane shape) in host memory, to the same."""
+        """Deblurs planes, (1, *plane shape) each, in host memory."""
         # By default, PyTorch's convolutions round FP32 to TF32, which is no better than FP16.
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             try:
@@ -215,7 +215,7 @@ class _Reference:
 def _run(
     compiled: Compiled, pictures: Sequence[Picture], device: torch.device
 ) -> tuple[list[tuple[Tensor, ...]], tuple[str, ...]]:
-    """What an engine makes of pictures, and the names of those where it computes anything but numbers."""
+    """Results of an engine for pictures, and the names of those where it computes NaN or infinity."""
     results: list[tuple[Tensor, ...]] = []
     not_finite: list[str] = []
     module = getattr(compiled, "module", None)  # float32 planes to float32 planes, where there is one
@@ -231,7 +231,7 @@ def _run(
 
 
 def _not_finite(module: Any, group: Sequence[Picture], planes: tuple[Tensor, ...]) -> list[str]:
-    """Integers can't hold NaN: turned into one, it may well be the right code. So this asks before."""
+    """Names of pictures whose results hold NaN or infinity, checked in floating point: integers can't hold these."""
     with torch.no_grad():
         made = module(*(plane.to(torch.float32) for plane in planes))
     made = (made,) if isinstance(made, torch.Tensor) else made

@@ -29,10 +29,10 @@ class Range:
     """The shapes that a portable engine takes.
 
     Attributes:
-        smallest: Least height and width in pixels; rounded down to multiples of :data:`STRIDE`.
-        usual: Height and width to optimise for; rounded up to such multiples.
-        largest: Height and width; rounded up to such multiples.
-        batch: Most frames of a call; the engine is optimised for one.
+        smallest: Least height and width, in pixels; rounded down to multiples of :data:`STRIDE`.
+        usual: Height and width to optimise for, in pixels; rounded up to such multiples.
+        largest: Greatest height and width, in pixels; rounded up to such multiples.
+        batch: Most frames of a call, at least 1; the engine is optimised for one.
 
     Raises:
         ValueError: If the sizes are not in order, or a value is less than 1.
@@ -73,13 +73,13 @@ def build_portable(
     Args:
         source: The network as ONNX, as ``deblur export`` writes it.
         weights: The safetensors file that ``source`` was exported from; None for a network without weights.
-        path: File to write; replaced if it is there.
-        spec: What the planes are; width and height are not read.
-        settings: How to build.
-        shapes: The sizes and batches that it takes; None takes those of :class:`Range`.
+        path: File to write, which is replaced if it is there.
+        spec: Layout, depth and matrix of the planes; width and height are not read.
+        settings: Settings of the build.
+        shapes: Sizes and batches that the engine takes; None takes those of :class:`Range`.
 
     Returns:
-        What was written.
+        Header of the file that was written.
 
     Raises:
         MissingError: If TensorRT-RTX is not installed.
@@ -118,10 +118,10 @@ def serialize_portable(model: bytes, spec: PlaneSpec, settings: EngineSettings, 
     """Builds an engine from a planar model.
 
     Args:
-        model: ONNX, as :func:`trt.onnx_graph.planar_model` makes it.
-        spec: What the planes are; width and height are not read.
-        settings: How to build.
-        shapes: The sizes and batches that it takes.
+        model: ONNX model, as :func:`trt.onnx_graph.planar_model` makes it.
+        spec: Layout, depth and matrix of the planes; width and height are not read.
+        settings: Settings of the build.
+        shapes: Sizes and batches that the engine takes.
 
     Raises:
         MissingError: If TensorRT-RTX is not installed.
@@ -151,12 +151,12 @@ def serialize_portable(model: bytes, spec: PlaneSpec, settings: EngineSettings, 
 
 
 def check_portable(header: Header, spec: PlaneSpec, batch: int, settings: EngineSettings) -> None:
-    """Refuses an engine for something else.
+    """Refuses an engine that was built for another kind of frames or other settings.
 
     Args:
-        header: What the engine is for.
-        spec: What the planes are.
-        batch: Frames of a call.
+        header: Facts for which the engine was built.
+        spec: Layout, depth, matrix and size of the planes.
+        batch: Number of frames of a call.
         settings: Precision and strength that are wanted.
 
     Raises:

@@ -50,7 +50,7 @@ class PortableCompiler:
         PortableError: If the file is not there or damaged, or its weights are not those of its engine.
 
     Attributes:
-        header: What the engine is for.
+        header: Facts for which the engine was built.
         network: The network that the engine was built from, on the CPU.
     """
 

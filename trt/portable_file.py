@@ -1,7 +1,7 @@
 """The file of a portable engine: a ZIP archive of a JSON header, the engine, and the network's weights.
 
-The header says what the engine is for. The weights are those that the engine was built from, as safetensors: on the GPU
-that the engine runs on, it is compared with PyTorch, which needs them.
+The header holds the facts of the engine. The weights are those that the engine was built from, as safetensors: on the
+GPU that the engine runs on, it is compared with PyTorch, which needs them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Header:
         tensorrt: Version of TensorRT-RTX; it must be the same where the engine runs.
         precision: Precision of the network, ``fp16`` or ``fp32``.
         layout: Layout of the planes.
-        depth: Bits of a code.
+        depth: Number of bits of a code.
         matrix: Matrix between RGB and the planes.
         full_range: Whether codes use their full range.
         strength: Share of the network's changes that is applied.
@@ -70,7 +70,7 @@ class Header:
 
     @property
     def spec(self) -> PlaneSpec:
-        """The planes that it takes, at the largest size."""
+        """Layout, depth and colours of the planes that the engine takes, at the largest size."""
         height, width = self.largest
         return PlaneSpec(width, height, Layout(self.layout), self.depth, Matrix(self.matrix), self.full_range)
 
@@ -80,7 +80,7 @@ class Portable:
     """The content of a portable engine's file.
 
     Attributes:
-        header: What the engine is for.
+        header: Facts for which the engine was built.
         engine: The engine, serialized by TensorRT-RTX.
         weights: Content of a file that ``deblur train`` wrote; None for a network without weights.
     """
@@ -124,7 +124,7 @@ def write_portable(path: Path, content: Portable) -> None:
         content: What to write; the header's size and checksum must be those of the engine.
 
     Raises:
-        OSError: If that is not possible.
+        OSError: If the file can't be written.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

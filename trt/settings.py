@@ -1,4 +1,4 @@
-"""How an engine is built, apart from what it is built for. Needs no more than numpy."""
+"""Settings with which an engine is built. Needs no more than numpy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from network.planes import MAX_STRENGTH
 
 
 class Precision(StrEnum):
-    """What the network computes in. The plane arithmetic around it is float32 whatever this is."""
+    """Arithmetic of the network. The plane arithmetic around it is float32 whatever this is."""
 
     FP16 = "fp16"
     FP32 = "fp32"
@@ -17,13 +17,13 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """How an engine is built.
+    """Settings with which an engine is built.
 
     Attributes:
         precision: Precision of the network.
         strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`. It is a
             constant of the compiled graph.
-        optimization_level: How long TensorRT searches for faster kernels, 0 to 5; None leaves it to TensorRT.
+        optimization_level: Effort of TensorRT's search for faster kernels, 0 to 5; None leaves it to TensorRT.
         workspace_bytes: Most scratch memory on the device that TensorRT may plan with, in bytes; 0 sets no limit.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Frames that are on a device already wait there for their batch, beside the host memory that they spare."""
+"""Device memory for frames that are on a device already, so that they need no copy through host memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Stage:
     """Device memory of a batch.
 
     Attributes:
-        planes: None before the first frame.
+        planes: Planes on the device; None before the first frame.
         is_filled: Whether the frames of the next run are there.
     """
 
@@ -41,8 +41,8 @@ class StagedBatch(PlaneBatch):
     nobody reads those results.
 
     Args:
-        spec: What the frames are.
-        planes: Host memory; see :class:`network.planes.PlaneBatch`.
+        spec: Kind and size of the frames.
+        planes: Planes in host memory; see :class:`network.planes.PlaneBatch`.
     """
 
     _stage: _Stage

@@ -24,7 +24,7 @@ class Mark(Protocol):
         """Waits until all work before the mark is done.
 
         Raises:
-            Exception: What that work raised, on a stream that works by itself.
+            Exception: Whatever that work raised, on a stream that works by itself.
         """
 
 

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """How a frame is cut: every row with every column.
+    """The tiles of a frame: every row with every column.
 
     Attributes:
-        rows: Spans of the height.
-        columns: Spans of the width.
+        rows: Spans of the height, in pixels.
+        columns: Spans of the width, in pixels.
     """
 
     rows: tuple[Span, ...]
@@ -46,12 +46,12 @@ class Grid:
 
 
 def grid_step(network: nn.Module) -> int:
-    """What starts of tiles must be a multiple of, in pixels: what the network halves by, and chroma by 2."""
+    """Multiple in pixels at which tiles must start, from how the network and the chroma halve the picture."""
     return math.lcm(int(getattr(network, "multiple", 1)), 2)
 
 
 def overlap_of(network: nn.Module) -> int:
-    """Pixels at the inner border of a tile that are no good, a multiple of :func:`grid_step`.
+    """Width of the border inside a tile that is not used, in pixels; a multiple of :func:`grid_step`.
 
     The reach of the network, and one step more for the chroma samples that the planar graph interpolates beside the
     border.
@@ -67,7 +67,7 @@ def reach(network: nn.Module) -> int:
     nothing cancels out, and the spread of a single spot on black is measured.
 
     Args:
-        network: Maps RGB (N, 3, H, W) to the same shape; left as it is.
+        network: Network that maps RGB (N, 3, H, W) to the same shape; it is not changed.
 
     Raises:
         ValueError: If the reach is over 4096 pixels, or unlimited, as with pooling over the whole picture.
@@ -113,8 +113,8 @@ def grid(height: int, width: int, rows: int, columns: int, overlap: int, step: i
         width: Width of the frame, in pixels.
         rows: Most rows of tiles.
         columns: Most columns of tiles.
-        overlap: See :func:`overlap_of`.
-        step: See :func:`grid_step`.
+        overlap: Overlap of tiles in pixels, as :func:`overlap_of` returns it.
+        step: Multiple in pixels at which tiles start, as :func:`grid_step` returns it.
     """
     return Grid(equal_spans(height, rows, overlap, step), equal_spans(width, columns, overlap, step))
 
@@ -123,13 +123,13 @@ class TiledCompiled:
     """A :class:`trt.compiled.Compiled` of whole frames that runs one of tiles.
 
     Args:
-        tile: Compiled for the tiles.
-        spec: What whole frames are.
-        cut: How they are cut.
+        tile: Network compiled for one tile.
+        spec: Layout, depth, matrix and size of whole frames.
+        cut: Tiles of a frame.
 
     Attributes:
-        spec: What whole frames are.
-        batch: Frames that every call takes.
+        spec: Layout, depth, matrix and size of whole frames.
+        batch: Number of frames that every call takes.
 
     Raises:
         ValueError: If ``tile`` is not for the tiles of ``cut``.
@@ -144,7 +144,7 @@ class TiledCompiled:
         self._grid = cut
 
     def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Deblurs tile by tile, see :meth:`trt.compiled.Compiled.__call__`."""
+        """Deblurs a batch tile by tile, see :meth:`trt.compiled.Compiled.__call__`."""
         result = tuple(torch.empty_like(plane) for plane in planes)
         for row in self._grid.rows:
             for column in self._grid.columns:
@@ -166,7 +166,7 @@ class TiledCompiled:
 
 
 def tile_spec(spec: PlaneSpec, cut: Grid) -> PlaneSpec:
-    """What the planes of a tile are."""
+    """Layout, depth, matrix and size of the planes of a tile."""
     height, width = cut.shape
     return replace(spec, height=height, width=width)
 
@@ -178,7 +178,7 @@ def _part(plane: Tensor, scale: tuple[int, int], rows: tuple[int, int], columns:
 
 
 def _chroma_scale(spec: PlaneSpec) -> tuple[int, int]:
-    """Rows and columns of luma for each of chroma."""
+    """Number of luma rows and luma columns for each row and column of chroma."""
     match spec.layout:
         case Layout.YUV420P | Layout.NV12:
             return 2, 2

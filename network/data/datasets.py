@@ -24,9 +24,9 @@ class Tree:
     """A folder and the folders below it, listed once.
 
     Attributes:
-        root: The folder.
-        folders: It (``.``) and every folder below, relative to it and sorted. Symbolic links are not followed, and
-            what archives made on a Mac add is left out.
+        root: Path of the folder.
+        folders: The folder itself (``.``) and every folder below, relative to it and sorted. Symbolic links are not
+            followed, and what archives made on a Mac add is left out.
     """
 
     root: Path
@@ -37,7 +37,7 @@ class Tree:
         """Lists a folder.
 
         Raises:
-            DataError: If it is none.
+            DataError: If the path is no folder.
         """
         if not root.is_dir():
             raise DataError(f"{root} is no folder; give the folder that the data set was unpacked to")
@@ -62,9 +62,10 @@ class DataLayout:
     """One way in which a data set lies on the disk.
 
     Attributes:
-        expects: What is looked for, for error messages.
-        recognise: Whether a tree looks like it.
-        find: The pairs of such a tree, each sequence in the order of time; raises :class:`DataError`.
+        expects: Description of the layout, for error messages.
+        recognise: Function that tells whether a tree has this layout.
+        find: Function that returns the pairs of such a tree, each sequence in the order of time; raises
+            :class:`DataError`.
     """
 
     expects: str
@@ -94,7 +95,7 @@ def _matched(blur: Path, sharp: Path, base: PurePosixPath, sequence: str = "") -
     Args:
         blur: Folder of the blurred side.
         sharp: Folder of the sharp side.
-        base: What the pairs' names start with; a picture's sequence is the folder part of its pair's name.
+        base: Prefix of the pairs' names; a picture's sequence is the folder part of its pair's name.
         sequence: The sequence where that part is empty.
     """
     blurred, sharps = _by_stem(blur), _by_stem(sharp)
@@ -273,7 +274,7 @@ def find_pairs(folder: Path, layout: str = AUTO, *, split: str = "") -> list[Pai
 
     Args:
         folder: Folder of the unpacked data set, or one of its splits or sequences where each holds both sides.
-        layout: A name of :data:`LAYOUTS`, or ``auto`` to recognise it.
+        layout: Name of a layout in :data:`LAYOUTS`, or ``auto`` to recognise it.
         split: Keeps only the pairs with this folder in their names, such as ``train``, ``val`` or ``test``.
 
     Raises:

@@ -34,12 +34,12 @@ _UNFINISHED = "partial"
 
 @dataclass(frozen=True, slots=True)
 class PackOptions:
-    """How pairs are packed.
+    """Options to pack pairs with.
 
     Attributes:
         size: Height and width in pixels of the tiles that pairs are cut into; 0 for whole pictures.
-        workers: Threads that decode pictures.
-        shard_bytes: What a shard holds at most, unless the tiles of a single pair are more.
+        workers: Number of threads that decode pictures.
+        shard_bytes: Greatest size of a shard in bytes, unless the tiles of a single pair are more.
     """
 
     size: int = 0
@@ -56,7 +56,7 @@ def pack(pairs: Sequence[Pair], out: Path, options: PackOptions) -> Iterator[int
     pairs a worker, however many there are.
 
     Args:
-        pairs: What to pack, from :func:`network.data.datasets.find_pairs`.
+        pairs: Pairs to pack, from :func:`network.data.datasets.find_pairs`.
         out: Folder of the pool; made if missing.
         options: Size of tiles and shards.
 
@@ -154,12 +154,12 @@ class _Writer:
         self._open.setdefault(shape, []).append(index)
 
     def finish(self) -> None:
-        """Finishes what is left."""
+        """Finishes all shards that are left."""
         for shape in list(self._open):
             self._finish(shape)
 
     def discard_unfinished(self) -> None:
-        """Removes what is not finished."""
+        """Removes unfinished shards."""
         shutil.rmtree(self._unfinished, ignore_errors=True)
 
     def _body(self, shape: tuple[int, int]) -> Path:
@@ -203,6 +203,6 @@ def _tiles(sides: tuple[Picture, Picture], size: int, name: str) -> Picture:
 
 
 def _starts(length: int, size: int) -> list[int]:
-    """Where tiles start that cover a length with the least and most even overlap."""
+    """Starts of tiles that cover a length with the least and most even overlap."""
     count = math.ceil(length / size)
     return [round(start) for start in np.linspace(0, length - size, count)]

@@ -22,7 +22,7 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff",
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two files that show the same.
+    """A blurred and a sharp picture of the same scene.
 
     Attributes:
         name: Name of the pair, relative to the folder that was searched.
@@ -42,7 +42,7 @@ def pictures_in(folder: Path) -> list[Path]:
     """Pictures in a folder and below, sorted by name; hidden files are none.
 
     Raises:
-        DataError: If there are none.
+        DataError: If there are no pictures.
     """
     found = sorted(
         path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
@@ -56,7 +56,7 @@ def read_picture(path: Path) -> Picture:
     """A picture as uint8 RGB (H, W, 3).
 
     Raises:
-        DataError: If it can't be read.
+        DataError: If the picture can't be read.
     """
     try:
         picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)

@@ -19,7 +19,7 @@ MOST_THREADS = 8
 
 
 def threads_for(device: torch.device) -> int:
-    """How many threads shall make batches.
+    """Number of threads that should make batches.
 
     Args:
         device: Device of the training. Beside the CPU's own work there is room for one; of any other device, it
@@ -29,12 +29,12 @@ def threads_for(device: torch.device) -> int:
 
 
 def made_ahead(make: Callable[[Key], Value], keys: Iterable[Key], threads: int) -> Generator[Value]:
-    """What is made of each key, in order; so many are being made while the caller is busy with the last one.
+    """Yields the result for each key, in order; threads make the next ones while the caller uses the last one.
 
     Args:
-        make: Called by several threads at a time. What it raises is raised in its turn.
-        keys: Steps of a run, say.
-        threads: How many.
+        make: Function that makes the result of a key; several threads call it. An error is raised at its key's turn.
+        keys: Keys, such as the steps of a run.
+        threads: Number of threads.
     """
     with ThreadPoolExecutor(threads) as executor:
         waiting: deque[Future[Value]] = deque()

@@ -1,1 +1,1 @@
-"""How good a network is."""
+"""Evaluation: measures how good a network is."""

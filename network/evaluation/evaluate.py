@@ -1,4 +1,4 @@
-"""Runs networks over pairs of pictures and scores what they make of them, by the field's conventions."""
+"""Runs networks over pairs of pictures and scores their results, by the field's conventions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Candidate:
 
     Attributes:
         name: Name in tables and files; different from every other's.
-        network: Maps RGB in [0, 1], float (N, 3, H, W), to the same; in evaluation mode, on the device it runs on.
+        network: Network that maps RGB in [0, 1], float (N, 3, H, W), to the same; in evaluation mode, on the device it
+            runs on.
     """
 
     name: str
@@ -65,12 +66,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Deblurred:
-    """What every candidate made of a sample.
+    """Results of every candidate for a sample.
 
     Attributes:
-        sample: The pictures.
-        outputs: One a candidate, RGB, uint8 (H, W, 3).
-        seconds: Time of each network alone.
+        sample: Pictures of the sample.
+        outputs: Result of each candidate, RGB, uint8 (H, W, 3).
+        seconds: Time of each network alone, in seconds.
     """
 
     sample: Sample
@@ -88,9 +89,9 @@ class Score:
         candidate: Name of the network.
         blurred_psnr: PSNR of the input against the ground truth, in dB.
         psnr: PSNR of the result, in dB.
-        blurred_ssim: SSIM of the input.
-        ssim: SSIM of the result.
-        seconds: Time of the network alone.
+        blurred_ssim: SSIM of the input, at most 1.
+        ssim: SSIM of the result, at most 1.
+        seconds: Time of the network alone, in seconds.
     """
 
     name: str
@@ -104,7 +105,7 @@ class Score:
 
     @property
     def gain(self) -> float:
-        """PSNR won by the network, in dB; 0 where nothing was to be won and nothing was lost."""
+        """PSNR gained by the network, in dB; 0 where nothing could be gained and nothing was lost."""
         return 0.0 if self.psnr == self.blurred_psnr else self.psnr - self.blurred_psnr
 
 
@@ -115,7 +116,7 @@ def deblur_picture(network: nn.Module, picture: Picture, device: str = "cpu", ti
         network: The network, in evaluation mode, on ``device``.
         picture: RGB, uint8 (H, W, 3).
         device: A torch device.
-        tiling: How to cut the picture; None gives the network all of it at once.
+        tiling: Tiles of the picture; None gives the network all of it at once.
 
     Returns:
         RGB, uint8 (H, W, 3).
@@ -154,9 +155,9 @@ def deblur_samples(
 
     Args:
         candidates: The networks, on ``device``.
-        samples: What to run them on.
+        samples: Samples to run the candidates on.
         device: A torch device.
-        tiling: How pictures are cut into tiles; None for whole pictures.
+        tiling: Tiles of the pictures; None for whole pictures.
 
     Yields:
         One result a sample.

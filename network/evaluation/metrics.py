@@ -1,4 +1,4 @@
-"""How alike two pictures are, by the field's conventions."""
+"""Similarity of two pictures, by the field's conventions."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     """Peak signal-to-noise ratio over all colours of 8-bit pictures, in dB; infinite where they are equal.
 
     Args:
-        first: RGB, uint8 (H, W, 3), not cropped.
-        second: The same shape.
+        first: First picture, RGB, uint8 (H, W, 3), not cropped.
+        second: Second picture, of the same shape.
     """
     with np.errstate(divide="ignore"):
         return float(peak_signal_noise_ratio(first, second, data_range=255))  # type: ignore[no-untyped-call]
@@ -32,8 +32,8 @@ def ssim(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     Gaussian weights of sigma 1.5 (an 11x11 window), sample covariance off, mean over colours.
 
     Args:
-        first: RGB, uint8 (H, W, 3), at least 11x11.
-        second: The same shape.
+        first: First picture, RGB, uint8 (H, W, 3), at least 11x11.
+        second: Second picture, of the same shape.
     """
     return float(
         structural_similarity(  # type: ignore[no-untyped-call]
@@ -68,12 +68,12 @@ def textured(sharp: NDArray[np.uint8], share: float = 0.25) -> NDArray[np.bool_]
 
 
 def detail_error(result: NDArray[np.uint8], sharp: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
-    """How far detail is off: mean absolute difference of forward differences over both directions and all colours.
+    """Error of detail: mean absolute difference of forward differences over both directions and all colours.
 
     Args:
-        result: RGB, uint8 (H, W, 3).
+        result: Result of a network, RGB, uint8 (H, W, 3).
         sharp: Ground truth of the same shape.
-        where: (H, W), the pixels that count, such as :func:`textured` finds them.
+        where: Mask of the pixels that count, (H, W), such as one from :func:`textured`.
 
     Returns:
         The error in codes of 255; not a number where no pixel counts.

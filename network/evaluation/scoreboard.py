@@ -39,13 +39,13 @@ class Row:
         method: ``blurred input``, a candidate's name, or ``ground truth``.
         psnr: Mean PSNR, in dB.
         ssim: Mean SSIM.
-        gain: Mean PSNR won over the blurred input, in dB.
-        worst_gain: The least PSNR won on an image, in dB.
-        made_worse: Images whose PSNR fell.
+        gain: Mean PSNR gained over the blurred input, in dB.
+        worst_gain: Least PSNR gained on an image, in dB.
+        made_worse: Number of images whose PSNR fell.
         seconds_median: Median time of the network on an image, in seconds.
         seconds_mean: Mean time of the network on an image, in seconds.
         parameters: Number of the network's parameters, those that only training uses included.
-        gmac: Thousand million multiply-adds an image, of the network given the whole image at once.
+        gmac: Multiply-adds for a whole image at once, in thousand millions.
         warping_error: Mean warping error over the sequences, for colours in [0, 1].
         warping_excess: Warping error less that of the ground truth.
     """
@@ -89,7 +89,7 @@ class Scoreboard:
         video: Whether to measure the flow-warping error of sequences.
 
     Attributes:
-        scores: One a sample and candidate, in the order they came.
+        scores: Scores, one for each sample and candidate, in their order.
     """
 
     def __init__(self, candidates: Sequence[Candidate], *, video: bool = False) -> None:
@@ -114,7 +114,7 @@ class Scoreboard:
 
     @property
     def images(self) -> int:
-        """Samples so far."""
+        """Number of samples so far."""
         return len(self._shapes)
 
     @property
@@ -179,7 +179,7 @@ def markdown(rows: Sequence[Row], caption: str) -> str:
 
     Args:
         rows: Rows from :meth:`Scoreboard.rows`.
-        caption: Set, number of images, device.
+        caption: Caption with the set, the number of images and the device.
     """
     video = any(row.warping_error is not None for row in rows)
     columns = _COLUMNS + (_VIDEO_COLUMNS if video else ())
@@ -201,7 +201,7 @@ def write_scores(board: Scoreboard, out: Path, facts: dict[str, Any]) -> None:
     Args:
         board: Scores of at least one sample.
         out: Folder of the files; made if missing.
-        facts: What else the JSON is to say, such as the weights' digests.
+        facts: Further facts for the JSON, such as the weights' digests.
     """
     out.mkdir(parents=True, exist_ok=True)
     images = [asdict(score) | {"gain": score.gain} for score in board.scores]

@@ -1,4 +1,4 @@
-"""How steady a sequence is: the flow-warping error.
+"""The flow-warping error, which measures how steady a sequence is.
 
 The measure of Lai et al. 2018, "Learning Blind Video Temporal Consistency" (section 4.2), with OpenCV's DIS flow:
 the next frame, warped back along the motion, is compared with the present one wherever both show the same thing.
@@ -46,8 +46,8 @@ class Motion:
     """Motion from one frame to the next.
 
     Attributes:
-        flow: Float32 (H, W, 2): pixels to the right and down.
-        seen: (H, W), true where the next frame shows the same point.
+        flow: Motion in pixels to the right and down, float32 (H, W, 2).
+        seen: Mask (H, W), true where the next frame shows the same point.
     """
 
     flow: Flow
@@ -58,7 +58,7 @@ def motion_between(first: Picture, second: Picture) -> Motion:
     """Motion between two frames, and where both show the same.
 
     Args:
-        first: RGB, uint8 (H, W, 3), at least 12x12.
+        first: First frame, RGB, uint8 (H, W, 3), at least 12x12.
         second: The next frame, of the same shape.
 
     Raises:
@@ -77,11 +77,11 @@ def motion_between(first: Picture, second: Picture) -> Motion:
 
 
 def warped(values: NDArray[np.float32], flow: Flow) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """What lies where the flow points to, bilinear.
+    """Values at the places that the flow points to, bilinear.
 
     Args:
-        values: Float32 (H, W, C).
-        flow: Float32 (H, W, 2).
+        values: Values to read, float32 (H, W, C).
+        flow: Motion in pixels, float32 (H, W, 2).
 
     Returns:
         Float32 (H, W, C), and (H, W), true where the flow points into the picture.
@@ -98,12 +98,12 @@ def warping_error(first: Picture, second: Picture, motion: Motion) -> float:
     """Mean squared difference between a frame and the next one warped back, over what both show.
 
     Args:
-        first: RGB, uint8 (H, W, 3).
+        first: First frame, RGB, uint8 (H, W, 3).
         second: The next frame, of the same shape.
         motion: Motion between the two in the ground truth.
 
     Returns:
-        With colours in [0, 1]; not a number where nothing is seen twice.
+        Error for colours in [0, 1]; not a number where nothing is seen twice.
     """
     if not motion.seen.any():
         return float("nan")
@@ -116,7 +116,7 @@ class WarpingMeter:
     """Gathers the error of several versions of the same sequences, frame by frame.
 
     Args:
-        versions: How many there are besides the ground truth.
+        versions: Number of versions besides the ground truth.
     """
 
     def __init__(self, versions: int) -> None:
@@ -132,7 +132,7 @@ class WarpingMeter:
             sequence: Name of the frame's sequence; a frame of another sequence than the last one's begins anew.
                 Frames without one (``""``) are left out.
             sharp: Ground truth, RGB, uint8 (H, W, 3).
-            versions: Its versions, each of the same shape.
+            versions: Versions of the frame, each of the same shape.
 
         Raises:
             DataError: If frames of a sequence differ in size, or are too small.

@@ -24,11 +24,11 @@ BLEND = 16
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How a picture is cut.
+    """Size and margin of the tiles of a picture.
 
     Attributes:
-        size: Height and width of what the network gets at a time, in pixels.
-        margin: Pixels at a tile's inner borders that the network sees and nobody else: they are thrown away.
+        size: Height and width of a tile, in pixels.
+        margin: Width of the border inside a tile whose results are thrown away, in pixels.
     """
 
     size: int
@@ -92,10 +92,10 @@ def in_tiles(process: Callable[[Tensor], Tensor], image: Tensor, tiling: Tiling,
     count, and 132 with one scale. With less margin, pixels near the middle of an overlap differ a little.
 
     Args:
-        process: Maps (N, 3, H, W) to the same shape.
-        image: Float (N, 3, H, W).
+        process: Function that maps (N, 3, H, W) to the same shape.
+        image: Picture, float (N, 3, H, W).
         tiling: Size and margin.
-        multiple: What the network pads to; starts of tiles are multiples of it.
+        multiple: Multiple that the network pads to, in pixels; tiles start at multiples of it.
 
     Returns:
         Float32 (N, 3, H, W) on the device of ``image``.

@@ -30,7 +30,7 @@ class ResidualBlock(nn.Module):
     """Two 5x5 convolutions, ReLU between them, added to the input.
 
     Args:
-        channels: Channels in and out.
+        channels: Number of channels in and out.
     """
 
     def __init__(self, channels: int) -> None:
@@ -48,8 +48,8 @@ class EBlock(nn.Module):
     """A 5x5 convolution, ReLU and two residual blocks.
 
     Args:
-        inputs: Channels in.
-        outputs: Channels out.
+        inputs: Number of channels in.
+        outputs: Number of channels out.
         stride: Stride of the convolution.
     """
 
@@ -69,7 +69,7 @@ class DBlock(nn.Module):
 
     Args:
         inputs: Channels in, and channels of the residual blocks.
-        outputs: Channels out.
+        outputs: Number of channels out.
         stride: Stride of the deconvolution: 2 doubles height and width, 1 keeps them.
     """
 
@@ -118,7 +118,7 @@ class Fusion(nn.Module):
     """5x5 to 32 and 5x5 to the three colours.
 
     Args:
-        inputs: Channels of both branches together.
+        inputs: Number of channels of both branches together.
     """
 
     def __init__(self, inputs: int) -> None:
@@ -136,8 +136,8 @@ class IDC(nn.Module):
     """The paper's network.
 
     Args:
-        scales: 1, 2 or 3 passes from coarse to fine with shared weights (3 is the paper's; 1 its ablation).
-        texture: False leaves the Sub-Texture branch out (the paper's other ablation).
+        scales: Number of passes, 1 to 3, from coarse to fine with shared weights (3 is the paper's; 1 its ablation).
+        texture: Whether the network has the Sub-Texture branch; False is the paper's other ablation.
 
     Raises:
         ValueError: If ``scales`` is not 1, 2 or 3.
@@ -159,11 +159,11 @@ class IDC(nn.Module):
 
     @property
     def multiple(self) -> int:
-        """Height and width are padded to a multiple of this: two halvings in the U-Net, one more a scale."""
+        """Multiple to which height and width are padded, in pixels: two halvings in the U-Net, one more a scale."""
         return 4 << (self.scales - 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Deblurs.
+        """Deblurs a picture.
 
         Args:
             image: Blurred RGB in [0, 1], float, (N, 3, H, W), any H and W of at least 1.

@@ -40,7 +40,7 @@ class ResidualUnit(nn.Module):
     """Two convolutions added to the input, then ReLU.
 
     Args:
-        channels: Channels in and out.
+        channels: Number of channels in and out.
     """
 
     def __init__(self, channels: int) -> None:
@@ -57,8 +57,8 @@ class Raise(nn.Module):
     """Doubles height and width: a 1x1 convolution to four times the channels, and a pixel shuffle.
 
     Args:
-        inputs: Channels in.
-        outputs: Channels out.
+        inputs: Number of channels in.
+        outputs: Number of channels out.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -74,17 +74,17 @@ class IDCRealTime(nn.Module):
     """``idc-rt``: dual branch, one pass, nothing above 1/4 resolution.
 
     Args:
-        widths: Channels at 1/4, 1/8 and 1/16 resolution.
-        depth: Residual units at 1/16 resolution.
-        scales: 3 supervises 1/2 and 1/4 resolution too in training, 1 the full resolution alone.
-        texture: False leaves the texture branch out (ablation).
+        widths: Numbers of channels at 1/4, 1/8 and 1/16 resolution.
+        depth: Number of residual units at 1/16 resolution.
+        scales: Number of scales supervised in training: 3 adds 1/2 and 1/4 resolution, 1 is the full resolution alone.
+        texture: Whether the network has the texture branch; False is an ablation.
 
     Raises:
         ValueError: If ``scales`` is neither 1 nor 3.
     """
 
     multiple = UNSHUFFLE * 4
-    """Height and width are padded to a multiple of this: the unshuffle and two halvings."""
+    """Multiple to which height and width are padded, in pixels: the unshuffle and two halvings."""
 
     def __init__(
         self,

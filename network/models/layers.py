@@ -19,9 +19,9 @@ def with_padding(image: Tensor, multiple: int, process: Callable[[Tensor], Tenso
     """Pads height and width to a multiple by repeating the last row and column, processes, and crops.
 
     Args:
-        image: (N, C, H, W), any H and W of at least 1.
-        multiple: What ``process`` needs height and width to be divisible by.
-        process: Maps (N, C, H', W') to (N, C', H', W').
+        image: Picture (N, C, H, W), any H and W of at least 1.
+        multiple: Divisor that ``process`` needs of height and width, in pixels.
+        process: Function that maps (N, C, H', W') to (N, C', H', W').
 
     Returns:
         (N, C', H, W).
@@ -41,9 +41,9 @@ class ConvUnit(nn.Module):
     """A 3x3 convolution, batch normalisation and, if asked for, ReLU.
 
     Args:
-        inputs: Channels in.
-        outputs: Channels out.
-        stride: 1 or 2.
+        inputs: Number of channels in.
+        outputs: Number of channels out.
+        stride: Stride of the convolution, 1 or 2.
         kernel: Height and width of the kernel; odd.
         relu: Whether ReLU follows.
     """
@@ -67,7 +67,7 @@ class ConvUnit(nn.Module):
         large beside its epsilon.
 
         Args:
-            factor: A number over 0.
+            factor: Divisor of the weights, above 0.
         """
         if isinstance(self.normalisation, nn.BatchNorm2d):
             self.convolution.weight.div_(factor)

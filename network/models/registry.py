@@ -27,10 +27,10 @@ def register(name: str, make: Callable[..., nn.Module]) -> None:
     comes with. Files of weights that name it can be saved, trained (if it has ``forward_scales``) and loaded.
 
     Args:
-        name: Letters, digits, ``-`` and ``_``; not the name of a network of the package. A name that the user
+        name: Name of letters, digits, ``-`` and ``_``; not the name of a network of the package. A name that the user
             registered before is given anew.
-        make: Returns a new network: a module from RGB in [0, 1], float, (N, 3, H, W) to the same shape. It may take
-            options, which must be optional.
+        make: Function that returns a new network: a module from RGB in [0, 1], float, (N, 3, H, W) to the same shape.
+            It may take options, which must be optional.
 
     Raises:
         NetworkError: If the name is another network's, or has other characters.
@@ -56,7 +56,7 @@ def create(name: str, **options: Any) -> nn.Module:
     """A new network with the weights that it is made with: of those of the package, untrained ones.
 
     Args:
-        name: One of :func:`names`.
+        name: Name of the network, one of :func:`names`.
         options: Options of the network's constructor, such as ``scales`` or ``texture``.
 
     Raises:

@@ -30,9 +30,9 @@ def raised(threshold: np.float32, gain: np.float32, scene: FloatArray) -> FloatA
     """Scales light above a threshold, so that lamps and skies saturate as they do before a real sensor.
 
     Args:
-        threshold: Linear light from which on, below 1.
-        gain: What white becomes.
-        scene: Linear light, (H, W, 3).
+        threshold: Linear light above which light is scaled, below 1.
+        gain: Linear light that white becomes.
+        scene: Scene in linear light, (H, W, 3).
     """
     above = scene + np.maximum(scene - threshold, 0) * (gain - 1) / (1 - threshold)
     return np.asarray(above, np.float32)
@@ -48,7 +48,7 @@ def sensor_noise(rng: Generator, linear: FloatArray, strength: float) -> FloatAr
 
     Args:
         rng: Source of randomness.
-        linear: Linear light, (H, W, 3).
+        linear: Picture in linear light, (H, W, 3).
         strength: Standard deviation at mid grey of the full scale.
     """
     deviation = strength * np.sqrt(0.15 + 0.85 * np.clip(linear, 0, 1) / 0.5)
@@ -60,8 +60,8 @@ def develop(linear: FloatArray, contrast: float) -> FloatArray:
     """Tone curve and sRGB: codes in [0, 255], float32.
 
     Args:
-        linear: Linear light, (H, W, 3).
-        contrast: 0 is plain sRGB; up to 1 blends in a smooth S-curve, as cameras apply it.
+        linear: Picture in linear light, (H, W, 3).
+        contrast: Contrast, 0 to 1: 0 is plain sRGB; more blends in a smooth S-curve, as cameras apply it.
     """
     codes = to_codes(linear)
     if contrast:
@@ -81,7 +81,7 @@ def compressed(rng: Generator, picture: Picture) -> Picture:
 
     Args:
         rng: Source of randomness.
-        picture: RGB, (H, W, 3), even height and width.
+        picture: Picture, RGB (H, W, 3), of even height and width.
     """
     if rng.random() < 0.6:
         quality = int(rng.integers(65, 97))
@@ -121,9 +121,9 @@ def photograph(
 
     Args:
         rng: Source of randomness.
-        blurred: Linear light, (H, W, 3).
-        sharp: Linear light, of the same shape.
-        profile: Shares and strengths.
+        blurred: Blurred side in linear light, (H, W, 3).
+        sharp: Sharp side in linear light, of the same shape.
+        profile: Profile with shares and strengths.
         response: The ``steepness`` by which both were made linear.
 
     Returns:

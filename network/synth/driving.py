@@ -81,7 +81,7 @@ def light_lamps(rng: Generator, scene: FloatArray) -> FloatArray:
 
     Args:
         rng: Source of randomness.
-        scene: Linear light, float32 (H, W, 3).
+        scene: Scene in linear light, float32 (H, W, 3).
     """
     height, width = scene.shape[:2]
     night = scene * np.float32(rng.uniform(0.05, 0.5))
@@ -99,4 +99,4 @@ def light_lamps(rng: Generator, scene: FloatArray) -> FloatArray:
 _LAMP_COLOURS = np.array(
     [[1, 1, 1], [1, 0.9, 0.7], [1, 0.7, 0.4], [1, 0.08, 0.05], [0.1, 1, 0.5], [1, 0.5, 0.05]], np.float32
 )
-"""White, warm white, sodium, a rear light, green and amber, in linear light."""
+"""Colours of lamps: white, warm white, sodium, a rear light, green and amber, in linear light."""

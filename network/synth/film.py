@@ -50,7 +50,7 @@ _MOST_UNEVEN = 1.5
 
 _TRIES = 60
 _TRIES_BEFORE_ANOTHER_LENGTH = 8
-"""After so many windows without enough motion, another blur length is drawn: a steady video has no long blur."""
+"""Number of windows without enough motion after which another blur length is drawn: steady videos have no long blur."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ def film_pairs(
         videos: Videos to look in; each frame is as likely as any other.
         profile: Distribution of the blur. Objects are left to the footage.
         size: Height and width of a pair in pixels.
-        detailed: Leave out crops without fine detail, but for a small share.
-        rejected: Counts the windows that were not used, by reason and name of the file.
+        detailed: Whether to leave out crops without fine detail, but for a small share.
+        rejected: Counter of the windows that were not used, by reason and name of the file.
 
     Yields:
         Number of the pair, and its blurred and its sharp side, uint8 (2, size, size, 3).
@@ -144,10 +144,10 @@ def expose_frames(
     open is in the frames already, so the blur is a little longer than asked for.
 
     Args:
-        frames: RGB, uint8 (H, W, 3), an odd number.
+        frames: Frames, RGB, uint8 (H, W, 3), of odd number.
         length: Mean path of a pixel in pixels; 0 returns the middle frame twice.
-        border: Pixels at each side that do not count.
-        prepare: Changes the linear light of each frame before it is averaged, such as raised highlights.
+        border: Width of the border that does not count, in pixels.
+        prepare: Function that changes the linear light of each frame before it is averaged, such as raised highlights.
         response: The ``steepness`` by which frames are made linear.
 
     Returns:

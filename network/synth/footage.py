@@ -40,7 +40,7 @@ class UnusableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """A video file and when its frames are shown.
+    """A video file and the times at which its frames are shown.
 
     Attributes:
         path: Path of the file.
@@ -48,7 +48,7 @@ class Footage:
         height: Height of a frame in pixels.
         times: Time stamps of the frames in units of the stream, int64, strictly increasing.
         keys: Time stamps of the keyframes.
-        fault: What is wrong with the file although it can be used, such as an early end; empty if nothing.
+        fault: Fault of a file that can still be used, such as an early end; empty if there is none.
     """
 
     path: Path
@@ -60,10 +60,10 @@ class Footage:
 
 
 def survey(path: Path) -> Footage:
-    """Reads when the frames of a video are shown, from its packets: nothing is decoded.
+    """Reads the times of a video's frames from its packets; nothing is decoded.
 
     Args:
-        path: A video file. Its first video stream counts.
+        path: Path of a video file, of which the first video stream is read.
 
     Raises:
         DataError: If it can't be opened, has no video or no time stamps, or is HDR.
@@ -118,7 +118,7 @@ class FrameReader:
     time. Use it as a context manager.
 
     Args:
-        footage: What to read.
+        footage: Footage to read.
     """
 
     def __init__(self, footage: Footage) -> None:
@@ -142,9 +142,9 @@ class FrameReader:
         Args:
             first: Number of the first frame, from 0.
             count: Number of frames.
-            top: First row.
-            left: First column.
-            side: Height and width in pixels.
+            top: First row of the square.
+            left: First column of the square.
+            side: Height and width of the square in pixels.
 
         Returns:
             RGB, uint8 (side, side, 3) each, and their time stamps, int64 (count,).

@@ -44,7 +44,7 @@ def fresh_pair(rng: Generator, sharp: Picture, patch: int) -> Picture:
 
     Args:
         rng: Source of randomness; the same state gives the same pair.
-        sharp: RGB, uint8 (H, W, 3).
+        sharp: Sharp picture, RGB, uint8 (H, W, 3).
         patch: Height and width of the result in pixels. Paths that reach further than the borders around it allow
             are made shorter.
 
@@ -88,7 +88,7 @@ def moved(linear: FloatArray, path: NDArray[np.float64]) -> FloatArray:
     """The mean of a picture at all points of a path, shifted by parts of pixels; what leaves one side enters the other.
 
     Args:
-        linear: Linear light, float32 (H, W, 3).
+        linear: Picture in linear light, float32 (H, W, 3).
         path: Positions, x and y in pixels, (points, 2).
     """
     height, width = linear.shape[:2]

@@ -60,9 +60,9 @@ def estimate(first: Picture, second: Picture, border: int = 0) -> Step:
     stands in.
 
     Args:
-        first: RGB, uint8 (H, W, 3).
+        first: First frame, RGB, uint8 (H, W, 3).
         second: The frame after it.
-        border: Pixels at each side that do not count for the shares and the path.
+        border: Width of the border in pixels that does not count for the shares and the path.
     """
     grey_first, grey_second = cv2.cvtColor(first, cv2.COLOR_RGB2GRAY), cv2.cvtColor(second, cv2.COLOR_RGB2GRAY)
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -91,7 +91,7 @@ def between(first: FloatArray, second: FloatArray, step: Step, time: float) -> F
     where flow is never exact, a seam of a few pixels may stay mixed.
 
     Args:
-        first: Linear light, float32 (H, W, 3).
+        first: First frame in linear light, float32 (H, W, 3).
         second: The frame after it.
         step: Motion between them.
         time: Time from 0 (the first frame, returned exactly) to 1 (the second, returned exactly).
@@ -141,8 +141,8 @@ def read_at(picture: FloatArray, offset: FloatArray, interpolation: int = cv2.IN
     """A picture (or map) read at each pixel's place plus an offset; beyond the border it is reflected.
 
     Args:
-        picture: Float32 (H, W) or (H, W, C).
-        offset: Float32 (H, W, 2), x and y in pixels.
+        picture: Picture, float32 (H, W) or (H, W, C).
+        offset: Offsets, float32 (H, W, 2), x and y in pixels.
         interpolation: OpenCV's kind of interpolation.
     """
     height, width = picture.shape[:2]
@@ -153,7 +153,7 @@ def read_at(picture: FloatArray, offset: FloatArray, interpolation: int = cv2.IN
 
 
 def _inconsistent(flow: FloatArray, back: FloatArray) -> NDArray[np.bool_]:
-    """Where going along ``flow`` and then along ``back`` does not lead home, or leads out of the picture."""
+    """Mask of pixels where ``flow`` and then ``back`` do not return to the pixel, or ``flow`` leaves the picture."""
     height, width = flow.shape[:2]
     home = flow + read_at(back, flow)
     allowed = 0.01 * (np.square(flow).sum(2) + np.square(back).sum(2)) + 0.5

@@ -44,14 +44,14 @@ _DETAIL_TRIES = 8
 
 @dataclass(frozen=True, slots=True)
 class PoolOptions:
-    """How a pool is made.
+    """Options to make a pool with.
 
     Attributes:
         pairs: Number of pairs.
         size: Height and width of each side in pixels, even.
         seed: Seed that decides every pixel, with the sources and the profile.
-        workers: Processes. They change the time that it takes, and nothing else.
-        detailed: Leave out crops without fine detail, but for a small share.
+        workers: Number of processes. It changes the time that the work takes, and nothing else.
+        detailed: Whether to leave out crops without fine detail, but for a small share.
         video_share: Share of the pairs that come from video, where there are both photographs and videos.
     """
 
@@ -76,7 +76,7 @@ def make_pool(
 
     Args:
         sources: Sharp photographs.
-        out: Folder to make; shards of the same pool that are there already are kept.
+        out: Folder of the pool; shards of the same pool that are there already are kept.
         profile: Distribution of the blur.
         options: Size of the pool.
         videos: Sharp videos.
@@ -139,7 +139,7 @@ def _describe(out: Path, description: dict[str, object]) -> None:
 
 
 def _summary(rejected: Rejections) -> Iterator[str]:
-    """How often each reason occurred; damage with the name of the file."""
+    """Number of times that each reason occurred; damage with the name of the file."""
     reasons = Counter[str]()
     for (reason, name), count in sorted(rejected.items()):
         reasons[reason] += count

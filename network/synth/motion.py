@@ -24,14 +24,14 @@ class Motion:
     """Where each pixel of the sharp picture is read from, at each sub-frame of the exposure.
 
     Attributes:
-        shift: (sub-frames, 2), x and y in pixels. The middle row is zero: the sharp picture is the middle of the
-            exposure.
+        shift: Translation (sub-frames, 2), x and y in pixels. The middle row is zero: the sharp picture is the middle
+            of the exposure.
         warp: (sub-frames, 4): roll, zoom, tilt in x, tilt in y, each in pixels at the picture's corner.
-        depth: (height, width) factors of the shift, mean 1 (parallax), or None where the scene is flat.
-        vanishing: x and y about which roll and zoom act, in pixels.
-        passing: (height, width, 2) directions in which points pass a moving car, with speeds of mean 1; None for no
+        depth: Factors (height, width) of the shift, mean 1 (parallax), or None where the scene is flat.
+        vanishing: Point (x, y) about which roll and zoom act, in pixels.
+        passing: Directions (height, width, 2) in which points pass a moving car, with speeds of mean 1; None for no
             such motion.
-        advance: (sub-frames,) path along ``passing`` in pixels.
+        advance: Path (sub-frames,) along ``passing``, in pixels.
     """
 
     shift: FloatArray
@@ -55,7 +55,7 @@ class Motion:
             width: Width of the picture in pixels.
 
         Returns:
-            x and y, each float32 (height, width).
+            Coordinates x and y, each float32 (height, width).
         """
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         depth = 1.0 if self.depth is None else self.depth
@@ -119,7 +119,7 @@ def camera_motion(rng: Generator, profile: BlurProfile, length: float, frames: i
         rng: Source of randomness.
         profile: Relative strengths of the kinds of motion.
         length: Mean path of a pixel in pixels.
-        frames: Sub-frames, odd.
+        frames: Number of sub-frames, odd.
         height: Height of the picture in pixels.
         width: Width of the picture in pixels.
     """

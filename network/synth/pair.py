@@ -29,9 +29,9 @@ def blur_pair(
 
     Args:
         rng: Source of randomness; the same state gives the same pair.
-        scene: Sharp RGB, uint8 (H, W, 3), with a margin that the caller crops (see :func:`margin`).
+        scene: Sharp picture, RGB, uint8 (H, W, 3), with a margin that the caller crops (see :func:`margin`).
         profile: Distribution of the blur.
-        other: Sharp RGB at least as large, from which objects are cut; None for none.
+        other: Sharp picture, RGB, at least as large, from which objects are cut; None for none.
 
     Returns:
         Blurred and sharp picture, uint8 (H, W, 3).

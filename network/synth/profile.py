@@ -1,4 +1,4 @@
-"""What kinds of blur to synthesise."""
+"""The kinds of blur to synthesise."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ _SHARES = frozenset({"untouched", "objects", "defocus", "highlights", "lamps", "
 
 @dataclass(frozen=True, slots=True)
 class BlurProfile:
-    """How blur is distributed over the pairs. All shares are probabilities in [0, 1].
+    """Distribution of the blur over the pairs. All shares are probabilities in [0, 1].
 
     Attributes:
         shortest: Shortest path of a pixel during the exposure, in pixels.
         longest: Longest path, in pixels.
-        skew: Path = shortest + (longest - shortest) * u^skew with u uniform; over 1 favours short blur.
+        skew: Exponent of the path: path = shortest + (longest - shortest) * u^skew with u uniform; over 1 favours short
+            blur.
         untouched: Share of pairs whose blurred side is the sharp side, so that sharp input stays sharp.
         shift: Relative strength of translation.
         roll: Relative strength of rotation about the line of sight.
@@ -25,10 +26,11 @@ class BlurProfile:
         forward: Relative strength of driving forwards: motion away from a vanishing point near the upper middle of a
             whole frame of which the pair is a crop, the faster the nearer the thing; see
             :mod:`network.synth.driving`.
-        unsteadiness: How much velocity changes during the exposure, relative to its mean: 0 draws straight strokes of
-            constant speed; at 1 a stroke may bend, or dwell at a point and then dart off.
+        unsteadiness: Amount by which velocity changes during the exposure, relative to its mean: 0 draws straight
+            strokes of constant speed; at 1 a stroke may bend, or dwell at a point and then dart off.
         vibration: Amplitude of a fast oscillation, relative to the path.
-        parallax: How much depth scales translation: 0 for a flat scene, 1 for a foreground twice as fast as the mean.
+        parallax: Amount by which depth scales translation: 0 for a flat scene, 1 for a foreground twice as fast as the
+            mean.
         objects: Share of pairs with objects (up to three) that move on their own.
         defocus: Share of pairs with a mild defocus on top.
         highlights: Share of pairs whose brightest pixels are raised beyond white before blurring.
@@ -64,7 +66,7 @@ class BlurProfile:
     compression: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuses what makes no sense."""
+        """Refuses values out of their range."""
         for field in fields(self):
             value = getattr(self, field.name)
             most = 1.0 if field.name in _SHARES else float("inf")

@@ -21,9 +21,9 @@ class MovingObject:
     """Something in front of the scene.
 
     Attributes:
-        picture: Linear light, float32 (H, W, 3).
+        picture: Picture of the object in linear light, float32 (H, W, 3).
         mask: Opacity in [0, 1], float32 (H, W).
-        motion: Its own motion, with as many sub-frames as the camera's.
+        motion: Motion of the object, with as many sub-frames as the camera's.
     """
 
     picture: FloatArray
@@ -35,7 +35,7 @@ def to_linear(codes: NDArray[np.uint8], steepness: float = 1.0) -> FloatArray:
     """Linear light in [0, 1] of a camera's codes.
 
     Args:
-        codes: Any shape.
+        codes: Codes of the camera, of any shape.
         steepness: 1 takes the codes for sRGB (IEC 61966-2-1); more raises that light to this power: cameras lift
             shadows and hold back highlights by more than sRGB does, so that what they average over an exposure is
             brighter than the average of their codes.
@@ -63,9 +63,9 @@ def expose(scene: FloatArray, camera: Motion, objects: list[MovingObject]) -> tu
     """Blurs a scene by the motion of camera and objects.
 
     Args:
-        scene: Linear light, float32 (H, W, 3); may exceed 1 where highlights saturate.
+        scene: Scene in linear light, float32 (H, W, 3); may exceed 1 where highlights saturate.
         camera: Motion of the scene.
-        objects: Drawn over the scene in order.
+        objects: Objects that are drawn over the scene, in order.
 
     Returns:
         The blurred and the sharp picture, both linear, (H, W, 3). The sharp one is the middle sub-frame; pixels

@@ -44,7 +44,7 @@ def sharpness(picture: Picture) -> float:
     """How much of the power of the second highest octave is left in the highest one, in the worst direction.
 
     Args:
-        picture: RGB, uint8 (H, W, 3).
+        picture: Picture, RGB, uint8 (H, W, 3).
 
     Returns:
         About 0.05 to 0.5 for a sharp picture and about 0.01 for a blurred one; NaN where there is too little detail to

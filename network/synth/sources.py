@@ -1,4 +1,4 @@
-"""What pairs are made of: photographs and videos, and which of them are fit for it."""
+"""The sources of pairs: photographs and videos, and which of them are fit for use."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TRIED_FRAMES = 8
-"""Frames of a video, spread evenly, one of which must be sharp."""
+"""Number of frames of a video, spread evenly, one of which must be sharp."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What pairs are made of.
+    """Sources of pairs.
 
     Attributes:
         photos: Sharp photographs.
@@ -50,7 +50,7 @@ def find_sources(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
         Photographs and videos, in the order of ``paths``, those of a folder sorted by name.
 
     Raises:
-        DataError: If one of ``paths`` is or holds neither.
+        DataError: If one of ``paths`` neither is nor holds a photograph or a video.
     """
     photos: list[Path] = []
     videos: list[Path] = []
@@ -83,8 +83,8 @@ def fit_sources(
         photos: Photographs. Where ``keep_blurred`` is set they are not looked at.
         videos: Video files; those that end early or are damaged are used as far as they go.
         side: Height and width in pixels of the crops to be taken from them.
-        keep_blurred: Keep blurred and enlarged sources.
-        workers: Threads.
+        keep_blurred: Whether to keep blurred and enlarged sources.
+        workers: Number of threads.
     """
     fit = Sources([], [])
     with ThreadPoolExecutor(workers) as executor:
@@ -114,7 +114,7 @@ def _photo_fault(path: Path) -> str:
 
 
 def _try_video(path: Path, side: int, *, keep_blurred: bool) -> Footage | str:
-    """The video's footage, or why it can't be used."""
+    """The video's footage, or the reason why it can't be used."""
     try:
         footage = survey(path)
     except DataError as error:

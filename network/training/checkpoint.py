@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class TrainingState:
-    """All that a run changes as it goes.
+    """The state that a run changes.
 
     Attributes:
         network: The network that is trained.
         average: Running average of its weights, see :func:`network.training.start.running_average`.
         optimisers: Optimisers of the network's parameters, with their moments.
         scaler: Scaler of gradients; disabled but for fp16.
-        step: Steps done, over all starts of the run.
+        step: Number of steps done, over all starts of the run.
         seconds: Seconds spent on these steps.
-        inherited_steps: Steps behind the weights that the run began with.
-        inherited_hours: Hours behind these weights.
+        inherited_steps: Number of earlier steps of the weights that the run began with.
+        inherited_hours: Hours of earlier training of these weights.
     """
 
     network: nn.Module
@@ -53,8 +53,8 @@ def save_checkpoint(path: Path, state: TrainingState) -> None:
     """Writes the state atomically: whoever reads, and whatever ends this process, the file is whole.
 
     Args:
-        path: File to write; replaced if it is there.
-        state: What to write.
+        path: File to write, which is replaced if it is there.
+        state: State to write.
     """
     tensors: dict[str, Tensor] = {}
     for prefix, module in (("network", state.network), ("average", state.average.module)):
@@ -81,7 +81,7 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
     """Restores what :func:`save_checkpoint` wrote, or what its first version did, which knew one optimiser only.
 
     Args:
-        path: The checkpoint.
+        path: Path of the checkpoint.
         state: A state of the same architecture and optimisers, which is changed. Learning rates are left as they are.
 
     Raises:
@@ -111,7 +111,7 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
 
 
 def step_of(path: Path) -> int:
-    """Steps done in a checkpoint; 0 where there is none that can be read."""
+    """Number of steps done in a checkpoint; 0 where there is none that can be read."""
     try:
         with safe_open(path, framework="pt") as file:
             return int((file.metadata() or {}).get("step", 0))

@@ -38,7 +38,7 @@ class Processes:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the one that writes and speaks."""
+        """Whether this process is the one that writes files and prints."""
         return self.rank == 0
 
     def share(self, batch: int) -> slice:
@@ -59,7 +59,7 @@ class Processes:
         return [float(value) for value in total / self.count]
 
     def wrap(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """What to call in training in place of ``network.forward_scales``.
+        """The module to call in training in place of ``network.forward_scales``.
 
         Args:
             network: The network. On CUDA devices and with several processes, its layers of batch normalisation are

@@ -63,13 +63,13 @@ def train(
 
     Args:
         preset: The recipe.
-        pool: The pairs.
+        pool: Pool of pairs.
         run: Folder of the run; made if missing, resumed if it holds a checkpoint.
         start_from: Weights of the same architecture to begin a new run with; None for a random start.
         device: A torch device.
         checkpoint_every: Seconds between checkpoints.
-        processes: Those that train together, each by its own call; the first alone writes files.
-        tensorboard: What TensorBoard shall show; None for nothing.
+        processes: Processes that train together, each by its own call; the first alone writes files.
+        tensorboard: Options of TensorBoard; None for no TensorBoard.
 
     Yields:
         Progress after each step.
@@ -126,7 +126,7 @@ def _steps(
     """The loop.
 
     Returns:
-        Whether it ended by an interruption.
+        Whether the loop ended by an interruption.
     """
     model = processes.wrap(state.network, device)
     begun = time.monotonic()

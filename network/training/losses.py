@@ -77,7 +77,7 @@ def multi_scale_loss(results: Sequence[Tensor], sharp: Tensor, term: Callable[[T
     """Sum of a loss over scales, the ground truth downsampled to each.
 
     Args:
-        results: The finest first, each half as large as the one before.
+        results: Results of each scale, the finest first, each half as large as the one before.
         sharp: Ground truth at full resolution.
         term: Loss of one scale.
     """

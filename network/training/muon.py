@@ -42,7 +42,7 @@ class Muon(torch.optim.Optimizer):
         """Moves every weight that has a gradient.
 
         Args:
-            closure: Recomputes the loss, as for any PyTorch optimiser.
+            closure: Function that recomputes the loss, as for any PyTorch optimiser.
         """
         loss = None
         if closure is not None:
@@ -76,7 +76,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     matrix and applied once at the end.
 
     Args:
-        matrix: Floating point, (rows, columns).
+        matrix: Matrix in floating point, (rows, columns).
 
     Returns:
         The same shape; singular values within about 0.7 to 1.2, but those below a hundredth of the largest.

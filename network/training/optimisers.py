@@ -39,7 +39,7 @@ def make_optimisers(network: nn.Module, preset: Preset) -> list[Optimizer]:
         preset: The recipe.
 
     Returns:
-        At least one. A parameter group's ``rate_factor`` is its learning rate over that of the recipe.
+        One optimiser or more. A parameter group's ``rate_factor`` is its learning rate over that of the recipe.
     """
     rate, decay = preset.rate, preset.weight_decay
     if preset.optimiser == "adam":

@@ -35,7 +35,7 @@ class Pool:
     """Shards of pairs, memory-mapped.
 
     Args:
-        folders: Each made by ``deblur synth`` or ``deblur pack``.
+        folders: Folders of pools, each made by ``deblur synth`` or ``deblur pack``.
 
     Raises:
         DataError: If a folder has no shard, is not complete, or a shard is damaged or can't be opened.
@@ -91,9 +91,9 @@ class Pool:
         """Random patches, flipped and turned at random.
 
         Args:
-            rngs: A source of randomness for each patch, which decides it alone: whoever makes a part of a batch gets
-                the same patches as whoever makes all of it.
-            patch: Height and width in pixels.
+            rngs: Sources of randomness, one for each patch, which decides it alone: whoever makes a part of a batch
+                gets the same patches as whoever makes all of it.
+            patch: Height and width of a patch in pixels.
             fresh: Share of the patches that get a new blur, see :func:`network.synth.fresh.fresh_pair`.
 
         Returns:
@@ -133,7 +133,7 @@ def _turned(picture: NDArray[np.uint8], turns: int, *, is_flipped: bool) -> NDAr
 
 
 def images(pairs: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    """What a network is trained on.
+    """The images that a network is trained on.
 
     Args:
         pairs: Pairs of :meth:`Pool.batch`, uint8 (N, 2, H, W, 3).
@@ -151,7 +151,7 @@ def add_noise(blurred: Tensor, rngs: Sequence[Generator], spread: float) -> None
 
     Args:
         blurred: Images, float (N, 3, H, W).
-        rngs: A source of randomness for each image.
+        rngs: Sources of randomness, one for each image.
         spread: Standard deviation of the normal distribution from which an image's standard deviation is drawn.
     """
     for image, rng in zip(blurred, rngs, strict=True):

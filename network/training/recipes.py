@@ -13,20 +13,22 @@ class Preset:
     """One recipe.
 
     Attributes:
-        network: Name in the registry.
+        network: Name of the network in the registry.
         options: Options of the network's constructor.
-        loss: Name in :data:`network.training.losses.LOSSES`.
-        optimiser: ``adam``, ``adamw``, or ``muon``: Muon for the hidden convolutions, AdamW for the rest.
+        loss: Name of the loss in :data:`network.training.losses.LOSSES`.
+        optimiser: Name of the optimiser: ``adam``, ``adamw``, or ``muon``: Muon for the hidden convolutions, AdamW for
+            the rest.
         weight_decay: Weight decay of ``adamw`` and ``muon``.
         rate: Learning rate after the warm-up.
         final_rate: Learning rate at the last step.
         muon_factor: Muon's learning rate over the learning rate.
-        warmup: Steps over which the rate rises from zero.
-        schedule: ``exponential`` falls from ``rate`` to ``final_rate`` over the whole run; ``trapezoid`` holds
-            ``rate`` and falls linearly over the last ``decay`` steps, so that a run can be prolonged.
-        decay: Steps of the trapezoid's fall.
-        steps: Length of the run.
-        batch: Pairs in a step.
+        warmup: Number of steps over which the rate rises from zero.
+        schedule: Course of the learning rate: ``exponential`` falls from ``rate`` to ``final_rate`` over the whole run;
+            ``trapezoid`` holds ``rate`` and falls linearly over the last ``decay`` steps, so that a run can be
+            prolonged.
+        decay: Number of steps of the trapezoid's fall.
+        steps: Length of the run in steps.
+        batch: Number of pairs in a step.
         patch: Height and width of a training patch in pixels, divisible by 16.
         noise: Standard deviation, in codes of 255, of the normal distribution from which the standard deviation of
             the noise on a blurred patch is drawn.

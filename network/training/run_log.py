@@ -1,4 +1,4 @@
-"""What a run was made with, and for how long it was trained: one line a start in ``starts.jsonl``."""
+"""The record of a run's settings and training time: one line for each start in ``starts.jsonl``."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class RunRecord:
         self._write()
 
     def spent(self, steps: int, seconds: float) -> None:
-        """Writes down what the newest start has done so far."""
+        """Records the work that the newest start has done so far."""
         self._starts[-1] |= {"steps": steps, "seconds": round(seconds, 1)}
         self._write()
 
@@ -82,11 +82,11 @@ def describe(
     processes: int,
     start_from: tuple[Path, Header] | None,
 ) -> dict[str, Any]:
-    """What a start is made with; JSON-serialisable.
+    """Facts of a start; JSON-serialisable.
 
     Args:
         preset: The recipe.
-        pool: The pairs; its digest is computed, which may read all of it.
+        pool: Pool of pairs; its digest is computed, which may read all of it.
         step: Steps that earlier starts have done.
         dtype: Type in which the network computes.
         device: Device to train on.
@@ -121,8 +121,8 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """One line for each field that two starts of a run don't share.
 
     Args:
-        before: The earlier start.
-        now: The later one. Fields that only one of them knows, and the work done, are left out.
+        before: Facts of the earlier start.
+        now: Facts of the later start. Fields that only one of them knows, and the work done, are left out.
     """
     first, second = _flat(before), _flat(now)
     return [

@@ -31,7 +31,7 @@ def usable_device(name: str) -> torch.device:
         name: PyTorch's name of the device, such as ``cuda:0``.
 
     Raises:
-        TrainingError: If there is none such.
+        TrainingError: If there is no such device.
     """
     try:
         device = torch.device(name)
@@ -59,7 +59,7 @@ def initial_state(
         dtype: Type in which the network computes.
         checkpoint: File of the run's checkpoint; need not exist.
         last: Record of the run's last start, see :class:`network.training.run_log.RunRecord`.
-        start_weights: What :func:`network.weights.load` gave.
+        start_weights: Starting weights from :func:`network.weights.load`.
 
     Raises:
         TrainingError: If recipe, last start, starting weights and checkpoint don't fit each other.

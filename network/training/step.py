@@ -25,7 +25,7 @@ class NotFiniteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a step came to.
+    """Results of a step.
 
     Attributes:
         loss: Mean loss over all processes.
@@ -56,8 +56,9 @@ def take_step(
     """Moves the weights once.
 
     Args:
-        state: Its network, optimisers and scaler are changed in place.
-        model: What gives the scales of ``state.network``: see :meth:`network.training.distributed.Processes.wrap`.
+        state: State whose network, optimisers and scaler are changed in place.
+        model: Module that returns the scales of ``state.network``: see
+            :meth:`network.training.distributed.Processes.wrap`.
         preset: The recipe.
         dtype: Type in which the network computes; the loss is computed in fp32.
         processes: The processes that train together.
@@ -100,9 +101,9 @@ def gain_of(result: Tensor, blurred: Tensor, sharp: Tensor) -> float:
     Pairs of over 40 dB are left out: they are all but sharp, and their ratio of errors would drown the others'.
 
     Args:
-        result: What the network made, float (N, 3, H, W).
-        blurred: What it was given.
-        sharp: What it should have made.
+        result: Result of the network, float (N, 3, H, W).
+        blurred: Input of the network, of the same shape.
+        sharp: Ground truth, of the same shape.
     """
     before = (blurred - sharp).square().mean((1, 2, 3))
     after = (result - sharp).square().mean((1, 2, 3)).clamp_min(1e-6)
@@ -112,10 +113,10 @@ def gain_of(result: Tensor, blurred: Tensor, sharp: Tensor) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one step reports.
+    """Report of one step.
 
     Attributes:
-        step: Steps done, over all starts of the run.
+        step: Number of steps done, over all starts of the run.
         loss: Loss of the step.
         rate: Learning rate of the step.
         waited: Seconds since the start that the loop waited for data.

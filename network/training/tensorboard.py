@@ -29,13 +29,13 @@ FOLDER = "tensorboard"
 
 @dataclass(frozen=True, slots=True)
 class TensorBoardOptions:
-    """What to show.
+    """Options of TensorBoard.
 
     Attributes:
         validation: Pairs of which a fixed batch is shown; None takes it from the training pool.
         images: Number of pairs that are shown.
         image_minutes: Minutes between pictures.
-        every: Steps over which numbers are averaged.
+        every: Number of steps over which numbers are averaged.
     """
 
     validation: Pool | None = None
@@ -49,10 +49,10 @@ class TensorBoardLog:
 
     Args:
         folder: Folder of the event files.
-        options: What to show.
+        options: Options of TensorBoard.
         batch: Blurred and sharp pictures to show, each in [0, 1], float (N, 3, H, W).
-        pairs: Pairs in a step.
-        step: Steps done before; what a killed start wrote after it is dropped.
+        pairs: Number of pairs in a step.
+        step: Number of steps done before; entries that a killed start wrote after it are dropped.
 
     Raises:
         ModuleNotFoundError: Without the package ``tensorboard``.
@@ -86,7 +86,7 @@ class TensorBoardLog:
             self._shown = time.monotonic()
 
     def close(self) -> None:
-        """Writes what is left."""
+        """Writes all entries that are left."""
         if self._latest:
             self._write_numbers()
         self._writer.close()
@@ -137,12 +137,12 @@ def make_log(
     The pictures are the same for every start of every run on the same pairs.
 
     Args:
-        options: What to show; None for nothing.
-        pool: The pairs trained on.
+        options: Options of TensorBoard; None for no TensorBoard.
+        pool: Pool of pairs that the network is trained on.
         run: Folder of the run.
         preset: The recipe.
         device: Device of the averaged network.
-        step: Steps done before.
+        step: Number of steps done before.
     """
     if options is None:
         return None

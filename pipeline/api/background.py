@@ -72,11 +72,11 @@ class BackgroundRun:
         return self._stage.wait(0)
 
     def stop(self) -> None:
-        """Has the threads end, and does not wait for that."""
+        """Tells the threads to end, and does not wait for them."""
         self._stop.set()
 
     def close(self) -> None:
-        """Has the threads end and waits for that: at most for the batch that the engine is working on."""
+        """Ends the threads and waits for them: at most for the batch that the engine is working on."""
         self.stop()
         interruption: KeyboardInterrupt | None = None
         has_ended = False
@@ -98,7 +98,7 @@ class BackgroundRun:
             raise _Abandoned from None
 
     def write_packet(self, packet: av.Packet[Stream]) -> None:
-        """Passes a packet over."""
+        """Ignores a packet."""
 
     def finish(self) -> None:
         """Does nothing: the run's own thread marks the end."""

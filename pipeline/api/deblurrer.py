@@ -182,7 +182,7 @@ class _Following:
     Args:
         engine: The engine.
         spec: What the planes of each picture are.
-        size: Pictures that the engine gets at a time.
+        size: Number of pictures that the engine gets at a time.
     """
 
     def __init__(self, engine: Engine, spec: PlaneSpec, size: int) -> None:
@@ -218,7 +218,7 @@ def check_batch(batch: int | None) -> None:
     """Refuses a number of frames below 1.
 
     Raises:
-        UsageError: If it is.
+        UsageError: If the number is below 1.
     """
     if batch is not None and batch < 1:
         raise UsageError(f"batch must be at least 1, not {batch}")
@@ -232,10 +232,10 @@ def load(
     threads: int | None,
     precision: str,
 ) -> Engine:
-    """Loads an engine by name, or takes one that is an object; arguments as of :class:`Deblurrer`.
+    """Loads an engine by name, or takes an engine object. The arguments are those of :class:`Deblurrer`.
 
     Raises:
-        UsageError: As :class:`Deblurrer` does.
+        UsageError: If a name is unknown, a value out of range, or a file or a package missing.
         EngineError: If the engine can't load the network.
     """
     check_request(engine, network, weights, strength, threads, precision)
@@ -261,10 +261,10 @@ def check_request(
     threads: int | None,
     precision: str,
 ) -> None:
-    """Refuses an engine object that is none, and arguments that do not go with an object.
+    """Refuses an object that is no engine, and arguments that do not go with an engine object.
 
     Raises:
-        UsageError: If that is so.
+        UsageError: If the object is no engine, or such an argument is given.
     """
     if isinstance(engine, str):
         return

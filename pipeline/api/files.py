@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a video is.
+    """Progress of one video.
 
     Attributes:
         frames: Number of frames that are written.
@@ -94,7 +94,7 @@ def deblur_video(
         batch: Frames that the engine gets at a time, at least 1; None for what it is fastest with.
         precision: Arithmetic of the network; ``auto`` is the fastest that is there.
         start: Where to begin, in seconds; None for the beginning.
-        duration: How much to process, in seconds; None for all.
+        duration: Length to process, in seconds; None for all.
         input_format: FFmpeg's name of the input's container; None to find out from the content.
         deinterlace: Whether to turn interlaced frames into progressive ones; otherwise interlaced video is refused.
         acceleration: What decodes: ``none`` is the processor, ``cuda`` an NVIDIA GPU, ``auto`` that where there is one.
@@ -112,8 +112,8 @@ def deblur_video(
         keep_text: Whether to leave burned-in text as it is; None does so where files are joined.
         segment_seconds: Seconds of video after which what is done is kept for a later run; 0 writes in one piece.
         fresh: Whether to throw away what an interrupted run has left.
-        progress: Called in this thread about ten times a second.
-        cancel: Ends the work soon after it was set, by any thread. What is finished of a long video is kept.
+        progress: Function that is called in this thread about ten times a second.
+        cancel: Event that ends the work soon after any thread sets it. Finished parts of a long video are kept.
 
     Returns:
         What was done. Damage is no error, and everything that could be decoded is in the output. Call
@@ -164,7 +164,7 @@ class _ProgressDisplay:
     """Hands the progress of a run to a function.
 
     Args:
-        progress: Takes it.
+        progress: Function that takes the progress.
     """
 
     def __init__(self, progress: Callable[[Progress], None]) -> None:
@@ -172,7 +172,7 @@ class _ProgressDisplay:
         self._expected: int | None = None
 
     def begin(self, name: str, frames: int | None, notes: list[str]) -> None:  # noqa: ARG002 - the report has them
-        """Remembers how many frames there are."""
+        """Remembers how many frames to expect."""
         self._expected = frames
 
     def update(self, progress: RunProgress) -> None:

@@ -88,7 +88,7 @@ class StreamEngine:
         return self._shared.buffers(spec, batch)
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        """Deblurs a batch, once no other stream's is under way."""
+        """Deblurs a batch once the engine is not at work for another stream."""
         self._shared.run(self, batch, out)
 
     def reset(self) -> None:

@@ -67,7 +67,7 @@ class VideoInfo:
 
     @classmethod
     def of(cls, info: SourceInfo) -> VideoInfo:
-        """What of an input's facts concerns its frames."""
+        """The facts of an input that concern its frames."""
         return cls(
             name=info.name,
             width=info.spec.width,
@@ -107,7 +107,7 @@ def open_video(
     Args:
         path: A file, or a binary file object, which is not closed.
         start: Where to begin, in seconds from the beginning; None for the beginning. The first frame is then at 0.
-        duration: How much to read, in seconds; None for all.
+        duration: Length to read, in seconds; None for all.
         input_format: FFmpeg's name of the container, such as ``mp4``; None to find out from the content.
         deinterlace: Whether to turn interlaced frames into progressive ones; otherwise interlaced video is refused.
         acceleration: What decodes: ``none`` is the processor, ``cuda`` an NVIDIA GPU, ``auto`` that where there is one.
@@ -197,7 +197,7 @@ class Video:
         return self._deblurred(engine, batch)
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """What is left of the frames, and of the packets of other streams, as PyAV knows them."""
+        """The remaining frames, and the remaining packets of other streams, as PyAV objects."""
         return self._events
 
     def close(self) -> None:

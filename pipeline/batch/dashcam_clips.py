@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.job import SourceOptions
 
 TOLERANCE = timedelta(seconds=2)
-"""What may lie between the end of a clip and the beginning of the next, or overlap: names tell whole seconds, and many
+"""Largest gap or overlap between two clips of a recording, in seconds: names tell whole seconds, and many
 cameras miss up to a second where they change files, or write it twice."""
 
 _TIME = re.compile(
@@ -38,10 +38,10 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What tells whether a clip continues another.
+    """Facts that tell whether a clip continues another.
 
     Attributes:
-        began: By its name, or else its header; None if neither says.
+        began: Time at which the clip began, by its name or else its header; None if neither says.
         length: Length in seconds; None if unknown.
         camera: Lens of the camera that it is from, as far as its name says; clips of one recording agree.
         picture: Codec, width, height and pixel format; None if it can't be opened.
@@ -58,10 +58,10 @@ def join_clips(inputs: Sequence[BatchInput], options: SourceOptions) -> tuple[Ba
 
     Clips are of one recording if they lie in one folder, are from one camera by what their names say behind the time
     (``F`` and ``R``, ``front`` and ``back``), show pictures of one kind, and each begins where the one before ends,
-    within :data:`TOLERANCE`. What a clip does not tell is taken for a no.
+    within :data:`TOLERANCE`. Clips with an unknown fact are not put together.
 
     Args:
-        inputs: Single files.
+        inputs: Inputs of a single file each.
         options: Options that they are read with.
 
     Returns:
@@ -88,7 +88,7 @@ def join_clips(inputs: Sequence[BatchInput], options: SourceOptions) -> tuple[Ba
 
 
 def time_in_name(stem: str) -> tuple[datetime | None, str]:
-    """When a clip began, and what its name says behind that.
+    """The time at which a clip began, and the rest of its name.
 
     Args:
         stem: A file name without its extension.
@@ -108,7 +108,7 @@ def time_in_name(stem: str) -> tuple[datetime | None, str]:
 
 
 def camera_in_name(rest: str, *, is_behind_time: bool) -> tuple[str, ...]:
-    """What a name says of the camera: its words behind the time, or behind the number where there is no time."""
+    """Part of a name that tells the camera: its words behind the time, or behind the number where there is no time."""
     words = re.findall(r"[A-Za-z]+", rest if is_behind_time else re.split(r"\d", rest)[-1])
     if words and (camera := _CAMERA.fullmatch(words[-1])):
         return (camera[1],)
@@ -140,7 +140,7 @@ def _parsed(header: str | None) -> datetime | None:
 
 
 def _why_apart(earlier: Clip, later: Clip) -> str | None:
-    """Why a clip does not continue the one before it; None if it does."""
+    """Reason why a clip does not continue the one before it; None if it does."""
     if earlier.picture is None:
         return "that can't be read"
     if later.picture is None:

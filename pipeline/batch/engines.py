@@ -16,7 +16,7 @@ class LazyEngine:
 
     Args:
         info: Facts about the engine.
-        load: Makes it, at the first batch.
+        load: Function that makes the engine, at the first batch.
     """
 
     def __init__(self, info: EngineInfo, load: Callable[[], Engine]) -> None:

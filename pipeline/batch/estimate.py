@@ -1,4 +1,4 @@
-"""How fast an engine is on the frames of a plan, for an estimate of how long it takes."""
+"""The speed of an engine on the frames of a plan, to estimate how long the plan takes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def measure_speed(engine: Engine, plan: Plan) -> float | None:
     Decoding and encoding go on at the same time and are rarely slower; where they are, the work takes longer.
 
     Args:
-        engine: Used now, and free for other use afterwards.
-        plan: With what there is to do.
+        engine: Engine to measure. It is free for other use afterwards.
+        plan: Plan with the videos to do.
 
     Raises:
         EngineError: If the engine can't take such frames.

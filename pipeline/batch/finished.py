@@ -46,8 +46,8 @@ class FinishedOutputs:
         The content of the input decides, not its name or date; it is read only where the size agrees.
 
         Args:
-            paths: The input: a file, or several that are joined.
-            output: The output.
+            paths: Files of the input: one, or several that are joined.
+            output: Path of the output.
 
         Raises:
             OSError: If the input can't be read.
@@ -72,11 +72,11 @@ class FinishedOutputs:
 
         Args:
             content: Digest of the input, as it was when it was read.
-            output: Output, complete.
+            output: Path of the complete output.
             damaged: Whether the input was damaged.
 
         Raises:
-            OutputError: If it can't be noted.
+            OutputError: If the database can't be written.
         """
         row = (self._key(output), content.size, content.sha256, self._options, output.stat().st_size, damaged)
         with self._database() as database:

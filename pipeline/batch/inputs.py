@@ -1,4 +1,4 @@
-"""Which files a batch reads, and what it calls what it writes."""
+"""The files that a batch reads, and the names of the files that it writes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 TEMPLATE = "{folder}/{name}"
-"""Template of an output's name where nobody gives another: the input's name, in the same folders."""
+"""Default template of an output's name: the input's name, in the same folders."""
 
 FIELDS = ("folder", "name", "stem", "suffix", "number")
-"""What a template may name: the folder of the input below the one that was given, its file name whole, without and
+"""Fields of a template: the folder of the input below the one that was given, its file name whole, without and
 only its extension, and its place among the inputs, from 1."""
 
 # fmt: off
@@ -52,10 +52,10 @@ class BatchInput:
 
 @dataclass(frozen=True, slots=True)
 class FoundInputs:
-    """What was found.
+    """Files that were found.
 
     Attributes:
-        inputs: In the order of the arguments, those of a folder by name; no file twice.
+        inputs: Inputs in the order of the arguments, those of a folder by name; no file twice.
         ignored: Files in folders whose extension is not that of a video.
     """
 
@@ -100,13 +100,13 @@ def find_inputs(arguments: Iterable[str], output: Path, *, recursive: bool = Fal
 
 
 def output_paths(inputs: Sequence[BatchInput], output: Path, template: str = TEMPLATE) -> list[Path]:
-    """Where the output of each input goes.
+    """Path of the output of each input.
 
     Args:
-        inputs: All of them, in order.
+        inputs: All inputs, in order.
         output: The folder of the outputs.
-        template: With :data:`FIELDS` in braces. What it makes of them is changed where Windows would not take it, on
-            Windows alone.
+        template: Template of a name, with :data:`FIELDS` in braces. What it makes of them is changed where Windows
+            would not take it, on Windows alone.
 
     Raises:
         UsageError: If the template makes no sense, leaves the folder, or gives two outputs one name.

@@ -1,4 +1,4 @@
-"""What a batch is going to do, found out before anything is written."""
+"""The plan of a batch, which is made before anything is written."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from pipeline.report import Report
 
 _GUESSED_RATE = 25
-"""Frames a second of a video that does not say how many frames it has."""
+"""Frames a second that are assumed for a video whose number of frames is unknown."""
 
 
 class PlannedState(Enum):
-    """What is to become of an input."""
+    """Decision about an input."""
 
     TODO = "to do"
     FINISHED = "finished before"
@@ -44,11 +44,11 @@ class PlannedVideo:
     Attributes:
         input: The file to read; of several that are joined, the first.
         output: The file to write.
-        state: What is to be done with the input.
-        reason: Why it can't be done; empty if it can.
+        state: Decision about the input.
+        reason: Reason why the video can't be done; empty if it can.
         kind: Class of the error behind that reason; None if there is none.
         size: Size of the input in bytes; 0 if unknown.
-        spec: Kind and size of its frames; None if nobody looked.
+        spec: Kind and size of the frames; None if they were not looked at.
         frames: Number of frames to expect; 0 if unknown.
         middle: Middle of the video, or of the first of joined ones, in seconds from its beginning; 0 if unknown.
         streams: Streams beside the video, in words.
@@ -96,7 +96,7 @@ class Plan:
     Attributes:
         videos: Planned videos, one for each input.
         ignored: Files in folders that are no videos by their extension.
-        free: Bytes free where the outputs go.
+        free: Free space for the outputs, in bytes.
     """
 
     videos: tuple[PlannedVideo, ...]
@@ -114,7 +114,7 @@ class Plan:
 
     @property
     def bytes_needed(self) -> int:
-        """Room for the outputs if they become as large as their inputs, and for the segments of the largest."""
+        """Bytes for the outputs, if they become as large as their inputs, and for the largest one's segments."""
         sizes = [video.size for video in self.of(PlannedState.TODO)]
         return sum(sizes) + max(sizes, default=0)
 
@@ -156,11 +156,11 @@ def make_plan(
 
     Args:
         inputs: The files to read.
-        outputs: The file to write for each of them.
+        outputs: Files to write, one for each input.
         folder: Folder of the outputs.
-        ignored: Files that are none of the inputs, for the plan to tell.
+        ignored: Files that are none of the inputs, which the plan lists.
         options: Options that inputs are read with.
-        finished: Database of what is finished.
+        finished: Database of the finished outputs.
         overwrite: Replace outputs that are there and are not those that would be written.
     """
     videos = [
@@ -226,7 +226,7 @@ def _duration(seconds: float) -> str:
 
 
 class State(Enum):
-    """What became of an input."""
+    """Result of the work on an input."""
 
     DONE = "done"
     DAMAGED = "done, but the input is damaged"
@@ -237,13 +237,13 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one video.
+    """Outcome of one video.
 
     Attributes:
         video: Video as it was planned.
         state: Result of the work on it.
         report: Report of the run; None if there was none, or it failed.
-        error: Why it failed, or where the input is damaged; else empty.
+        error: Reason why it failed, or where the input is damaged; else empty.
         kind: Class of that error; None if there is none.
     """
 

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class BatchDisplay(Protocol):
-    """Shows how far a batch is. Its methods may be called from any thread."""
+    """Shows the progress of a batch. Its methods may be called from any thread."""
 
     def begin(self, plan: Plan) -> None:
         """Starts to show the batch."""
 
     def of(self, number: int, video: PlannedVideo) -> Display:
-        """What shows the run of one video, by its place in the plan."""
+        """The display of one video's run, by the place of the video in the plan."""
 
     def finished(self, number: int, outcome: Outcome) -> None:
-        """Says what became of a video."""
+        """Shows the outcome of a video."""
 
     def end(self) -> None:
         """Stops to show the batch; called once after ``begin``, whatever happened."""
@@ -58,9 +58,9 @@ class BatchBars:
     """A bar for all and one for each video under way.
 
     Args:
-        stream: A terminal.
+        stream: Stream of a terminal.
         width: Width of the terminal in characters; None to find out.
-        words: Turns a line of the library into the words of the user.
+        words: Function that turns a line of the library into the words of the user.
     """
 
     def __init__(self, stream: TextIO, width: int | None = None, words: Callable[[str], str] = str) -> None:
@@ -158,7 +158,7 @@ class BatchLines:
         return _Lines(self, video)
 
     def finished(self, number: int, outcome: Outcome) -> None:  # noqa: ARG002 - the protocol's signature
-        """Prints what became of a video."""
+        """Prints the outcome of a video."""
         with self._lock:
             self._finished += 1
             self._print(f"{self._finished}/{self._total} {_line(outcome)}")
@@ -205,12 +205,12 @@ class _Lines:
 def batch_display(
     stream: TextIO | None = None, *, quiet: bool = False, words: Callable[[str], str] = str
 ) -> BatchDisplay:
-    """What suits ``stream``: bars on a terminal, else lines; nothing if ``quiet``.
+    """The display that suits ``stream``: bars on a terminal, else lines; nothing if ``quiet``.
 
     Args:
         stream: Stream to show it on; standard error where None.
         quiet: Show nothing at all.
-        words: Turns a line of the library into the words of the user.
+        words: Function that turns a line of the library into the words of the user.
     """
     stream = stream or sys.stderr
     if quiet:

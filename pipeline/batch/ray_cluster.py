@@ -27,16 +27,17 @@ if TYPE_CHECKING:
 _log = logging.getLogger("deblur.cluster")
 
 RETRIES = 3
-"""Times that a share is begun anew because its machine or process died. It goes on behind the segments it finished."""
+"""Most times that a share is begun anew because its machine or process died. It goes on behind the segments it
+finished."""
 
 _POLL = 0.5
-"""Seconds between two looks at what was finished."""
+"""Seconds between two checks for finished segments."""
 
 _PATIENCE = 5.0
-"""Seconds that an address has to answer."""
+"""Most seconds to wait for an answer from an address."""
 
 _ANSWER = 120.0
-"""Seconds that a machine has to load the engine and say what it is."""
+"""Most seconds for a machine to load the engine and report its facts."""
 
 
 class RayCluster:
@@ -46,7 +47,7 @@ class RayCluster:
     folder, not through Ray, which carries orders alone.
 
     Attributes:
-        slots: Shares that can be at work at a time.
+        slots: Number of shares that can be at work at a time.
     """
 
     def __init__(
@@ -57,8 +58,8 @@ class RayCluster:
         Args:
             address: Address of the cluster, such as ``10.0.0.1:6379``; ``auto`` for that of this machine.
             engine: Engine that this process and all machines use. Where it runs on a GPU, a share gets one.
-            load: Gives what makes it for so many cores; both go to other processes.
-            cpus: Cores of a share; None for all of the smallest machine.
+            load: Function that returns the engine's loader for a number of cores; both are sent to other processes.
+            cpus: Number of cores of a share; None for all cores of the smallest machine.
 
         Raises:
             UsageError: If Ray is not installed, there is no such cluster, or no machine in it that a share fits on.
@@ -104,7 +105,7 @@ class RayCluster:
         """Asks every machine whether its segments will fit, and logs how many there are.
 
         Args:
-            folder: Folder of the outputs; it is there.
+            folder: Folder of the outputs, which exists.
 
         Raises:
             UsageError: If a machine has other versions, another engine or other cores, does not see the folder, or does
@@ -185,7 +186,7 @@ class RayCluster:
         ]
 
     def _answer(self, order: Any) -> Node | None:
-        """What a machine said; None if it is gone, which Ray may find out only now."""
+        """Facts that a machine reported; None if it is gone, which Ray may find out only now."""
         try:
             answer: Node = self._get(order)
         except EngineError as error:
@@ -196,7 +197,7 @@ class RayCluster:
         return answer
 
     def _get(self, order: Any) -> Any:
-        """What a task returned, or what it raised, as an error of this project."""
+        """Result of a task; what it raised is raised as an error of this project."""
         try:
             result = self._ray.get(order)
         except self._ray.exceptions.RayError as error:
@@ -219,7 +220,7 @@ def uses_gpu(engine: EngineInfo) -> bool:
 
 
 def _check_address(address: str) -> None:
-    """Finds out at once what Ray itself takes minutes to say."""
+    """Checks at once that the cluster answers; Ray itself takes minutes to report that it does not."""
     host, _, port = address.rpartition(":")
     if "://" in address:
         raise UsageError(

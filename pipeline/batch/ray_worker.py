@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from pipeline.runner.protocols import Engine, EngineInfo
 
 LIBRARIES = ("deblur-stream", "av", "numpy", "openvino", "torch")
-"""What has to be of one version everywhere, so that it does not matter which machine makes a segment."""
+"""Libraries that must have the same version everywhere, so that it does not matter which machine makes a segment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What a machine of the cluster says of itself.
+    """Facts that a machine of the cluster reports of itself.
 
     Attributes:
-        name: In the network.
-        libraries: Versions by name.
+        name: Name of the machine in the network.
+        libraries: Versions of libraries by name.
         engine: Engine that would run the network.
-        cores: Cores that encoders divide their work among.
+        cores: Number of cores that encoders divide their work among.
     """
 
     name: str
@@ -79,8 +79,8 @@ class Refusal:
     Attributes:
         node: The machine's name.
         kind: Name of the error's class, for :meth:`network.errors.DeblurError.kind`.
-        text: One line.
-        field: See :class:`network.errors.DeblurError`.
+        text: Message in one line.
+        field: Option that the message names; see :class:`network.errors.DeblurError`.
     """
 
     node: str
@@ -90,7 +90,7 @@ class Refusal:
 
     @classmethod
     def of(cls, error: DeblurError) -> Refusal:
-        """What travels of an error."""
+        """The parts of an error that are sent."""
         return cls(platform.node(), type(error).__name__, str(error), error.field)
 
 
@@ -111,14 +111,14 @@ def _engine(load: Callable[[], Engine]) -> Engine:
 
 
 def ask(load: Callable[[], Engine], token: Path) -> Node | Refusal:
-    """What the machine says of itself.
+    """Facts that the machine reports of itself.
 
     Args:
-        load: Makes the engine.
-        token: A file that was written to the folder of the outputs.
+        load: Function that makes the engine.
+        token: Path of a file that was written to the folder of the outputs.
 
     Returns:
-        The machine, or why it can't do its part.
+        The machine, or the error why it can't do its part.
     """
     try:
         if not token.is_file():
@@ -141,14 +141,14 @@ def make(
     Args:
         job: Video to read and to write, by names that hold on every machine.
         promise: Facts about the output that this machine has to find.
-        load: Makes the engine.
+        load: Function that makes the engine.
         share: Segments to make.
-        done: Those that nobody has to make.
+        done: Numbers of the segments that nobody has to make.
         expected: The machine that joins the segments. That this one fits was asked at the beginning, unless it came
             later.
 
     Returns:
-        The segments that are finished, or why they can't be.
+        The finished segments, or the error why they can't be made.
     """
     try:
         engine = _engine(load)

@@ -1,4 +1,4 @@
-"""What a batch did, as JSON."""
+"""The report of a batch, as JSON."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What one batch did.
+    """The report of one batch.
 
     Attributes:
         outcomes: Outcomes of all inputs, in order.
-        wall: Seconds from the first to the last, pauses left out.
-        paused: Seconds of pauses.
+        wall: Time from the first input to the last, in seconds, pauses left out.
+        paused: Time of all pauses, in seconds.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -35,12 +35,12 @@ class BatchReport:
     paused: float = 0.0
 
     def count(self, *states: State) -> int:
-        """How many inputs came to one of these states."""
+        """Number of inputs with one of these results."""
         return sum(outcome.state in states for outcome in self.outcomes)
 
     @property
     def frames(self) -> int:
-        """Frames written by this batch, those not counted that an earlier one had finished."""
+        """Number of frames written by this batch, without those that an earlier one had finished."""
         return sum(
             outcome.report.result.frames_out - outcome.report.kept
             for outcome in self.outcomes
@@ -51,7 +51,7 @@ class BatchReport:
         """The report as plain values. Times are in seconds.
 
         Args:
-            exit_code: Gives the exit code of an error by its class; None stands for no error.
+            exit_code: Function that returns the exit code of an error by its class; None stands for no error.
         """
         return {
             "schema": SCHEMA,
@@ -68,7 +68,7 @@ class BatchReport:
 
         Args:
             path: File to write.
-            exit_code: See :meth:`as_dict`.
+            exit_code: Function that returns exit codes; see :meth:`as_dict`.
 
         Raises:
             OutputError: If the file can't be written.
@@ -88,7 +88,7 @@ class BatchReport:
 
         Raises:
             BatchError: If an input has no output.
-            DamagedInputError: If all have, and some of the inputs are damaged.
+            DamagedInputError: If all inputs have an output, and some inputs are damaged.
         """
         missing = [outcome for outcome in self.outcomes if outcome.state in (State.FAILED, State.NOT_DONE)]
         if missing:

@@ -1,4 +1,4 @@
-"""What a batch did, as one page with small pictures that needs nothing but itself."""
+"""The report of a batch, as one page with small pictures that needs no other file."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def thumbnail(path: Path, seconds: float, options: SourceOptions | None = None) 
 
     Args:
         path: Path of the video.
-        seconds: Time in seconds from its beginning.
+        seconds: Time of the frame in seconds from the beginning of the video.
         options: Options that the video is read with; where it begins and ends is not heeded.
 
     Returns:

@@ -52,14 +52,14 @@ class BatchScheduler:
         """Prepares the work.
 
         Args:
-            plan: Inputs and outputs.
-            job: Makes the job of a planned video.
-            load: Makes an engine; called once for each video at a time.
-            finished: Database that takes what is finished.
-            display: Shows the progress.
-            jobs: Videos at a time, at least 1.
-            elsewhere: Makes the segments, so that they are only joined here; None to make them here.
-            fail_fast: Stop at the first failure; of what is under way then, finished segments are kept.
+            plan: Plan with inputs and outputs.
+            job: Function that makes the job of a planned video.
+            load: Function that makes an engine. It is called once for each of the ``jobs``.
+            finished: Database that records finished outputs.
+            display: Display of the progress.
+            jobs: Number of videos at a time, at least 1.
+            elsewhere: Workers that make the segments, which are only joined here; None to make them here.
+            fail_fast: Whether to stop at the first failure. Finished segments of interrupted videos are kept.
         """
         self._plan, self._job, self._load, self._finished, self._display = plan, job, load, finished, display
         self._jobs, self._fail_fast, self._elsewhere = jobs, fail_fast, elsewhere
@@ -69,10 +69,10 @@ class BatchScheduler:
         self.outcomes: dict[int, Outcome] = {}
 
     def run(self) -> None:
-        """Does all there is to do.
+        """Does all videos of the plan.
 
         Raises:
-            KeyboardInterrupt: If the user interrupted; what was under way is stopped, and finished segments are kept.
+            KeyboardInterrupt: If the user interrupted; running videos are stopped, and finished segments are kept.
         """
         self._display.begin(self._plan)
         for number, video in enumerate(self._plan.videos):

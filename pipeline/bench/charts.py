@@ -24,7 +24,7 @@ class Bar:
 
     Attributes:
         label: Text to its left.
-        values: Numbers whose mean it shows, and their least and greatest as a line.
+        values: Numbers whose mean the bar shows, with a line from the least to the greatest.
     """
 
     label: str
@@ -41,7 +41,7 @@ class Panel:
     """Bars on one scale.
 
     Attributes:
-        title: What is shown, and in what unit.
+        title: Quantity and unit of the bars.
         form: Format of the numbers beside the bars, for :meth:`str.format`.
         bars: Bars from top to bottom.
     """
@@ -56,8 +56,8 @@ class Curve:
     """Points that belong together, joined by lines.
 
     Attributes:
-        name: In the legend.
-        points: (x, y), from left to right.
+        name: Name of the curve in the legend.
+        points: Points (x, y), from left to right.
     """
 
     name: str
@@ -69,8 +69,8 @@ class Curves:
     """Curves on common axes.
 
     Attributes:
-        title: What is shown upwards, and in what unit.
-        across: What is shown to the right, and in what unit.
+        title: Quantity and unit of the vertical axis.
+        across: Quantity and unit of the horizontal axis.
         curves: The curves.
         logarithmic: Whether both axes are logarithmic; all coordinates must then be above 0.
     """
@@ -137,7 +137,7 @@ def _draw(root: ET.Element, panel: Panel, top: int) -> None:
 
 @dataclass(frozen=True)
 class _Axis:
-    """From values to places."""
+    """Map from values to places."""
 
     values: tuple[float, ...]
     begin: float

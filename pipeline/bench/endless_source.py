@@ -46,13 +46,13 @@ class LoopedSource:
     """The frames of a file again and again, for a bounded time.
 
     Args:
-        path: The file.
-        seconds: Counted from the first frame; that one at least comes.
-        options: How to read it.
+        path: Path of the file.
+        seconds: Time in seconds, counted from the first frame; at least one frame comes.
+        options: Options to read the file with.
 
     Attributes:
         spec: Kind and size of the frames.
-        begun: When each frame was passed on, by :func:`time.perf_counter`.
+        begun: Times of :func:`time.perf_counter` at which each frame was passed on.
     """
 
     def __init__(self, path: Path, seconds: float, options: SourceOptions | None = None) -> None:
@@ -63,7 +63,7 @@ class LoopedSource:
 
     @property
     def spec(self) -> PlaneSpec:
-        """What every frame is."""
+        """Kind and size of every frame."""
         return self._spec
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
@@ -83,7 +83,7 @@ class TimedSink:
         sink: Sink whose work is timed.
 
     Attributes:
-        ended: When it had taken each frame, by :func:`time.perf_counter`.
+        ended: Times of :func:`time.perf_counter` at which the sink had taken each frame.
     """
 
     def __init__(self, sink: Sink) -> None:

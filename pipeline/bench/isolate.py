@@ -24,8 +24,8 @@ def isolated(work: Callable[[_A], _T], argument: _A) -> _T:
     """The result of ``work(argument)``, computed in a new process.
 
     Args:
-        work: A function of a module; not one that was defined within another.
-        argument: Can be pickled, as the result can.
+        work: Function of a module; not one that was defined within another.
+        argument: Argument of the function. It and the result must be picklable.
 
     Raises:
         EngineError: If the process dies.
@@ -50,7 +50,7 @@ def _call(work: Callable[[_A], _T], argument: _A) -> _T:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error itself if it is one of this program's; else what explains it, since a traceback does not travel."""
+    """The error itself if it is one of this program; else one that explains it in one line."""
     with contextlib.suppress(Exception):  # anything may go wrong with what an error holds
         if type(error).__module__.partition(".")[0] in OWN_PACKAGES:
             pickle.loads(pickle.dumps(error))  # noqa: S301 - our own

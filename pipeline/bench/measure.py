@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 KEPT_FRAMES = 16
 KEPT_BYTES = 256 * 2**20
-"""Decoded frames that the encoder is measured with, at most so many and so large."""
+"""Largest number and size of the decoded frames that the encoder is measured with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What to measure. All of it can be sent to another process.
+    """One measurement. All of it can be sent to another process.
 
     Attributes:
         engine: Name of the engine, for the report.
-        clip: The file.
+        clip: Path of the clip.
         seconds: Time that each of the four measurements may take.
-        load: Makes the engine.
-        flops: Floating-point operations for a frame of a width and a height; None where nobody knows.
-        matrix_rate: Measures the matrix product on the engine's device; its result is reported as it is, but for
-            ``flops``, its operations a second, which the share is computed from.
-        source: How to read.
-        sink: How to write.
+        load: Function that makes the engine.
+        flops: Function from width and height to the floating-point operations of a frame; None if unknown.
+        matrix_rate: Function that measures the matrix product on the engine's device; its result is reported as it is,
+            but for ``flops``, its operations a second, which the share is computed from.
+        source: Options to read the clip with.
+        sink: Options to write the output with.
     """
 
     engine: str
@@ -62,7 +62,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured.
+    """Results of one measurement.
 
     Attributes:
         engine: Name of the engine, as in :class:`Case`.
@@ -72,18 +72,18 @@ class Measured:
         codec: Codec of the clip.
         encoder: Encoder of the output.
         video_rate: Frames a second of the clip; None if it does not say.
-        ready_s: Seconds until the engine was loaded, and compiled for the frames.
-        decode: Decoding alone, planes copied into the engine's memory.
-        infer: The engine alone.
-        encode: Encoding alone.
-        whole: All of it at once, as `deblur video` does it.
+        ready_s: Time until the engine was loaded, and compiled for the frames, in seconds.
+        decode: Rate of decoding alone, planes copied into the engine's memory.
+        infer: Rate of the engine alone.
+        encode: Rate of encoding alone.
+        whole: Rate of all stages at once, as in `deblur video`.
         infer_latency: Latency of a batch in the engine.
-        whole_latency: From a frame's being decoded to its being encoded, at full load: waiting included.
-        duplicates: Frames of the whole that equalled the one before and passed the network by.
-        peak_bytes: Memory of the process at its largest during the whole, a GPU's not counted; None if the system
+        whole_latency: Time from a frame's decoding to its encoding, at full load, waiting included.
+        duplicates: Frames of the whole run that equalled the one before and skipped the network.
+        peak_bytes: Peak memory of the process during the whole run, in bytes, without that of a GPU; None if the system
             won't tell.
-        flops: Floating-point operations of the network for a frame; None where nobody knows.
-        matrix_rate: The machine's matrix product.
+        flops: Floating-point operations of the network for a frame; None if unknown.
+        matrix_rate: Rate of the machine's matrix product.
     """
 
     engine: str
@@ -112,7 +112,7 @@ class Measured:
 
     @property
     def real_time(self) -> float | None:
-        """Seconds of video that the pipeline does in a second."""
+        """Seconds of video that the pipeline processes in a second."""
         return self.whole.median / self.video_rate if self.video_rate else None
 
     @property

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 WARM_UP = 0.2
-"""Share of the time that does not count."""
+"""Share of the time, 0 to 1, that is warm-up and does not count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Frames a second.
+    """A rate in frames a second.
 
     Attributes:
         rounds: Frames a second in each round.
-        frames: Frames in all rounds together.
+        frames: Number of frames in all rounds together.
     """
 
     rounds: tuple[float, ...]
@@ -42,7 +42,7 @@ def rate_of(step: Callable[[], int], seconds: float) -> tuple[Rate, list[float]]
     """Measures work that is done step by step.
 
     Args:
-        step: Does some frames and says how many, at least 1.
+        step: Function that does some frames and returns their number, at least 1.
         seconds: Length of the whole measurement, warm-up included. There is at least one step to warm up and one
             that counts.
 
@@ -74,8 +74,8 @@ def rate_of_times(times: Sequence[float], batch: int) -> Rate:
     """The rate at which something came out.
 
     Args:
-        times: When each frame came, ascending, at least two different ones.
-        batch: Frames that come at a time; no round ends within them.
+        times: Times at which frames came, in seconds, ascending, at least two different ones.
+        batch: Number of frames that come at a time; no round ends within them.
     """
     batch = batch if len(times) > batch else 1
     intervals = (len(times) - 1) // batch

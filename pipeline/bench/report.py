@@ -1,4 +1,4 @@
-"""What was measured, as a plain table, JSON, and charts."""
+"""The report of a benchmark, as a plain table, JSON, and charts."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class BenchReport:
     """All cases of one command.
 
     Attributes:
-        source: Clip that was deblurred, in words.
-        seconds: For each measurement.
+        source: Description of the clip that was deblurred.
+        seconds: Time for each measurement, in seconds.
         machine: Facts about the machine, as :func:`pipeline.system.machine.describe` gives them.
-        measured: The cases.
-        missing: Those that could not be measured.
+        measured: Cases that were measured.
+        missing: Cases that could not be measured.
     """
 
     source: str
@@ -216,7 +216,7 @@ def _short(value: float) -> str:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The first column to the left, the others to the right."""
+    """Rows in columns, the first aligned to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RATE = 30
-"""Frames a second."""
+"""Rate of the clip, in frames a second."""
 
 PIECE = 60
-"""Frames that are made and encoded; the clip repeats their packets."""
+"""Number of frames that are made and encoded; the clip repeats their packets."""
 
 REPEATS = 5
 
@@ -33,7 +33,7 @@ def write_clip(path: Path, width: int, height: int) -> None:
     """Writes a clip of 10 seconds in H.264, 4:2:0 at 8 bits.
 
     Args:
-        path: Ending in ``.mkv``.
+        path: Path of the clip, ending in ``.mkv``.
         width: Width of the picture in pixels, even.
         height: Height of the picture in pixels, even.
     """

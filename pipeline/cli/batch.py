@@ -156,7 +156,7 @@ class _Engines:
     """Engines for as many videos at a time as there are jobs, which share the cores.
 
     Attributes:
-        first: Loaded at once, so that what is wrong with it is said before anything is done.
+        first: First engine, loaded at once, so that an error of it is shown before anything is done.
     """
 
     def __init__(self, how: Deblurring, jobs: int) -> None:
@@ -196,7 +196,7 @@ def _cluster(address: str | None, how: Deblurring, output: Path, engine: EngineI
 
 
 def _run(work: BatchScheduler) -> tuple[BatchReport, KeyboardInterrupt | None]:
-    """Does the work, and says what came of it even where the user interrupted."""
+    """Does the work, and shows its outcome even if the user interrupted."""
     pauses, started = Pauses(), time.perf_counter()
     interruption: KeyboardInterrupt | None = None
     with pauses.watched():
@@ -223,7 +223,7 @@ def _check(report: Path | None, output: Path) -> None:
 
 
 def _options(how: Deblurring, engine: EngineInfo, *, keep_text: bool) -> str:
-    """All that shapes an output besides its input, but no version: a new one is no reason to do all again."""
+    """Everything but its input that shapes an output; no versions, as a new one is no reason to do all again."""
     source, sink, segments = how.source(), how.sink(), how.segments()
     return json.dumps(
         {

@@ -98,7 +98,7 @@ def _verify_all(cache: EngineCache) -> int:
     """Reports on every entry.
 
     Returns:
-        How many can't be used.
+        Number of entries that can't be used.
     """
     from trt.cache import Hit
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 ONNX = ".onnx"
 SAFETENSORS = ".safetensors"
 FRAMES = 2
-"""Frames of a call in :class:`pipeline.engines.tensorrt.TensorRTEngine` on one GPU: a batch over its chunks. That
-module can't be asked without importing PyTorch; a test holds the two together."""
+"""Number of frames of a call in :class:`pipeline.engines.tensorrt.TensorRTEngine` on one GPU: a batch over its chunks.
+That module can't be asked without importing PyTorch; a test holds the two together."""
 
 
 @click.command()
@@ -111,13 +111,13 @@ def build(
 
 
 def plane_spec(size: tuple[int, int], pixel_format: str, matrix: Matrix | None, *, full_range: bool) -> PlaneSpec:
-    """What the planes of a video are that says nothing of its colours but what is given.
+    """Layout and colours of a video's planes, from the given values and the defaults of untagged video.
 
     Args:
         size: Width and height in pixels.
-        pixel_format: FFmpeg's name.
-        matrix: None takes what the decoder takes for untagged video.
-        full_range: False leaves it to what the pixel format implies.
+        pixel_format: FFmpeg's name of the pixel format.
+        matrix: Matrix of the colours; None takes what the decoder takes for untagged video.
+        full_range: Whether codes use their full range; False leaves it to what the pixel format implies.
 
     Raises:
         UsageError: If FFmpeg has no such format, or it does not go with the matrix.
@@ -208,7 +208,7 @@ def _network(name: str, weights: Path | None) -> tuple[str, nn.Module]:
 
 @contextlib.contextmanager
 def _onnx(name: str, weights: Path | None) -> Iterator[Path]:
-    """A network as ONNX file: the shipped one for the shipped weights, else made for the while."""
+    """A network as ONNX file: the shipped one for the shipped weights, else a temporary one."""
     shipped = catalogue.onnx_file(name)
     if weights == catalogue.weights_file(name):
         if shipped is None:

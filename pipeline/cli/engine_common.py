@@ -23,7 +23,7 @@ def engine_cache() -> EngineCache:
 
 @contextlib.contextmanager
 def memory_explained() -> Iterator[None]:
-    """Says what to do where PyTorch finds no memory left on the GPU.
+    """Raises an error that says what to do when PyTorch finds no memory left on the GPU.
 
     Raises:
         EngineError: If the GPU's memory does not suffice.

@@ -24,10 +24,10 @@ from trt.errors import (
 )
 
 BUG = 1
-"""The code of everything that has no row in the table."""
+"""Exit code of everything that has no row in the table."""
 
 INTERRUPTED = 130
-"""The shell's convention for a program that SIGINT (Ctrl-C) ended."""
+"""Exit code of an interruption, by the shell's convention for a program that SIGINT (Ctrl-C) ended."""
 
 EXIT_CODES: dict[type[BaseException], int] = {
     DeblurError: BUG,
@@ -52,7 +52,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     Cancelled: INTERRUPTED,
     KeyboardInterrupt: INTERRUPTED,
 }
-"""The code that the command ends with, by the class of the error."""
+"""Exit code of each class of error."""
 
 
 def exit_code(kind: type[BaseException] | None) -> int:

@@ -19,8 +19,8 @@ class LazyCommand:
     """Where a subcommand is, and what the group says about it without importing it.
 
     Attributes:
-        target: ``module:attribute`` of a :class:`click.Command`.
-        help: One line.
+        target: Location of a :class:`click.Command`, as ``module:attribute``.
+        help: Help of the command in one line.
         extra: Optional extra of the distribution that it needs; empty where it needs none.
     """
 
@@ -41,7 +41,7 @@ class LazyGroup(click.Group):
     """A group of :class:`LazyCommand`, listed in their order.
 
     Args:
-        entries: The subcommands by name.
+        entries: Subcommands by name.
         options: Arguments of :class:`click.Group`.
     """
 
@@ -80,7 +80,7 @@ class LazyGroup(click.Group):
 
 
 def _missing(command: str, entry: LazyCommand, error: ModuleNotFoundError) -> Exception:
-    """What to raise where a module is missing; ``error`` itself where it is one of our own, which is a bug."""
+    """The error to raise for a missing module; ``error`` itself if the module is our own, which is a bug."""
     from pipeline.system.libraries import OWN_PACKAGES  # costs more than the help needs
 
     module = (error.name or "").partition(".")[0]

@@ -50,7 +50,7 @@ Exit codes: as of `deblur video`; Ctrl-C and q are regular ends, with 0.
 DEFAULT_SOURCE = "0"
 
 QUEUE = 30
-"""Frames that may wait with --every-frame: a second, by which the picture may then be late."""
+"""Number of frames that may wait with --every-frame: a second, by which the picture may then be late."""
 
 
 def _list_cameras(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -97,14 +97,14 @@ class LiveOptions:
 
     @property
     def is_for_pages_alone(self) -> bool:
-        """Whether nothing is read here, and pages send what their cameras see."""
+        """Whether there is no source here, because pages send the pictures of their cameras."""
         return bool(self.page.serve) and self.source is None
 
     def outputs(self, tell: Callable[[str], None]) -> list[Output]:
-        """What takes the results beside the window and the page.
+        """The outputs that take the results, beside the window and the page.
 
         Args:
-            tell: Takes lines about what the user should know.
+            tell: Function that takes lines for the user.
         """
         from pipeline.live.output.publisher import Publisher
         from pipeline.live.output.recording import Recording
@@ -234,7 +234,7 @@ def _job(typed: LiveOptions, tell: Callable[[str], None]) -> LiveJob:
 
 
 def _load(engine: EngineOptions) -> partial[Engine]:
-    """What makes the engine; its strength stays 1, because a session applies the one that was typed."""
+    """A function that makes the engine. Its strength stays 1, because a session applies the one that was typed."""
     from pipeline.engines.load import load_engine
 
     return partial(

@@ -1,4 +1,4 @@
-"""The group `deblur`, and what becomes of errors: one line, and a documented exit code."""
+"""The group `deblur`. It turns every error into one line and a documented exit code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEBUG_VARIABLE = "DEBLUR_DEBUG"
-"""Set to anything but nothing, it does what ``--debug`` does."""
+"""Environment variable that does what ``--debug`` does if it is not empty."""
 
 COMMANDS = {
     "video": LazyCommand("pipeline.cli.video:video", "Deblur a video file."),
@@ -41,12 +41,12 @@ COMMANDS = {
 
 
 class Failure(click.ClickException):
-    """What the user is told of an error: one line in the words of the command line, and the exit code.
+    """The message of an error in one line, in the words of the command line, and its exit code.
 
     Args:
         error: An error of the library, or the interruption by Ctrl-C. Of an interruption, its notes are told: that
             is where the library says what became of the output and how to go on.
-        command: The command that met it; None if unknown.
+        command: Command in which the error occurred; None if unknown.
     """
 
     def __init__(self, error: DeblurError | KeyboardInterrupt, command: click.Command | None = None) -> None:
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and ends the process.
 
     Args:
-        arguments: Without the program's name; those of the process where None.
+        arguments: Arguments without the program's name; None takes those of the process.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):

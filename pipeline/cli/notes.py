@@ -1,4 +1,4 @@
-"""What the library logs, as notes on standard error."""
+"""Shows the library's log as notes on standard error."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def show_notes(*, quiet: bool = False, show: Callable[[str], object] | None = No
     """Shows what the library logs until the command that runs has ended.
 
     Args:
-        quiet: Show nothing.
-        show: Takes a line; None prints it as a note.
+        quiet: Whether to show nothing.
+        show: Function that takes a line; None prints it as a note.
     """
     if quiet:
         return

@@ -93,7 +93,7 @@ class EngineOptions:
         """Loads the engine.
 
         Args:
-            threads: Threads of the engine where ``--threads`` was not given.
+            threads: Number of threads of the engine where ``--threads`` was not given.
         """
         from pipeline.engines.load import load_engine  # input and output are checked before it is imported
 
@@ -151,7 +151,7 @@ class Deblurring:
     def source(
         self, container: str | None = None, start: float | None = None, duration: float | None = None
     ) -> SourceOptions:
-        """How inputs are read; see :class:`pipeline.job.SourceOptions`."""
+        """Options to read inputs with; see :class:`pipeline.job.SourceOptions`."""
         return SourceOptions(
             format=container,
             start=start,
@@ -176,7 +176,7 @@ class Deblurring:
         return self.engine.engine == "tensorrt" and not is_looked_at
 
     def sink(self, container: str | None = None) -> SinkOptions:
-        """How outputs are written; see :class:`pipeline.job.SinkOptions`."""
+        """Options to write outputs with; see :class:`pipeline.job.SinkOptions`."""
         return SinkOptions(
             format=container,
             codec=self.codec,
@@ -196,7 +196,7 @@ class Deblurring:
         return dashcam if self.keep_text is None else self.keep_text
 
     def segments(self, *, always: bool = False, keep_text: bool = False) -> SegmentOptions | None:
-        """How what is finished is kept; None for not at all."""
+        """Options to keep finished segments with; None to keep none."""
         if not self.segment:
             return None
         settings = segment_settings(self.engine.strength, keep_text=keep_text)

@@ -13,7 +13,7 @@ from network.data.pack import PackOptions, pack
 from pipeline.errors import OutputError
 
 LINE_EVERY = 500
-"""Pairs between lines where there is no terminal."""
+"""Number of pairs between two lines of progress where there is no terminal."""
 
 
 @click.command(name="pack")

@@ -31,9 +31,9 @@ class PageOptions:
     """What was typed for :func:`serve_options`, each attribute for an option.
 
     Attributes:
-        serve: PageLink to serve on, as it was typed; None for no page.
-        certificate: PEM file; None for the page's own certificate.
-        key: PEM file; None where ``certificate`` holds the key too.
+        serve: Address to serve on, as it was typed; None for no page.
+        certificate: PEM file of the certificate; None for the page's own certificate.
+        key: PEM file of the key; None where ``certificate`` holds the key too.
         names: Names of this machine for links.
     """
 
@@ -83,10 +83,10 @@ def page_service(
 
     Args:
         page: Options as they were typed.
-        serve: PageLink to serve on, as it was typed.
+        serve: Address to serve on, as it was typed.
         camera: Size and frames a second that pages ask of their cameras; None for the defaults.
-        source: Name of what pages may watch.
-        load: Makes an engine for an uploaded file, in another process: it can be pickled.
+        source: Name of the source that pages may watch.
+        load: Function that makes an engine for an uploaded file, in another process: it must be picklable.
 
     Returns:
         What :class:`pipeline.live.run.LiveJob` takes as a service. When it is entered, the link is on standard error.

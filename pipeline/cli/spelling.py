@@ -1,4 +1,4 @@
-"""How the options are spelled that a message names.
+"""The command-line spelling of the options that a message names.
 
 Messages of the library name an option by its field, between backticks: ``add `overwrite` to replace it``. Here the
 name becomes the option of the command that runs: ``add --overwrite to replace it``. The spelling comes from the
@@ -34,7 +34,7 @@ _PARAMETERS = {
 """Fields whose parameter has another name. ``limits.x`` is ``max_x`` for every x."""
 
 _VALUES = {"segments=None": " 0"}
-"""What follows the option, where the command line has another value for it."""
+"""Text that follows an option for which the command line has another value."""
 
 
 def words() -> Callable[[str], str]:
@@ -47,8 +47,8 @@ def spelled(text: str, command: click.Command | None) -> str:
     """Puts the options of a command in place of the fields that a text names.
 
     Args:
-        text: A message of the library.
-        command: The command that runs; None leaves the text as it is.
+        text: Message of the library.
+        command: Command that runs; None leaves the text as it is.
 
     Returns:
         The text. A name for which the command has no option stays as it is.

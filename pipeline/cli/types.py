@@ -37,10 +37,10 @@ class Size(click.ParamType[Any]):
         """Prepares the type.
 
         Args:
-            wanted: Words on what to write, for whoever wrote something else.
+            wanted: Description of a valid value, for error messages.
             smallest: Least width and least height.
             largest: Largest width and largest height.
-            is_even: Whether both have to be even.
+            is_even: Whether width and height must be even.
         """
         self._wanted, self._smallest, self._largest, self._is_even = wanted, smallest, largest, is_even
 
@@ -142,8 +142,8 @@ def changed(record: Record, assignments: tuple[str, ...]) -> Record:
     """A copy with ``name=value`` changes; values are Python literals, or plain words.
 
     Args:
-        record: A frozen dataclass, each field of which keeps the type of its value.
-        assignments: Such as ``("steps=100", "rate=1e-3")``; the last one of a name counts.
+        record: Frozen dataclass, each field of which keeps the type of its value.
+        assignments: Changes such as ``("steps=100", "rate=1e-3")``; the last one of a name counts.
 
     Raises:
         click.BadParameter: If an assignment has no known name, a value of another type, or one that the dataclass

@@ -19,7 +19,7 @@ def allocating(spec: PlaneSpec, batch: int) -> Iterator[None]:
 
     Args:
         spec: Kind and size of the frames.
-        batch: Frames in the batch.
+        batch: Number of frames in the batch, at least 1.
 
     Raises:
         EngineError: If ``batch`` is below 1, or the memory does not suffice. PyTorch reports the latter as

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 LARGEST = 384
-"""Height and width in pixels at most: of a larger picture, the middle is taken."""
+"""Greatest height and width in pixels; of a larger picture, the middle is taken."""
 
 SMALLEST = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a network is quantised with.
+    """Pictures that a network is quantised and checked with.
 
     Attributes:
         frames: Blurred pictures, RGB, uint8 (H, W, 3) each.
-        pairs: Blurred and sharp side of others, likewise.
+        pairs: Blurred and sharp sides of other pictures, RGB, uint8 (H, W, 3) each.
         origin: Number of pictures from each source, by the name of its file or folder, for the record.
     """
 

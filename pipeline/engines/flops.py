@@ -1,4 +1,4 @@
-"""What a network costs, and what a machine could do: counted and measured without PyTorch where there is none.
+"""Operations of a network, and the peak rate of a machine, found without PyTorch where there is none.
 
 OpenVINO is imported where it is used, so that the memory of another engine's process is measured without it.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.runner.protocols import EngineInfo
 
 SIZES = (1024, 2048)
-"""Rows of the square matrices on a processor; the size with the higher rate counts."""
+"""Sizes in rows of the square matrices on a processor; the size with the higher rate counts."""
 
 GPU_SIZE = 8192
 
@@ -55,13 +55,13 @@ def network_flops(network: str | None, weights: Path | None, width: int, height:
     """Floating-point operations of a network's convolutions and matrix products for one frame.
 
     Args:
-        network: Its name; None is the default.
+        network: Name of the network; None is the default.
         weights: An ONNX, INT8 or safetensors file; None takes what comes with the package.
         width: Width of the frame, in pixels.
         height: Height of the frame, in pixels.
 
     Returns:
-        Two for each multiplication with its addition; None for a network that there is no file of.
+        Number of operations, two for each multiplication with its addition; None for a network without a file.
     """
     path = weights or catalogue.onnx_file(network or catalogue.DEFAULT)
     if path is None:

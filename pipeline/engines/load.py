@@ -77,7 +77,7 @@ def load_engine(
 
 
 def _fastest(request: EngineRequest) -> str:
-    """Name of the fastest engine that is there and can do what is asked."""
+    """Name of the fastest engine that is installed and supports the request."""
     weights, precision = request.weights, request.precision
     if weights is not None and weights.suffix.lower() == PORTABLE:
         return "tensorrt"

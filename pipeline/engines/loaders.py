@@ -26,7 +26,7 @@ PORTABLE = ".engine"
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
-    """What a loader is asked for.
+    """A request to a loader of an engine.
 
     Attributes:
         network: Name of the network, such as ``idc-rt``.

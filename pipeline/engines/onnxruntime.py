@@ -1,4 +1,4 @@
-"""ONNX Runtime as an engine: an opponent that `deblur bench` measures ours against, and nothing that runs videos.
+"""ONNX Runtime as an engine: `deblur bench` measures ours against it, and no video runs on it.
 
 It computes the same as the default engine from the same files, the plane arithmetic included, as a user of
 ONNX Runtime would write it: three sessions one after the other.
@@ -29,7 +29,7 @@ class OnnxRuntimeEngine:
     """Deblurs with a network in an ONNX file, on the processor.
 
     Args:
-        path: The network: RGB (N, 3, H, W) float32 to the same, as ``deblur export`` writes it.
+        path: File of the network: RGB (N, 3, H, W) float32 to the same, as ``deblur export`` writes it.
         threads: Threads to compute with; None leaves it to ONNX Runtime.
 
     Raises:
@@ -55,7 +55,7 @@ class OnnxRuntimeEngine:
 
     @property
     def info(self) -> EngineInfo:
-        """What this engine is."""
+        """Facts about this engine."""
         return self._info
 
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
@@ -77,7 +77,7 @@ class OnnxRuntimeEngine:
 
         Args:
             batch: The blurred frames; left as they are.
-            out: Overwritten; of the same spec and size as ``batch``, and other memory.
+            out: Batch that is overwritten; of the same spec and size as ``batch``, in other memory.
 
         Raises:
             EngineError: If the two don't match, or ONNX Runtime fails.

@@ -34,7 +34,7 @@ class OpenVinoOptions:
     Attributes:
         device: OpenVINO's name of the device, such as ``CPU`` or ``GPU``.
         threads: Threads to compute with; None leaves it to OpenVINO, which takes every physical core.
-        strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`.
+        strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         bf16: Whether layers in floating point compute in bfloat16, on a device that can.
     """
 
@@ -51,8 +51,8 @@ class OpenVinoEngine:
     frames are read and written where they lie, without a copy.
 
     Args:
-        path: The network: RGB (N, 3, H, W) float32 to the same, dynamic sizes, as ``deblur export`` writes it.
-        options: How to run it.
+        path: File of the network: RGB (N, 3, H, W) float32 to the same, dynamic sizes, as ``deblur export`` writes it.
+        options: Options to run the network with.
 
     Raises:
         EngineError: If the file can't be read, is no such network, or the device is not there or has no bfloat16.
@@ -80,7 +80,7 @@ class OpenVinoEngine:
 
     @property
     def info(self) -> EngineInfo:
-        """What this engine is."""
+        """Facts about this engine."""
         return self._info
 
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
@@ -102,7 +102,7 @@ class OpenVinoEngine:
 
         Args:
             batch: The blurred frames; left as they are.
-            out: Overwritten; of the same spec and size as ``batch``, and other memory.
+            out: Batch that is overwritten; of the same spec and size as ``batch``, in other memory.
 
         Raises:
             EngineError: If the two don't match, or OpenVINO fails.
@@ -176,11 +176,11 @@ def planar_model(core: ov.Core, network: ov.Model, spec: PlaneSpec, batch: int, 
     """Joins a network with the planar graphs of a layout: planes in, planes out.
 
     Args:
-        core: Reads the planar graphs.
-        network: RGB to RGB; not changed.
+        core: OpenVINO's core, which reads the planar graphs.
+        network: Network from RGB to RGB; it is not changed.
         spec: Kind and size of the frames.
-        batch: Frames in a batch.
-        strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`.
+        batch: Number of frames in a batch.
+        strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
 
     Returns:
         A model of static shapes whose inputs and outputs are the planes of ``spec`` in their integer type.

@@ -31,7 +31,7 @@ def with_cores_of_its_own(work: Callable[[], _T]) -> _T:
     """The result of work that makes cores of its own, as libraries do: in a thread whose signals nobody waits for.
 
     Args:
-        work: Called once, in another thread, which Ctrl-C leaves behind.
+        work: Function that is called once, in another thread, which Ctrl-C does not wait for.
 
     Raises:
         BaseException: Whatever ``work`` raises.

@@ -1,4 +1,4 @@
-"""In which arithmetic a network runs: what was asked for, or what is fast here without becoming wrong."""
+"""The arithmetic in which a network runs: the one asked for, or the fastest here that is still accurate."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger("deblur.engines")
 
 PRECISIONS = ("auto", "fp32", "int8", "bf16")
-"""What may be asked for."""
+"""Precisions that may be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What ``auto`` means on a processor.
+    """The precision that ``auto`` chooses on a processor.
 
     Attributes:
         precision: ``int8`` or ``fp32``.
@@ -41,7 +41,7 @@ at their end; `tests/pipeline/engines/test_overflow.py` looks whether they do.
 
 
 def choose(features: Mapping[str, bool | None] | None = None) -> Choice:
-    """What a network that there is in INT8 too runs in: INT8 where that is faster.
+    """The precision of a network that has an INT8 form: INT8 where that is faster.
 
     Args:
         features: Instruction sets, as :func:`pipeline.system.machine.cpu_features` gives them; None for this machine's.
@@ -64,14 +64,14 @@ def int8_form(
     """The INT8 form of a network if that is to be run, else None.
 
     Args:
-        original: The network in FP32.
-        quantised: Its INT8 form; None if there is none.
+        original: File of the network in FP32.
+        quantised: INT8 form of the network; None if there is none.
         precision: One of :data:`PRECISIONS`.
         features: Instruction sets, as :func:`choose` takes them.
 
     Raises:
         UsageError: If INT8 was asked for and there is none.
-        EngineError: If INT8 was asked for and is damaged, or was made from other weights than ``original``.
+        EngineError: If INT8 was asked for and its file is damaged, or was made from other weights than ``original``.
     """
     if precision not in {"auto", "int8"}:
         return None

@@ -51,13 +51,13 @@ reaches 60 dB and INT8 55, would decide which layers are kept."""
 
 @dataclass(frozen=True, slots=True)
 class Quantised:
-    """What became of a network.
+    """Result of quantising a network.
 
     Attributes:
-        path: The description; the weights lie beside it in a file ending in ``.bin``.
-        layers: Convolutions of the network.
-        kept: Names of those left in floating point.
-        loss: PSNR lost against the network in FP32, in dB, mean over the pairs of the calibration, that of each pair
+        path: File of the network's description; the weights lie beside it in a file ending in ``.bin``.
+        layers: Number of convolutions of the network.
+        kept: Names of the convolutions left in floating point.
+        loss: PSNR lost against the network in FP32, in dB: mean over the pairs of the calibration, where each PSNR is
             at most :data:`TRANSPARENT`.
     """
 
@@ -71,13 +71,13 @@ def quantise(source: Path, out: Path, calibration: Calibration, limit: float = 0
     """Writes a network in INT8, as OpenVINO's intermediate representation.
 
     Args:
-        source: ONNX, as ``deblur export`` writes it.
+        source: ONNX file, as ``deblur export`` writes it.
         out: File to write, ending in ``.xml``; the weights go beside it. Replaced if they are there.
         calibration: Pictures to choose scales with and pairs to check the result on.
         limit: PSNR in dB that may be lost on the pairs, counted as in :class:`Quantised`.
 
     Raises:
-        DataError: If that can't be reached, or the file holds no convolution.
+        DataError: If the limit can't be reached, or the file holds no convolution.
     """
     nncf.set_log_level(logging.ERROR)
     original = openvino_core().read_model(source)
@@ -121,7 +121,7 @@ def measured(model: ov.Model, pairs: Sequence[tuple[Picture, Picture]]) -> float
     That of each pair counts as :data:`TRANSPARENT` at most.
 
     Args:
-        model: RGB to RGB, of any size.
+        model: Network from RGB to RGB, of any size.
         pairs: Blurred and sharp side, RGB, uint8 (H, W, 3).
     """
     return _validate(openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}), pairs)[0]
@@ -137,7 +137,7 @@ def _validate(model: Any, pairs: Iterable[tuple[Picture, Picture]]) -> tuple[flo
 
 
 def _as_input(picture: Picture) -> NDArray[np.float32]:
-    """(1, 3, H, W) in [0, 1]."""
+    """A picture as floating point, (1, 3, H, W) in [0, 1]."""
     return np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
 
 

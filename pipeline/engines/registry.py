@@ -1,4 +1,4 @@
-"""The list of engines by name. Those of this package are in it; a user's own can be added."""
+"""The list of engines by name. It holds those of this package; a user can add others."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def register_engine(name: str, load: EngineLoader, *, only_measured: bool = Fals
 
     Args:
         name: Name of the engine, such as ``mine``.
-        load: Makes the engine from a :class:`pipeline.engines.loaders.EngineRequest`. It raises
+        load: Function that makes the engine from a :class:`pipeline.engines.loaders.EngineRequest`. It raises
             :class:`pipeline.errors.UsageError` for a request that it can't fulfil, and
             :class:`pipeline.errors.EngineError` if it fails.
         only_measured: Whether the engine is there for `deblur bench` alone.
@@ -63,7 +63,7 @@ def register_engine(name: str, load: EngineLoader, *, only_measured: bool = Fals
 
 
 def engine_names(*, measured: bool = False) -> tuple[str, ...]:
-    """Names that may be asked for, ``auto`` first.
+    """Names of the engines that may be asked for, ``auto`` first.
 
     Args:
         measured: Whether engines that are only measured are among them.
@@ -72,7 +72,7 @@ def engine_names(*, measured: bool = False) -> tuple[str, ...]:
 
 
 def engine_loader(name: str, *, measured: bool = False) -> EngineLoader:
-    """What makes the engine of a name; ``auto`` has none.
+    """The loader of the engine of a name; ``auto`` has none.
 
     Args:
         name: Name of the engine.

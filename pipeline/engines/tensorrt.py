@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger("deblur.engines")
 
 CHUNKS = 4
-"""Parts of a batch for each device: while one is computed, the next goes up and the one before comes down."""
+"""Number of parts of a batch for each device: while one is computed, the next goes up and the one before comes down."""
 
 KEPT = 2
-"""Kinds of frames for which engines are kept on the device at a time."""
+"""Number of kinds of frames for which engines are kept on the device at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class TensorRTOptions:
 
     Attributes:
         devices: PyTorch's names of the devices, such as ``cuda:0``, each of which gets an engine; empty for all.
-        frames: Frames at a time with which the engine is fastest.
+        frames: Number of frames at a time with which the engine is fastest.
         at_once: Most frames that the compiler's networks take in one call; None for any number.
         settings: Settings that engines are built with.
     """
@@ -68,10 +68,10 @@ class TensorRTEngine:
 
     Args:
         network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32, on the CPU.
-        name: Its name, for :attr:`info`.
+        name: Name of the network, for :attr:`info`.
         compiler: Compiler of the network.
-        digest: Digest of its weights, for :attr:`info`; empty if it has none.
-        options: How to run it.
+        digest: Digest of the network's weights, for :attr:`info`; empty if it has none.
+        options: Options to run the network with.
 
     Raises:
         EngineError: If there is no device.
@@ -114,7 +114,7 @@ class TensorRTEngine:
 
     @property
     def info(self) -> EngineInfo:
-        """What this engine is, by now."""
+        """Facts about this engine as it is now."""
         is_compiled = self._compiler is not None
         names = [torch.cuda.get_device_name(d) if d.type == "cuda" else str(d) for d in self._devices]
         return EngineInfo(
@@ -163,7 +163,7 @@ class TensorRTEngine:
 
         Args:
             batch: The blurred frames; left as they are.
-            out: Overwritten; of the same spec and size as ``batch``, and other memory.
+            out: Batch that is overwritten; of the same spec and size as ``batch``, in other memory.
 
         Raises:
             EngineError: If the two don't match, or the device fails.
@@ -184,7 +184,7 @@ class TensorRTEngine:
         """Nothing to forget: every frame stands for itself."""
 
     def _for(self, spec: PlaneSpec, batch: int) -> _Ready:
-        """What runs such batches; made where it is not there."""
+        """The runner of such batches; it is made if there is none."""
         key = spec, batch
         if key in self._ready:
             self._ready.move_to_end(key)
@@ -252,14 +252,14 @@ class TensorRTEngine:
         return estimate_bytes(self._network, shown, plan.batch, self._options.settings)
 
     def _free(self) -> int | None:
-        """Free bytes of the device that has the fewest; None where nobody knows."""
+        """Free memory in bytes of the device that has the least; None if unknown."""
         known = [free for device in self._devices if (free := free_memory(device)) is not None]
         return min(known, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """What runs frames of one kind.
+    """The runner of frames of one kind.
 
     Attributes:
         plan: Frames, or parts of them, that are computed at a time.

@@ -29,7 +29,7 @@ class TorchOptions:
     Attributes:
         device: PyTorch's name of the device; None takes CUDA where it is there, else the processor.
         threads: Threads to compute with on the processor; None leaves it to PyTorch. It holds for the whole process.
-        strength: Scales what the network changes, 0 to :data:`network.planes.MAX_STRENGTH`.
+        strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         half: Whether the network computes in 16-bit floating point; plane arithmetic stays in 32 bits.
     """
 
@@ -45,9 +45,9 @@ class TorchEngine:
     Args:
         network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32. It is taken over: moved to the
             device, and its batch normalisation folded.
-        name: Its name, for :attr:`info`.
-        digest: Digest of its weights, for :attr:`info`; empty if it has none.
-        options: How to run it.
+        name: Name of the network, for :attr:`info`.
+        digest: Digest of the network's weights, for :attr:`info`; empty if it has none.
+        options: Options to run the network with.
 
     Raises:
         EngineError: If the device is not there.
@@ -81,7 +81,7 @@ class TorchEngine:
 
         Args:
             path: A file that ``deblur train`` wrote.
-            options: How to run it.
+            options: Options to run the network with.
 
         Raises:
             network.errors.WeightsError: If the file can't be read.
@@ -92,7 +92,7 @@ class TorchEngine:
 
     @property
     def info(self) -> EngineInfo:
-        """What this engine is."""
+        """Facts about this engine."""
         return self._info
 
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
@@ -118,7 +118,7 @@ class TorchEngine:
 
         Args:
             batch: The blurred frames; left as they are.
-            out: Overwritten; of the same spec and size as ``batch``, and other memory.
+            out: Batch that is overwritten; of the same spec and size as ``batch``, in other memory.
 
         Raises:
             EngineError: If the two don't match, or PyTorch fails, for want of memory for example.

@@ -11,14 +11,14 @@ STEPS = (1.0, 0.75, 0.5, 0.375, 0.25)
 
 @dataclass(frozen=True, slots=True)
 class AutoSizeOptions:
-    """When the size changes.
+    """Conditions under which the size changes.
 
     Attributes:
-        full: Share of the time between two frames that processing may take before the size shrinks.
-        roomy: Share that it may take, as foretold for the next larger size, for the size to grow.
-        shrink_after: Seconds for which it has to be too slow.
-        grow_after: Seconds for which there has to be room. Doubled each time that growing turned out to be wrong.
-        longest: Seconds up to which it is doubled.
+        full: Share of the time between two frames, 0 to 1, that processing may take before the size shrinks.
+        roomy: Largest share of that time, as predicted for the next larger size, at which the size grows.
+        shrink_after: Seconds for which processing has to be too slow before the size shrinks.
+        grow_after: Seconds for which there has to be room before the size grows. Doubled after each mistaken growth.
+        longest: Largest value of ``grow_after`` in seconds, up to which it is doubled.
     """
 
     full: float = 0.95
@@ -43,7 +43,7 @@ class AutoSize:
         self._grown_at = -math.inf
         self._patience = self._options.grow_after
         self.changes = 0
-        """How often the size was changed."""
+        """Number of times that the size was changed."""
 
     @property
     def factor(self) -> float:
@@ -54,7 +54,7 @@ class AutoSize:
         """Takes what was measured, and decides.
 
         Args:
-            now: Seconds by any clock that does not jump.
+            now: Present time in seconds, by any clock that does not jump.
             service: Seconds that processing took a frame, recently, at the present size; NaN if unknown.
             interval: Seconds from frame to frame of the source, recently; NaN if unknown.
 

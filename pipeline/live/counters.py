@@ -12,21 +12,21 @@ from statistics import median
 from pipeline.runner.timing import Latency, LatencyHistogram
 
 RECENT = 2.0
-"""Seconds that count as recent."""
+"""Length of the recent past, in seconds."""
 
 _NO_LATENCY = Latency(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True)
 class FlowCount:
-    """What came through one place of a live stream.
+    """Counts of the frames at one place of a live stream.
 
     Attributes:
-        passed: Frames that came through.
-        dropped: Frames that were left out there because newer ones had come.
+        passed: Number of frames that came through.
+        dropped: Number of frames that were left out there because newer ones had come.
         rate: Frames a second that came through in the last two seconds.
         recent: Median time from capture to this place in the last two seconds, in milliseconds; NaN without frames.
-        latency: The same over the whole stream.
+        latency: Time from capture to this place over the whole stream.
     """
 
     passed: int = 0
@@ -49,8 +49,8 @@ class FlowCounter:
         """Counts a frame that came through.
 
         Args:
-            seconds: Since it was captured.
-            now: By :func:`time.perf_counter`; None for the present.
+            seconds: Time since the frame was captured, in seconds.
+            now: Time of :func:`time.perf_counter`; None for the present.
         """
         now = time.perf_counter() if now is None else now
         with self._lock:
@@ -68,7 +68,7 @@ class FlowCounter:
         """The counts so far.
 
         Args:
-            now: By :func:`time.perf_counter`; None for the present.
+            now: Time of :func:`time.perf_counter`; None for the present.
         """
         now = time.perf_counter() if now is None else now
         with self._lock:

@@ -19,7 +19,7 @@ class LiveEngine:
     """Sessions that share an engine, and the one thread that uses it. A context manager.
 
     Args:
-        engine: Used by the live engine alone from now on.
+        engine: Engine, which the live engine alone uses from now on.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -43,12 +43,12 @@ class LiveEngine:
 
     @property
     def engine(self) -> EngineInfo:
-        """What deblurs."""
+        """Facts about the engine."""
         return self._engine.info
 
     @property
     def sessions(self) -> tuple[LiveSession, ...]:
-        """Those that are open."""
+        """Open sessions."""
         with self._condition:
             return tuple(self._sessions)
 

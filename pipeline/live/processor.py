@@ -26,7 +26,7 @@ def apply_strength(blurred: PlaneBatch, deblurred: PlaneBatch, strength: float) 
     Args:
         blurred: Frames that the engine got; left as they are.
         deblurred: Frames that the engine made of them, of the same spec and size; overwritten.
-        strength: 0 to :data:`network.planes.MAX_STRENGTH`; in steps of 1/256.
+        strength: Share of the correction, 0 to :data:`network.planes.MAX_STRENGTH`, in steps of 1/256.
 
     Raises:
         ValueError: If the strength is out of range.
@@ -112,7 +112,7 @@ def fit_size(size: tuple[int, int], limit: tuple[int, int] | None) -> tuple[int,
 
     Args:
         size: Width and height in pixels.
-        limit: The most of each; None for no limit.
+        limit: Largest width and height in pixels; None for no limit.
     """
     if limit is None or (size[0] <= limit[0] and size[1] <= limit[1]):
         return size
@@ -126,7 +126,7 @@ def copy_of(frame: av.VideoFrame) -> av.VideoFrame:
     """A frame with samples, time and colour tags of its own, equal to those of ``frame``.
 
     Args:
-        frame: In a native format (see :mod:`pipeline.media.frames`).
+        frame: Frame in a native format (see :mod:`pipeline.media.frames`).
     """
     copy = _frame_like(frame)
     for number in range(len(frame.planes)):

@@ -1,4 +1,4 @@
-"""What a live run did, as JSON and in a few lines for people."""
+"""The report of a live run, as JSON and in a few lines for the user."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SizeChange:
     """A change of the size to which frames are shrunk.
 
     Attributes:
-        at: Seconds since the start.
+        at: Time of the change, in seconds since the start.
         size: Width and height from then on, in pixels.
     """
 
@@ -37,24 +37,24 @@ class SizeChange:
 
 @dataclass(frozen=True, slots=True)
 class LiveReport:
-    """What a live run did. All :class:`FlowCount` are of the whole run.
+    """The report of a live run. All :class:`FlowCount` are over the whole run.
 
     Attributes:
-        source: Its name; empty where there was none.
+        source: Name of the source; empty where there was none.
         seconds: Wall time from the first frame to the end.
         engine: Facts about the engine.
         size: Width and height of the last result; None without frames.
         source_size: Width and height of the last frame as it came.
-        captured: Frames that came from the source.
-        processed: Frames that the engine was done with, and frames that were dropped before it.
+        captured: Counts of the frames from the source.
+        processed: Counts of processed frames, and of frames that were dropped before the engine.
         service: Time that the engine took, as a latency.
-        outputs: Frames that each output showed and dropped, and its latency from capture to display, by its name.
-        corrupt: Packets that could not be decoded.
-        skipped: Packets that were not decoded, because decoding was late.
+        outputs: Counts of the frames that each output showed and dropped, with its latency, by the output's name.
+        corrupt: Number of packets that could not be decoded.
+        skipped: Number of packets that were not decoded, because decoding was late.
         events: Events of the source, in order.
         gaps: Times without frames.
         sizes: Changes of the size that were made to hold the frame rate.
-        notes: Lines that people were told.
+        notes: Lines that were shown to the user.
         error: Error that ended the run or an output of it; None if nothing did.
     """
 

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from pipeline.runner.protocols import Engine
 
 STEP = 0.02
-"""Seconds that the main loop waits for a picture, or for anything, at a time."""
+"""Most seconds that the main loop waits at a time."""
 
 STATUS_EVERY = 0.5
-"""Seconds between two looks at the counts."""
+"""Seconds between two checks of the counts."""
 
 END_GRACE = 5.0
-"""Seconds that the engine gets for the frames that wait at the end."""
+"""Most seconds for the engine to process the frames that wait at the end."""
 
 
 class Window(Protocol):
@@ -43,11 +43,11 @@ class Window(Protocol):
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name of the output for the user."""
 
     @property
     def count(self) -> FlowCount:
-        """What was shown."""
+        """Counts of shown frames."""
 
     def step(self, timeout: float) -> bool:
         """Shows what is new; returns False if the user wants to quit."""
@@ -58,19 +58,19 @@ class Window(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LiveJob:
-    """What a live run is to do.
+    """Source, outputs and options of a live run.
 
     Attributes:
         address: Source to read; None for nothing (pages may bring their own cameras).
         session: Options of the stream.
         reconnect: Options that say how the source is kept coming.
         outputs: Outputs that take the results.
-        open_window: Opens the window; None for none. Gets the session, something that takes a line for people, and
-            something that starts and ends a recording and tells which.
+        open_window: Function that opens the window; None for no window. It gets the session, a function that takes a
+            line, and a function that starts or stops a recording and returns whether one is running.
         services: Other users of the engine, such as a web page; each is entered with the live engine and the session.
         duration: Seconds after the first frame (the start, without a source) to end; None for no end.
         auto_size: Whether to shrink frames until the engine keeps up.
-        folder: For recordings that are begun in the window.
+        folder: Folder for recordings that are begun in the window.
     """
 
     address: Address | None
@@ -91,8 +91,8 @@ def run_live(job: LiveJob, engine: Engine, status: Status) -> LiveReport:
 
     Args:
         job: Source, outputs and options.
-        engine: Used by this run alone.
-        status: Shows how it goes.
+        engine: Engine, which this run alone uses.
+        status: Display of the run's status.
     """
     return _Run(job, engine, status).run()
 
@@ -215,7 +215,7 @@ class _Run:
         return True
 
     def _finish(self) -> None:
-        """Brings everything to its end, in the order of the frames' way."""
+        """Closes source, session and outputs, in the order in which frames pass them."""
         self._ended = time.perf_counter()
         if self._source is not None:
             self._source.stop()

@@ -49,11 +49,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """How one stream is treated.
+    """Options of one stream.
 
     Attributes:
-        queue: Frames that may wait for the engine, at least 1. 1 shows the newest frame; more lose fewer frames when
-            the engine is slow for a moment, and delay the picture by as many frames when it stays slow.
+        queue: Number of frames that may wait for the engine, at least 1. 1 shows the newest frame; more lose fewer
+            frames when the engine is slow for a moment, and delay the picture by as many frames when it stays slow.
         size_limit: Width and height in pixels; larger frames are scaled down to fit in, with their shape kept. None
             for no limit. Can be changed later.
         strength: Share of the correction that is applied, 0 to 1.5. Can be changed later.
@@ -73,9 +73,9 @@ class LiveSession:
     """One stream of frames. Made by :meth:`LiveEngine.open`.
 
     Args:
-        options: How its frames are treated.
-        wake: Called when there is something to do; it has :meth:`step` called by the thread that uses the engine.
-        on_close: Called with the session when it has ended.
+        options: Options of the stream.
+        wake: Function that is called when there is work; it makes the engine's thread call :meth:`step`.
+        on_close: Function that is called with the session when it has ended.
 
     Attributes:
         error: Error that ended the session early; None if nothing did.
@@ -105,8 +105,8 @@ class LiveSession:
         """Hands over a captured frame; a frame pushed after the end is left out.
 
         Args:
-            frame: In any pixel format; not written to, neither here nor by the caller afterwards.
-            captured: When it was captured, by :func:`time.perf_counter`; None for now.
+            frame: Frame in any pixel format. Neither this session nor the caller may write to it afterwards.
+            captured: Time of capture, by :func:`time.perf_counter`; None for now.
 
         Raises:
             EngineError: If the engine failed on an earlier frame.
@@ -135,11 +135,12 @@ class LiveSession:
     # For outputs and for people ----------------------------------------------------------------------------------
 
     def subscribe(self, queue: int = 1, on_ready: Callable[[], None] | None = None) -> Subscription:
-        """Results from now on, for one who takes them.
+        """Subscribes to the results from now on.
 
         Args:
-            queue: Results that may wait, at least 1; beyond it the oldest is dropped and counted.
-            on_ready: Called, by the engine's thread, whenever a result was added and at the end. Must return at once.
+            queue: Number of results that may wait, at least 1; beyond it the oldest is dropped and counted.
+            on_ready: Function that the engine's thread calls whenever a result was added and at the end. Must return at
+                once.
         """
         if queue < 1:
             raise ValueError(f"at least one result waits, not {queue}")
@@ -153,7 +154,7 @@ class LiveSession:
 
     @property
     def strength(self) -> float:
-        """How much of the correction is applied, 0 to 1.5; takes effect with the next frame.
+        """Share of the correction that is applied, 0 to 1.5; takes effect with the next frame.
 
         Raises:
             ValueError: On setting a value out of range.
@@ -166,12 +167,12 @@ class LiveSession:
 
     @property
     def captured(self) -> FlowCount:
-        """What was pushed: its rate is the source's, its latency the time from capture to ``push``."""
+        """Counts of pushed frames: the rate is the source's, the latency the time from capture to ``push``."""
         return self._captured.count()
 
     @property
     def count(self) -> FlowCount:
-        """What was processed, what was dropped before it, and the latency from capture to result."""
+        """Counts of processed frames and of frames dropped before that, and the latency from capture to result."""
         return self._processed.count()
 
     @property

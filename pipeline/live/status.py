@@ -1,4 +1,4 @@
-"""How a live run shows how it is doing: one line that changes on a terminal, a line now and then elsewhere."""
+"""The status of a live run: one line that changes on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINE_EVERY = 5.0
 
 
 class Status(Protocol):
-    """Shows how a live run is doing. Notes come from any thread, all else from one."""
+    """Shows the status of a live run. Notes come from any thread, all else from one."""
 
     def begin(self) -> None:
         """Starts to show."""
@@ -29,7 +29,7 @@ class Status(Protocol):
         """Shows a line that stays."""
 
     def update(self, line: str) -> None:
-        """Shows how things are now."""
+        """Shows the present status."""
 
     def end(self) -> None:
         """Stops to show; called once."""
@@ -102,12 +102,12 @@ class TerminalStatus:
 
 
 def status_for(stream: TextIO | None = None, *, quiet: bool = False, words: Callable[[str], str] = str) -> Status:
-    """What suits ``stream``.
+    """The display that suits ``stream``.
 
     Args:
-        stream: Where to show it; standard error where None.
+        stream: Stream to show the status on; None is standard error.
         quiet: Show nothing at all.
-        words: Turns a line of the library into the words of the user.
+        words: Function that turns a line of the library into the words of the user.
     """
     stream = stream or sys.stderr
     if quiet:
@@ -116,7 +116,7 @@ def status_for(stream: TextIO | None = None, *, quiet: bool = False, words: Call
 
 
 def status_line(session: LiveSession, outputs: Mapping[str, FlowCount]) -> str:
-    """How a session is doing now: what comes in, what goes where and how late, what is dropped."""
+    """The status of a session in words: rates in and out, latencies, and dropped frames."""
     captured, processed = session.captured, session.count
     size = "x".join(map(str, session.size)) if session.size else "no frame yet"
     share = processed.dropped / captured.passed if captured.passed else 0.0

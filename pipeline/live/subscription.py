@@ -1,4 +1,4 @@
-"""The results of a session, on their way to one who takes them."""
+"""The results of a session that wait for one output or viewer."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class LiveResult:
 
     Attributes:
         original: Frame as it was captured, in the size and pixel format in which it was processed.
-        frame: Deblurred, of the same size, format and colour tags; the very ``original`` while the session is off or
-            its strength is 0.
+        frame: Deblurred frame, of the same size, format and colour tags; the very ``original`` while the session is off
+            or its strength is 0.
         number: Number of the frame in the session, counted from 0 with those that were dropped.
-        captured: When it was captured.
-        started: When its processing began.
-        finished: When it was ready.
+        captured: Time of capture.
+        started: Time at which processing began.
+        finished: Time at which the result was ready.
     """
 
     original: av.VideoFrame
@@ -41,12 +41,12 @@ class LiveResult:
 
 
 class Subscription:
-    """The results of a session, for one who takes them. Made by :meth:`LiveSession.subscribe`.
+    """The results of a session for one output or viewer. Made by :meth:`LiveSession.subscribe`.
 
     Args:
-        queue: Results that may wait, at least 1.
-        on_ready: Called whenever a result was added and at the end; None for nothing.
-        on_close: Called with the subscription when its taker closes it.
+        queue: Number of results that may wait, at least 1.
+        on_ready: Function that is called whenever a result was added and at the end; None for nothing.
+        on_close: Function that is called with the subscription when it is closed.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Subscription:
 
     @property
     def count(self) -> FlowCount:
-        """What was shown and dropped here, and the latency from capture to display."""
+        """Counts of shown and dropped frames, and the latency from capture to display."""
         return self._counter.count()
 
     @property
@@ -76,7 +76,7 @@ class Subscription:
         """Takes the oldest result that waits.
 
         Args:
-            timeout: Seconds to wait for one; None waits until the end of the session.
+            timeout: Most seconds to wait for a result; None waits until the end of the session.
 
         Returns:
             The result; None if none came in that time or the session ended (see :attr:`is_ended`).
@@ -119,7 +119,7 @@ class Subscription:
         """Ends it after the results that wait; called by the session. Harmless if it has ended.
 
         Args:
-            error: What ended the session early; None if nothing did.
+            error: Error that ended the session early; None if nothing did.
         """
         with self._condition:
             if self._ended:

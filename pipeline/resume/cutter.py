@@ -22,8 +22,8 @@ MOST = 2
 some streams do not mark theirs."""
 
 FEWEST_FRAMES = 16
-"""In a segment, unless it is the last. No encoder here reorders as many, which keeps decoding times in order where
-segments meet."""
+"""Least number of frames in a segment, unless it is the last. No encoder here reorders as many, which keeps decoding
+times in order where segments meet."""
 
 
 class Cutter:
@@ -41,8 +41,8 @@ class Cutter:
         """Prepares to cut.
 
         Args:
-            events: Of a source, with at least one frame.
-            seconds: In a segment at least.
+            events: Frames and packets of a source, with at least one frame.
+            seconds: Least length of a segment, in seconds of video.
         """
         self._events = iter(events)
         self._seconds = exact(seconds)

@@ -22,7 +22,7 @@ class JoinedSink(Muxer):
 
     Attributes:
         frames: Number of frames written so far.
-        encoders: Makes the encoders of the segments.
+        encoders: Factory of the segments' encoders.
     """
 
     def __init__(self, path: Path, info: SourceInfo, options: SinkOptions | None = None) -> None:

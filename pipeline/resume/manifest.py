@@ -1,4 +1,4 @@
-"""What of a video is finished, in SQLite: written before a crash, believed after it only as far as it proves true."""
+"""Record of a video's finished segments, in SQLite. After a crash, only what can be verified is used."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class SegmentRecord:
     """A finished segment.
 
     Attributes:
-        number: Of the segment, from 0.
-        frames: In it.
+        number: Number of the segment, from 0.
+        frames: Number of frames in the segment.
         first_pts: Time stamp of its first frame, in ticks of the source.
         last_pts: Time stamp of its last frame.
-        size: Of its file in bytes.
-        sha256: Of its file, hexadecimal.
+        size: Size of the file in bytes.
+        sha256: SHA-256 of the file, hexadecimal.
         duplicates: Frames that repeated the one before.
         sharp: Frames that passed untouched because they were sharp.
-        corrupt_packets: Of the input, found while it was made.
-        corrupt_frames: Of the input, found while it was made.
+        corrupt_packets: Corrupt packets of the input that were found while the segment was made.
+        corrupt_frames: Damaged frames of the input that were found while the segment was made.
     """
 
     number: int
@@ -84,11 +84,11 @@ class Manifest:
         """Opens the manifest, or makes a new one.
 
         Args:
-            folder: Where it lies.
-            name: Of the output, for messages.
+            folder: Folder that holds the manifest.
+            name: Name of the output, for messages.
 
         Raises:
-            ManifestDamagedError: If there is something that is no manifest.
+            ManifestDamagedError: If the file that is there is no manifest.
             UsageError: If another process holds it.
             OutputError: If it can't be written.
         """
@@ -129,12 +129,12 @@ class Manifest:
         return is_foreign
 
     def facts(self) -> dict[str, str]:
-        """What the work was begun with; empty for a new manifest."""
+        """Facts with which the work was begun; empty for a new manifest."""
         with self._translated():
             return dict(self._database.execute("SELECT name, value FROM facts"))
 
     def begin(self, facts: Mapping[str, str]) -> None:
-        """Notes what the work is begun with.
+        """Stores the facts with which the work is begun.
 
         Raises:
             OutputError: If that can't be written.
@@ -158,7 +158,7 @@ class Manifest:
             self._database.execute(f"INSERT OR REPLACE INTO segments ({_COLUMNS}) VALUES ({_VALUES})", asdict(record))  # noqa: S608
 
     def forget(self, number: int) -> None:
-        """Takes a segment for unfinished.
+        """Marks a segment as unfinished.
 
         Raises:
             OutputError: If that can't be written.
@@ -167,7 +167,7 @@ class Manifest:
             self._database.execute("DELETE FROM segments WHERE number = ?", (number,))
 
     def clear(self) -> None:
-        """Forgets all.
+        """Deletes all facts and segments from the manifest.
 
         Raises:
             OutputError: If that can't be written.
@@ -177,7 +177,7 @@ class Manifest:
             self._database.execute("DELETE FROM facts")
 
     def close(self) -> None:
-        """Gives the manifest back."""
+        """Closes the manifest, so that another process can open it."""
         self._database.close()
 
     @contextlib.contextmanager

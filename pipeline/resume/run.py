@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from pipeline.runner.protocols import Engine, Source
 
 _LOOK_EVERY = 64
-"""Frames of a segment that is taken over between two looks at whether the run is to stop."""
+"""Number of reused frames after which the run checks again whether it has to stop."""
 
 
 class ChangedError(Exception):
-    """The input was decoded otherwise than when its segments were made; those that differ are forgotten."""
+    """The input decodes differently from when its segments were made. Segments that differ were discarded."""
 
 
 def deblur_in_segments(
@@ -59,18 +59,18 @@ def deblur_in_segments(
         job: What to read and to write, with options for segments.
         source: The input, open and not read yet; a file.
         output: The file to write.
-        load: Makes the engine.
+        load: Function that makes the engine.
         display: Shows the progress.
-        on_output: Called when the output has its name, before the segments go.
-        notes: What else to tell the user, a line each.
-        elsewhere: Makes the segments, so that they are only joined here; None to make them here.
+        on_output: Function that is called when the output is complete and the segments are not yet deleted.
+        notes: Further lines for the user.
+        elsewhere: Workers that make the segments, which are only joined here; None to make them here.
         cancel: Ends the work when it is set; finished segments are kept.
 
     Raises:
         Cancelled: If ``cancel`` was set; finished segments are kept.
         KeyboardInterrupt: If the user interrupted; its notes say how to go on.
         ChangedError: If the input has to be opened and read once more.
-        DeblurError: As ``pipeline.video.deblur_video`` does.
+        DeblurError: For every other reason that ``pipeline.video.deblur_video`` lists.
     """
     options = job.segments
     if options is None or source.info.path is None:
@@ -125,11 +125,11 @@ class _Segments:
 
     Args:
         job: What to read and to write.
-        source: Not read yet.
-        joined: Takes all.
-        engine: Deblurs.
+        source: Input, of which nothing was read yet.
+        joined: Output that takes all segments.
+        engine: Engine that deblurs the frames.
         batch: Frames that the engine gets at a time.
-        work: Where segments lie.
+        work: Folder that holds the segments.
         kept: Segments to take over, by number.
         display: Shows the progress.
         cancel: Ends the work when it is set.
@@ -185,11 +185,11 @@ class _Segments:
         return None if estimate is None else max(estimate - self.kept_frames, 0)
 
     def go(self, seconds: float, started: float) -> RunResult:
-        """Reads all, writes all, and gives the output its name.
+        """Reads the whole input, writes the whole output, and renames it into place.
 
         Args:
-            seconds: Of video in a segment at least.
-            started: When the work began, as ``time.perf_counter`` tells.
+            seconds: Least length of a segment, in seconds of video.
+            started: Time of ``time.perf_counter`` at which the work began.
 
         Raises:
             ChangedError: If a segment to take over has other frames than the input gives now.

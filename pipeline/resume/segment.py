@@ -34,14 +34,14 @@ class SegmentMaker:
 
     Args:
         source: The input that frames and packets come from.
-        encoders: Makes the encoder of each segment.
-        engine: Deblurs.
+        encoders: Factory of each segment's encoder.
+        engine: Engine that deblurs the frames.
         batch: Number of frames that the engine gets at a time.
         gate: Which frames pass the network by; each segment begins anew.
-        joined: Takes what the encoders put out; None where the segments are joined by others.
+        joined: Output that takes the encoded frames; None if another process joins the segments.
 
     Attributes:
-        latency: Counts how long frames were on their way.
+        latency: Counter of the time from decoding to encoding of each frame.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class SegmentMaker:
         """Makes one segment.
 
         Args:
-            number: Of the segment.
-            path: Where it goes.
-            events: Its frames and packets.
-            on_progress: Called about ten times a second.
-            on_stop: Called if the run is interrupted or cancelled when the segment is as good as finished.
+            number: Number of the segment, from 0.
+            path: Path of the segment's file.
+            events: Frames and packets of the segment.
+            on_progress: Function that is called about ten times a second.
+            on_stop: Function that is called if the run is interrupted or cancelled when the segment is nearly complete.
             cancel: Ends the run when it is set.
 
         Returns:
@@ -119,7 +119,7 @@ class SegmentMaker:
 def _stamped(
     events: Iterator[av.VideoFrame | av.Packet[Stream]], decoded: deque[float]
 ) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-    """The events, with the time noted at which each frame was decoded."""
+    """The events; the time at which each frame was decoded is recorded."""
     for event in events:
         if isinstance(event, av.VideoFrame):
             decoded.append(time.perf_counter())

@@ -24,9 +24,9 @@ class CodedFrame:
     """A frame as an encoder put it out; times are in ticks that whoever writes and reads it agree on.
 
     Attributes:
-        pts: When it is shown.
-        dts: When it is decoded; not after ``pts``.
-        duration: How long it is shown; 0 if unknown.
+        pts: Time at which the frame is shown.
+        dts: Time at which the frame is decoded; not after ``pts``.
+        duration: Time for which the frame is shown; 0 if unknown.
         is_keyframe: Whether a decoder can begin with it.
         data: The encoded frame.
     """
@@ -40,11 +40,11 @@ class CodedFrame:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What a complete file is known by.
+    """Size and digest, by which a complete file is recognised.
 
     Attributes:
-        size: In bytes.
-        sha256: Of its content, hexadecimal.
+        size: Size of the file in bytes.
+        sha256: SHA-256 of the content, hexadecimal.
     """
 
     size: int
@@ -63,7 +63,7 @@ class Seal:
 
     @classmethod
     def of_all(cls, paths: Sequence[Path]) -> Seal:
-        """The seal of files in their order: of one its own, of several that of their seals.
+        """The seal of one file, or a seal made of the seals of several files in their order.
 
         A file behind the first that can't be read is part of it as just that, since a source that joins files leaves
         it out.

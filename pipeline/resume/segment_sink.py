@@ -42,12 +42,13 @@ class SegmentSink:
         """Opens the encoder and the file.
 
         Args:
-            encoders: Makes the encoder.
+            encoders: Factory of the encoder.
             path: Path of the segment's file.
-            joined: Takes the coded frames, and the packets to copy; None where the segment is joined by others.
-            decoded: When each frame on its way was decoded, as ``time.perf_counter`` tells; each takes the first item
-                with it.
-            latency: Counts how long frames were on their way.
+            joined: Output that takes the coded frames and the packets to copy; None if another process joins the
+                segments.
+            decoded: Times of ``time.perf_counter`` at which frames were decoded; each encoded frame removes the first
+                item.
+            latency: Counter of the time from decoding to encoding of each frame.
 
         Raises:
             OutputError: If the file can't be created, or the encoder not opened.
@@ -91,7 +92,7 @@ class SegmentSink:
             self._joined.write_packet(packet)
 
     def finish(self) -> None:
-        """Completes the file, on the disk when this returns.
+        """Completes the file, which is on the disk when this returns.
 
         Raises:
             OutputError: If it can't be written, or the encoder did not give back every frame.

@@ -23,11 +23,11 @@ RESERVE = 16 << 20
 """Bytes that stay free on the disk of the output: a run stops before it fills the disk for everyone else."""
 
 _JOINED = "joined"
-"""Fact of the manifest: every segment was joined, and the output about to get its name."""
+"""Fact of the manifest: every segment was joined, and the output is about to be renamed into place."""
 
 
 def segment_path(folder: Path, number: int) -> Path:
-    """Where a segment lies in the folder of the work."""
+    """Path of a segment in the work folder."""
     return folder / f"{number:06d}.segment"
 
 
@@ -37,7 +37,7 @@ class WorkFolder:
     On leaving it, the folder goes unless a segment is finished that a later run can use.
 
     Attributes:
-        path: Of the folder.
+        path: Path of the folder.
         notes: What became of work that was there, a line each.
     """
 
@@ -76,7 +76,7 @@ class WorkFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Gives the folder back, and removes it where nothing in it is of use."""
+        """Closes the folder, and removes it if nothing in it can be used again."""
         try:
             is_of_use = not self._is_done and self.finished > 0
         except (DeblurError, ManifestDamagedError):  # whatever it is, the next run finds out
@@ -88,7 +88,7 @@ class WorkFolder:
 
     @property
     def manifest(self) -> Manifest:
-        """What is finished."""
+        """Finished segments by number."""
         return self._manifest
 
     @property
@@ -102,7 +102,7 @@ class WorkFolder:
         return _JOINED in self._manifest.facts()
 
     def segment(self, number: int) -> Path:
-        """Where a segment lies."""
+        """Path of a segment's file."""
         return segment_path(self.path, number)
 
     def resume(self, facts: Mapping[str, str]) -> dict[int, SegmentRecord]:

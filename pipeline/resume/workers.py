@@ -39,7 +39,7 @@ class Made:
     """A segment that a worker has finished.
 
     Attributes:
-        record: Of the segment.
+        record: Record of the segment for the manifest.
         busy: Seconds that it took to ``decode``, ``infer`` and ``encode``.
     """
 
@@ -52,8 +52,8 @@ class Share:
     """The segments ``number``, ``number + of``, ``number + 2 of`` and so on.
 
     Attributes:
-        number: From 0.
-        of: Workers among which the segments are divided.
+        number: Number of the share, from 0.
+        of: Number of workers among which the segments are divided.
     """
 
     number: int
@@ -65,7 +65,7 @@ class Promise:
     """What a worker has to find, so that its segments fit into the output.
 
     Attributes:
-        content: SHA-256 of the input, as of :meth:`pipeline.resume.segment_file.Seal.of_all`.
+        content: SHA-256 of the input, from :meth:`pipeline.resume.segment_file.Seal.of_all`.
         encoder: FFmpeg's name of the encoder that the output is made with.
         header: What the output's video begins with; see :attr:`pipeline.resume.encoders.SegmentEncoders.header`.
     """
@@ -86,12 +86,12 @@ class Elsewhere(Protocol):
         Args:
             job: With a file to read, one to write, and options for segments. The folder of the work is there, and held
                 by the caller.
-            promise: For the workers.
+            promise: What the workers must find.
             seconds: How long the input is; None if unknown.
             done: Numbers of the segments that nobody has to make.
 
         Yields:
-            What was finished since, about once a second; often nothing. Closing the iterator stops the work.
+            Segments finished since the last item, about once a second; often none. Closing the iterator stops the work.
 
         Raises:
             DeblurError: If a worker fails.
@@ -110,20 +110,20 @@ def make_share(
     """Makes the segments of a share, and leaves a note of each.
 
     Args:
-        job: As of :meth:`Elsewhere.make`.
-        promise: As of :meth:`Elsewhere.make`.
-        load: Makes the engine.
-        share: Which segments.
-        done: Those that nobody has to make.
-        on_progress: Called about ten times a second.
+        job: Same job as for :meth:`Elsewhere.make`.
+        promise: Same promise as for :meth:`Elsewhere.make`.
+        load: Function that makes the engine.
+        share: Segments that this worker makes.
+        done: Numbers of the segments that nobody has to make.
+        on_progress: Function that is called about ten times a second.
         cancel: Ends the work when it is set.
 
     Returns:
         All finished segments of which there is a note, those of other workers included.
 
     Raises:
-        InputError: If there is another input here under the same name.
-        UsageError: If the encoder is another here, or does otherwise.
+        InputError: If the input under this name has other content here.
+        UsageError: If the encoder here is another one, or gives another header.
         OutputError: If the folder of the work is not seen from here, or can't be written.
         Cancelled: If ``cancel`` was set; finished segments stay.
         DeblurError: As ``pipeline.video.deblur_video`` does.
@@ -168,7 +168,7 @@ def read_notes(folder: Path) -> list[Made]:
     """The segments that workers have finished, by their notes.
 
     Args:
-        folder: Of the work.
+        folder: Path of the work folder.
     """
     found = []
     for path in sorted(folder.glob("*.made")):

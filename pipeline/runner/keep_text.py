@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 SAMPLES = 16
-"""Frames that are looked at, spread over the input."""
+"""Number of frames that are looked at, spread over the input."""
 
 FEWEST = 8
-"""Different frames that have to be there: in fewer, a scene that just happens to stand still looks like text."""
+"""Least number of different frames: in fewer, a scene that just happens to stand still looks like text."""
 
 CONTRAST = 32
-"""By which neighbouring pixels of text differ at least, in codes of 255."""
+"""Least difference between neighbouring pixels at the edge of text, in codes of 255."""
 
 ALWAYS, OFTEN = 0.75, 0.3
 """Share of the samples in which a pixel is at an edge: of letters that never change, and near those of digits that do.
@@ -44,21 +44,21 @@ STEADY = 16
 hardly changes do not."""
 
 DENSE = 0.03
-"""Share of edges around a pixel of a letter, of upright and of level ones each. Strokes go both ways and lie close
-together; the edge of a black border goes one way."""
+"""Share of edge pixels around a pixel of a letter, 0 to 1, of upright and of level ones each. Strokes go both ways and
+lie close together; the edge of a black border goes one way."""
 
 LINES, LEAST = 64, 4
-"""The surrounding reaches, either way, as far as the picture's height by the first, and at least the second, in
+"""Reach of a pixel's neighbourhood, either way: the picture's height divided by the first, at least the second in
 pixels."""
 
 DIGITS = 6
-"""Surroundings, to either side, in which digits that change are looked for beside letters that do not."""
+"""Distance beside unchanging letters up to which changing digits are looked for, in multiples of the neighbourhood."""
 
 MARGIN = 4
-"""Pixels around what was found that are left as they are too: inside of strokes, and the soft edge of compression."""
+"""Width of the margin around text that is left as it is too, in pixels: inside of strokes, soft compressed edges."""
 
 MOST = 0.1
-"""Share of the picture beyond which it is no text, but a scene that does not move."""
+"""Share of the picture, 0 to 1, above which it is no text, but a scene that does not move."""
 
 
 def find_text(path: Path, options: SourceOptions) -> Mask | None:
@@ -103,7 +103,7 @@ class TextKeeper:
 
     Args:
         engine: The other engine.
-        mask: Of :func:`find_text`, for frames of the size that the engine will get.
+        mask: Mask from :func:`find_text`, for frames of the size that the engine will get.
     """
 
     def __init__(self, engine: Engine, mask: Mask) -> None:
@@ -113,15 +113,15 @@ class TextKeeper:
 
     @property
     def info(self) -> EngineInfo:
-        """Of the other engine."""
+        """Facts of the other engine."""
         return self._engine.info
 
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        """As of the other engine."""
+        """Allocates a batch, as the other engine does."""
         return self._engine.buffers(spec, batch)
 
     def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        """As of the other engine, but for the text."""
+        """Deblurs a batch with the other engine, and restores the text."""
         self._engine.run(batch, out)
         if batch.spec != self._spec:
             self._spec, self._places = batch.spec, _places(self._mask, batch.spec)
@@ -129,24 +129,24 @@ class TextKeeper:
             target[places] = source[places]
 
     def reset(self) -> None:
-        """As of the other engine."""
+        """Has the other engine forget the stream."""
         self._engine.reset()
 
 
 def keeping_text(
     path: Path | BinaryIO, options: SourceOptions, load: Callable[[], Engine]
 ) -> tuple[Callable[[], Engine], str]:
-    """What loads an engine that leaves the text of an input as it is, and what to tell the user of it.
+    """A function that loads an engine which leaves the text of an input as it is, and notes for the user.
 
     Args:
-        path: Of the input.
+        path: Path of the input.
         options: How it is read.
-        load: What loads the engine.
+        load: Function that loads the engine.
 
     Raises:
         UsageError: If the input is no file.
-        InputError: As of :func:`find_text`.
-        LimitError: As of :func:`find_text`.
+        InputError: If the input can't be read.
+        LimitError: If the input exceeds a limit.
     """
     if not isinstance(path, Path) or not path.is_file():
         raise UsageError(
@@ -183,7 +183,7 @@ def _samples(path: Path, options: SourceOptions) -> Iterator[NDArray[np.uint8]]:
 
 
 def _luma(source: Source) -> NDArray[np.uint8]:
-    """Of the first frame of a source that nobody has read yet, in 8 bits: (height, width)."""
+    """Luma of the first frame of a source that nobody has read yet, uint8 (height, width)."""
     frame = next(event for event in source.events() if isinstance(event, av.VideoFrame))
     rows, spec = plane_rows(frame, 0), source.spec
     eight: NDArray[np.uint8] = (rows >> (spec.code_shift + spec.depth - 8)).astype(np.uint8)

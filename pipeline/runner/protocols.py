@@ -21,11 +21,11 @@ class EngineInfo:
 
     Attributes:
         backend: The library and its version, such as ``OpenVINO 2026.4.1``.
-        device: What it runs on, such as a processor's name.
+        device: Name of what it runs on, such as a processor.
         precision: The arithmetic of the network: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         network: The network's name, such as ``idc-rt``.
         digest: SHA-256 of the weights, hexadecimal; empty for a network without weights.
-        batch: Frames at a time with which it is fastest.
+        batch: Number of frames at a time with which the engine is fastest.
         kind: Identifier of the engine, by which programs tell engines apart: its name in
             :mod:`pipeline.engines.registry`, such as ``openvino``. A TensorRT engine that has fallen back to PyTorch
             is ``torch``. Empty for an engine that is not registered.
@@ -69,7 +69,7 @@ class Engine(Protocol):
 
         Args:
             batch: The blurred frames; left as they are.
-            out: Overwritten with the deblurred frames.
+            out: Batch that is overwritten with the deblurred frames.
 
         Raises:
             pipeline.errors.EngineError: If the frames can't be processed.

@@ -36,14 +36,15 @@ if TYPE_CHECKING:
     from pipeline.runner.skip import FrameGate
 
 RING = 2
-"""Batches each side of the engine: one at work and one of look-ahead. They are used in turn, so that the planes of the
-last frame are still there when the next one is compared with them; for that, there must be at least two."""
+"""Number of batches on each side of the engine: one at work and one of look-ahead. They are used in turn, so that the
+planes of the last frame are still there when the next one is compared with them;
+for that, there must be at least two."""
 
 MAX_EVENTS = 256
-"""Events that travel together at most. A file that is badly interleaved brings its packets by the thousand."""
+"""Most events in a chunk. A file that is badly interleaved brings its packets by the thousand."""
 
 INTERRUPT_GRACE = 2.0
-"""Seconds that an interruption or a cancellation waits for the engine."""
+"""Most seconds that an interruption or a cancellation waits for the engine."""
 
 
 def run(
@@ -61,14 +62,14 @@ def run(
     """Deblurs all frames of ``source`` into ``sink`` and finishes the sink.
 
     Args:
-        source: Read to its end; not closed.
-        engine: Reset first; used by one thread.
-        sink: Finished where all went well; the caller abandons it where anything is raised.
+        source: Input that is read to its end, and not closed.
+        engine: Engine that deblurs the frames. It is reset first, and used by one thread.
+        sink: Output that is finished if all went well; the caller abandons it if anything is raised.
         batch: Frames that the engine gets at a time, at least 1. A batch that is not full is padded.
-        gate: Decides which frames the engine gets, asked by one thread; None for all.
+        gate: Decision which frames the engine gets, asked by one thread; None for all frames.
         on_device: Frames are on the device that decoded them: they go from there to an engine that takes them, without
             a look by the gate, and to others by the memory of the processor.
-        on_progress: Called in the caller's thread about ten times a second, and once at the end.
+        on_progress: Function that is called in the caller's thread about ten times a second, and once at the end.
         on_stop: Called in the caller's thread when the run stops before its end. Has to unblock whatever ``source``
             and ``sink`` may be waiting for, such as a pipe; the run's end waits for them.
         cancel: Ends the run when it is set, by any thread; None for a run that nobody cancels.
@@ -287,7 +288,7 @@ class _Flow:
                 raise Stopped
 
     def _keep_result(self, planes: PlaneBatch | None, index: int) -> None:
-        """Makes a result the last one, which frames to come may repeat; the batch of the one before is free then."""
+        """Keeps a result for later frames to repeat; the batch of the result before is then free."""
         assert planes is not None, "a chunk with frames for the engine has planes"
         if self._last_result is not None and self._last_result[0] is not planes:
             self._free_outputs.put(self._last_result[0])

@@ -13,20 +13,20 @@ BLOCK = 32
 """Height and width of a block, in samples."""
 
 SHARE = 12
-"""One sample in so many is looked at, and more of small pictures."""
+"""Ratio of all samples to those that are looked at; small pictures are sampled more densely."""
 
 _LEAST_DETAIL = 40.0
 """Mean square difference, in 8-bit codes, of samples two apart below which a block is flat: sky says nothing."""
 
 _BLOCKS = 64
-"""At least so many are looked at, where the picture has as many."""
+"""Least number of blocks that are looked at, where the picture has as many."""
 
 _SPEAKING = 4
-"""So many blocks with detail, or all of a small picture, are needed to tell anything."""
+"""Number of blocks with detail that an estimate needs; of a small picture, all blocks."""
 
 _QUANTILE = 0.25
 _SHARP, _BLURRED = 0.5, 0.25
-"""Ratio of the mean square difference of neighbours to that of samples two apart: at a step, and on a long ramp."""
+"""Ratio of neighbours' mean square difference to that of samples two apart: at a step, and on a long ramp."""
 
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
@@ -81,7 +81,7 @@ def _blocks(luma: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _mean_square_difference(blocks: NDArray[np.float32], down: int, right: int) -> NDArray[np.float32]:
-    """Of samples that far apart, one value a block; 0 where a block is too small for it."""
+    """Mean square difference of samples that far apart, one value a block; 0 where a block is too small for it."""
     height, width = blocks.shape[1] - down, blocks.shape[2] - abs(right)
     if height < 1 or width < 1:
         return np.zeros(len(blocks), np.float32)

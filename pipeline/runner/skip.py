@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
 
 AUTO_THRESHOLD = 0.48
-"""Of :func:`pipeline.runner.sharpness.blur_estimate`: up to it, frames pass where nobody set a threshold of their own.
-What `benchmarks/skip_sharp.py` recommends takes its place with every release of weights."""
+"""Default threshold of :func:`pipeline.runner.sharpness.blur_estimate`, 0 to 1; frames up to it are left as they are.
+With every release of weights it is set to what `benchmarks/skip_sharp.py` recommends."""
 
 MARGIN = 0.03
-"""Frames begin to pass this far below the threshold, and cease to as soon as one is above it."""
+"""Distance below the threshold at which frames begin to pass; they cease to as soon as one is above the threshold."""
 
 PATIENCE = 5
-"""Frames in a row that have to be sharp before frames begin to pass."""
+"""Number of sharp frames in a row before frames begin to pass."""
 
 _BAND = 64
-"""Lines that are compared at a time."""
+"""Number of lines of a plane that are compared at a time."""
 
 
 class Fate(Enum):
@@ -36,7 +36,7 @@ class Fate(Enum):
     REPEAT = auto()
     """It equals the frame before: the result of the last frame that the network saw is its result too."""
     KEEP = auto()
-    """It passes as it is."""
+    """The frame is left as it is."""
 
 
 class FrameGate:
@@ -44,7 +44,7 @@ class FrameGate:
 
     Args:
         spec: What the frames are.
-        options: What may pass.
+        options: Which frames may pass the network by.
 
     Attributes:
         duplicates: Frames that equalled the one before, so far.
@@ -93,7 +93,7 @@ class Hysteresis:
     """Turns a noisy estimate into a decision that does not flicker.
 
     Args:
-        threshold: Above it, a frame is blurred, whatever came before.
+        threshold: Estimate above which a frame is blurred, whatever came before; 0 to 1.
     """
 
     def __init__(self, threshold: float) -> None:

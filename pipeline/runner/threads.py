@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.runner.skip import Fate
 
 POLL = 0.1
-"""Seconds after which a thread that waits looks whether the run was stopped."""
+"""Seconds after which a waiting thread checks whether the run was stopped."""
 
 _T = TypeVar("_T")
 
@@ -30,8 +30,8 @@ class Channel(Generic[_T]):
     """A bounded queue whose both ends give up when the run is stopped.
 
     Args:
-        size: Items that it holds at most.
-        stop: Set when the run is to end.
+        size: Most items that the queue holds.
+        stop: Event that is set when the run is to end.
     """
 
     def __init__(self, size: int, stop: threading.Event) -> None:
@@ -73,11 +73,11 @@ class Stage:
 
     Args:
         work: What the thread does; its name becomes part of the thread's.
-        stop: Set when the run is to end; a stage that begins after that does nothing.
-        on_error: Called in the thread with whatever ``work`` raises.
+        stop: Event that is set when the run is to end; a stage that begins after that does nothing.
+        on_error: Function that is called in the thread with whatever ``work`` raises.
 
     Attributes:
-        thread: To be started by whoever made the stage.
+        thread: The thread, to be started by the caller.
     """
 
     def __init__(
@@ -112,13 +112,13 @@ class Stage:
 
 @dataclass(slots=True)
 class Chunk:
-    """At most a batch of frames for the engine, with the frames that pass it by and the packets around them.
+    """At most one batch of frames for the engine, the frames between them that skip it, and the packets.
 
     Attributes:
-        planes: Before the engine its input, after it its output; None while there is no frame for it.
-        filled: Frames in ``planes``.
+        planes: Input of the engine before it ran, its output after that; None while there is no frame for it.
+        filled: Number of frames in ``planes``.
         events: Frames and packets in order. The frames carry all that planes do not.
-        decoded: When each frame was decoded.
+        decoded: Time at which each frame was decoded.
         fates: What becomes of each frame.
     """
 

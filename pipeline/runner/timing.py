@@ -40,7 +40,7 @@ class RunProgress:
     """How far a run is.
 
     Attributes:
-        frames: Frames handed to the encoder so far.
+        frames: Number of frames handed to the encoder so far.
         seconds: How much of the video that is, in seconds of its own time.
     """
 
@@ -53,16 +53,16 @@ class RunResult:
     """What a complete run did.
 
     Attributes:
-        frames_in: Frames decoded.
-        frames_out: Frames handed to the encoder.
-        packets: Packets copied.
+        frames_in: Number of frames decoded.
+        frames_out: Number of frames handed to the encoder.
+        packets: Number of packets copied.
         wall: Seconds from start to end.
         decode: Time of the first stage: decoding, and copying planes into the engine's memory.
         infer: Time of the second stage: the engine.
         encode: Time of the third stage: copying planes out, encoding, writing.
-        latency: From a frame's being decoded to the encoder's having taken the result.
-        duplicates: Frames that took over the result of the frame before because they equal it.
-        sharp: Frames that were left as they are because they are sharp.
+        latency: Time from a frame's decoding until the encoder has taken the result.
+        duplicates: Number of frames that repeat the result of the frame before because they equal it.
+        sharp: Number of frames that were left as they are because they are sharp.
     """
 
     frames_in: int
@@ -124,7 +124,7 @@ class LatencyHistogram:
         """The smallest latency, in seconds, that ``percent`` of the frames do not exceed; NaN without frames.
 
         Args:
-            percent: Above 0, at most 100.
+            percent: Percentage of the frames, above 0 and at most 100.
         """
         rank = math.ceil(self._buckets.total() * percent / 100)
         for bucket in sorted(self._buckets):

@@ -1,4 +1,4 @@
-"""What the user means by SOURCE, as FFmpeg wants to be told: a camera, an address, a file, or a test picture."""
+"""Translates SOURCE for FFmpeg: a camera, an address, a file, or a test picture."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp
 _CAMERA_FORMATS = {"linux": "video4linux2,v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
 _LOW_DELAY = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "500000", "probesize": "1000000"}
-"""What is buffered to guess the streams is delay; half a second is enough for the headers of a live stream."""
+"""Limits on probing: what is buffered then is delay, and half a second holds the headers of a live stream."""
 
 _COMPRESSED = ("mjpeg", "h264", "hevc")
 
 
 class Kind(Enum):
-    """What a source is, which decides what its end means and who sets its pace."""
+    """Kind of a source, which decides what its end means and who sets its pace."""
 
     CAMERA = auto()
-    """Comes at its own pace; its end means that it was unplugged."""
+    """A camera, which sets its own pace; its end means that it was unplugged."""
     NETWORK = auto()
-    """An address, or a pipe. It comes at its own pace; its end means that the connection is gone."""
+    """An address or a pipe, which sets its own pace; its end means that the connection is gone."""
     FILE = auto()
-    """Has to be played at its pace, and ends."""
+    """A file, which has to be played at its pace, and ends."""
     TEST = auto()
-    """A filter graph of libavfilter; like a file."""
+    """A filter graph of libavfilter, which is played like a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraRequest:
-    """What the user asks of a source.
+    """Size, rate and format that the user asks of a source.
 
     Attributes:
         size: Width and height in pixels; None for the source's own.
@@ -54,7 +54,7 @@ class CameraRequest:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """How FFmpeg opens a source.
+    """Address and options by which FFmpeg opens a source.
 
     Attributes:
         name: Name of the source, for people.
@@ -79,7 +79,7 @@ class Address:
 
 
 def find_address(source: str, request: CameraRequest | None = None) -> Address:
-    """What ``source`` means.
+    """The address of a source as the user typed it.
 
     Args:
         source: A camera's number or device, an address of a network, a file, or ``lavfi:`` and a filter graph.
@@ -87,7 +87,7 @@ def find_address(source: str, request: CameraRequest | None = None) -> Address:
             of the source itself; they are left to the caller.
 
     Raises:
-        UsageError: If it is nothing of these, or this FFmpeg can't open such a thing.
+        UsageError: If ``source`` is nothing of these, or this FFmpeg can't open it.
         InputError: If there is no such camera or file.
     """
     request = request or CameraRequest()

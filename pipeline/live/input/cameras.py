@@ -25,8 +25,8 @@ class Camera:
     """A camera that FFmpeg finds.
 
     Attributes:
-        source: Words to give as SOURCE.
-        description: Its name.
+        source: Value of SOURCE for this camera.
+        description: Name of the camera.
         modes: Pixel formats or codecs and sizes, a line each as FFmpeg words them; empty where it tells none.
     """
 

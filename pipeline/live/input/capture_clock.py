@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 JUMP = 5.0
-"""Seconds: a longer delay is none, but another clock."""
+"""Longest delay in seconds; a longer one means that the source's clock has changed."""
 
 BACKWARD = 0.5
-"""Seconds by which stamps may go back: frames are reordered, or packets late."""
+"""Most seconds by which stamps may go back: frames are reordered, or packets late."""
 
 DRIFT = 0.0005
-"""Seconds a second by which two clocks may run apart."""
+"""Rate at which two clocks may run apart, in seconds a second."""
 
 
 class CaptureClock:
@@ -35,11 +35,11 @@ class CaptureClock:
         self.restarts = 0
 
     def captured(self, stamp: float | None, arrival: float) -> float:
-        """When the frame with a stamp was captured; for a paced source, the moment it is due, perhaps in the future.
+        """Time at which a frame was captured; for a paced source, the time at which it is due, perhaps in the future.
 
         Args:
             stamp: Time stamp of the frame in the stream, in seconds; None where it has none.
-            arrival: When the frame came.
+            arrival: Time at which the frame arrived.
         """
         if stamp is None:
             return arrival

@@ -25,15 +25,15 @@ LATE = 1.0
 """Seconds by which frames may come late before only keyframes are decoded, until it is made up for."""
 
 CAUGHT_UP = 0.25
-"""Seconds by which a keyframe may be late for decoding to go on with it."""
+"""Most seconds by which a keyframe may be late if full decoding is to go on with it."""
 
 _NAP = 0.1
-"""Seconds after which a wait looks whether the connection is still wanted."""
+"""Seconds after which a waiting thread checks whether the connection is still wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """How a connection is read.
+    """Time-outs of a connection.
 
     Attributes:
         open_timeout: Seconds to wait for a connection and its headers.
@@ -52,10 +52,10 @@ class Connection:
     a daemon, ends whenever the system lets it.
 
     Attributes:
-        corrupt: Packets that could not be decoded.
-        skipped: Packets that were not decoded, because decoding was late.
-        last_sign: When it last gave a frame, or was begun, by :func:`time.perf_counter`.
-        opened: Whether it ever gave a frame.
+        corrupt: Number of packets that could not be decoded.
+        skipped: Number of packets that were not decoded, because decoding was late.
+        last_sign: Time of the last frame or of the beginning, by :func:`time.perf_counter`.
+        opened: Whether the connection ever gave a frame.
         error: Error that ended it; None while it runs and at a regular end.
     """
 
@@ -66,9 +66,9 @@ class Connection:
 
         Args:
             address: Source to read.
-            options: How it is read.
-            deliver: Takes each frame, and when it was captured. Called by the connection's thread, and never again
-                once :meth:`abandon` has returned.
+            options: Time-outs of the connection.
+            deliver: Function that takes each frame and its capture time. The connection's thread calls it, and never
+                again once :meth:`abandon` has returned.
         """
         self._address, self._options, self._deliver = address, options, deliver
         self._lock = threading.Lock()

@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from pipeline.live.input.address import Address
 
 MAX_ABANDONED = 4
-"""Threads that may hang in the system at a time; with more, a further one would hang like them."""
+"""Most threads that may hang in the system at a time; a further thread would hang like them."""
 
 _POLL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ReconnectOptions:
-    """How a source is kept coming. Times in seconds.
+    """Options to reconnect a source. Times are in seconds.
 
     Attributes:
         reader: Options of each connection.
-        rate: Frames a second at most; None for all.
-        stall: Without a frame for so long, and for four times the usual, the source is told to have stalled.
-        give_up: Without a frame for so long, the connection is abandoned and made again; files are waited for.
+        rate: Most frames a second; None for all frames.
+        stall: Time without a frame, at least four times the usual, after which the source counts as stalled.
+        give_up: Time without a frame after which the connection is abandoned and made again; files are waited for.
         first_retry: Pause before the second attempt; doubled with each attempt that fails.
         last_retry: Longest pause between two attempts.
     """
@@ -49,7 +49,7 @@ class ReconnectOptions:
 
 
 class EventKind(StrEnum):
-    """What happened to a source."""
+    """Kind of an event of a source."""
 
     STALLED = "stalled"
     LOST = "lost"
@@ -59,7 +59,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a source.
+    """An event of a source.
 
     Attributes:
         kind: Kind of the event.
@@ -77,7 +77,7 @@ class Gap:
     """A time without frames.
 
     Attributes:
-        at: When it began, in seconds since the first frame.
+        at: Beginning of the gap, in seconds since the first frame.
         seconds: Length of the gap.
     """
 
@@ -91,7 +91,7 @@ class ReconnectingSource:
     Attributes:
         events: Events of the source, in order.
         gaps: Times without frames that were over :attr:`ReconnectOptions.stall`.
-        error: Why it ended, where that was no regular end.
+        error: Error that ended the source; None at a regular end.
     """
 
     def __init__(
@@ -105,9 +105,9 @@ class ReconnectingSource:
 
         Args:
             address: Source to read.
-            deliver: Takes each frame and when it was captured; one thread at a time.
-            tell: Takes a line for people, at once as it happens.
-            options: How the source is kept coming.
+            deliver: Function that takes each frame and its capture time; one thread calls it at a time.
+            tell: Function that takes a line for the user at once when something happens.
+            options: Options to reconnect the source.
         """
         self._address, self._deliver, self._tell = address, deliver, tell
         self._options = options or ReconnectOptions()
@@ -142,12 +142,12 @@ class ReconnectingSource:
 
     @property
     def corrupt(self) -> int:
-        """Packets that could not be decoded."""
+        """Number of packets that could not be decoded."""
         return self._corrupt + sum(one.corrupt for one in self._connections[-1:])
 
     @property
     def skipped(self) -> int:
-        """Packets that were not even decoded, because decoding was late."""
+        """Number of packets that were not decoded, because decoding was late."""
         return self._skipped + sum(one.skipped for one in self._connections[-1:])
 
     def _supervise(self) -> None:

@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 PROGRAM = "srt-live-transmit"
 
 _CONNECTED = ("SRT source connected", "SRT target connected", "Accepted SRT")
-"""What it says when somebody is at the other end."""
+"""Messages of the program when the other end has connected."""
 
 _PAYLOAD = 1316
-"""Bytes of a packet: seven of an MPEG transport stream, which is what every receiver of live streams takes."""
+"""Size of a packet in bytes: seven packets of an MPEG transport stream, which is what every receiver of live streams
+takes."""
 
 _GRACE = 2.0
-"""Seconds for what is on its way when a stream is ended."""
+"""Most seconds to wait for data under way when a stream is ended."""
 
 
 def find_program() -> str:
-    """Where the program is.
+    """Path of the program.
 
     Raises:
         UsageError: If it is not installed.
@@ -43,7 +44,8 @@ class SrtPipe:
     """One connection by SRT, as a file of bytes.
 
     Attributes:
-        file: What arrives, to read, or what is sent, to write. Unbuffered. It ends, or breaks, with the connection.
+        file: Unbuffered file to read received data from, or to write sent data to. It ends, or breaks, with the
+            connection.
     """
 
     def __init__(self, url: str, *, sends: bool) -> None:
@@ -83,7 +85,7 @@ class SrtPipe:
 
     @property
     def failure(self) -> str:
-        """Why it ended, for people; empty if it has not."""
+        """Reason why the connection ended, for the user; empty if it has not ended."""
         try:
             self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:

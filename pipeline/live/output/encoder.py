@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from pipeline.live.subscription import LiveResult
 
 TICKS = 90_000
-"""A second of the encoder's clock."""
+"""Ticks in a second of the encoder's clock."""
 
 _NOMINAL_RATE = 30
-"""Frames a second that the encoder is told, for its rate control; the frames' own times are what is written."""
+"""Nominal frames a second for the encoder, for its rate control; the frames' own times are what is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderOptions:
-    """How results are encoded.
+    """Options to encode results with.
 
     Attributes:
         format: FFmpeg's name of the container; None to find out by the name.
         codec: FFmpeg's name of the encoder.
-        options: For the encoder.
-        container_options: For the muxer.
-        keyframe_every: Seconds from keyframe to keyframe.
+        options: Options of the encoder.
+        container_options: Options of the muxer.
+        keyframe_every: Time from keyframe to keyframe, in seconds.
         keeps_depth: Whether more than 8 bits stay 10; else all becomes 8 bits.
         timeout: Seconds after which a connection that takes nothing is given up; None for never.
     """
@@ -60,9 +60,9 @@ class LiveEncoder:
         """Opens the container.
 
         Args:
-            target: A file or an address, or a file of bytes to write to, which is not closed.
+            target: Path or address to write to, or a binary file object, which is not closed.
             first: The first result, for its size, colour and time; it is not encoded yet.
-            options: How to encode.
+            options: Options to encode with.
         """
         frame = first.frame
         spec, _ = spec_of(frame)

@@ -29,15 +29,15 @@ class Publisher:
     """Sends results to an address as H.264: FLV over RTMP, an MPEG transport stream over SRT, UDP or TCP."""
 
     queue = 2
-    """The newest, and one more: a packet that is late is no reason to lose a frame, a second of them is."""
+    """Number of waiting results: the newest and one more, so that one late packet costs no frame."""
 
     def __init__(self, url: str, tell: Callable[[str], None], bitrate: int = 6_000_000) -> None:
         """Prepares to connect, with the first frame.
 
         Args:
             url: Address to send to.
-            tell: Takes a line for people when the connection breaks and when it is back.
-            bitrate: Bits a second at most.
+            tell: Function that takes a line for the user when the connection breaks and when it is back.
+            bitrate: Highest bitrate, in bits a second.
 
         Raises:
             UsageError: If nothing here can send to such an address.

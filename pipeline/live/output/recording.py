@@ -39,17 +39,18 @@ class Recording:
     """
 
     queue = 60
-    """Two seconds: a disk pauses now and then, and a file should lose nothing by it."""
+    """Number of waiting results: two seconds' worth, because disks pause and a file should lose no frame."""
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         """Checks that the file can be written; it is not made yet.
 
         Args:
-            path: The file; its suffix says the container.
+            path: Path of the file; its suffix decides the container.
             overwrite: Whether a file that is there may be replaced.
 
         Raises:
-            UsageError: If it is there, its folder is not, or no recording can be of such a kind.
+            UsageError: If the file exists and must not be replaced, its folder is missing, or its kind is not
+                supported.
         """
         suffix = path.suffix.lower()
         if suffix not in _SUFFIXES:
@@ -91,7 +92,7 @@ class Recording:
         """Completes the file.
 
         Raises:
-            OutputError: If its end can't be written.
+            OutputError: If the end of the file can't be written.
         """
         encoder, self._encoder = self._encoder, None
         if encoder is None:

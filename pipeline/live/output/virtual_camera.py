@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.live.subscription import LiveResult
 
 _NOMINAL_RATE = 30
-"""Frames a second that programs are told."""
+"""Nominal frames a second that programs see."""
 
 
 class VirtualCamera:
@@ -23,7 +23,7 @@ class VirtualCamera:
     It needs a driver: v4l2loopback on Linux, OBS Studio on Windows and macOS.
 
     Attributes:
-        name: For people; with the device, once it is open.
+        name: Name of the camera for the user; with the device, once it is open.
     """
 
     queue = 1

@@ -49,10 +49,10 @@ class Preview:
         """Opens the window.
 
         Args:
-            session: Whose results are shown, and whose strength the keys set.
-            folder: For snapshots.
-            tell: Takes a line for people.
-            toggle_recording: Called on the key for it; returns whether something is being recorded now.
+            session: Session whose results are shown, and whose strength the keys set.
+            folder: Folder for snapshots.
+            tell: Function that takes a line for the user.
+            toggle_recording: Function that starts or stops a recording, and returns whether one is running now.
             title: Title of the window.
         """
         self._session, self._folder, self._tell = session, folder, tell
@@ -72,16 +72,16 @@ class Preview:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name of the output for the user."""
         return "window"
 
     @property
     def count(self) -> FlowCount:
-        """What was shown and dropped, and the latency from capture to display."""
+        """Counts of shown and dropped frames, and the latency from capture to display."""
         return self._subscription.count
 
     def step(self, timeout: float) -> bool:
-        """Shows what is new, and does what was typed.
+        """Shows a new picture, and handles pressed keys.
 
         Args:
             timeout: Seconds to wait for a new picture.
@@ -144,7 +144,7 @@ class Preview:
         return "   ".join(part for part in parts if part)
 
     def _press(self, key: int) -> bool:
-        """Does what a key stands for; returns False if that is to quit."""
+        """Handles a pressed key; returns False if it is the key to quit."""
         session, letter = self._session, key & 0xFF
         if key in _QUIT:
             return False
@@ -187,9 +187,9 @@ def compose(before: NDArray[np.uint8], after: NDArray[np.uint8], divider: float)
     """One picture of two: ``before`` left of the divider, ``after`` right of it, and a line between them.
 
     Args:
-        before: uint8 (height, width, 3).
-        after: uint8, of the same shape.
-        divider: 0 to 1, from left to right; 0 shows ``after`` alone.
+        before: Picture before, uint8 (height, width, 3).
+        after: Picture after, uint8 of the same shape.
+        divider: Place of the divider, 0 to 1 from left to right; 0 shows ``after`` alone.
 
     Returns:
         A new array of the same shape.
@@ -206,7 +206,7 @@ def write_lines(picture: NDArray[np.uint8], lines: list[str]) -> None:
     """Writes lines at the bottom of a picture, the first one lowest, on a darkened strip; changes the picture.
 
     Args:
-        picture: uint8 (height, width, 3).
+        picture: Picture, uint8 (height, width, 3).
         lines: Lines of ASCII letters.
     """
     scale = max(picture.shape[1] / 1400, 0.35)

@@ -1,4 +1,4 @@
-"""What results go to, each in a thread of its own, so that a slow or broken one delays no other."""
+"""The outputs of results, each in a thread of its own, so that a slow or broken one delays no other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _POLL = 0.2
 
 CLOSE_GRACE = 5.0
-"""Seconds to wait for an output to be closed: a file's end to be written, a connection to be given up."""
+"""Most seconds to wait for an output to be closed: a file's end to be written, a connection to be given up."""
 
 
 class Output(Protocol):
@@ -26,27 +26,27 @@ class Output(Protocol):
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name of the output for the user."""
 
     @property
     def queue(self) -> int:
-        """Results that may wait for it: 1 where only the newest matters."""
+        """Number of results that may wait for the output: 1 where only the newest matters."""
 
     def show(self, result: LiveResult) -> bool:
         """Shows, sends or writes a result, which stays as it is.
 
         Returns:
-            Whether it did; False if it had to leave the frame out.
+            Whether the result was taken; False if the frame had to be left out.
 
         Raises:
-            OutputError: If it can take no more.
+            OutputError: If the output can take no more results.
         """
 
     def close(self) -> None:
         """Completes the output; called once.
 
         Raises:
-            OutputError: If it can't be completed.
+            OutputError: If the output can't be completed.
         """
 
 
@@ -68,17 +68,17 @@ class OutputWorker:
     """Takes the results of a session into one output, in a thread.
 
     Attributes:
-        output: The output.
-        error: Error that ended it early; None if nothing did.
+        output: Output of the worker.
+        error: Error that ended the worker early; None if nothing did.
     """
 
     def __init__(self, output: Output, session: LiveSession, tell: Callable[[str], None]) -> None:
         """Subscribes; results come from then on.
 
         Args:
-            output: Used by the worker's thread alone from now on.
-            session: Whose results it takes.
-            tell: Takes a line for people if the output fails.
+            output: Output, which the worker's thread alone uses from now on.
+            session: Session whose results the worker takes.
+            tell: Function that takes a line for the user if the output fails.
         """
         self.output = output
         self.error: DeblurError | None = None
@@ -93,12 +93,12 @@ class OutputWorker:
 
     @property
     def count(self) -> FlowCount:
-        """What was shown and dropped, and the latency from capture to display."""
+        """Counts of shown and dropped frames, and the latency from capture to display."""
         return self._subscription.count
 
     @property
     def is_ended(self) -> bool:
-        """Whether it takes no more: the session ended, or it failed."""
+        """Whether the worker takes no more results: the session ended, or the output failed."""
         return self._ended.is_set()
 
     def stop(self) -> None:

@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from pipeline.live.web.options import ServeOptions
 
 BURST: Final = 5
-"""Seconds' worth of requests that an address may make at once."""
+"""Burst of requests that an address may make at once, in seconds' worth of its rate."""
 
 MAX_ADDRESSES: Final = 1024
-"""Whose requests are counted; beyond that, those that were quiet for longest are forgotten."""
+"""Most addresses whose requests are counted; beyond that, the longest quiet ones are forgotten."""
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class TokenBucket:
-    """So many a second in the long run, and some at once."""
+    """A limit on the rate of requests in the long run, which allows some at once."""
 
     def __init__(self, per_second: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Starts full.
+        """Makes a full bucket.
 
         Args:
-            per_second: Tokens that flow in each second.
-            burst: Most tokens that it holds.
-            clock: Seconds since any moment.
+            per_second: Number of tokens that are added each second.
+            burst: Most tokens that the bucket holds.
+            clock: Function that returns seconds since any moment.
         """
         self._per_second, self._burst, self._clock = per_second, burst, clock
         self._level, self._last = burst, clock()
 
     def take(self) -> bool:
-        """Takes one if there is one."""
+        """Takes a token; returns False if there is none."""
         now = self._clock()
         self._level = min(self._burst, self._level + (now - self._last) * self._per_second)
         self._last = now
@@ -78,7 +78,7 @@ class Access:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Lets ``handler`` answer what may be answered."""
+        """Lets ``handler`` answer a request that is allowed."""
         if not self._is_in_time(request.remote or ""):
             raise web.HTTPTooManyRequests(text="too many requests; wait a little\n", headers={"Retry-After": "2"})
         if not self._is_ours(request.host):

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 VALID_DAYS = 30
-"""A run lasts no longer; Safari refuses server certificates of over 825 days."""
+"""Validity of the certificate in days: longer than a run, and below the 825 days above which Safari refuses
+certificates."""
 
 
 def given_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
     """TLS with the certificate in a file.
 
     Args:
-        certificate: PEM, with its chain.
-        key: PEM; None if it is in the same file.
+        certificate: PEM file of the certificate with its chain.
+        key: PEM file of the key; None if it is in the same file.
 
     Raises:
         UsageError: If a file can't be read, or they don't belong together.

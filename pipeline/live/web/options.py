@@ -1,4 +1,4 @@
-"""Where the page is served, to whom, and how much of this machine it may take."""
+"""Address of the page, its users, and limits on what it may take of this machine."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ CAMERA = (640, 360, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class WebLimits:
-    """What pages may ask of this machine.
+    """Limits on what pages may ask of this machine.
 
     Attributes:
-        pages: Open pages at a time.
-        cameras: Pages that may send a camera at a time.
+        pages: Most pages that are open at a time.
+        cameras: Most pages that may send a camera at a time.
         frame_pixels: Most pixels of a camera's frame.
         message_bytes: Most bytes of a message from a page.
-        messages_per_second: Messages from a page, in the long run; as many at once.
-        requests_per_second: Requests from an address, in the long run; five times as many at once.
+        messages_per_second: Most messages a second from a page, in the long run; as many at once.
+        requests_per_second: Most requests a second from an address, in the long run; five times as many at once.
         upload_bytes: Most bytes of a file.
-        upload_seconds: Longest video of a file.
+        upload_seconds: Longest video of a file, in seconds.
         upload_pixels: Most pixels of a file's frame.
-        uploads: Files that are here at a time, at most; one of them is worked on.
-        idle_seconds: Time after which a file is deleted that no page asks for any more.
-        connect_seconds: Time after which a connection for video that does not come about is given up.
-        heartbeat_seconds: Time between signs of life that are asked of a page. A page that gives none for half of
+        uploads: Most files that are held at a time; one of them is worked on.
+        idle_seconds: Seconds after which a file that no page asks for any more is deleted.
+        connect_seconds: Seconds after which a video connection that is not established is given up.
+        heartbeat_seconds: Seconds between heartbeats that are asked of a page. A page that gives none for half of
             that time is gone.
-        picture_size: Width and height of the video to a page, at most; larger pictures are scaled down.
-        picture_bits_per_second: Highest bitrate of the video to a page.
+        picture_size: Greatest width and height of the video to a page, in pixels; larger pictures are scaled down.
+        picture_bits_per_second: Highest bitrate of the video to a page, in bits a second.
     """
 
     pages: int = 16
@@ -60,13 +60,13 @@ class WebLimits:
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """Where and how the page is served.
+    """Address and options of the page.
 
     Attributes:
-        host: An address of this machine, ``0.0.0.0`` or ``::`` for all of them, or a name.
-        port: 0 takes any that is free.
-        certificate: A PEM file with the certificate and its chain; None makes one where the page leaves this machine.
-        key: A PEM file with the certificate's key; None if it is in the same file.
+        host: Address of this machine, ``0.0.0.0`` or ``::`` for all of them, or a name.
+        port: Port number; 0 takes any free port.
+        certificate: PEM file with the certificate and its chain; None makes one where the page leaves this machine.
+        key: PEM file with the certificate's key; None if it is in the same file.
         names: Names beside its addresses under which this machine may be asked, such as ``studio.example``.
         camera: Width, height and frames a second that a page asks of its camera.
         limits: Limits on what pages ask of this machine.
@@ -103,7 +103,7 @@ def parse_address(text: str) -> tuple[str, int]:
         text: Address as it was typed; what it leaves out is loopback and port 8765.
 
     Raises:
-        UsageError: If it is none of these.
+        UsageError: If the text has none of these forms.
     """
     wrong = UsageError(f"{text!r} is no address to serve on; write HOST:PORT such as 127.0.0.1:8765 or 0.0.0.0:8765")
     if text.startswith("["):

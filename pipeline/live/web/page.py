@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.live.web.options import WebLimits
 
 FIGURES_EVERY: Final = 0.5
-"""Seconds between the figures that a page gets."""
+"""Seconds between two messages with figures to a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class SharedSource:
 
     Attributes:
         name: Name of the source, as pages show it.
-        session: Its frames; strength and size are not the pages' to change.
+        session: Session with the source's frames; pages can't change its strength and size.
     """
 
     name: str
@@ -45,7 +45,7 @@ class SharedSource:
 
 
 class Page:
-    """A page and what it has here. Its socket's end is the end of all of it."""
+    """An open page with its session and its video connection. All of them end with the page's socket."""
 
     def __init__(
         self,
@@ -58,10 +58,10 @@ class Page:
         """Takes over a socket.
 
         Args:
-            socket: To the page.
-            live_engine: Deblurs the page's camera.
-            shared: Source that the page may watch; None for nothing.
-            limits: Limits on what it asks for.
+            socket: Socket to the page.
+            live_engine: Live engine that deblurs the page's camera.
+            shared: Source that the page may watch; None for none.
+            limits: Limits on what the page may ask for.
             may_send_camera: Whether there is room for one more camera.
         """
         self._socket, self._live_engine, self._shared, self._limits = socket, live_engine, shared, limits
@@ -188,7 +188,7 @@ class Page:
 
 
 def _ignore(_frame: object) -> None:
-    """Takes what a page sends that only watches."""
+    """Ignores the frames of a page that only watches."""
 
 
 def _parse(text: str) -> tuple[str, dict[str, Any]]:

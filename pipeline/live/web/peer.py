@@ -42,7 +42,7 @@ def raise_bitrate(maximum: int) -> None:
     browser says so, and the rate follows.
 
     Args:
-        maximum: Bits a second.
+        maximum: Highest bitrate, in bits a second.
     """
     for codec in (vpx, h264):
         vars(codec).update(MAX_BITRATE=maximum, DEFAULT_BITRATE=maximum // 3)
@@ -61,11 +61,12 @@ class Peer:
         """Prepares the connection; nothing is sent yet.
 
         Args:
-            outgoing: The pictures.
+            outgoing: Track of the outgoing pictures.
             limits: Limits on the size of a frame and on the time that connecting takes.
-            on_frame: Takes each frame of the page's camera, in the event loop; an EngineError ends the connection.
-            on_end: Called in the event loop, once, when the connection ended without :meth:`close`; with a line for
-                the user, or nothing where the page itself ended it.
+            on_frame: Function that takes each frame of the page's camera, in the event loop; an EngineError ends the
+                connection.
+            on_end: Function that is called in the event loop, once, when the connection ended without :meth:`close`;
+                with a line for the user, or nothing where the page itself ended it.
         """
         self._outgoing, self._limits, self._on_frame, self._on_end = outgoing, limits, on_frame, on_end
         # No servers: aiortc's default would ask one of Google's for this machine's address.
@@ -80,13 +81,13 @@ class Peer:
         from which it did not get the password of this connection first.
 
         Args:
-            offer: SDP, complete.
+            offer: Complete SDP of the offer.
 
         Returns:
-            SDP with this machine's addresses.
+            SDP of the answer, with this machine's addresses.
 
         Raises:
-            pipeline.errors.InputError: If the offer makes no sense.
+            pipeline.errors.InputError: If the offer is not valid.
         """
         self._connection.on("connectionstatechange", self._notice_state)
         self._connection.on("track", self._take_track)

@@ -33,7 +33,7 @@ _FILES: Final = {"index.html": "text/html", "style.css": "text/css", "page.js": 
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """Where the page is.
+    """Address of the page.
 
     Attributes:
         link: Address that people open; with the token where there is one.
@@ -54,9 +54,9 @@ class WebServer:
 
         Args:
             options: Address to serve on, and how to serve.
-            live_engine: Deblurs the pages' cameras; closed by the caller, after the server.
-            shared: Source that pages may watch; None for nothing.
-            load: Makes an engine for an uploaded file, in another process: it can be pickled.
+            live_engine: Live engine that deblurs the pages' cameras; the caller closes it after the server.
+            shared: Source that pages may watch; None for none.
+            load: Function that makes an engine for an uploaded file, in another process: it must be picklable.
         """
         self._options, self._live_engine, self._shared, self._load = options, live_engine, shared, load
         self._pages: set[Page] = set()
@@ -203,7 +203,7 @@ class WebServer:
 
 
 def link_text(address: PageLink, *, has_code: bool) -> str:
-    """What people need to open the page.
+    """Text for the user with the link, the fingerprint and the QR code of the page.
 
     Args:
         address: Link and fingerprint of the page.

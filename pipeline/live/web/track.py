@@ -31,7 +31,7 @@ _COLORSPACES: Final = {
 
 @dataclass(slots=True)
 class Appearance:
-    """How results are shown; may be changed at any time.
+    """Appearance of the results, which may be changed at any time.
 
     Attributes:
         compares: Whether the blurred picture is shown above the deblurred one.
@@ -58,10 +58,10 @@ class ResultTrack(MediaStreamTrack):
         """Belongs to the running event loop.
 
         Args:
-            session: Whose results are sent.
-            appearance: How the picture is shown.
-            limit: Width and height of the picture at most; larger ones are scaled down.
-            on_end: Called in the event loop, once, if the session ends; with a line for the user.
+            session: Session whose results are sent.
+            appearance: Appearance of the picture.
+            limit: Greatest width and height of the picture, in pixels; larger ones are scaled down.
+            on_end: Function that is called in the event loop, once, if the session ends; with a line for the user.
         """
         super().__init__()
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
@@ -71,7 +71,7 @@ class ResultTrack(MediaStreamTrack):
         self._start = time.perf_counter()
         self._last_pts = -1
         self.view = session.subscribe(on_ready=self._wake)
-        """What is taken from the session, with its counts."""
+        """Subscription to the session, with its counts."""
 
     async def recv(self) -> av.VideoFrame:
         """The next picture, yuv420p by BT.601 of limited range, with the time stamp of its capture.
@@ -122,7 +122,7 @@ class ResultTrack(MediaStreamTrack):
         return copied(after) if after is result.frame else after  # results belong to all viewers
 
     def _plain(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """The frame in what browsers take a picture without colour tags for; itself, if it is that already."""
+        """The frame in the colours that browsers assume without tags; the frame itself if it has these already."""
         width, height = fit_size((frame.width, frame.height), self._limit)
         spec, _ = spec_of(frame)
         return self._reformatter.reformat(
@@ -141,7 +141,7 @@ def copied(frame: av.VideoFrame) -> av.VideoFrame:
     """A new frame with the same samples.
 
     Args:
-        frame: yuv420p.
+        frame: Frame in yuv420p.
     """
     copy = av.VideoFrame(frame.width, frame.height, "yuv420p")
     for index in range(3):
@@ -153,9 +153,9 @@ def blended(before: av.VideoFrame, after: av.VideoFrame, share: float) -> av.Vid
     """A new frame with a share of the correction between two.
 
     Args:
-        before: yuv420p.
-        after: The same size and format.
-        share: 0 for ``before``, 1 for ``after``, up to 1.5.
+        before: Blurred frame in yuv420p.
+        after: Deblurred frame of the same size and format.
+        share: Share of the correction: 0 for ``before``, 1 for ``after``, up to 1.5.
     """
     spec, _ = spec_of(after)
     blurred, deblurred = PlaneBatch.empty(spec, 1), PlaneBatch.empty(spec, 1)
@@ -171,8 +171,8 @@ def stacked(before: av.VideoFrame, after: av.VideoFrame) -> av.VideoFrame:
     Two tracks would drift apart; in one frame, both halves are of the same moment.
 
     Args:
-        before: yuv420p; the last line of an odd height is left out.
-        after: The same size and format.
+        before: Blurred frame in yuv420p; the last line of an odd height is left out.
+        after: Deblurred frame of the same size and format.
     """
     height = after.height - after.height % 2  # so that the halves meet between lines of chroma
     picture = av.VideoFrame(after.width, 2 * height, "yuv420p")

@@ -44,7 +44,7 @@ class UploadTask:
     """One file to deblur.
 
     Attributes:
-        input: The file.
+        input: Path of the file.
         output: Path of the result, an MP4 file that is not there yet.
         original: Path of a copy of the original as MP4, which is made if browsers can't play the file itself.
         seconds: Longest video that is taken.
@@ -60,11 +60,11 @@ class UploadTask:
 
 @dataclass(frozen=True, slots=True)
 class UploadProgress:
-    """How far the work is.
+    """Progress of the work.
 
     Attributes:
-        frames: Frames that are done.
-        total: Frames to be expected; None where nobody knows.
+        frames: Number of frames that are done.
+        total: Number of frames to expect; None if unknown.
         is_copying: Whether the result is complete, and the original is being made playable.
     """
 
@@ -75,11 +75,11 @@ class UploadProgress:
 
 @dataclass(frozen=True, slots=True)
 class UploadOutcome:
-    """How it ended.
+    """Outcome of the work.
 
     Attributes:
-        error: What went wrong, a line for the user; empty if nothing.
-        notes: What the user should know about the result, a line each; the first says what was done.
+        error: Message for the user in one line; empty if nothing went wrong.
+        notes: Notes for the user about the result, a line each; the first says what was done.
     """
 
     error: str = ""
@@ -90,9 +90,9 @@ def work(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -> N
     """Deblurs the file, sends :class:`UploadProgress` now and then, and one :class:`UploadOutcome`.
 
     Args:
-        sending: Connection to send to; closed at the end.
+        sending: Connection to send to, which is closed at the end.
         task: File to deblur, and its limits.
-        load: Makes the engine.
+        load: Function that makes the engine.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
     try:
@@ -134,10 +134,10 @@ def container_format(path: Path) -> str:
     """FFmpeg's name for the container of a file from outside, found out without opening anything else.
 
     Args:
-        path: The file.
+        path: Path of the file.
 
     Raises:
-        InputError: If it is none of :data:`FORMATS`.
+        InputError: If the container is none of :data:`FORMATS`.
     """
     allowed = {"format_whitelist": ",".join(_whole_names()), "protocol_whitelist": "file"}
     try:

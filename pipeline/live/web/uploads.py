@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from pipeline.runner.protocols import Engine
 
 SWEEP: Final = 5.0
-"""Seconds between looks for files that nobody asks for any more; shorter where the limit is."""
+"""Seconds between two checks for files that nobody asks for any more; shorter where the limit is."""
 
 POLL: Final = 0.1
-"""Seconds between looks at the process that works."""
+"""Seconds between two checks of the process that works."""
 
 STALLED: Final = 30.0
 """Seconds after which an upload that does not go on is given up."""
@@ -44,16 +44,16 @@ STALLED: Final = 30.0
 
 @dataclass(slots=True)
 class Upload:
-    """One file that is here.
+    """One uploaded file.
 
     Attributes:
-        name: Its name on the other side, made harmless, without the extension.
+        name: Safe form of the file's name on the user's side, without the extension.
         folder: Folder of this upload alone; holds the file and then the result.
         state: ``receiving``, ``waiting``, ``working``, ``done`` or ``failed``.
         progress: Progress of the work.
         outcome: End of the work.
-        asked: When a page last asked for it, in seconds of ``time.monotonic``.
-        task: Works on it.
+        asked: Time at which a page last asked for the file, in seconds of ``time.monotonic``.
+        task: Task that works on the file.
     """
 
     name: str
@@ -66,12 +66,12 @@ class Upload:
 
     @property
     def input(self) -> Path:
-        """The file as it came."""
+        """Path of the file as it was uploaded."""
         return self.folder / "input"
 
     @property
     def result(self) -> Path:
-        """The deblurred file."""
+        """Path of the deblurred file."""
         return self.folder / "result.mp4"
 
     @property
@@ -80,7 +80,7 @@ class Upload:
         return self.folder / "original.mp4"
 
     def status(self) -> dict[str, Any]:
-        """What a page is told."""
+        """State of the upload as a message to a page."""
         return {
             "state": self.state,
             "frames": self.progress.frames,
@@ -101,7 +101,7 @@ class Uploads:
 
         Args:
             limits: Limits of the files that are taken.
-            load: Makes an engine. Is sent to another process, so it can be pickled.
+            load: Function that makes an engine. It is sent to another process, so it must be picklable.
         """
         self._limits, self._load = limits, load
         self._folder = tempfile.TemporaryDirectory(prefix="deblur-upload-", ignore_cleanup_errors=True)
@@ -113,15 +113,15 @@ class Uploads:
         """Takes a file and has it deblurred when its turn comes.
 
         Args:
-            name: Name of the file on the other side.
+            name: Name of the file on the user's side.
             length: Length in bytes, as announced; None if it was not.
             content: Bytes of the file.
 
         Returns:
-            The key under which it can be asked for.
+            Key under which the file can be asked for.
 
         Raises:
-            aiohttp.web.HTTPException: If it is too large, empty, stalls, or does not fit.
+            aiohttp.web.HTTPException: If the file is too large, empty, stalls, or does not fit.
         """
         limit = self._limits.upload_bytes
         too_large = web.HTTPRequestEntityTooLarge(
@@ -154,7 +154,7 @@ class Uploads:
         """The upload with a key, which is thereby asked for.
 
         Raises:
-            aiohttp.web.HTTPNotFound: If there is none, any more.
+            aiohttp.web.HTTPNotFound: If there is no such upload any more.
         """
         upload = self._uploads.get(key)
         if upload is None:
@@ -173,7 +173,7 @@ class Uploads:
         await asyncio.to_thread(shutil.rmtree, upload.folder, ignore_errors=True)
 
     async def close(self) -> None:
-        """Deletes all."""
+        """Deletes all files."""
         self._sweeper.cancel()
         await asyncio.wait([self._sweeper])
         for key in list(self._uploads):
