@@ -17,7 +17,7 @@ from media import write
 if TYPE_CHECKING:
     from conftest import CommandLine
 
-PACKAGES = ("network", "pipeline", "trt")
+PACKAGES = ("deblur_stream", "network", "pipeline", "trt")
 LIGHT = ("video", "live", "info", "batch", "bench", "doctor", "export", "engine")
 HEAVY = ("synth", "pack", "train", "evaluate")
 
