@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneSpec
     from pipeline.job import Isolation, SourceOptions
+    from pipeline.notes import Note
 
 
 MOST_RESTARTS = 10
@@ -103,7 +104,7 @@ class IsolatedSource:
         return self._child.process_id
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Conversions and surprises so far, one line each for the user."""
         return list(self._found.notes)
 
