@@ -17,6 +17,7 @@ from pipeline.media.pyav18 import fraction
 from pipeline.media.side_data import lost_side_data
 from pipeline.media.stream_names import describe
 from pipeline.media.tags import readable, readable_tags
+from pipeline.notes import NoteCode
 
 if TYPE_CHECKING:
     from enum import IntEnum
@@ -43,7 +44,7 @@ def facts(source: Source, suffix: str) -> dict[str, Any]:
         Values that JSON can hold: ``container``, ``video``, ``streams``, ``output``, ``notes``. Times are in seconds.
     """
     info = source.info
-    output = _output(info, suffix)
+    output, left_out = _output(info, suffix)
     return {
         "name": info.name,
         "container": {
@@ -55,9 +56,9 @@ def facts(source: Source, suffix: str) -> dict[str, Any]:
             "metadata": readable_tags(info.tags),
         },
         "video": _video(info),
-        "streams": [_stream(stream, info, output.get("notes", [])) for stream in info.streams],
+        "streams": [_stream(stream, info, left_out) for stream in info.streams],
         "output": output,
-        "notes": source.notes,
+        "notes": [note.text for note in source.notes],
     }
 
 
@@ -110,14 +111,14 @@ def _tag(enum: type[IntEnum], value: int, names: dict[int, str]) -> str:
         return str(value)
 
 
-def _stream(stream: Stream, info: SourceInfo, output_notes: list[str]) -> dict[str, Any]:
+def _stream(stream: Stream, info: SourceInfo, left_out: set[int]) -> dict[str, Any]:
     context, description = stream.codec_context, describe(stream)
     if stream.index == info.stream.index:
         role = "deblurred"
     elif all(stream.index != copied.index for copied in info.copied):
         role = "not read by the demuxer"
     else:
-        role = "left out" if any(description in note for note in output_notes) else "copied"
+        role = "left out" if stream.index in left_out else "copied"
     return {
         "index": stream.index,
         "type": stream.type,
@@ -129,21 +130,22 @@ def _stream(stream: Stream, info: SourceInfo, output_notes: list[str]) -> dict[s
     }
 
 
-def _output(info: SourceInfo, suffix: str) -> dict[str, Any]:
-    """How an output would be written, found out by planning one."""
+def _output(info: SourceInfo, suffix: str) -> tuple[dict[str, Any], set[int]]:
+    """How an output would be written, found out by planning one; and the indices of the streams that it leaves out."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             sink = VideoSink(Path(folder) / f"plan{suffix}", info, SinkOptions())
         except DeblurError as error:
-            return {"suffix": suffix, "error": str(error).replace(str(Path(folder) / "plan"), "")}
+            return {"suffix": suffix, "error": str(error).replace(str(Path(folder) / "plan"), "")}, set()
         plan, notes = sink.plan, list(sink.notes)
         sink.abandon()
-    return {
+    facts = {
         "suffix": suffix,
         "codec": plan.codec,
         "encoder": plan.encoder,
         "pixel_format": plan.pixel_format,
         "width": plan.width,
         "height": plan.height,
-        "notes": notes,
+        "notes": [note.text for note in notes],
     }
+    return facts, {note.stream for note in notes if note.code is NoteCode.STREAM_LEFT_OUT and note.stream is not None}

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.notes import Note
     from pipeline.runner.timing import RunProgress
 
 LINE_EVERY = 5.0
@@ -21,13 +22,13 @@ LINE_EVERY = 5.0
 class Display(Protocol):
     """Shows how far one run is."""
 
-    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:
         """Starts to show a run.
 
         Args:
             name: Name of the input.
             frames: Number of frames to expect; None if unknown.
-            notes: What the user should know beforehand, a line each.
+            notes: What the user should know beforehand.
         """
 
     def update(self, progress: RunProgress) -> None:
@@ -40,7 +41,7 @@ class Display(Protocol):
 class SilentDisplay:
     """Shows nothing."""
 
-    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:
         """Does nothing."""
 
     def update(self, progress: RunProgress) -> None:
@@ -90,10 +91,10 @@ class BarDisplay:
         self._task: TaskID | None = None
         self._speed = _Speed()
 
-    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:
         """Prints the notes and shows the bar."""
         for note in notes:
-            self._console.print(f"note: {self._words(note)}", markup=False, highlight=False)
+            self._console.print(f"note: {self._words(note.text)}", markup=False, highlight=False)
         self._speed = _Speed()
         self._task = self._progress.add_task(_escape(name), total=frames, speed="")
         self._progress.start()
@@ -121,10 +122,10 @@ class LineDisplay:
         self._speed = _Speed()
         self._next = 0.0
 
-    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:
         """Prints the notes."""
         for note in notes:
-            print(f"note: {self._words(note)}", file=self._stream)
+            print(f"note: {self._words(note.text)}", file=self._stream)
         self._stream.flush()
         self._name, self._frames, self._speed = name, frames, _Speed()
         self._next = time.perf_counter() + self._every

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
     from pipeline.encode.muxer import Muxer
     from pipeline.encode.sink import VideoSink
+    from pipeline.notes import Note
     from pipeline.runner.protocols import EngineInfo, Source
     from pipeline.runner.timing import RunResult
 
@@ -54,7 +55,7 @@ class Report:
         batch: Frames that the engine got at a time.
         result: Counts and times.
         damage: Parts of the input that could not be decoded.
-        notes: Conversions and surprises, a line each.
+        notes: Conversions and surprises.
         kept: Frames of those written that an earlier, interrupted run had finished.
     """
 
@@ -65,7 +66,7 @@ class Report:
     batch: int
     result: RunResult
     damage: Damage
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     kept: int = 0
 
     @classmethod
@@ -78,7 +79,7 @@ class Report:
         result: RunResult,
         *,
         kept: int = 0,
-        notes: Iterable[str] = (),
+        notes: Iterable[Note] = (),
     ) -> Report:
         """The report of a run that is complete.
 
@@ -133,7 +134,8 @@ class Report:
             "batch": self.batch,
             "engine": asdict(self.engine),
             "versions": versions(),
-            "notes": list(self.notes),
+            "notes": [note.text for note in self.notes],
+            "note_records": [asdict(note) for note in self.notes],
         }
 
     def write(self, path: Path) -> None:

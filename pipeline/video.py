@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pipeline.job import VideoJob
+    from pipeline.notes import Note
     from pipeline.progress import Display
     from pipeline.resume.workers import Elsewhere
     from pipeline.runner.protocols import Engine, Source
@@ -69,7 +70,7 @@ def deblur_video(
     if isinstance(job.output, Path):
         for path in job.source.continued:
             check_output(job.output, path, overwrite=job.sink.overwrite)
-    notes = []
+    notes: list[Note] = []
     if job.keep_text:
         load, note = keeping_text(job.input, job.source, load)
         notes.append(note)
@@ -101,7 +102,7 @@ def _in_one_piece(
     source: Source,
     load: Callable[[], Engine],
     display: Display,
-    notes: Sequence[str],
+    notes: Sequence[Note],
     cancel: threading.Event | None,
 ) -> Report:
     info = source.info

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.api.deblurrer import PrecisionName
     from pipeline.api.video import AccelerationName, StrPath
     from pipeline.job import Acceleration, Isolation, Limits
+    from pipeline.notes import Note
     from pipeline.report import Report
     from pipeline.runner.protocols import Engine
     from pipeline.runner.timing import RunProgress
@@ -171,7 +172,7 @@ class _ProgressDisplay:
         self._progress = progress
         self._expected: int | None = None
 
-    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:  # noqa: ARG002 - the report has them
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:  # noqa: ARG002 - the report has them
         """Remembers how many frames to expect."""
         self._expected = frames
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
     from pipeline.decode.info import SourceInfo
     from pipeline.job import Isolation
+    from pipeline.notes import Note
     from pipeline.runner.protocols import Engine, Source
 
 StrPath = str | os.PathLike[str]
@@ -157,7 +158,7 @@ class Video:
         return self.info.spec
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         """Conversions and surprises so far, a line each."""
         return tuple(self._source.notes)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.batch.plan import Outcome, Plan, PlannedVideo
+    from pipeline.notes import Note
     from pipeline.progress import Display
     from pipeline.runner.timing import RunProgress
 
@@ -112,9 +113,9 @@ class _Bar:
         self._started = time.perf_counter()
         self._shown = 0.0
 
-    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:
         for note in notes:
-            self._console.print(f"note: {name}: {self._words(note)}", markup=False, highlight=False)
+            self._console.print(f"note: {name}: {self._words(note.text)}", markup=False, highlight=False)
         self._started = time.perf_counter()
         # What an earlier run has finished counts for all, and not for the work that is left.
         self._advance(self._video.frames - (frames or self._video.frames))
@@ -189,7 +190,7 @@ class _Lines:
         self._batch, self._video = batch, video
         self._frames: int | None = None
 
-    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:
         self._frames = frames
         for note in notes:
             self._batch.note(f"note: {name}: {note}")

@@ -93,7 +93,7 @@ def _lines(outcome: Outcome) -> list[str]:
     lines.append(f"{result.frames_out} frames, {report.frames_per_second:.1f} frames/s, {result.wall:.1f} s")
     if report.kept:
         lines.append(f"{report.kept} frames had been finished by an interrupted run")
-    left_out = [note for note in report.notes if "left out" in note or "can't carry" in note]
+    left_out = [note for note in report.notes if note.is_loss]
     lines.append(f"other streams: {', '.join(video.streams) or 'none'}; {result.packets} packets copied")
     lines += [f"lost: {note}" for note in left_out]
     lines += [f"note: {note}" for note in report.notes if note not in left_out]

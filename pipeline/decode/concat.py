@@ -12,6 +12,7 @@ from av.stream import Disposition
 
 from pipeline.errors import InputError, UsageError
 from pipeline.media.stream_names import describe
+from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +65,7 @@ class ConcatSource:
         self._open_part = open_part
         self._part_options = replace(options, continued=())
         self._later = options.continued
-        self._own_notes: list[str] = []
+        self._own_notes: list[Note] = []
         self._own_damage: list[str] = []
         self._past_packets = self._past_frames = 0
         # Open until the source is closed: packets of all files are handed on as those of the first one's streams.
@@ -93,7 +94,7 @@ class ConcatSource:
         return self.info.spec
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Notes for the user on conversions and surprises in all files so far, one line each."""
         return list(dict.fromkeys([*self._own_notes, *(self._part.notes if self._part else ())]))
 
@@ -184,7 +185,8 @@ class ConcatSource:
             if matching := free.get(_kind(stream)):
                 found[stream.index] = matching.pop(0)
             else:
-                self._own_notes.append(f"{describe(stream)} of {part.info.name} continues no stream; left out")
+                text = f"{describe(stream)} of {part.info.name} continues no stream; left out"
+                self._own_notes.append(Note(NoteCode.STREAM_LEFT_OUT, text))
         return found
 
     def _moved_frame(self, frame: av.VideoFrame, base: Fraction, shift: Fraction) -> av.VideoFrame:

@@ -15,6 +15,7 @@ from pipeline.errors import InputError
 from pipeline.media.frames import convert_frame, depth_of, format_of, has_alpha, on_host, spec_of
 from pipeline.media.pyav18 import fraction
 from pipeline.media.timestamps import Timeline
+from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +93,7 @@ class FrameDecoder:
         self.corrupt_packets = 0
         self.corrupt_frames = 0
         self.damage: list[str] = []
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
 
     def decode(self, packet: av.Packet[av.VideoStream]) -> Iterator[av.VideoFrame]:
         """Yields the frames that a packet completes; an empty packet ends the stream.
@@ -137,11 +138,16 @@ class FrameDecoder:
         if is_whole and self._without_picture > 0 and self._name in _PICTURE_PER_PACKET and not self.interlaced:
             self.damage.append(f"{self._without_picture} packets gave no picture")
         if timeline.repaired:
-            self.notes.append(f"{timeline.repaired} frames had no time stamp or one out of order; repaired")
+            text = f"{timeline.repaired} frames had no time stamp or one out of order; repaired"
+            self._note(NoteCode.TIMES_REPAIRED, text)
         if timeline.jumps:
-            self.notes.append(f"the video's clock jumped back {timeline.jumps} times; the rest was moved up")
+            text = f"the video's clock jumped back {timeline.jumps} times; the rest was moved up"
+            self._note(NoteCode.CLOCK_JUMPED, text)
         if self._interlaced_frames and not self._deinterlacer:
-            self.notes.append(f"{self._interlaced_frames} interlaced frames in a progressive stream; kept as they are")
+            self._note(
+                NoteCode.INTERLACED_FRAMES,
+                f"{self._interlaced_frames} interlaced frames in a progressive stream; kept as they are",
+            )
 
     def _drain(self, end: av.Packet[av.VideoStream]) -> Iterator[av.VideoFrame]:
         try:
@@ -202,7 +208,7 @@ class FrameDecoder:
         assert self.spec is not None, "the first frame has set it"
         if frame.sw_format is not None and not _is_handed_over(frame):
             what = f"frames of {frame.width}x{frame.height} in {format_of(frame)} can't stay on the GPU"
-            self._note_once(what, f"{what}; they go through the memory of the processor")
+            self._note_once(NoteCode.HARDWARE, what, f"{what}; they go through the memory of the processor")
             frame = on_host(frame)
         return convert_frame(frame, self.spec, self._pixel_format, self._reformatter)
 
@@ -270,11 +276,11 @@ class FrameDecoder:
         self._first_size = (frame.width, frame.height)
         self._first_format = name
         if name != self._pixel_format and not name.startswith("yuvj"):
-            self.notes.append(f"pixel format {name} is processed as {self._pixel_format}")
+            self._note(NoteCode.PIXEL_FORMAT, f"pixel format {name} is processed as {self._pixel_format}")
         if has_alpha(name):
-            self.notes.append("transparency is dropped")
+            self._note(NoteCode.ALPHA_DROPPED, "transparency is dropped")
         if depth_of(name) > 16:
-            self.notes.append(f"{name} has more than 16 bits; reduced to 16")
+            self._note(NoteCode.DEPTH_REDUCED, f"{name} has more than 16 bits; reduced to 16")
         if self._deinterlace:
             self._deinterlacer = Deinterlacer(self._to_native(frame), self._time_base)
 
@@ -285,12 +291,16 @@ class FrameDecoder:
             what, done = f"frames in {format_of(frame)}", "converted"
         else:
             return
-        self._note_once(what, f"{what} from {frame.time or 0:.3f} s on are {done} to those of the first frame")
+        text = f"{what} from {frame.time or 0:.3f} s on are {done} to those of the first frame"
+        self._note_once(NoteCode.FRAMES_CHANGED, what, text)
 
-    def _note_once(self, what: str, line: str) -> None:
+    def _note(self, code: NoteCode, text: str) -> None:
+        self.notes.append(Note(code, text))
+
+    def _note_once(self, code: NoteCode, what: str, text: str) -> None:
         if what not in self._noted:
             self._noted.add(what)
-            self.notes.append(line)
+            self._note(code, text)
 
     def _damaged(self, what: str, *stamps: int | None) -> None:
         if len(self.damage) < _DAMAGE_LINES:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneSpec
     from pipeline.job import Isolation, SourceOptions
+    from pipeline.notes import Note
 
 
 MOST_RESTARTS = 10
@@ -105,7 +106,7 @@ class IsolatedSource:
         return self._child.process_id
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Notes for the user on conversions and surprises so far, one line each."""
         return list(self._found.notes)
 

@@ -21,6 +21,7 @@ from pipeline.decode.trim import TimeWindow, exact
 from pipeline.errors import InputError
 from pipeline.job import SourceOptions
 from pipeline.media.frame_info import FrameInfo
+from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -66,7 +67,7 @@ class VideoSource:
         self._wants = wants
         self._options = options or SourceOptions()
         acceleration, note = accelerator(self._options.acceleration, on_device=self._options.on_device)
-        self._notes: list[str] = [note] if note else []
+        self._notes = [Note(NoteCode.HARDWARE, note)] if note else []
         self._damage: list[str] = []
         self._backlog: deque[av.VideoFrame | av.Packet[Stream]] = deque()
         self._read_to_end = False
@@ -93,7 +94,7 @@ class VideoSource:
         return self.info.spec
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Notes for the user on conversions and surprises so far, one line each."""
         return [*self._notes, *self._decoder.notes]
 
@@ -190,7 +191,7 @@ class VideoSource:
         assert spec is not None, "it comes with the first frame"
         assert zero is not None, "it comes with the first frame"
         if note := fallback_note(self._demuxer.video.codec_context, first):
-            self._notes.append(note)
+            self._notes.append(Note(NoteCode.HARDWARE, note))
         covers: dict[int, av.Packet[Stream]] = {}
         for event in self._backlog:
             if isinstance(event, av.Packet) and event.stream.disposition & Disposition.attached_pic:

@@ -19,6 +19,7 @@ from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError
 from pipeline.media.frames import read_planes
 from pipeline.media.pyav18 import side_data
+from pipeline.notes import Note, NoteCode
 from pipeline.system.unexpected import explain
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Findings:
         corrupt_frames: Number of frames that came out damaged.
     """
 
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     damage: tuple[str, ...] = ()
     corrupt_packets: int = 0
     corrupt_frames: int = 0
@@ -55,7 +56,8 @@ class Findings:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """Rebuilds findings from the values of ``asdict`` that were sent as JSON."""
-        return cls(tuple(values["notes"]), tuple(values["damage"]), values["corrupt_packets"], values["corrupt_frames"])
+        notes = tuple(Note(NoteCode(note["code"]), note["text"], note["stream"]) for note in values["notes"])
+        return cls(notes, tuple(values["damage"]), values["corrupt_packets"], values["corrupt_frames"])
 
 
 def decode(connection: Connection, path: Path, options: SourceOptions, skip: int | None) -> None:
@@ -96,7 +98,7 @@ class _Decoding:
         self._connection, self._path, self._options, self._skip = connection, path, options, skip
         self._video: int | None = None
         self._found = Findings()
-        self._loses: set[str] = set()
+        self._lost: dict[Note, None] = {}
 
     def run(self) -> None:
         with VideoSource(self._path, self._options, wants=self._wants) as source:
@@ -148,7 +150,7 @@ class _Decoding:
 
     def _tell_findings(self, source: VideoSource) -> None:
         found = Findings.of(source)
-        found = replace(found, notes=(*found.notes, *sorted(self._loses)))
+        found = replace(found, notes=(*found.notes, *self._lost))
         if found != self._found:
             self._found = found
             self._tell({"kind": "found", "found": asdict(found)})
@@ -157,7 +159,8 @@ class _Decoding:
         base = frame.time_base
         assert base, "the source sets the time base"
         if Type.A53_CC in side_data(frame):
-            self._loses.add("closed captions inside the picture are left out with `isolation`")
+            text = "closed captions inside the picture are left out with `isolation`"
+            self._lost[Note(NoteCode.CAPTIONS_DROPPED, text)] = None
         self._tell(
             {
                 "kind": "frame",

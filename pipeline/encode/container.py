@@ -14,6 +14,7 @@ import av.error
 
 from pipeline.media.pyav18 import open_media
 from pipeline.media.tags import readable
+from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ class MuxerPlan:
     """
 
     options: dict[str, str]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def plan_muxer(info: SourceInfo, format_name: str, codec: str, *, seekable: bool) -> MuxerPlan:
@@ -72,9 +73,10 @@ def plan_muxer(info: SourceInfo, format_name: str, codec: str, *, seekable: bool
         options["mpegts_copyts"] = "1"  # else the muxer moves all times by its own delay
     notes = _time_and_shape_notes(info, format_name, codec)
     if lost:
-        notes.append(f"{format_name} can't carry these tags: {', '.join(map(readable, lost))}")
+        text = f"{format_name} can't carry these tags: {', '.join(map(readable, lost))}"
+        notes.append(Note(NoteCode.TAGS_DROPPED, text))
     if lost_chapters:
-        notes.append(f"{format_name} can't carry chapters; left out")
+        notes.append(Note(NoteCode.CHAPTERS_DROPPED, f"{format_name} can't carry chapters; left out"))
     return MuxerPlan(options, tuple(notes))
 
 
@@ -90,18 +92,20 @@ def _mov_options(info: SourceInfo, *, seekable: bool) -> dict[str, str]:
     return options
 
 
-def _time_and_shape_notes(info: SourceInfo, format_name: str, codec: str) -> list[str]:
+def _time_and_shape_notes(info: SourceInfo, format_name: str, codec: str) -> list[Note]:
     notes = []
     if info.earliest < 0 and _moves_all_later(info, format_name):
         milliseconds = -1000 * float(info.earliest)
-        notes.append(
+        text = (
             f"sound begins {milliseconds:.0f} ms before zero, which {format_name} can't say; "
             "all streams are moved later by that much"
         )
+        notes.append(Note(NoteCode.STREAMS_MOVED, text))
     aspect = info.stream.sample_aspect_ratio
     if aspect and aspect != 1 and format_name in _SQUARE and codec not in _SELF_DESCRIBING:
         shape = f"{aspect.numerator}:{aspect.denominator}"
-        notes.append(f"the shape of the pixels ({shape}) can't be written for {codec} in {format_name}")
+        text = f"the shape of the pixels ({shape}) can't be written for {codec} in {format_name}"
+        notes.append(Note(NoteCode.ASPECT_DROPPED, text))
     return notes
 
 

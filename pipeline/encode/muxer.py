@@ -21,6 +21,7 @@ from pipeline.media.pyav18 import open_media
 from pipeline.media.side_data import lost_side_data
 from pipeline.media.stream_names import describe
 from pipeline.media.timestamps import Timeline
+from pipeline.notes import Note, NoteCode
 from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Muxer:
         self._info = info
         if not isinstance(path, Path) and self._options.format is None:
             raise UsageError("an output without a file name needs `format`, such as `format` matroska", field="format")
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
         self.is_closed = False
         self._copies: dict[int, _Copy] = {}
         self._waiting: av.Packet[Any] | None = None
@@ -155,9 +156,11 @@ class Muxer:
         self.is_closed = True
         for copy in self._copies.values():
             if copy.refused:
-                self.notes.append(f"{copy.refused} packets of {describe(copy.source)} were refused by the container")
+                text = f"{copy.refused} packets of {describe(copy.source)} were refused by the container"
+                self.notes.append(Note(NoteCode.PACKETS_REFUSED, text, copy.source.index))
             if copy.timeline.jumps:
-                self.notes.append(f"the clock of {describe(copy.source)} jumped back; the rest was moved up")
+                text = f"the clock of {describe(copy.source)} jumped back; the rest was moved up"
+                self.notes.append(Note(NoteCode.CLOCK_JUMPED, text, copy.source.index))
 
     def abandon(self) -> None:
         """Closes the output and deletes what was written; does nothing if the output is finished."""
@@ -182,7 +185,8 @@ class Muxer:
         self.notes += (*self.plan.notes, *copies.notes, *muxer.notes)
         lost = lost_side_data(self.plan.encoder, info.first_frame.side_data)
         if lost:
-            self.notes.append(f"{self.plan.encoder} can't write {', '.join(lost)}; left out")
+            text = f"{self.plan.encoder} can't write {', '.join(lost)}; left out"
+            self.notes.append(Note(NoteCode.SIDE_DATA_DROPPED, text))
 
         container = _open(self._target.opened, self.name, options.format, muxer.options)
         container.metadata.update(container_tags(info.tags))
@@ -227,9 +231,11 @@ class Muxer:
         base, wanted, name = self.video.time_base, self._info.time_base, container.format.name
         if not self.keeps_times:
             rate = float(self.plan.rate)
-            self.notes.append(f"{name} keeps a constant frame rate: frames come at {rate:.3f} a second")
+            text = f"{name} keeps a constant frame rate: frames come at {rate:.3f} a second"
+            self.notes.append(Note(NoteCode.CONSTANT_RATE, text))
         elif base and (wanted / base).denominator != 1:
-            self.notes.append(f"{name} keeps times in steps of {base} s; times are rounded to it")
+            text = f"{name} keeps times in steps of {base} s; times are rounded to it"
+            self.notes.append(Note(NoteCode.TIMES_ROUNDED, text))
 
 
 def plan_video(info: SourceInfo, target: Path | BinaryIO, name: str, options: SinkOptions) -> tuple[EncoderPlan, str]:

@@ -20,6 +20,7 @@ from pipeline.errors import UsageError
 from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709
 from pipeline.media.pyav18 import set_chroma_location
 from pipeline.media.side_data import hdr_options
+from pipeline.notes import Note, NoteCode
 from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class EncoderPlan:
     rate: Fraction
     counts_frames: bool = False
     options: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def configure(self, context: VideoCodecContext, info: SourceInfo) -> None:
         """Sets size, format, clock, colour and options on an encoder context that is not open yet."""
@@ -139,8 +140,8 @@ def plan_encoder(
     if codec and codec.lower().endswith(_GPU_SUFFIX):
         software = codec.lower().removesuffix(_GPU_SUFFIX)
         plan = plan_encoder(info, container, software, crf, preset, bitrate)
-        note = f"{codec.lower()} can't be had here (no NVIDIA GPU, or it has no such encoder); {plan.encoder} encodes"
-        return replace(plan, notes=(note, *plan.notes))
+        text = f"{codec.lower()} can't be had here (no NVIDIA GPU, or it has no such encoder); {plan.encoder} encodes"
+        return replace(plan, notes=(Note(NoteCode.ENCODER_CHANGED, text), *plan.notes))
     hint = "choose another `codec`, or another extension for the output" if codec else "choose a `codec`"
     raise UsageError(f"{chosen or 'no encoder fits'}; {hint}", field="codec")
 
@@ -171,8 +172,8 @@ def _choose(
             problem = f"{container.format.name} can't hold {encoder.canonical_name}, or {encoder.name} refuses {size}"
             continue
         if codec is None and plan.codec != info.codec:
-            note = f"{info.codec} can't be written here as it is; encoding as {plan.codec}"
-            plan = replace(plan, notes=(note, *plan.notes))
+            text = f"{info.codec} can't be written here as it is; encoding as {plan.codec}"
+            plan = replace(plan, notes=(Note(NoteCode.ENCODER_CHANGED, text), *plan.notes))
         if codec is None and loses(info.pixel_format, plan.pixel_format):
             second_choice = second_choice or plan
             continue
@@ -218,20 +219,22 @@ def _plan(
     bitrate: int | None,
 ) -> EncoderPlan | None:
     spec, first = info.spec, info.first_frame
-    notes: list[str] = []
+    notes: list[Note] = []
     pixel_format = encoder_format(info.pixel_format, encoder)
     if differs(info.pixel_format, pixel_format):
-        notes.append(f"{encoder.name} takes no {info.pixel_format}; encoding as {pixel_format}")
+        text = f"{encoder.name} takes no {info.pixel_format}; encoding as {pixel_format}"
+        notes.append(Note(NoteCode.PIXEL_FORMAT, text))
     full_range: bool | None = {RANGE_FULL: True, RANGE_LIMITED: False}.get(first.color_range)
     colorspace = first.colorspace
     if encoder.name in _FULL_RANGE_ONLY and not spec.full_range:
         full_range = True
-        notes.append(f"{encoder.name} has full range only; the samples are stretched to it")
+        text = f"{encoder.name} has full range only; the samples are stretched to it"
+        notes.append(Note(NoteCode.COLOUR_CONVERTED, text))
     if spec.matrix is Matrix.RGB and not av.VideoFormat(pixel_format).is_rgb:
         full_range, colorspace = False, SPACE_BT709
-        notes.append("RGB is converted to BT.709")
+        notes.append(Note(NoteCode.COLOUR_CONVERTED, "RGB is converted to BT.709"))
     options, setting_notes = settings_of(encoder, crf, preset, bitrate)
-    notes += setting_notes
+    notes += [Note(NoteCode.ENCODER_CHANGED, text) for text in setting_notes]
     merge_parameters(options, hdr_options(encoder.name, first.side_data))
     if encoder.name == "libx265":
         merge_parameters(options, {"x265-params": "log-level=error"})
@@ -277,7 +280,8 @@ def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iter
     yield from clocks
     width, height = plan.width + plan.width % 2, plan.height + plan.height % 2
     if (width, height) != (plan.width, plan.height):
-        note = f"{plan.encoder} needs even sizes; padded from {plan.width}x{plan.height} to {width}x{height}"
+        text = f"{plan.encoder} needs even sizes; padded from {plan.width}x{plan.height} to {width}x{height}"
+        note = Note(NoteCode.SIZE_PADDED, text)
         for clock in clocks:
             yield replace(clock, width=width, height=height, notes=(*plan.notes, note))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.decode.info import SourceInfo
     from pipeline.encode.plan import EncoderPlan
     from pipeline.job import SinkOptions
+    from pipeline.notes import Note
 
 
 class VideoSink:
@@ -56,7 +57,7 @@ class VideoSink:
         return self._muxer.plan
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Notes for the user, one line each; see :attr:`pipeline.encode.muxer.Muxer.notes`."""
         return self._muxer.notes
 

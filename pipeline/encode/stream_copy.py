@@ -15,6 +15,7 @@ from av.stream import Disposition
 from pipeline.encode.container import MOV_FAMILY
 from pipeline.media.pyav18 import open_media
 from pipeline.media.stream_names import codec_name, describe
+from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -41,7 +42,7 @@ class CopyPlan:
 
     streams: tuple[tuple[Stream, str], ...]
     covers: tuple[Stream, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def plan_copies(info: SourceInfo, format_name: str) -> CopyPlan:
@@ -53,7 +54,7 @@ def plan_copies(info: SourceInfo, format_name: str) -> CopyPlan:
     """
     streams: list[tuple[Stream, str]] = []
     covers: list[Stream] = []
-    notes: list[str] = []
+    notes: list[Note] = []
     for stream in info.copied:
         if stream.disposition & Disposition.attached_pic and format_name in _ATTACHING:
             if stream.index in info.covers and codec_name(stream) in _PICTURE_TYPES:
@@ -65,7 +66,8 @@ def plan_copies(info: SourceInfo, format_name: str) -> CopyPlan:
                 streams.append((stream, tag))
                 continue
         if not _written_by_muxer(format_name, stream, info):
-            notes.append(f"{format_name} can't carry {describe(stream)}; left out")
+            text = f"{format_name} can't carry {describe(stream)}; left out"
+            notes.append(Note(NoteCode.STREAM_LEFT_OUT, text, stream.index))
     return CopyPlan(tuple(streams), tuple(covers), tuple(notes))
 
 

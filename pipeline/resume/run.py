@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from pipeline.job import VideoJob
+    from pipeline.notes import Note
     from pipeline.progress import Display
     from pipeline.resume.manifest import SegmentRecord
     from pipeline.resume.workers import Elsewhere, Made
@@ -49,7 +50,7 @@ def deblur_in_segments(
     load: Callable[[], Engine],
     display: Display,
     on_output: Callable[[Report], None],
-    notes: Sequence[str] = (),
+    notes: Sequence[Note] = (),
     elsewhere: Elsewhere | None = None,
     cancel: threading.Event | None = None,
 ) -> Report:

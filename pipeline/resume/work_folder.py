@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, OutputError, UsageError
+from pipeline.notes import Note, NoteCode
 from pipeline.resume.facts import words
 from pipeline.resume.manifest import NAME, Manifest, ManifestDamagedError
 from pipeline.resume.segment_file import Seal
@@ -38,7 +39,7 @@ class WorkFolder:
 
     Attributes:
         path: Path of the folder.
-        notes: What became of work that was there, a line each.
+        notes: What became of work that was there.
     """
 
     def __init__(self, output: Path, *, fresh: bool = False) -> None:
@@ -53,7 +54,7 @@ class WorkFolder:
             OutputError: If the place can't be written.
         """
         self.path = work_folder(output)
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
         self._name = str(output)
         self._is_done = False
         try:
@@ -127,12 +128,13 @@ class WorkFolder:
         self._manifest.begin(facts)
         whole = self.whole()
         self.notes += (
-            f"segment {number} of an interrupted run is damaged; it is done again"
+            Note(NoteCode.SEGMENT_DAMAGED, f"segment {number} of an interrupted run is damaged; it is done again")
             for number in sorted(finished.keys() - whole)
         )
         if whole:
             frames = sum(record.frames for record in whole.values())
-            self.notes.append(f"going on: {_count(len(whole))} ({frames} frames) of an interrupted run are kept")
+            text = f"going on: {_count(len(whole))} ({frames} frames) of an interrupted run are kept"
+            self.notes.append(Note(NoteCode.WORK_RESUMED, text))
         return whole
 
     def whole(self) -> dict[int, SegmentRecord]:
@@ -174,10 +176,11 @@ class WorkFolder:
                 "have to stay free; make room"
             )
         if free < 2 * expected:
-            self.notes.append(
+            text = (
                 f"{free >> 20} MiB are free on the disk, and an output as large as the input needs "
                 f"{2 * expected >> 20} MiB until its segments are joined"
             )
+            self.notes.append(Note(NoteCode.DISK_SPACE, text))
 
     def join(self) -> None:
         """Notes that every segment is joined, just before the output gets its name."""
@@ -192,12 +195,14 @@ class WorkFolder:
             manifest = Manifest(self.path, self._name)
         except ManifestDamagedError:
             # Nobody can hold a file that is no database: the folder is free to be emptied.
-            self.notes.append("the manifest that an interrupted run left is damaged; starting over")
+            text = "the manifest that an interrupted run left is damaged; starting over"
+            self.notes.append(Note(NoteCode.WORK_DISCARDED, text))
             for path in self.path.iterdir():
                 path.unlink()
             return Manifest(self.path, self._name)
         if manifest.was_foreign:
-            self.notes.append("the work in progress is of another version of this program; starting over")
+            text = "the work in progress is of another version of this program; starting over"
+            self.notes.append(Note(NoteCode.WORK_DISCARDED, text))
             for path in self.path.glob("*.segment"):
                 path.unlink()
         return manifest

@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.decode.open import open_source
 from pipeline.errors import DeblurError, UsageError
 from pipeline.media.frames import plane_rows
+from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,7 +136,7 @@ class TextKeeper:
 
 def keeping_text(
     path: Path | BinaryIO, options: SourceOptions, load: Callable[[], Engine]
-) -> tuple[Callable[[], Engine], str]:
+) -> tuple[Callable[[], Engine], Note]:
     """A function that loads an engine which leaves the text of an input as it is, and notes for the user.
 
     Args:
@@ -154,9 +155,9 @@ def keeping_text(
         )
     mask = find_text(path, options)
     if mask is None:
-        return load, "no burned-in text was found that can be told from the scene"
-    note = f"burned-in text: {100 * mask.mean():.1f} % of the picture is left as it is"
-    return lambda: TextKeeper(load(), mask), note
+        return load, Note(NoteCode.TEXT_NOT_FOUND, "no burned-in text was found that can be told from the scene")
+    text = f"burned-in text: {100 * mask.mean():.1f} % of the picture is left as it is"
+    return lambda: TextKeeper(load(), mask), Note(NoteCode.TEXT_KEPT, text)
 
 
 def _samples(path: Path, options: SourceOptions) -> Iterator[NDArray[np.uint8]]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneBatch, PlaneSpec
     from pipeline.decode.info import SourceInfo
+    from pipeline.notes import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Source(FrameSource, Protocol):
         """Closes the input."""
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Conversions and surprises so far, one line each for the user."""
 
     @property

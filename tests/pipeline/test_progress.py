@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from pipeline.notes import Note, NoteCode
 from pipeline.progress import BarDisplay, LineDisplay, SilentDisplay, display_for
 from pipeline.runner.timing import RunProgress
 
@@ -56,7 +57,7 @@ def test_lines_are_seconds_apart() -> None:
 def test_the_bar_shows_name_frames_and_speed(frames: int | None) -> None:
     stream = Terminal()
     display = BarDisplay(stream, width=160)
-    display.begin("clip [1].mp4", frames, ["a [note]"])
+    display.begin("clip [1].mp4", frames, [Note(NoteCode.TAGS_DROPPED, "a [note]")])
     display.update(RunProgress(50, 2.0))
     display._progress.refresh()
     display.end()

@@ -7,6 +7,7 @@ import pytest
 
 from network.planes import PlaneSpec
 from pipeline.errors import DamagedInputError, OutputError
+from pipeline.notes import Note, NoteCode
 from pipeline.report import Damage, Report
 from pipeline.runner.protocols import EngineInfo
 from pipeline.runner.timing import Latency, RunResult, StageTime
@@ -35,7 +36,7 @@ def report(damage: Damage | None = None) -> Report:
             sharp=4,
         ),
         damage=damage or Damage(),
-        notes=("the data stream is left out",),
+        notes=(Note(NoteCode.STREAM_LEFT_OUT, "the data stream is left out", 2),),
     )
 
 
@@ -58,6 +59,7 @@ def test_the_json_holds_everything(tmp_path: Path) -> None:
     assert found["without_network"] == {"duplicates": 3, "sharp": 4}
     assert found["video"]["layout"] == "yuv420p"
     assert found["notes"] == ["the data stream is left out"]
+    assert found["note_records"] == [{"code": "stream-left-out", "text": "the data stream is left out", "stream": 2}]
     assert found["damage"] == ["at 3 s"]
     assert found["versions"]["av"]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pipeline.job import SinkOptions, SourceOptions
+    from pipeline.notes import Note
     from pipeline.runner.protocols import Engine
 
 
@@ -28,8 +29,8 @@ class Converted:
 
     path: Path
     frames: int
-    source_notes: list[str]
-    sink_notes: list[str]
+    source_notes: list[Note]
+    sink_notes: list[Note]
     corrupt_packets: int
     corrupt_frames: int
     damage: list[str]

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pipeline.notes import Note
     from pipeline.runner.timing import RunProgress
 
 
@@ -20,9 +21,9 @@ class InterruptingDisplay:
     def __init__(self, after: int | None, cancel_after: int | None = None) -> None:
         self.after, self.cancel_after = after, cancel_after
         self.cancel = threading.Event()
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
 
-    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:  # noqa: ARG002 - the protocol's signature
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:  # noqa: ARG002 - the protocol's signature
         self.notes = notes
 
     def update(self, progress: RunProgress) -> None:

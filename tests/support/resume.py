@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
+    from pipeline.notes import Note
     from pipeline.report import Report
 
 
@@ -41,7 +42,7 @@ class Runner:
         engine: InvertingEngine | None = None,
         one_piece: bool = False,
         **options: Any,
-    ) -> tuple[Report, InvertingEngine, list[str]]:
+    ) -> tuple[Report, InvertingEngine, list[Note]]:
         engine, display = engine or InvertingEngine(), InterruptingDisplay(after, cancel_after)
         segments = None if one_piece else SegmentOptions(**{"seconds": 1.0, **options})
         job = VideoJob(self.clip, self.output, sink=self.sink, segments=segments, **self.changes)

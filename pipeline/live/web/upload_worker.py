@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
+    from pipeline.notes import Note
     from pipeline.runner.protocols import Engine
     from pipeline.runner.timing import RunProgress
 
@@ -124,7 +125,7 @@ def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -
         copy = replace(job, output=task.original)
         deblur_video(copy, _NoEngine, _Reporter(sending, is_copying=True))
     done = f"{report.result.frames_out} frames by {report.engine.network}, {report.frames_per_second:.1f} a second"
-    notes = [done, *(_without_paths(note, task) for note in report.notes)]
+    notes = [done, *(_without_paths(note.text, task) for note in report.notes)]
     if report.damage:
         notes.append("parts of the file are damaged; what could be decoded is in the result")
     return UploadOutcome(notes=tuple(notes))
@@ -180,7 +181,7 @@ class _Reporter:
         self._sending, self._is_copying = sending, is_copying
         self._total: int | None = None
 
-    def begin(self, name: str, frames: int | None, notes: list[str]) -> None:  # noqa: ARG002 - the outcome has notes
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:  # noqa: ARG002 - the outcome has notes
         self._total = frames
 
     def update(self, progress: RunProgress) -> None:

@@ -9,6 +9,7 @@ from network.planes import Layout, Matrix, PlaneSpec
 from pipeline.batch.plan import Outcome, Plan, PlannedState, PlannedVideo, State
 from pipeline.batch.progress import BatchBars, BatchDisplay, BatchLines, batch_display
 from pipeline.errors import InputError
+from pipeline.notes import Note, NoteCode
 from pipeline.runner.timing import RunProgress
 
 SPEC = PlaneSpec(640, 360, Layout.YUV420P, 8, Matrix.BT709, False)
@@ -21,7 +22,7 @@ def play(display: BatchDisplay) -> None:
     display.begin(PLAN)
     display.finished(1, Outcome(LOST, State.FAILED, error=LOST.reason, kind=InputError))
     bar = display.of(0, VIDEO)
-    bar.begin("[b]in.mp4", 60, ["going on"])
+    bar.begin("[b]in.mp4", 60, [Note(NoteCode.WORK_RESUMED, "going on")])
     for frames in (1, 30, 60):
         bar.update(RunProgress(frames, frames / 25))
     bar.end()

@@ -13,6 +13,7 @@ from pipeline.decode.source import VideoSource
 from pipeline.errors import UsageError
 from pipeline.job import Acceleration, SinkOptions, SourceOptions
 from pipeline.media.frames import on_host
+from pipeline.notes import NoteCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ def test_without_a_gpu_the_processor_encodes_and_a_line_says_so(
     clip = make_clip(tmp_path / "clip.mp4", codec="libx264", frames=6, audio=None)
     done = convert(clip, tmp_path / f"out{suffix}", sink_options=SinkOptions(codec=codec))
     assert done.plan.encoder == encoder
-    told = [note for note in done.sink_notes if "can't be had here" in note]
+    told = [note.text for note in done.sink_notes if note.code is NoteCode.ENCODER_CHANGED]
     assert told == [f"{codec.lower()} can't be had here (no NVIDIA GPU, or it has no such encoder); {encoder} encodes"]
     assert len(read_file(done.path).frames) == 6
 

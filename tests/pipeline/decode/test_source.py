@@ -17,6 +17,8 @@ from network.planes import Layout, Matrix
 from pipeline.decode.source import VideoSource
 from pipeline.errors import InputError
 from pipeline.job import SourceOptions
+from pipeline.notes import NoteCode
+from tests.support.notes import codes
 
 
 def count(source: VideoSource) -> tuple[int, int]:
@@ -133,14 +135,14 @@ def test_one_wrong_time_stamp_moves_no_other_frame(leap: int, place: int, tmp_pa
     restamp(path, broken, lambda number, stamp: stamp + 50_000 + leap * (number == place))
     with VideoSource(broken) as source:
         times = [event.pts for event in source.events() if isinstance(event, av.VideoFrame)]
-        notes = " ".join(source.notes)
+        notes = codes(source.notes)
     assert len(times) == 20
     assert times == sorted(set(times))
     right = [50_000 + 40 * number for number in range(20)]
     assert [number for number in range(20) if times[number] != right[number]] in ([], [place])
     if place < 19:
         assert times == right
-    assert ("repaired" in notes) == (place < 19)
+    assert (NoteCode.TIMES_REPAIRED in notes) == (place < 19)
 
 
 @pytest.mark.parametrize("leap", [40_000, -40_000])
@@ -149,7 +151,7 @@ def test_a_clock_that_is_set_anew_is_followed(leap: int, tmp_path: Any, make_cli
     restamp(path, broken, lambda number, stamp: stamp + 50_000 + leap * (number >= 8))
     with VideoSource(broken) as source:
         times = [event.pts for event in source.events() if isinstance(event, av.VideoFrame)]
-        jumped = any("jumped back" in note for note in source.notes)
+        jumped = NoteCode.CLOCK_JUMPED in codes(source.notes)
     assert len(times) == 20
     gap = times[8] - times[7]
     assert gap == (40 + leap if leap > 0 else 40)  # a pause is kept; time never runs backwards
@@ -267,7 +269,7 @@ def test_frames_without_a_time_get_one(tmp_path: Any) -> None:
         times = [frame.pts * frame.time_base for frame in frames]
         assert times == sorted(set(times))
         assert times[-1] - times[0] == pytest.approx(19 / 25, abs=0.001)
-        assert any("repaired" in note for note in source.notes)
+        assert NoteCode.TIMES_REPAIRED in codes(source.notes)
 
 
 def test_a_pixel_format_that_changes_becomes_that_of_the_first(tmp_path: Any, make_clip: Any) -> None:
@@ -279,6 +281,6 @@ def test_a_pixel_format_that_changes_becomes_that_of_the_first(tmp_path: Any, ma
         frames = [event for event in source.events() if isinstance(event, av.VideoFrame)]
         assert len(frames) == 20
         assert {(frame.format.name, frame.width, frame.height) for frame in frames} == {("yuv420p", 64, 48)}
-        assert any("yuv422p10le" in note and "converted" in note for note in source.notes)
+        assert NoteCode.FRAMES_CHANGED in codes(source.notes)
         times = [frame.pts for frame in frames]
         assert times == sorted(set(times))

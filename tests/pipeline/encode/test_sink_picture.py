@@ -10,6 +10,8 @@ import pytest
 from pipeline.decode.source import VideoSource
 from pipeline.job import SinkOptions, SourceOptions
 from pipeline.media.frame_info import FrameInfo
+from pipeline.notes import NoteCode
+from tests.support.notes import codes
 
 FAST = SinkOptions(preset="ultrafast")
 
@@ -51,7 +53,7 @@ def test_a_lost_aspect_ratio_is_named(tmp_path: Any, make_clip: Any, convert: An
 
     source = make_clip(tmp_path / "in.mp4", configure=anamorphic, audio=None, frames=3)
     done = convert(source, tmp_path / "out.mkv", None, SinkOptions(codec="vp9"))
-    assert any("16:11" in note for note in done.sink_notes)
+    assert NoteCode.ASPECT_DROPPED in codes(done.sink_notes)
 
 
 @pytest.mark.parametrize("tags", [(1, 1, 1, 1), (2, 5, 6, 5), (1, 9, 16, 9), (1, 9, 18, 9), (0, 2, 2, 2), (2, 2, 2, 2)])
@@ -116,9 +118,9 @@ def test_hdr_metadata_that_is_lost_is_named(tmp_path: Any, shared_clip: Any, con
     done = convert(
         shared_clip("hdr10_vfr_sdr_container.mp4"), tmp_path / "out.mkv", None, SinkOptions(codec="ffv1"), limit=1
     )
-    assert any("mastering display" in note for note in done.sink_notes)
+    assert NoteCode.SIDE_DATA_DROPPED in codes(done.sink_notes)
     done = convert(shared_clip("dolby_vision.mov"), tmp_path / "out.mov", None, FAST, limit=1)
-    assert any("Dolby Vision" in note for note in done.sink_notes)
+    assert NoteCode.SIDE_DATA_DROPPED in codes(done.sink_notes)
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "yuv422p", "yuv422p10le", "yuv444p", "gray", "nv12"])
@@ -128,7 +130,7 @@ def test_depth_and_subsampling_are_kept(
     source = make_clip(tmp_path / "in.mkv", pix_fmt=pix_fmt, audio=None, frames=3)
     done = convert(source, tmp_path / "out.mp4", None, FAST)
     assert read_file(done.path).video.pix_fmt == read_file(source).video.pix_fmt
-    assert not any("encoding as" in note for note in done.sink_notes)
+    assert NoteCode.PIXEL_FORMAT not in codes(done.sink_notes)
 
 
 def test_twelve_bits_go_to_an_encoder_that_holds_them(
@@ -163,7 +165,7 @@ def test_odd_sizes_are_padded_only_where_the_codec_demands_it(
     done = convert(source, tmp_path / f"out{suffix}", None, SinkOptions(codec=codec), limit=4, keep=True)
     after = read_file(done.path)
     assert (after.video.width, after.video.height) == ((162, 122) if padded else (161, 121))
-    assert any("padded" in note for note in done.sink_notes) == padded
+    assert NoteCode.SIZE_PADDED in codes(done.sink_notes) == padded
     luma, wanted = samples_of(after.frames[0])[0].astype(int), done.decoded[0][0]
     assert np.abs(luma[:121, :161] - wanted).mean() < 4
     if padded:
@@ -195,7 +197,7 @@ def test_rgb_is_lossless_in_a_lossless_codec(
 def test_transparency_is_dropped_and_said(tmp_path: Any, make_clip: Any, convert: Any) -> None:
     source = make_clip(tmp_path / "in.mkv", codec="ffv1", pix_fmt="yuva420p", audio=None, frames=2)
     done = convert(source, tmp_path / "out.mkv", None, SinkOptions(codec="ffv1"))
-    assert any("transparency" in note for note in done.source_notes)
+    assert NoteCode.ALPHA_DROPPED in codes(done.source_notes)
 
 
 def test_a_picture_that_changes_size_is_scaled_to_the_first(tmp_path: Any, convert: Any, read_file: Any) -> None:
@@ -216,7 +218,7 @@ def test_a_picture_that_changes_size_is_scaled_to_the_first(tmp_path: Any, conve
     after = read_file(done.path)
     assert {(f.width, f.height) for f in after.frames} == {(64, 48)}
     assert len(after.frames) == done.frames == 10
-    assert any("96x64" in note for note in done.source_notes)
+    assert NoteCode.FRAMES_CHANGED in codes(done.source_notes)
 
 
 def test_deinterlacing_gives_one_progressive_frame_for_each(

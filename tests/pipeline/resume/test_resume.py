@@ -13,9 +13,11 @@ import pytest
 
 from pipeline.errors import Cancelled, EngineError, OutputError, UsageError
 from pipeline.job import GateOptions, SinkOptions, SourceOptions, VideoJob
+from pipeline.notes import NoteCode
 from pipeline.resume.manifest import NAME
 from pipeline.video import deblur_video
 from tests.support.engines import InvertingEngine
+from tests.support.notes import codes
 from tests.support.resume import Runner, content_of
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def test_a_resumed_run_writes_what_an_undisturbed_one_writes(case: Callable[...,
     assert content_of(run.output) == expected
     assert report.kept > 0
     assert engine.frames == 110 - report.kept
-    assert any("frames) of an interrupted run are kept" in note for note in notes)
+    assert NoteCode.WORK_RESUMED in codes(notes)
     assert report.result.frames_out == 110
     assert f"had finished: {report.kept}" in report.summary()
     assert not run.work.exists()
@@ -127,7 +129,7 @@ def test_a_truncated_segment_is_done_again(case: Callable[..., Runner], keep: fl
     first.write_bytes(first.read_bytes()[: int(keep * first.stat().st_size)])
     report, engine, notes = run.run()
     assert content_of(run.output) == expected
-    assert "segment 0 of an interrupted run is damaged; it is done again" in notes
+    assert NoteCode.SEGMENT_DAMAGED in codes(notes)
     assert report.kept > 0
     assert engine.frames == 110 - report.kept
 
@@ -152,7 +154,7 @@ def test_a_damaged_manifest_costs_the_work_and_nothing_else(case: Callable[..., 
     manifest = run.work / NAME
     manifest.write_bytes(manifest.read_bytes()[:5000])
     report, engine, notes = run.run()
-    assert any("manifest that an interrupted run left is damaged" in note for note in notes)
+    assert NoteCode.WORK_DISCARDED in codes(notes)
     assert (report.kept, engine.frames) == (0, 80)
     assert not run.work.exists()
 
@@ -283,7 +285,7 @@ def test_work_in_another_format_is_begun_anew_and_said(case: Callable[..., Runne
     database.execute("PRAGMA user_version = 0")
     database.close()
     report, engine, notes = run.run()
-    assert "the work in progress is of another version of this program; starting over" in notes
+    assert NoteCode.WORK_DISCARDED in codes(notes)
     assert (report.kept, engine.frames) == (0, 80)
     assert not run.work.exists()
 
@@ -333,7 +335,7 @@ def test_joined_files_are_resumed_as_one(
     _, engine, notes = run.run()
     assert content_of(run.output) == expected
     assert 0 < engine.frames <= 75  # the first file, and the beginning of the second, were kept
-    assert any("are kept" in note for note in notes)
+    assert NoteCode.WORK_RESUMED in codes(notes)
 
 
 def test_another_file_behind_the_first_is_another_input(
