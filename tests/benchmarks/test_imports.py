@@ -19,7 +19,7 @@ def test_no_circle_and_no_arrow_goes_up() -> None:
     assert house.circles == []
     assert house.upward == []
     assert house.floors["pipeline.cli"] == max(house.floors.values())
-    assert house.floors["pipeline.errors"] == 0
+    assert house.floors["network.errors"] == 0
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 from deblur_stream.command import HIDDEN_EXIT_CODE
 from deblur_stream.own_packages import OWN_PACKAGES, HiddenPackageError, check_own_packages
+from pipeline.cli.exit_codes import EXIT_CODES
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -153,4 +154,4 @@ def test_a_package_that_is_missing_is_said(tmp_path: Path, elsewhere: Path) -> N
 def test_the_packages_of_this_very_process_are_its_own() -> None:
     check_own_packages()
     assert issubclass(HiddenPackageError, ImportError)
-    assert UsageError.exit_code == HIDDEN_EXIT_CODE
+    assert EXIT_CODES[UsageError] == HIDDEN_EXIT_CODE

@@ -23,7 +23,7 @@ def test_a_terminal_gets_a_bar_and_anything_else_lines() -> None:
 def test_lines_show_frames_speed_and_remaining_time() -> None:
     stream = io.StringIO()
     display = LineDisplay(stream, every=0.0)
-    display.begin("clip [1].mp4", 200, ["the data stream is left out"])
+    display.begin("clip [1].mp4", 200, [Note(NoteCode.STREAM_LEFT_OUT, "the data stream is left out", 2)])
     display.update(RunProgress(0, 0.0))
     display.update(RunProgress(50, 2.0))
     display.end()

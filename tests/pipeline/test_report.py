@@ -55,6 +55,7 @@ def test_the_json_holds_everything(tmp_path: Path) -> None:
         "network": "idc-rt",
         "digest": "ab" * 32,
         "batch": 1,
+        "kind": "",
     }
     assert found["without_network"] == {"duplicates": 3, "sharp": 4}
     assert found["video"]["layout"] == "yuv420p"

@@ -165,7 +165,7 @@ def test_odd_sizes_are_padded_only_where_the_codec_demands_it(
     done = convert(source, tmp_path / f"out{suffix}", None, SinkOptions(codec=codec), limit=4, keep=True)
     after = read_file(done.path)
     assert (after.video.width, after.video.height) == ((162, 122) if padded else (161, 121))
-    assert NoteCode.SIZE_PADDED in codes(done.sink_notes) == padded
+    assert (NoteCode.SIZE_PADDED in codes(done.sink_notes)) == padded
     luma, wanted = samples_of(after.frames[0])[0].astype(int), done.decoded[0][0]
     assert np.abs(luma[:121, :161] - wanted).mean() < 4
     if padded:

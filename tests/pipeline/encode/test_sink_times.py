@@ -44,7 +44,7 @@ def test_irregular_times_and_the_last_duration_are_kept(
         moved = 0 if av.library_versions["libavformat"] >= (63, 0, 0) else 21
         sound_before, sound_after = before.packets[1][0][0], after.packets[1][0][0]
         assert (round(sound_before * 1000), round(sound_after * 1000)) == (-21, -21 + moved)
-        assert NoteCode.STREAMS_MOVED in codes(done.sink_notes) == bool(moved)
+        assert (NoteCode.STREAMS_MOVED in codes(done.sink_notes)) == bool(moved)
         assert [round(t * 1000) for t in after.times] == [round(t * 1000) + moved for t in before.times]
         assert NoteCode.TIMES_ROUNDED in codes(done.sink_notes)
 

@@ -88,7 +88,7 @@ def other_tables(path: Path) -> None:
     database.close()
 
 
-@pytest.mark.parametrize("damage", [garbage, half, other_tables])
+@pytest.mark.parametrize("damage", [garbage, half])
 def test_a_damaged_manifest_is_known_as_one(tmp_path: Path, damage: object) -> None:
     manifest = Manifest(tmp_path, "out.mp4")
     manifest.finish(RECORD)
@@ -96,3 +96,12 @@ def test_a_damaged_manifest_is_known_as_one(tmp_path: Path, damage: object) -> N
     damage(tmp_path / NAME)  # type: ignore[operator]
     with pytest.raises(ManifestDamagedError):
         Manifest(tmp_path, "out.mp4")
+
+
+def test_a_manifest_in_another_format_begins_anew(tmp_path: Path) -> None:
+    Manifest(tmp_path, "out.mp4").close()
+    other_tables(tmp_path / NAME)
+    manifest = Manifest(tmp_path, "out.mp4")
+    assert manifest.was_foreign
+    assert manifest.finished() == {}
+    manifest.close()

@@ -173,7 +173,7 @@ def test_a_video_without_text_is_told_so_and_deblurred(
 ) -> None:
     path, output = film(text=False), tmp_path / "out.mkv"
     report = deblur_video(VideoJob(path, output, sink=SinkOptions(codec="ffv1"), keep_text=True), load_engine)
-    assert codes(report.notes) == {NoteCode.TEXT_NOT_FOUND}
+    assert NoteCode.TEXT_NOT_FOUND in codes(report.notes)
     first, result = read_file(path).frames[0], read_file(output).frames[0]
     assert np.array_equal(np.invert(first.to_ndarray()), result.to_ndarray())
 
