@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from av.stream import Stream
 
-    from pipeline.decode.info import SourceInfo
+    from pipeline.media.source_info import SourceInfo
     from pipeline.runner.protocols import Source
 
 _HDR = {

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneSpec
-    from pipeline.decode.info import SourceInfo
     from pipeline.job import Isolation
+    from pipeline.media.source_info import SourceInfo
     from pipeline.notes import Note
     from pipeline.runner.protocols import Engine, Source
 

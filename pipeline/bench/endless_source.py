@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneSpec
-    from pipeline.decode.info import SourceInfo
     from pipeline.job import SourceOptions
+    from pipeline.media.source_info import SourceInfo
     from pipeline.runner.protocols import Sink
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import av
@@ -10,106 +9,13 @@ import av
 from pipeline.decode.container import promised_length
 from pipeline.decode.limits import LimitGuard
 from pipeline.decode.trim import TimeWindow
+from pipeline.media.source_info import SourceInfo
 from pipeline.media.tags import tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from fractions import Fraction
-    from pathlib import Path
-
-    from av.container import Chapter
-    from av.stream import Stream
-
-    from network.planes import PlaneSpec
     from pipeline.decode.beginning import Beginning
     from pipeline.decode.demuxer import Demuxer
     from pipeline.job import SourceOptions
-    from pipeline.media.frame_info import FrameInfo
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SourceInfo:
-    """Description of an input, for the output, the report and the plan.
-
-    The streams stay usable as long as the source that they came from is open.
-
-    Attributes:
-        name: Name of the input, for messages.
-        path: Path of the input; None if it is a file object.
-        format_name: FFmpeg's name of the container format, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
-        format_long_name: Name of the container format in words.
-        container_start: Time of the beginning of the container, in seconds.
-        container_duration: Length of the whole container, in seconds; None if the container does not state it.
-        tags: Tags of the container.
-        chapters: Chapters of the part that is read, with times counted from the start of that part.
-        streams: All streams, in the order of the file.
-        stream: The video stream that is decoded.
-        copied: The streams whose packets are copied, in the order of the file.
-        covers: The pictures attached to the container (cover art), by the index of their stream.
-        spec: Layout of the planes of each frame.
-        first_frame: Properties of the first frame.
-        interlaced: Whether the first frame was interlaced (and all are being deinterlaced).
-        time_base: Unit of the frames' time stamps, in seconds.
-        average_rate: Average frame rate, in frames a second; None if unknown.
-        duration: Length of the part that is read, in seconds; None if unknown.
-        frame_estimate: Expected number of frames; None if unknown.
-        earliest: Time of the first frame, or of a packet before it, in seconds; negative where sound needs a run-up.
-        is_shifted: Whether time stamps differ from those of the input because reading starts later.
-        is_on_device: Whether frames are on the GPU that decodes them.
-    """
-
-    name: str
-    path: Path | None
-    format_name: str
-    format_long_name: str
-    container_start: float
-    container_duration: float | None
-    tags: Mapping[str, str]
-    chapters: tuple[Chapter, ...]
-    streams: tuple[Stream, ...]
-    stream: av.VideoStream
-    copied: tuple[Stream, ...]
-    covers: Mapping[int, bytes]
-    spec: PlaneSpec
-    first_frame: FrameInfo
-    interlaced: bool
-    time_base: Fraction
-    average_rate: Fraction | None
-    duration: float | None
-    frame_estimate: int | None
-    earliest: Fraction
-    is_shifted: bool
-    is_on_device: bool
-
-    @property
-    def codec(self) -> str:
-        """FFmpeg's name of the video's codec (not of a decoder), such as ``h264`` or ``av1``."""
-        return self.stream.codec_context.codec.canonical_name
-
-    @property
-    def pixel_format(self) -> str:
-        """FFmpeg's name of the pixel format of the frames that a source yields."""
-        return self.first_frame.pixel_format
-
-    @property
-    def coded_pixel_format(self) -> str:
-        """FFmpeg's name of the pixel format in the input."""
-        return self.stream.codec_context.pix_fmt or self.pixel_format
-
-    @property
-    def rotation(self) -> int:
-        """Angle by which a player turns the picture, in degrees counter-clockwise."""
-        return self.first_frame.rotation
-
-    @property
-    def display_matrix(self) -> tuple[int, ...] | None:
-        """Matrix by which a player turns and mirrors the picture: nine numbers as FFmpeg stores them; None if unset."""
-        return self.first_frame.display_matrix
-
-    @property
-    def starts_at_zero(self) -> bool:
-        """Whether all streams begin at time zero."""
-        return not self.is_shifted and not any(stream.start_time for stream in self.streams)
 
 
 def describe(demuxer: Demuxer, options: SourceOptions, beginning: Beginning) -> SourceInfo:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from av.container import Chapter, OutputContainer
     from av.stream import Stream
 
-    from pipeline.decode.info import SourceInfo
+    from pipeline.media.source_info import SourceInfo
 
 MOV_FAMILY = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "f4v", "ismv"})
 """FFmpeg's names of the containers that its MOV muxer writes."""

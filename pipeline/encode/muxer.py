@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.stream import Stream
 
-    from pipeline.decode.info import SourceInfo
     from pipeline.encode.plan import EncoderPlan
+    from pipeline.media.source_info import SourceInfo
 
 
 @dataclass(slots=True)

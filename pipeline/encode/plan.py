@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.codeccontext import VideoCodecContext
 
-    from pipeline.decode.info import SourceInfo
+    from pipeline.media.source_info import SourceInfo
 
 _ENCODERS = {
     "h264": "libx264",

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import av
     from av.stream import Stream
 
-    from pipeline.decode.info import SourceInfo
     from pipeline.encode.plan import EncoderPlan
     from pipeline.job import SinkOptions
+    from pipeline.media.source_info import SourceInfo
     from pipeline.notes import Note
 
 

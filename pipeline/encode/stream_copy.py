@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.stream import Stream
 
-    from pipeline.decode.info import SourceInfo
+    from pipeline.media.source_info import SourceInfo
 
 _ATTACHING = {"matroska"}
 """FFmpeg's names of the containers that keep cover art as an attached file, not as a stream."""

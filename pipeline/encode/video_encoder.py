@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from av.container import OutputContainer
 
-    from pipeline.decode.info import SourceInfo
     from pipeline.encode.plan import EncoderPlan
+    from pipeline.media.source_info import SourceInfo
 
 _DEEPEST_REORDERING = 64
 """Largest number of frames by which a decoding time may lie before the first frame; encoders stay far below."""

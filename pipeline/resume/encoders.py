@@ -13,9 +13,9 @@ from pipeline.encode.video_encoder import VideoEncoder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.decode.info import SourceInfo
     from pipeline.encode.plan import EncoderPlan
     from pipeline.job import SinkOptions
+    from pipeline.media.source_info import SourceInfo
 
 
 @dataclass(frozen=True, slots=True)

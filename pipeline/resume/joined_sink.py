@@ -12,8 +12,8 @@ from pipeline.resume.encoders import SegmentEncoders
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.decode.info import SourceInfo
     from pipeline.job import SinkOptions
+    from pipeline.media.source_info import SourceInfo
     from pipeline.resume.segment_file import CodedFrame
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneBatch, PlaneSpec
-    from pipeline.decode.info import SourceInfo
+    from pipeline.media.source_info import SourceInfo
     from pipeline.notes import Note
 
 

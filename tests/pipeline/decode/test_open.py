@@ -12,10 +12,10 @@ import av
 import pytest
 
 from pipeline.decode import container, decoder
-from pipeline.decode.info import SourceInfo
 from pipeline.decode.open import open_source
 from pipeline.job import Isolation, SourceOptions
 from pipeline.media.pyav18 import open_media
+from pipeline.media.source_info import SourceInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
