@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.job import VideoJob
     from pipeline.notes import Note
     from pipeline.progress import Display
-    from pipeline.resume.workers import Elsewhere
+    from pipeline.resume.workers import SegmentWorkers
     from pipeline.runner.protocols import Engine, Source
 
 
@@ -34,7 +34,7 @@ def deblur_video(
     load: Callable[[], Engine],
     display: Display | None = None,
     on_output: Callable[[Report], None] = lambda _report: None,
-    elsewhere: Elsewhere | None = None,
+    workers: SegmentWorkers | None = None,
     *,
     cancel: threading.Event | None = None,
 ) -> Report:
@@ -46,7 +46,7 @@ def deblur_video(
             take seconds; a caller with many videos returns the same engine each time.
         display: Display of the progress; None shows nothing.
         on_output: Function that is called when the output is complete and the segments are not yet deleted.
-        elsewhere: Workers that make the segments of an output that is written in segments; None to make them here.
+        workers: Workers that make the segments of an output that is written in segments; None to make them here.
         cancel: Ends the work when it is set, from any thread. Decoder and encoder stop within a frame, and the call
             returns at the latest :data:`pipeline.runner.run.INTERRUPT_GRACE` seconds later: a batch that takes the
             engine longer ends by itself, and the engine must not be used before that.
@@ -83,7 +83,7 @@ def deblur_video(
                 return report
             # Each time, at least one segment is forgotten.
             with contextlib.suppress(ChangedError):
-                return deblur_in_segments(job, source, output, load, display, on_output, notes, elsewhere, cancel)
+                return deblur_in_segments(job, source, output, load, display, on_output, notes, workers, cancel)
 
 
 def _segmented_output(job: VideoJob, source: Source) -> Path | None:

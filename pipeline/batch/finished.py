@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputError
-from pipeline.resume.segment_file import Seal, size_of
+from pipeline.resume.segment_file import FileDigest, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ class FinishedOutputs:
             row = database.execute(query, (self._key(output), self._options)).fetchone()
         if row is None or row[0] != size_of(paths) or row[2] != output.stat().st_size:
             return False
-        return Seal.of_all(paths).sha256 == str(row[1])
+        return FileDigest.of_all(paths).sha256 == str(row[1])
 
     def was_damaged(self, output: Path) -> bool:
         """Whether the input of a finished output was damaged."""
@@ -67,7 +67,7 @@ class FinishedOutputs:
             row = database.execute("SELECT damaged FROM outputs WHERE path = ?", (self._key(output),)).fetchone()
         return bool(row and row[0])
 
-    def add(self, content: Seal, output: Path, *, damaged: bool) -> None:
+    def add(self, content: FileDigest, output: Path, *, damaged: bool) -> None:
         """Notes an output as finished.
 
         Args:

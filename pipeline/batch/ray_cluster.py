@@ -16,7 +16,7 @@ from network.processor import processor_name
 from pipeline.batch.ray_worker import Node, Refusal, ask, make
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, OutputError, UsageError
-from pipeline.resume.workers import Made, Promise, Share, read_notes
+from pipeline.resume.workers import ExpectedOutput, FinishedSegment, WorkerShare, read_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
@@ -131,13 +131,13 @@ class RayCluster:
             _log.warning(f"machines of the cluster that have just gone away: {gone}")
 
     def make(
-        self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
-    ) -> Generator[list[Made]]:
-        """Makes segments; see :class:`pipeline.resume.workers.Elsewhere`. May be called from any thread."""
+        self, job: VideoJob, wanted: ExpectedOutput, seconds: float | None, done: Collection[int]
+    ) -> Generator[list[FinishedSegment]]:
+        """Makes segments; see :class:`pipeline.resume.workers.SegmentWorkers`. May be called from any thread."""
         if job.segments is None or not isinstance(job.output, Path):
             raise ValueError("only segments of files are made on a cluster")
         count = min(max(math.ceil((seconds or 0) / job.segments.seconds), 1), self.slots)
-        waiting = [Share(number, count) for number in range(count)]
+        waiting = [WorkerShare(number, count) for number in range(count)]
         folder, numbers = work_folder(job.output), set(done)
         # Where there is a GPU, Ray would begin a process for every call, and the engine be loaded in each.
         work = self._ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_calls=0, max_retries=RETRIES)(make)
@@ -146,11 +146,11 @@ class RayCluster:
         try:
             while waiting or orders:
                 while waiting and self._free.acquire(timeout=0 if orders else _POLL):
-                    orders.append(work.remote(job, promise, self._load, waiting.pop(), tuple(done), self._expected))
+                    orders.append(work.remote(job, wanted, self._load, waiting.pop(), tuple(done), self._expected))
                 ready: list[Any] = []
                 if orders:
                     ready, orders = self._ray.wait(orders, timeout=_POLL)
-                notes = read_notes(folder)
+                notes = read_results(folder)
                 for order in ready:
                     self._free.release()
                     notes += self._get(order)  # a network's file system may show a note late

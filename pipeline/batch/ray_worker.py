@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.job import VideoJob
-    from pipeline.resume.workers import Made, Promise, Share
+    from pipeline.resume.workers import ExpectedOutput, FinishedSegment, WorkerShare
     from pipeline.runner.protocols import Engine, EngineInfo
 
 LIBRARIES = ("deblur-stream", "av", "numpy", "openvino", "torch")
@@ -130,17 +130,17 @@ def ask(load: Callable[[], Engine], token: Path) -> Node | Refusal:
 
 def make(
     job: VideoJob,
-    promise: Promise,
+    wanted: ExpectedOutput,
     load: Callable[[], Engine],
-    share: Share,
+    share: WorkerShare,
     done: Collection[int],
     expected: Node,
-) -> list[Made] | Refusal:
+) -> list[FinishedSegment] | Refusal:
     """Makes a share of an input; see :func:`pipeline.resume.workers.make_share`.
 
     Args:
         job: Video to read and to write, by names that hold on every machine.
-        promise: Facts about the output that this machine has to find.
+        wanted: Facts about the output that this machine has to find.
         load: Function that makes the engine.
         share: Segments to make.
         done: Numbers of the segments that nobody has to make.
@@ -153,6 +153,6 @@ def make(
     try:
         engine = _engine(load)
         Node.here(engine.info).compare(expected)
-        return make_share(job, promise, lambda: engine, share, done)
+        return make_share(job, wanted, lambda: engine, share, done)
     except DeblurError as error:
         return Refusal.of(error)

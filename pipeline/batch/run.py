@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.batch.plan import Outcome, PlannedState, State
 from pipeline.errors import Cancelled, DamagedInputError, DeblurError, OutputError
-from pipeline.resume.segment_file import Seal
+from pipeline.resume.segment_file import FileDigest
 from pipeline.resume.work_folder import discard_work
 from pipeline.system.unexpected import explain
 from pipeline.video import deblur_video
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.batch.progress import BatchDisplay
     from pipeline.job import VideoJob
     from pipeline.progress import Display
-    from pipeline.resume.workers import Elsewhere
+    from pipeline.resume.workers import SegmentWorkers
     from pipeline.runner.protocols import Engine
 
 _POLL = 0.1
@@ -47,7 +47,7 @@ class BatchScheduler:
         *,
         jobs: int = 1,
         fail_fast: bool = False,
-        elsewhere: Elsewhere | None = None,
+        workers: SegmentWorkers | None = None,
     ) -> None:
         """Prepares the work.
 
@@ -58,11 +58,11 @@ class BatchScheduler:
             finished: Database that records finished outputs.
             display: Display of the progress.
             jobs: Number of videos at a time, at least 1.
-            elsewhere: Workers that make the segments, which are only joined here; None to make them here.
+            workers: Workers that make the segments, which are only joined here; None to make them here.
             fail_fast: Whether to stop at the first failure. Finished segments of interrupted videos are kept.
         """
         self._plan, self._job, self._load, self._finished, self._display = plan, job, load, finished, display
-        self._jobs, self._fail_fast, self._elsewhere = jobs, fail_fast, elsewhere
+        self._jobs, self._fail_fast, self._workers = jobs, fail_fast, workers
         self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -124,13 +124,13 @@ class BatchScheduler:
     def _deblur(self, video: PlannedVideo, load: Callable[[], Engine], display: Display) -> Outcome:
         try:
             video.output.parent.mkdir(parents=True, exist_ok=True)
-            content = Seal.of_all(video.files)
+            content = FileDigest.of_all(video.files)
             report = deblur_video(
                 self._job(video),
                 load,
                 display,
                 lambda report: self._finished.add(content, video.output, damaged=bool(report.damage)),
-                self._elsewhere,
+                self._workers,
                 cancel=self._stop,
             )
         except Cancelled as error:

@@ -139,7 +139,7 @@ def batch(
         if cluster is not None:
             jobs = max(jobs, cluster.slots)
         load = engines.next if cluster is None else lambda: LazyEngine(engines.first.info, engines.next)
-        work = BatchScheduler(plan, job, load, finished, display, jobs=jobs, fail_fast=fail_fast, elsewhere=cluster)
+        work = BatchScheduler(plan, job, load, finished, display, jobs=jobs, fail_fast=fail_fast, workers=cluster)
         done, interruption = _run(work)
     if report is not None:
         done.write(report, exit_code)

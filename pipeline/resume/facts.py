@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.job import VideoJob
     from pipeline.resume.joined_sink import JoinedSink
-    from pipeline.resume.segment_file import Seal
+    from pipeline.resume.segment_file import FileDigest
     from pipeline.runner.protocols import EngineInfo
 
 _SETTING = "setting."
@@ -34,7 +34,7 @@ _WORDS = {
 }
 
 
-def facts_of(job: VideoJob, content: Seal, engine: EngineInfo, batch: int, joined: JoinedSink) -> dict[str, str]:
+def facts_of(job: VideoJob, content: FileDigest, engine: EngineInfo, batch: int, joined: JoinedSink) -> dict[str, str]:
     """All that shapes the output, by identifier.
 
     Args:

@@ -16,9 +16,9 @@ from pipeline.resume.cutter import Cutter
 from pipeline.resume.facts import facts_of
 from pipeline.resume.joined_sink import JoinedSink
 from pipeline.resume.segment import SegmentMaker
-from pipeline.resume.segment_file import Seal, read_segment
+from pipeline.resume.segment_file import FileDigest, read_segment
 from pipeline.resume.work_folder import WorkFolder
-from pipeline.resume.workers import Promise
+from pipeline.resume.workers import ExpectedOutput
 from pipeline.runner.timing import Latency, RunProgress, RunResult, StageTime
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipeline.notes import Note
     from pipeline.progress import Display
     from pipeline.resume.manifest import SegmentRecord
-    from pipeline.resume.workers import Elsewhere, Made
+    from pipeline.resume.workers import FinishedSegment, SegmentWorkers
     from pipeline.runner.protocols import Engine, Source
 
 _LOOK_EVERY = 64
@@ -51,7 +51,7 @@ def deblur_in_segments(
     display: Display,
     on_output: Callable[[Report], None],
     notes: Sequence[Note] = (),
-    elsewhere: Elsewhere | None = None,
+    workers: SegmentWorkers | None = None,
     cancel: threading.Event | None = None,
 ) -> Report:
     """Deblurs one video such that a crash costs one segment at most.
@@ -64,7 +64,7 @@ def deblur_in_segments(
         display: Shows the progress.
         on_output: Function that is called when the output is complete and the segments are not yet deleted.
         notes: Further lines for the user.
-        elsewhere: Workers that make the segments, which are only joined here; None to make them here.
+        workers: Workers that make the segments, which are only joined here; None to make them here.
         cancel: Ends the work when it is set; finished segments are kept.
 
     Raises:
@@ -86,12 +86,12 @@ def deblur_in_segments(
         try:
             engine = load()
             batch = engine.info.batch if job.batch is None else job.batch
-            content = Seal.of_all((source.info.path, *job.source.continued))
+            content = FileDigest.of_all((source.info.path, *job.source.continued))
             work.check_space(expected=content.size)
             kept = work.resume(facts_of(job, content, engine.info, batch, joined))
             segments = _Segments(job, source, joined, engine, batch, work, kept, display, cancel)
-            promise = Promise(content.sha256, joined.plan.encoder, joined.encoders.header)
-            result = _go(segments, options.seconds, promise, elsewhere)
+            wanted = ExpectedOutput(content.sha256, joined.plan.encoder, joined.encoders.header)
+            result = _go(segments, options.seconds, wanted, workers)
         except KeyboardInterrupt as error:
             error.add_note(f"{joined.name} was not written{work.way_to_go_on}")
             raise
@@ -105,12 +105,12 @@ def deblur_in_segments(
         return report
 
 
-def _go(segments: _Segments, seconds: float, promise: Promise, elsewhere: Elsewhere | None) -> RunResult:
+def _go(segments: _Segments, seconds: float, wanted: ExpectedOutput, workers: SegmentWorkers | None) -> RunResult:
     """Does the work, and says of what was finished when it fails that it is kept."""
     started = time.perf_counter()
     try:
-        if elsewhere is not None:
-            segments.have_made(elsewhere, promise)
+        if workers is not None:
+            segments.have_made(workers, wanted)
         return segments.go(seconds, started)
     except Cancelled:
         raise
@@ -151,19 +151,19 @@ class _Segments:
         self.work, self.joined = work, joined
         self._job, self._source = job, source
         self.kept_frames = sum(record.frames for record in kept.values())
-        self._made: list[Made] = []
+        self._made: list[FinishedSegment] = []
         self._maker = SegmentMaker(source, joined.encoders, engine, batch, job.gate, joined)
         self._kept, self._display, self._cancel = kept, display, cancel
         self._results: list[RunResult] = []
         self._packets = 0
         self._progress = RunProgress(0, 0.0)
 
-    def have_made(self, elsewhere: Elsewhere, promise: Promise) -> None:
+    def have_made(self, workers: SegmentWorkers, wanted: ExpectedOutput) -> None:
         """Has the segments made that are not finished, and takes them over for :meth:`go`."""
         source, work = self._source, self.work
         self._display.begin(source.info.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
         try:
-            with contextlib.closing(elsewhere.make(self._job, promise, source.info.duration, self._kept)) as progress:
+            with contextlib.closing(workers.make(self._job, wanted, source.info.duration, self._kept)) as progress:
                 for found in progress:
                     for made in found:
                         work.manifest.finish(made.record)

@@ -99,15 +99,15 @@ class SegmentMaker:
             )
         finally:
             sink.abandon()  # after a complete run there is nothing to abandon
-        assert sink.seal is not None, "a run that ended well has finished its sink"
+        assert sink.digest is not None, "a run that ended well has finished its sink"
         assert sink.first_pts is not None, "a run that ended well has had a frame"
         record = SegmentRecord(
             number=number,
             frames=sink.frames,
             first_pts=sink.first_pts,
             last_pts=sink.last_pts,
-            size=sink.seal.size,
-            sha256=sink.seal.sha256,
+            size=sink.digest.size,
+            sha256=sink.digest.sha256,
             duplicates=gate.duplicates,
             sharp=gate.sharp,
             corrupt_packets=source.corrupt_packets - damage[0],

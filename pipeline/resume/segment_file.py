@@ -39,7 +39,7 @@ class CodedFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class FileDigest:
     """Size and digest, by which a complete file is recognised.
 
     Attributes:
@@ -51,8 +51,8 @@ class Seal:
     sha256: str
 
     @classmethod
-    def of(cls, path: Path) -> Seal:
-        """The seal of a file as it is now.
+    def of(cls, path: Path) -> FileDigest:
+        """The digest of a file as it is now.
 
         Raises:
             OSError: If it can't be read.
@@ -62,8 +62,8 @@ class Seal:
             return cls(file.tell(), sha256)
 
     @classmethod
-    def of_all(cls, paths: Sequence[Path]) -> Seal:
-        """The seal of one file, or a seal made of the seals of several files in their order.
+    def of_all(cls, paths: Sequence[Path]) -> FileDigest:
+        """The digest of one file, or one made of the digests of several files in their order.
 
         A file behind the first that can't be read is part of it as just that, since a source that joins files leaves
         it out.
@@ -71,16 +71,16 @@ class Seal:
         Raises:
             OSError: If the first can't be read.
         """
-        seals = [cls.of(paths[0])]
+        digests = [cls.of(paths[0])]
         for path in paths[1:]:
             try:
-                seals.append(cls.of(path))
+                digests.append(cls.of(path))
             except OSError:
-                seals.append(cls(0, "unreadable"))
-        if len(seals) == 1:
-            return seals[0]
-        digests = "\n".join(seal.sha256 for seal in seals)
-        return cls(sum(seal.size for seal in seals), hashlib.sha256(digests.encode()).hexdigest())
+                digests.append(cls(0, "unreadable"))
+        if len(digests) == 1:
+            return digests[0]
+        together = "\n".join(digest.sha256 for digest in digests)
+        return cls(sum(digest.size for digest in digests), hashlib.sha256(together.encode()).hexdigest())
 
 
 def size_of(paths: Sequence[Path]) -> int:
@@ -129,7 +129,7 @@ class SegmentWriter:
         self._put(_RECORD.pack(frame.pts, frame.dts, frame.duration, frame.is_keyframe, len(frame.data)))
         self._put(frame.data)
 
-    def commit(self) -> Seal:
+    def commit(self) -> FileDigest:
         """Writes all to the disk and gives the file its name.
 
         Raises:
@@ -137,7 +137,7 @@ class SegmentWriter:
         """
         self._file.close()
         commit(self._temporary, self._path)
-        return Seal(self._size, self._hash.hexdigest())
+        return FileDigest(self._size, self._hash.hexdigest())
 
     def discard(self) -> None:
         """Deletes what was written, unless it is committed."""
@@ -153,7 +153,7 @@ class SegmentWriter:
 
 
 def read_segment(path: Path) -> Iterator[CodedFrame]:
-    """Yields the frames of a segment whose seal was found whole.
+    """Yields the frames of a segment whose digest was found right.
 
     Raises:
         OSError: If it can't be read.

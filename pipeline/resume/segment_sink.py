@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.encode.output_file import writing_errors
 from pipeline.errors import OutputError
-from pipeline.resume.segment_file import CodedFrame, Seal, SegmentWriter
+from pipeline.resume.segment_file import CodedFrame, FileDigest, SegmentWriter
 
 if TYPE_CHECKING:
     from collections import deque
@@ -28,7 +28,7 @@ class SegmentSink:
         frames: Number of frames encoded so far.
         first_pts: Time stamp of the first frame, in ticks of the source.
         last_pts: Time stamp of the last frame, in ticks of the source.
-        seal: Size and digest of the file, once it is finished.
+        digest: Size and digest of the file, once it is finished.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SegmentSink:
         self.frames = self._coded = 0
         self.first_pts: int | None = None
         self.last_pts = 0
-        self.seal: Seal | None = None
+        self.digest: FileDigest | None = None
         if joined is not None:
             joined.begin_segment()
         self._encoder = encoders.make()
@@ -112,7 +112,7 @@ class SegmentSink:
                 f"the segments of {encoder} can't be joined; write in one piece by `segments=None`", field="segments"
             )
         with writing_errors(name):
-            self.seal = self._file.commit()
+            self.digest = self._file.commit()
         self._encoder.close()
 
     def abandon(self) -> None:

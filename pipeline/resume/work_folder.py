@@ -11,7 +11,7 @@ from pipeline.errors import DeblurError, OutputError, UsageError
 from pipeline.notes import Note, NoteCode
 from pipeline.resume.facts import words
 from pipeline.resume.manifest import NAME, Manifest, ManifestDamagedError
-from pipeline.resume.segment_file import Seal
+from pipeline.resume.segment_file import FileDigest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -216,7 +216,7 @@ class WorkFolder:
     def _is_whole(self, record: SegmentRecord) -> bool:
         path = self.segment(record.number)
         try:
-            return path.stat().st_size == record.size and Seal.of(path) == Seal(record.size, record.sha256)
+            return path.stat().st_size == record.size and FileDigest.of(path) == FileDigest(record.size, record.sha256)
         except OSError:
             return False
 

@@ -21,7 +21,7 @@ from pipeline.resume.cutter import Cutter
 from pipeline.resume.encoders import SegmentEncoders
 from pipeline.resume.manifest import SegmentRecord
 from pipeline.resume.segment import SegmentMaker
-from pipeline.resume.segment_file import Seal
+from pipeline.resume.segment_file import FileDigest
 from pipeline.resume.work_folder import segment_path
 from pipeline.runner.keep_text import keeping_text
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class FinishedSegment:
     """A segment that a worker has finished.
 
     Attributes:
@@ -48,7 +48,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class WorkerShare:
     """The segments ``number``, ``number + of``, ``number + 2 of`` and so on.
 
     Attributes:
@@ -61,11 +61,11 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class ExpectedOutput:
     """What a worker has to find, so that its segments fit into the output.
 
     Attributes:
-        content: SHA-256 of the input, from :meth:`pipeline.resume.segment_file.Seal.of_all`.
+        content: SHA-256 of the input, from :meth:`pipeline.resume.segment_file.FileDigest.of_all`.
         encoder: FFmpeg's name of the encoder that the output is made with.
         header: What the output's video begins with; see :attr:`pipeline.resume.encoders.SegmentEncoders.header`.
     """
@@ -75,18 +75,18 @@ class Promise:
     header: bytes
 
 
-class Elsewhere(Protocol):
+class SegmentWorkers(Protocol):
     """Something that has segments made."""
 
     def make(
-        self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
-    ) -> Generator[list[Made]]:
+        self, job: VideoJob, wanted: ExpectedOutput, seconds: float | None, done: Collection[int]
+    ) -> Generator[list[FinishedSegment]]:
         """Has all segments of an input made that are not done, and yields them as they are found finished.
 
         Args:
             job: With a file to read, one to write, and options for segments. The folder of the work is there, and held
                 by the caller.
-            promise: What the workers must find.
+            wanted: What the workers must find.
             seconds: How long the input is; None if unknown.
             done: Numbers of the segments that nobody has to make.
 
@@ -100,18 +100,18 @@ class Elsewhere(Protocol):
 
 def make_share(
     job: VideoJob,
-    promise: Promise,
+    wanted: ExpectedOutput,
     load: Callable[[], Engine],
-    share: Share,
+    share: WorkerShare,
     done: Collection[int],
     on_progress: Callable[[RunProgress], None] = lambda _progress: None,
     cancel: threading.Event | None = None,
-) -> list[Made]:
+) -> list[FinishedSegment]:
     """Makes the segments of a share, and leaves a note of each.
 
     Args:
-        job: Same job as for :meth:`Elsewhere.make`.
-        promise: Same promise as for :meth:`Elsewhere.make`.
+        job: Same job as for :meth:`SegmentWorkers.make`.
+        wanted: Same facts as for :meth:`SegmentWorkers.make`.
         load: Function that makes the engine.
         share: Segments that this worker makes.
         done: Numbers of the segments that nobody has to make.
@@ -133,16 +133,16 @@ def make_share(
     folder = work_folder(job.output)
     if not folder.is_dir():
         raise OutputError(f"there is no folder {folder} here; the same folders have to be there on every machine")
-    _check_input(job.input, job.source.continued, promise)
+    _check_input(job.input, job.source.continued, wanted)
     if job.keep_text:
         load, _ = keeping_text(job.input, job.source, load)
-    known = {made.record.number for made in read_notes(folder)}
+    known = {made.record.number for made in read_results(folder)}
     with open_source(job.input, job.source) as source:
         encoders = SegmentEncoders.planned(folder / job.output.name, source.info, job.sink)
         try:
-            if (encoders.plan.encoder, encoders.header) != (promise.encoder, promise.header):
+            if (encoders.plan.encoder, encoders.header) != (wanted.encoder, wanted.header):
                 raise UsageError(
-                    f"{encoders.plan.encoder} would not do here what {promise.encoder} does on the machine that joins "
+                    f"{encoders.plan.encoder} would not do here what {wanted.encoder} does on the machine that joins "
                     "the segments; another version, number of cores or GPU? choose another `codec`, or leave this one "
                     "out",
                     field="codec",
@@ -158,13 +158,13 @@ def make_share(
                 path = segment_path(folder, number)
                 record, result = maker.make(number, path, events, on_progress, cancel=cancel)
                 busy = {stage: getattr(result, stage).busy for stage in ("decode", "infer", "encode")}
-                _leave_note(path, Made(record, busy))
+                _write_result(path, FinishedSegment(record, busy))
         except OSError as error:
             raise OutputError(f"{error.filename or folder}: {error.strerror or error}") from error
-    return read_notes(folder)
+    return read_results(folder)
 
 
-def read_notes(folder: Path) -> list[Made]:
+def read_results(folder: Path) -> list[FinishedSegment]:
     """The segments that workers have finished, by their notes.
 
     Args:
@@ -175,18 +175,18 @@ def read_notes(folder: Path) -> list[Made]:
         # A file system that several machines share may show a name before the content.
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             note = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Made(SegmentRecord(**note["record"]), note["busy"]))
+            found.append(FinishedSegment(SegmentRecord(**note["record"]), note["busy"]))
     return found
 
 
-def _check_input(path: Path, continued: Sequence[Path], promise: Promise) -> None:
+def _check_input(path: Path, continued: Sequence[Path], wanted: ExpectedOutput) -> None:
     try:
-        content = Seal.of_all((path, *continued))
+        content = FileDigest.of_all((path, *continued))
     except OSError as error:
         raise InputError(f"{path} can't be read here: {error.strerror or error}") from error
-    if content.sha256 != promise.content:
+    if content.sha256 != wanted.content:
         raise InputError(f"{path} is another file here than on the machine that joins the segments")
 
 
-def _leave_note(segment: Path, made: Made) -> None:
+def _write_result(segment: Path, made: FinishedSegment) -> None:
     write_json(segment.with_suffix(".made"), asdict(made))

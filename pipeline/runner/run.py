@@ -23,7 +23,7 @@ import av
 from pipeline.errors import Cancelled, InputError
 from pipeline.media.frames import on_host, read_planes, write_planes
 from pipeline.runner.protocols import DeviceEngine
-from pipeline.runner.skip import Fate
+from pipeline.runner.skip import FrameAction
 from pipeline.runner.threads import POLL, Channel, Chunk, Stage, Stopped, pad
 from pipeline.runner.timing import LatencyHistogram, RunProgress, RunResult, StageClock
 from pipeline.system.signals import raise_if_lost
@@ -204,14 +204,14 @@ class _Flow:
                     with clock.waiting():
                         planes = self._free_inputs.get()
                 with clock.busy():
-                    event, fate = self._take(event, planes, chunk.filled)
-                chunk.fates.append(fate)
-                if fate is Fate.DEBLUR:
+                    event, action = self._take(event, planes, chunk.filled)
+                chunk.actions.append(action)
+                if action is FrameAction.DEBLUR:
                     chunk.planes = planes
                     chunk.filled += 1
                 self._frames_in += 1
             chunk.events.append(event)
-            if chunk.filled == self._batch or len(chunk.fates) == most_frames or len(chunk.events) >= MAX_EVENTS:
+            if chunk.filled == self._batch or len(chunk.actions) == most_frames or len(chunk.events) >= MAX_EVENTS:
                 with clock.waiting():
                     self._decoded.put(chunk)
                 planes = None if chunk.planes is not None else planes
@@ -221,14 +221,15 @@ class _Flow:
                 self._decoded.put(chunk)
             self._decoded.put(None)
 
-    def _take(self, frame: av.VideoFrame, planes: PlaneBatch, index: int) -> tuple[av.VideoFrame, Fate]:
+    def _take(self, frame: av.VideoFrame, planes: PlaneBatch, index: int) -> tuple[av.VideoFrame, FrameAction]:
         """Puts a frame into a batch, and says what becomes of it."""
         if self._direct is not None:
             self._direct.load(frame, planes, index)
-            return on_host(frame), Fate.DEBLUR  # what the samples of the result will replace; its properties stay
+            # The samples of the result will replace those of the frame; its properties stay.
+            return on_host(frame), FrameAction.DEBLUR
         frame = on_host(frame)
         read_planes(frame, planes, index)
-        return frame, self._gate.decide(planes, index) if self._gate else Fate.DEBLUR
+        return frame, self._gate.decide(planes, index) if self._gate else FrameAction.DEBLUR
 
     def _infer(self) -> None:
         clock = self._clocks["infer"]
@@ -270,11 +271,11 @@ class _Flow:
                 self._sink.write_packet(event)
                 self._packets += 1
                 continue
-            fate = chunk.fates[index]
-            if fate is Fate.DEBLUR:
+            action = chunk.actions[index]
+            if action is FrameAction.DEBLUR:
                 self._keep_result(chunk.planes, used)
                 used += 1
-            if fate is not Fate.KEEP:
+            if action is not FrameAction.KEEP:
                 assert self._last_result is not None, "a frame repeats one that the engine saw"
                 event = write_planes(*self._last_result, event)
             self._sink.write_frame(event)

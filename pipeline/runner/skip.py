@@ -28,7 +28,7 @@ _BAND = 64
 """Number of lines of a plane that are compared at a time."""
 
 
-class Fate(Enum):
+class FrameAction(Enum):
     """What becomes of a frame."""
 
     DEBLUR = auto()
@@ -60,21 +60,21 @@ class FrameGate:
         self.duplicates = 0
         self.sharp = 0
 
-    def decide(self, batch: PlaneBatch, index: int) -> Fate:
+    def decide(self, batch: PlaneBatch, index: int) -> FrameAction:
         """What becomes of the frame at ``index``.
 
-        If that is :attr:`Fate.DEBLUR`, its planes must stay as they are until the next call has returned; else they
-        may be overwritten at once.
+        If that is :attr:`FrameAction.DEBLUR`, its planes must stay as they are until the next call has returned; else
+        they may be overwritten at once.
         """
         if self._options.duplicates and self._previous is not None and _are_equal(self._previous, (batch, index)):
             self.duplicates += 1
-            return Fate.KEEP if self._previous[0] is self._kept else Fate.REPEAT
+            return FrameAction.KEEP if self._previous[0] is self._kept else FrameAction.REPEAT
         if self._hysteresis is not None and not self._hysteresis.is_blurred(self._estimate(batch, index)):
             self.sharp += 1
             self._remember_copy(batch, index)
-            return Fate.KEEP
+            return FrameAction.KEEP
         self._previous = batch, index
-        return Fate.DEBLUR
+        return FrameAction.DEBLUR
 
     def _estimate(self, batch: PlaneBatch, index: int) -> float:
         luma = batch.planes[0][index]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneBatch
-    from pipeline.runner.skip import Fate
+    from pipeline.runner.skip import FrameAction
 
 POLL = 0.1
 """Seconds after which a waiting thread checks whether the run was stopped."""
@@ -119,14 +119,14 @@ class Chunk:
         filled: Number of frames in ``planes``.
         events: Frames and packets in order. The frames carry all that planes do not.
         decoded: Time at which each frame was decoded.
-        fates: What becomes of each frame.
+        actions: What becomes of each frame.
     """
 
     planes: PlaneBatch | None = None
     filled: int = 0
     events: list[av.VideoFrame | av.Packet[Stream]] = field(default_factory=list)
     decoded: list[float] = field(default_factory=list)
-    fates: list[Fate] = field(default_factory=list)
+    actions: list[FrameAction] = field(default_factory=list)
 
 
 def pad(batch: PlaneBatch, frames: int) -> None:

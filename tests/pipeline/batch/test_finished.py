@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.batch.finished import NAME, FinishedOutputs
-from pipeline.resume.segment_file import Seal
+from pipeline.resume.segment_file import FileDigest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     output.write_bytes(b"sharp")
     finished = FinishedOutputs(tmp_path / "out", "options")
     assert not finished.is_finished([source], output)
-    finished.add(Seal.of(source), output, damaged=True)
+    finished.add(FileDigest.of(source), output, damaged=True)
     return source, output
 
 
@@ -56,7 +56,7 @@ def test_an_output_whose_name_is_no_text_is_known(tmp_path: Path) -> None:
     for output in outputs:
         output.write_bytes(b"sharp")
     finished = FinishedOutputs(tmp_path / "out", "options")
-    finished.add(Seal.of(source), outputs[0], damaged=True)
+    finished.add(FileDigest.of(source), outputs[0], damaged=True)
     assert [finished.is_finished([source], output) for output in outputs] == [True, False, False]
     assert finished.was_damaged(outputs[0])
 
@@ -66,6 +66,6 @@ def test_a_ledger_that_is_none_any_more_is_begun_anew(pair: tuple[Path, Path], t
     (tmp_path / "out" / NAME).write_bytes(bytes(range(256)) * 40)
     finished = FinishedOutputs(tmp_path / "out", "options")
     assert not finished.is_finished([source], output)
-    finished.add(Seal.of(source), output, damaged=False)
+    finished.add(FileDigest.of(source), output, damaged=False)
     assert finished.is_finished([source], output)
     assert not finished.was_damaged(output)

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.resume.manifest import NAME, Manifest, ManifestDamagedError, SegmentRecord
-from pipeline.resume.segment_file import CodedFrame, Seal, SegmentWriter, read_segment
+from pipeline.resume.segment_file import CodedFrame, FileDigest, SegmentWriter, read_segment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +28,8 @@ def write(path: Path) -> SegmentWriter:
 
 def test_a_segment_comes_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "0.segment"
-    seal = write(path).commit()
-    assert Seal.of(path) == seal == Seal(path.stat().st_size, seal.sha256)
+    digest = write(path).commit()
+    assert FileDigest.of(path) == digest == FileDigest(path.stat().st_size, digest.sha256)
     assert list(read_segment(path)) == FRAMES
     assert [found.name for found in tmp_path.iterdir()] == ["0.segment"]
 
@@ -45,9 +45,9 @@ def test_a_segment_that_is_not_committed_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", [0, 10, 500, -1])
 def test_a_truncated_segment_breaks_its_seal(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "0.segment"
-    seal = write(path).commit()
+    digest = write(path).commit()
     path.write_bytes(path.read_bytes()[:keep])
-    assert Seal.of(path) != seal
+    assert FileDigest.of(path) != digest
 
 
 def test_finished_segments_outlive_the_manifest(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, EngineError, OutputError
 from pipeline.job import SegmentOptions, VideoJob
 from pipeline.resume.work_folder import WorkFolder
-from pipeline.resume.workers import Made, Promise, Share, make_share, read_notes
+from pipeline.resume.workers import ExpectedOutput, FinishedSegment, WorkerShare, make_share, read_results
 from pipeline.video import deblur_video
 from tests.support.engines import InvertingEngine
 from tests.support.resume import Runner, content_of
@@ -37,20 +37,20 @@ class Workers:
     seen: list[tuple[int, ...]] = field(default_factory=list)
 
     def make(
-        self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
-    ) -> Generator[list[Made]]:
+        self, job: VideoJob, wanted: ExpectedOutput, seconds: float | None, done: Collection[int]
+    ) -> Generator[list[FinishedSegment]]:
         assert seconds == pytest.approx(110 / 25)
         self.seen.append(tuple(done))
         folder = work_folder(job.output)  # type: ignore[arg-type]
         known: set[int] = set(done)
-        waiting = [Share(number, self.shares) for number in range(self.shares)]
+        waiting = [WorkerShare(number, self.shares) for number in range(self.shares)]
         while waiting:
             share = waiting.pop()
             try:
-                make_share(job, promise, self._engine, share, done, self._look(folder))
+                make_share(job, wanted, self._engine, share, done, self._look(folder))
             except SystemExit:
                 waiting.append(share)
-            found = [made for made in read_notes(folder) if made.record.number not in known]
+            found = [made for made in read_results(folder) if made.record.number not in known]
             known |= {made.record.number for made in found}
             if self.spoil:
                 (folder / "000001.segment").write_bytes(b"")
@@ -63,7 +63,7 @@ class Workers:
         limit = self.deaths.popleft() if self.deaths else None
 
         def look(_progress: object) -> None:
-            if limit is not None and len(read_notes(folder)) >= limit:
+            if limit is not None and len(read_results(folder)) >= limit:
                 raise SystemExit
 
         return look
@@ -85,7 +85,7 @@ def undisturbed(case: Runner) -> tuple[Any, Any]:
 
 def deblur(case: Runner, workers: Any, load: Callable[[], Any]) -> Any:
     job = VideoJob(case.clip, case.output, segments=SegmentOptions(seconds=1.0))
-    return deblur_video(job, load, elsewhere=workers)
+    return deblur_video(job, load, workers=workers)
 
 
 @pytest.mark.parametrize("shares", [1, 2, 3, 8])
@@ -139,11 +139,11 @@ def test_a_segment_that_arrives_damaged_is_made_here(case: Runner) -> None:
 def test_a_worker_that_fails_fails_the_video_and_what_is_finished_is_kept(case: Runner) -> None:
     class Failing:
         def make(
-            self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
-        ) -> Generator[list[Made]]:
+            self, job: VideoJob, wanted: ExpectedOutput, seconds: float | None, done: Collection[int]
+        ) -> Generator[list[FinishedSegment]]:
             assert not done
             assert seconds
-            yield make_share(job, promise, InvertingEngine, Share(0, 2), ())
+            yield make_share(job, wanted, InvertingEngine, WorkerShare(0, 2), ())
             raise EngineError("on n2: no memory")
 
     with pytest.raises(EngineError, match=r"on n2: no memory; 3 segments are finished: run the same again"):
@@ -156,7 +156,7 @@ def test_a_worker_that_fails_fails_the_video_and_what_is_finished_is_kept(case: 
 def test_a_machine_that_does_not_see_the_folder_says_so(case: Runner) -> None:
     job = VideoJob(case.clip, case.output, segments=SegmentOptions(seconds=1.0))
     with pytest.raises(OutputError, match="the same folders have to be there on every machine"):
-        make_share(job, Promise("", "", b""), InvertingEngine, Share(0, 1), ())
+        make_share(job, ExpectedOutput("", "", b""), InvertingEngine, WorkerShare(0, 1), ())
 
 
 @pytest.mark.parametrize(
@@ -170,10 +170,10 @@ def test_a_machine_that_does_not_see_the_folder_says_so(case: Runner) -> None:
 def test_a_machine_whose_segments_would_not_fit_says_so(case: Runner, changes: dict[str, Any], message: str) -> None:
     class Wrong:
         def make(
-            self, job: VideoJob, promise: Promise, seconds: float | None, done: Collection[int]
-        ) -> Generator[list[Made]]:
+            self, job: VideoJob, wanted: ExpectedOutput, seconds: float | None, done: Collection[int]
+        ) -> Generator[list[FinishedSegment]]:
             assert seconds
-            yield make_share(job, replace(promise, **changes), InvertingEngine, Share(0, 1), done)
+            yield make_share(job, replace(wanted, **changes), InvertingEngine, WorkerShare(0, 1), done)
 
     with pytest.raises(DeblurError, match=message):
         deblur(case, Wrong(), InvertingEngine)
@@ -185,4 +185,4 @@ def test_a_note_that_is_not_written_to_its_end_is_no_note(tmp_path: Path) -> Non
     (tmp_path / "000001.made").write_text('{"record": {"number": 1')
     (tmp_path / "000002.made").write_text('{"record": {"number": 2}, "busy": {}}')
     (tmp_path / "000003.made").touch()
-    assert read_notes(tmp_path) == []
+    assert read_results(tmp_path) == []

@@ -14,7 +14,7 @@ from network.planes import Layout, PlaneBatch, PlaneSpec
 from pipeline.job import GateOptions
 from pipeline.media.frames import pixel_format_of, plane_rows
 from pipeline.runner import run as runner
-from pipeline.runner.skip import MARGIN, PATIENCE, Fate, FrameGate, Hysteresis
+from pipeline.runner.skip import MARGIN, PATIENCE, FrameAction, FrameGate, Hysteresis
 from tests.support.engines import InvertingEngine
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ def test_one_sample_of_any_plane_makes_a_frame_another(layout: Layout, depth: in
         if altered is not None:
             second.planes[altered].flat[-1] = 4
         gate = FrameGate(spec)
-        fates = [gate.decide(first, 0), gate.decide(second, 0)]
-        assert fates == [Fate.DEBLUR, Fate.REPEAT if altered is None else Fate.DEBLUR]
+        actions = [gate.decide(first, 0), gate.decide(second, 0)]
+        assert actions == [FrameAction.DEBLUR, FrameAction.REPEAT if altered is None else FrameAction.DEBLUR]
         assert gate.duplicates == (altered is None)
 
 
@@ -152,22 +152,22 @@ def test_sharp_frames_pass_after_a_while_and_blurred_ones_never() -> None:
     spec = PlaneSpec(160, 96)
     gate = FrameGate(spec, GateOptions(sharp=0.5))
     pattern = "b" + "s" * 8 + "b" + "s" * 3 + "b" + "s" * 6 + "==" + "b="
-    fates = [gate.decide(batch, 0) for batch in blurred_or_sharp(pattern, spec)]
+    actions = [gate.decide(batch, 0) for batch in blurred_or_sharp(pattern, spec)]
     needed = PATIENCE - 1
     expected = (
-        [Fate.DEBLUR] * (1 + needed) + [Fate.KEEP] * (8 - needed)
-        + [Fate.DEBLUR] * 5
-        + [Fate.DEBLUR] * needed + [Fate.KEEP] * (6 - needed) + [Fate.KEEP] * 2
-        + [Fate.DEBLUR, Fate.REPEAT]
+        [FrameAction.DEBLUR] * (1 + needed) + [FrameAction.KEEP] * (8 - needed)
+        + [FrameAction.DEBLUR] * 5
+        + [FrameAction.DEBLUR] * needed + [FrameAction.KEEP] * (6 - needed) + [FrameAction.KEEP] * 2
+        + [FrameAction.DEBLUR, FrameAction.REPEAT]
     )  # fmt: skip
-    assert fates == expected
+    assert actions == expected
     assert (gate.sharp, gate.duplicates) == (8 - needed + 6 - needed, 3)
 
 
 def test_without_a_threshold_no_frame_passes_for_being_sharp() -> None:
     spec = PlaneSpec(160, 96)
     gate = FrameGate(spec)
-    assert {gate.decide(batch, 0) for batch in blurred_or_sharp("s" * 20, spec)} == {Fate.DEBLUR}
+    assert {gate.decide(batch, 0) for batch in blurred_or_sharp("s" * 20, spec)} == {FrameAction.DEBLUR}
 
 
 class Sharp(Clip):
