@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import av.error
 
@@ -15,6 +16,8 @@ from pipeline.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from typing_extensions import Buffer
 
 
 @contextlib.contextmanager
@@ -70,6 +73,50 @@ def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
         raise OutputError(f"the folder {folder} does not exist; create it first")
 
 
+class _RaisesOnce(io.RawIOBase):
+    """A file object that raises its first error, and takes what is written after that without a word.
+
+    PyAV keeps one error of a file object until FFmpeg has returned. FFmpeg goes on writing, and PyAV prints the
+    traceback of every further error.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._has_failed = False
+
+    def write(self, data: Buffer, /) -> int:
+        """Writes ``data``; after an error, only says so."""
+        if self._has_failed:
+            return memoryview(data).nbytes
+        try:
+            return self._file.write(data)
+        except OSError:
+            self._has_failed = True
+            raise
+
+    def flush(self) -> None:
+        """Flushes the file, unless it has failed."""
+        if not self._has_failed:
+            self._file.flush()
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Whether the file can be sought."""
+        return self._file.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Goes to a place in the file."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The place in the file, in bytes from its beginning."""
+        return self._file.tell()
+
+
 class OutputTarget:
     """The destination of an output: a temporary file that is renamed at the end, or a file object.
 
@@ -97,12 +144,13 @@ class OutputTarget:
         self._device: BinaryIO | None = None
         self.opened: Path | BinaryIO = path
         if not isinstance(path, Path):
+            self.opened = cast("BinaryIO", _RaisesOnce(path))
             return
         check_output(path, source, overwrite=overwrite)
         if path.exists() and not path.is_file():
             # A device or a named pipe can be neither replaced nor renamed to.
             self._device = self._open(path)
-            self.opened = self._device
+            self.opened = cast("BinaryIO", _RaisesOnce(self._device))
             return
         self._final = path.resolve()
         # A run that keeps its work for later has a folder for it. What such a run leaves when it is killed is found

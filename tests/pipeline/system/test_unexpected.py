@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import pipeline
 from pipeline.system.libraries import TESTED
 from pipeline.system.unexpected import UnexpectedError, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).resolve().parents[3]
+PACKAGE = Path(pipeline.__file__).resolve().parent
 # Lines as this program might have them, in a file that is taken for one of its own.
 LINES = {
     "argument": ("av", "av.open('in.mp4', stream_colours=1)"),
@@ -31,7 +32,7 @@ def fail(line: str) -> BaseException:
     """The error of a line of a module ``pipeline.invented``."""
     source = f"import av, numpy, openvino\ndef work():\n    {line}\n"
     module: dict[str, Any] = {"__name__": "pipeline.invented"}
-    exec(compile(source, str(ROOT / "pipeline" / "invented.py"), "exec"), module)  # noqa: S102
+    exec(compile(source, str(PACKAGE / "invented.py"), "exec"), module)  # noqa: S102
     return caught(module["work"])
 
 
