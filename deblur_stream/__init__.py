@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from pipeline.job import Acceleration, Isolation, Limits
+    from pipeline.notes import Note, NoteCode
     from pipeline.report import Damage, Report
     from pipeline.runner.protocols import Engine, EngineInfo
 
@@ -59,6 +60,7 @@ else:
             "UsageError",
         ),
         "pipeline.job": ("Acceleration", "Isolation", "Limits"),
+        "pipeline.notes": ("Note", "NoteCode"),
         "pipeline.report": ("Damage", "Report"),
         "pipeline.runner.protocols": ("Engine", "EngineInfo"),
     }
@@ -108,6 +110,8 @@ __all__ = [
     "LimitError",
     "Limits",
     "Matrix",
+    "Note",
+    "NoteCode",
     "OutputError",
     "PlaneBatch",
     "PlaneSpec",

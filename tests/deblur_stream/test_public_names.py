@@ -30,6 +30,8 @@ PUBLIC = {
     "LimitError",
     "Limits",
     "Matrix",
+    "Note",
+    "NoteCode",
     "OutputError",
     "PlaneBatch",
     "PlaneSpec",
