@@ -73,15 +73,15 @@ def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
         raise OutputError(f"the folder {folder} does not exist; create it first")
 
 
-class _RaisesOnce(io.RawIOBase):
+class _RaisesOnce:
     """A file object that raises its first error, and takes what is written after that without a word.
 
     PyAV keeps one error of a file object until FFmpeg has returned. FFmpeg goes on writing, and PyAV prints the
-    traceback of every further error.
+    traceback of every further error. It is no :class:`io.IOBase`, which would flush the file when it is thrown away,
+    after its owner may have closed it.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
         self._file = file
         self._has_failed = False
 
