@@ -27,7 +27,8 @@ SHARP = 0.05
 
 Of 644 sharp photographs more than 98 % reach it. Of the same photographs none does after a Gaussian blur of 1.5 pixels,
 with or without noise of 8 codes on top. 4 % do after straight motion of 5 pixels (whose spectrum has side lobes in the
-highest octave), 8 % after such motion with noise, and 4 % after halving and doubling the size. What it does not see through is strong compression, whose block edges look like detail.
+highest octave), 8 % after such motion with noise, and 4 % after halving and doubling the size. What it does
+not see through is strong compression, whose block edges look like detail.
 """
 
 TILE = 64
