@@ -124,7 +124,7 @@ def _moves_all_later(info: SourceInfo, format_name: str) -> bool:
             if not sounds:
                 return False  # it takes none of them, and the picture begins at zero
             for sound in sounds:
-                _write_sample(output, sound, info.earliest)
+                write_sample(output, sound, info.earliest)
         scratch.seek(0)
         with open_media(scratch, "r") as read:
             return all((packet.pts or 0) >= 0 for packet in read.demux())
@@ -138,10 +138,19 @@ def _sound(output: OutputContainer, stream: Stream) -> Iterator[Stream]:
         yield output.add_stream_from_template(stream, opaque=True)
 
 
-def _write_sample(output: OutputContainer, stream: Stream, time: Fraction) -> None:
+def write_sample(output: OutputContainer, stream: Stream, time: Fraction = Fraction(0)) -> None:
+    """Writes a packet of zeros, to find out what a container does with a stream.
+
+    Args:
+        output: Container in memory.
+        stream: Stream of ``output``.
+        time: Time of the packet, in seconds.
+    """
     packet: av.Packet[Stream] = av.Packet(bytes(16))
-    packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 90_000), True
-    packet.pts = packet.dts = round(time * 90_000)
+    packet.stream, packet.is_keyframe = stream, True
+    packet.time_base = stream.time_base or Fraction(1, 1000)
+    packet.pts = packet.dts = round(time / packet.time_base)
+    packet.duration = 1
     output.mux_one(packet)
 
 

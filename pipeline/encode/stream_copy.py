@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
 import av.error
 from av.stream import Disposition
 
-from pipeline.encode.container import MOV_FAMILY
+from pipeline.encode.container import MOV_FAMILY, write_sample
 from pipeline.media.pyav18 import open_media
 from pipeline.media.stream_names import codec_name, describe
 from pipeline.notes import Note, NoteCode
@@ -152,19 +151,10 @@ def _takes(format_name: str, stream: Stream, tag: str) -> bool:
             copy = add_copy(output, stream, tag)
             output.start_encoding()
             if stream.type in ("subtitle", "data"):
-                _write_sample(output, copy)
+                write_sample(output, copy)
     except (av.error.FFmpegError, ValueError, OSError):
         return False
     return stream.type not in ("subtitle", "data") or _comes_back(scratch, stream)
-
-
-def _write_sample(output: OutputContainer, copy: Stream) -> None:
-    packet: av.Packet[Stream] = av.Packet(bytes(16))
-    packet.stream = copy
-    packet.time_base = copy.time_base or Fraction(1, 1000)
-    packet.pts = packet.dts = 0
-    packet.duration = 1
-    output.mux_one(packet)
 
 
 def _comes_back(scratch: io.BytesIO, stream: Stream) -> bool:
