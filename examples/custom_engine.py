@@ -41,7 +41,7 @@ class UnsharpMask:
         """Memory for a batch of frames; others would take it on their device."""
         return PlaneBatch.empty(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, _windows: object = None) -> None:
         """Sharpens the first plane, luma in YUV and grey video and green in RGB, and leaves the others."""
         step, highest = 1 << batch.spec.code_shift, (1 << batch.spec.depth) - 1
         luma = (batch.planes[0] // step).astype(np.float32)

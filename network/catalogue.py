@@ -7,6 +7,7 @@ from pathlib import Path
 
 NETWORKS = {
     "idc": "network.models.idc:IDC",
+    "idc-video": "network.models.idc_video:IDCVideo",
     "idc-rt": "network.models.idc_rt:IDCRealTime",
     "identity": "network.models.identity:Identity",
 }
@@ -31,6 +32,12 @@ PRECISION_KEY = "deblur.precision"
 """Metadata key of a quantised network: ``int8``. One without it is in FP32."""
 QUANTISATION_KEY = "deblur.quantisation"
 """Metadata key of a quantised network: the data of its calibration and its check, JSON."""
+WINDOW_KEY = "deblur.window"
+"""Metadata key of an exported network: the number of frames that it looks at before and after the present one, such as
+``1,1``. One without it sees the present frame alone."""
+PLANES_KEY = "deblur.planes"
+"""Metadata key of an exported network: the layout of the planes that it works in, ``yuv420``. One without it works in
+RGB."""
 BINARY_KEY = "deblur.binary"
 """Metadata key of a quantised network: SHA-256 of the file of weights beside it, hexadecimal."""
 

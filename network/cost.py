@@ -21,11 +21,17 @@ def multiply_adds(network: nn.Module, height: int, width: int) -> int:
     """Multiply-adds of convolutions and matrix products for one picture, padding included; nothing is computed.
 
     Args:
-        network: Network from RGB (N, 3, H, W) to the same shape.
+        network: Network from RGB (N, 3, H, W) to the same shape, or one over time, which says its inputs by
+            ``sample_inputs``.
         height: Height of the picture, in pixels.
         width: Width of the picture, in pixels.
     """
     shadow = copy.deepcopy(network).to("meta")
+    sample_inputs = getattr(network, "sample_inputs", None)
+    if sample_inputs is None:
+        inputs = (torch.empty(1, 3, height, width, device="meta"),)
+    else:
+        inputs = sample_inputs(height, width, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        shadow(torch.empty(1, 3, height, width, device="meta"))
+        shadow(*inputs)
     return int(counter.get_total_flops()) // 2  # the counter takes a multiplication and an addition for two

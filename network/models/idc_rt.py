@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from network.models.layers import ConvUnit, PixelSpectrum, halved, with_padding
+from network.models.layers import ConvUnit, PixelSpectrum, Raise, ResidualUnit, halved, with_padding
 
 UNSHUFFLE = 4
 PIXELS = 3 * UNSHUFFLE**2
@@ -34,40 +34,6 @@ step of the optimiser on the last layer changes the output by more than there is
 FEATURE_SCALE = 1 / 16
 """Scale of all features in the folded network. On noise of saturated colours they reach 193,000 (on real frames less
 than 100), and FP16 ends at 65,504. A power of two rounds nothing."""
-
-
-class ResidualUnit(nn.Module):
-    """Two convolutions added to the input, then ReLU.
-
-    Args:
-        channels: Number of channels in and out.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = ConvUnit(channels, channels)
-        self.second = ConvUnit(channels, channels, relu=False)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(N, channels, H, W) to the same shape."""
-        return F.relu(features + self.second(self.first(features)))
-
-
-class Raise(nn.Module):
-    """Doubles height and width: a 1x1 convolution to four times the channels, and a pixel shuffle.
-
-    Args:
-        inputs: Number of channels in.
-        outputs: Number of channels out.
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.expand = ConvUnit(inputs, 4 * outputs, kernel=1, relu=False)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, 2 H, 2 W)."""
-        return F.pixel_shuffle(self.expand(features), 2)
 
 
 class IDCRealTime(nn.Module):

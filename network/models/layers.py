@@ -82,6 +82,40 @@ class ConvUnit(nn.Module):
             self.normalisation = nn.Identity()
 
 
+class ResidualUnit(nn.Module):
+    """Two convolutions added to the input, then ReLU.
+
+    Args:
+        channels: Number of channels in and out.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = ConvUnit(channels, channels)
+        self.second = ConvUnit(channels, channels, relu=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, channels, H, W) to the same shape."""
+        return F.relu(features + self.second(self.first(features)))
+
+
+class Raise(nn.Module):
+    """Doubles height and width: a 1x1 convolution to four times the channels, and a pixel shuffle.
+
+    Args:
+        inputs: Number of channels in.
+        outputs: Number of channels out.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.expand = ConvUnit(inputs, 4 * outputs, kernel=1, relu=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, 2 H, 2 W)."""
+        return F.pixel_shuffle(self.expand(features), 2)
+
+
 class PixelSpectrum(nn.Module):
     """Turns blocks of unshuffled pixels into their discrete cosine coefficients, each scaled to a like variance.
 

@@ -9,6 +9,7 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from network.planes import PlaneBatch, PlaneSpec
+    from network.window.windows import Windows
     from pipeline.runner.protocols import Engine, EngineInfo
 
 _MEMBERS = ("info", "buffers", "run", "reset")
@@ -53,13 +54,13 @@ class SharedEngine:
         with self._lock:
             return self._engine.buffers(spec, batch)
 
-    def run(self, stream: StreamEngine, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, stream: StreamEngine, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None) -> None:
         """Deblurs a batch of a stream. The engine forgets what it knows whenever that is another stream than before."""
         with self._lock:
             if self._latest is not stream:
                 self._engine.reset()
                 self._latest = stream
-            self._engine.run(batch, out)
+            self._engine.run(batch, out, windows)
 
     def reset(self, stream: StreamEngine) -> None:
         """Has the engine forget a stream before it runs for it again."""
@@ -87,9 +88,9 @@ class StreamEngine:
         """Allocates a batch, as the engine does."""
         return self._shared.buffers(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         """Deblurs a batch once the engine is not at work for another stream."""
-        self._shared.run(self, batch, out)
+        self._shared.run(self, batch, out, windows)
 
     def reset(self) -> None:
         """Forgets this stream."""

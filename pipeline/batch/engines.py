@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from network.planes import PlaneBatch, PlaneSpec
+    from network.window.windows import Windows
     from pipeline.runner.protocols import Engine, EngineInfo
 
 
@@ -32,9 +33,9 @@ class LazyEngine:
         """Allocates a batch; see the engine."""
         return self._loaded().buffers(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         """Deblurs a batch; see the engine."""
-        self._loaded().run(batch, out)
+        self._loaded().run(batch, out, windows)
 
     def reset(self) -> None:
         """Forgets the stream; before the engine is loaded there is nothing to forget."""

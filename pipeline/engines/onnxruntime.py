@@ -22,6 +22,8 @@ from pipeline.runner.protocols import EngineInfo
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from network.window.windows import Windows
+
 _ERRORS_ONLY = 3
 
 
@@ -72,12 +74,13 @@ class OnnxRuntimeEngine:
             self._planar(spec)
             return PlaneBatch.empty(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:  # noqa: ARG002 - soon
         """Deblurs ``batch`` into ``out``.
 
         Args:
             batch: The blurred frames; left as they are.
             out: Batch that is overwritten; of the same spec and size as ``batch``, in other memory.
+            windows: Windows of the frames to make, see :meth:`pipeline.runner.protocols.Engine.run`.
 
         Raises:
             EngineError: If the two don't match, or ONNX Runtime fails.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from network.window.windows import Windows
+
 KEPT = 4
 """Compiled graphs kept at a time: a stream needs one or two, and each holds the memory of a frame's features."""
 
@@ -97,12 +99,13 @@ class OpenVinoEngine:
             self._request(spec, batch)
             return PlaneBatch.empty(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:  # noqa: ARG002 - soon
         """Deblurs ``batch`` into ``out``.
 
         Args:
             batch: The blurred frames; left as they are.
             out: Batch that is overwritten; of the same spec and size as ``batch``, in other memory.
+            windows: Windows of the frames to make, see :meth:`pipeline.runner.protocols.Engine.run`.
 
         Raises:
             EngineError: If the two don't match, or OpenVINO fails.

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import av
 
     from network.planes import PlaneBatch, PlaneSpec
+    from network.window.windows import Windows
     from trt.compiled import Compiled
     from trt.compiler import Compiler
 
@@ -158,12 +159,13 @@ class TensorRTEngine:
                 field="acceleration",
             ) from error
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:  # noqa: ARG002 - soon
         """Deblurs ``batch`` into ``out``.
 
         Args:
             batch: The blurred frames; left as they are.
             out: Batch that is overwritten; of the same spec and size as ``batch``, in other memory.
+            windows: Windows of the frames to make, see :meth:`pipeline.runner.protocols.Engine.run`.
 
         Raises:
             EngineError: If the two don't match, or the device fails.

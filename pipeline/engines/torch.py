@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
+    from network.window.windows import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,13 @@ class TorchEngine:
             planes = tuple(torch.empty((batch, *shape), dtype=dtype, pin_memory=True).numpy() for shape in shapes)
             return PlaneBatch(spec, planes)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:  # noqa: ARG002 - soon
         """Deblurs ``batch`` into ``out``.
 
         Args:
             batch: The blurred frames; left as they are.
             out: Batch that is overwritten; of the same spec and size as ``batch``, in other memory.
+            windows: Windows of the frames to make, see :meth:`pipeline.runner.protocols.Engine.run`.
 
         Raises:
             EngineError: If the two don't match, or PyTorch fails, for want of memory for example.

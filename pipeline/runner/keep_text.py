@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from network.planes import PlaneBatch, PlaneSpec
+    from network.window.windows import Windows
     from pipeline.job import SourceOptions
     from pipeline.runner.protocols import Engine, EngineInfo, Source
 
@@ -121,9 +122,9 @@ class TextKeeper:
         """Allocates a batch, as the other engine does."""
         return self._engine.buffers(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         """Deblurs a batch with the other engine, and restores the text."""
-        self._engine.run(batch, out)
+        self._engine.run(batch, out, windows)
         if batch.spec != self._spec:
             self._spec, self._places = batch.spec, _places(self._mask, batch.spec)
         for source, target, places in zip(batch.planes, out.planes, self._places, strict=True):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+
+from network.window.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
     from network.planes import PlaneBatch, PlaneSpec
+    from network.window.windows import Windows
     from pipeline.media.source_info import SourceInfo
     from pipeline.notes import Note
 
@@ -30,6 +33,8 @@ class EngineInfo:
         kind: Identifier of the engine, by which programs tell engines apart: its name in
             :mod:`pipeline.engines.registry`, such as ``openvino``. A TensorRT engine that has fallen back to PyTorch
             is ``torch``. Empty for an engine that is not registered.
+        window: Neighbours of a frame that the engine looks at. None for most networks; the network over time sees the
+            frame before and the one after.
     """
 
     backend: str
@@ -39,13 +44,15 @@ class EngineInfo:
     digest: str
     batch: int = 1
     kind: str = ""
+    window: Window = field(default_factory=Window)
 
 
 class Engine(Protocol):
     """Deblurs batches of planes.
 
     The caller owns the order: batches of one stream come one after the other, and ``reset`` is called where the
-    stream is cut. An engine is used by one thread at a time.
+    stream is cut. An engine is used by one thread at a time. It remembers nothing of a stream: what it makes of a frame
+    depends on the frames of its window alone, so that a stream can be begun anywhere with the same result.
     """
 
     @property
@@ -65,12 +72,17 @@ class Engine(Protocol):
             pipeline.errors.EngineError: If the engine can't take such frames.
         """
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        """Deblurs ``batch`` into ``out``, both made by ``buffers`` for the same spec and size.
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None, /) -> None:
+        """Deblurs frames of ``batch`` into ``out``, both made by ``buffers`` for the same spec.
 
         Args:
-            batch: The blurred frames; left as they are.
+            batch: The blurred frames, and those beside them in time; left as they are.
             out: Batch that is overwritten with the deblurred frames.
+            windows: For each frame to make, the places in ``batch`` of the frames of its window, (N,
+                ``info.window.frames``), a missing neighbour being :data:`network.window.windows.MISSING`. N is at most
+                the size of ``out``, whose first N frames are made. None where every frame stands for itself: then
+                ``batch`` and ``out`` are of the same size. Only an engine whose ``info.window`` has neighbours is
+                given any.
 
         Raises:
             pipeline.errors.EngineError: If the frames can't be processed.

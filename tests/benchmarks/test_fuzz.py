@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneBatch
+    from network.window.windows import Windows
     from pipeline.runner.protocols import Engine
 
 pytestmark = pytest.mark.timeout(280)
@@ -62,8 +63,8 @@ def test_a_whole_clip_is_found_to_be_whole(clip: Path, tmp_path: Path, identity:
 class FaultyEngine(CopyingEngine):
     """Changes the first sample."""
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        super().run(batch, out)
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
+        super().run(batch, out, windows)
         out.planes[0].flat[0] ^= 1
 
 

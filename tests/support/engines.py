@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from network.planes import PlaneSpec
+    from network.window.windows import Windows
 
 
 class CopyingEngine:
@@ -46,7 +47,7 @@ class CopyingEngine:
         self.specs.append(spec)
         return PlaneBatch.empty(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, _windows: Windows | None = None) -> None:
         if self._before is not None:
             self._before(self.runs)
         self.seen.append([int(frame.flat[0]) for frame in batch.planes[0]])
@@ -97,13 +98,13 @@ class BrighteningEngine(CopyingEngine):
             raise EngineError(f"frames of width {spec.width} are refused")
         return super().buffers(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         if self.is_broken:
             raise EngineError("the engine broke down")
         self.is_running.set()
         assert self.may_run.wait(20)
         time.sleep(self.seconds)
-        super().run(batch, out)
+        super().run(batch, out, windows)
 
     def _process(self, batch: PlaneBatch, out: PlaneBatch) -> None:
         super()._process(batch, out)

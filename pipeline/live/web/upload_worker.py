@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneSpec
+    from network.window.windows import Windows
     from pipeline.notes import Note
     from pipeline.runner.protocols import Engine
     from pipeline.runner.timing import RunProgress
@@ -166,7 +167,7 @@ class _NoEngine:
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
         return PlaneBatch.empty(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, _windows: Windows | None = None) -> None:
         for source, target in zip(batch.planes, out.planes, strict=True):
             target[...] = source
 

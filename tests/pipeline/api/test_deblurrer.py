@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from network.planes import PlaneBatch
+    from network.window.windows import Windows
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,9 +38,9 @@ class CarefulEngine(InvertingEngine):
         super().__init__()
         self._in_use = threading.Lock()
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         assert self._in_use.acquire(blocking=False), "an engine is used by one thread at a time"
-        super().run(batch, out)
+        super().run(batch, out, windows)
         self._in_use.release()
 
 

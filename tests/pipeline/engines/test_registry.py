@@ -17,6 +17,7 @@ from pipeline.runner.protocols import EngineInfo
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from network.window.windows import Windows
     from pipeline.engines.loaders import EngineRequest
 
 
@@ -30,7 +31,7 @@ class Inverter:
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
         return PlaneBatch.empty(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+    def run(self, batch: PlaneBatch, out: PlaneBatch, _windows: Windows | None = None) -> None:
         for source, target in zip(batch.planes, out.planes, strict=True):
             np.subtract(255, source, out=target)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.planes import PlaneBatch
+    from network.window.windows import Windows
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -43,8 +44,8 @@ def counting() -> type[InvertingEngine]:
             super().__init__()
             self.alive = alive
 
-        def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-            super().run(batch, out)
+        def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
+            super().run(batch, out, windows)
             if self.frames % 25 == 13:
                 self.alive.append(codecs())
 

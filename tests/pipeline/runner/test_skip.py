@@ -20,6 +20,8 @@ from tests.support.engines import InvertingEngine
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from network.window.windows import Windows
+
 pytestmark = pytest.mark.timeout(30)
 
 SPEC = PlaneSpec(34, 18, Layout.YUV420P)
@@ -68,8 +70,8 @@ class CountingEngine(InvertingEngine):
         super().__init__()
         self.different = 0
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
-        super().run(batch, out)
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
+        super().run(batch, out, windows)
         self.different += 1 + sum(not np.array_equal(a, b) for a, b in pairwise(batch.planes[0]))
 
 

@@ -1,0 +1,177 @@
+"""Makes what a network over time is given of a batch of frames: working planes, the neighbours aligned, and motion."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from network.window.alignment import align
+from network.window.motion import (
+    MOTION_CHANNELS,
+    STEP,
+    averaged,
+    can_find_motion,
+    find_flow,
+    halved_motion,
+    is_cut,
+    motion_of,
+)
+from network.window.windows import MISSING, Window
+from network.window.working import add_correction, read_working, working_spec, write_direct
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from numpy.typing import NDArray
+
+    from network.planes import PlaneBatch, PlaneSpec
+    from network.window.motion import Flow, Small
+    from network.window.windows import Windows
+
+    Planes = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+
+SEEING = (Window(0, 0), Window(1, 1))
+"""Windows that networks may have here."""
+
+
+class WindowStage:
+    """Memory for windows of one kind of frames, used again for every batch; by one thread at a time.
+
+    Args:
+        spec: Kind and size of the frames.
+        window: Neighbours that the network looks at: none, or one on either side.
+        size: Number of windows that the network gets at a time, at least 1.
+
+    Raises:
+        ValueError: If the window is another one.
+
+    Attributes:
+        working: Size and codes of the working planes.
+        luma: Luma of each window's frames in the order of time, the neighbours aligned, (size, frames, H, W), codes.
+        chroma: Both chroma planes of each frame, (size, 2 frames, H / 2, W / 2), codes.
+        motion: Motion of each window, (size, 6, H / 8, W / 8) float32; see :func:`network.window.motion.motion_of`.
+    """
+
+    def __init__(self, spec: PlaneSpec, window: Window, size: int = 1) -> None:
+        if window not in SEEING:
+            raise ValueError(f"a network here sees no neighbour, or one on either side, not {window}")
+        self.spec, self.window, self.size = spec, window, size
+        self.working = working = working_spec(spec)
+        height, width = working.height, working.width
+        self.luma = np.empty((size, window.frames, height, width), working.dtype)
+        self.chroma = np.empty((size, 2 * window.frames, height // 2, width // 2), working.dtype)
+        self.motion = np.zeros((size, MOTION_CHANNELS, height // 8, width // 8), np.float32)
+        self._small_shape = height // STEP, width // STEP
+        # A neighbour before it is aligned, one for each side.
+        self._neighbours = [self._planes() for _ in range(window.frames - 1)]
+
+    def fill(self, batch: PlaneBatch, windows: Windows) -> None:
+        """Brings windows into place.
+
+        A neighbour that repeats the present frame, or that a cut certainly parts from it, is as good as missing: it
+        tells nothing of the present frame.
+
+        Args:
+            batch: Frames of the kind that the stage was made for.
+            windows: Places in ``batch`` of the frames of each window, at most as many as :attr:`size`; the last one
+                is repeated to the end.
+        """
+        for row in range(self.size):
+            if row < len(windows):
+                self._fill_one(batch, windows[row], row)
+            else:
+                self.luma[row], self.chroma[row] = self.luma[row - 1], self.chroma[row - 1]
+                self.motion[row] = self.motion[row - 1]
+
+    def put_direct(self, luma: NDArray[Any], chroma: NDArray[Any], out: PlaneBatch, frames: int) -> None:
+        """Puts corrected codes into a batch, where the working planes are direct.
+
+        Args:
+            luma: New luma of each window's present frame, (size, 1, H, W).
+            chroma: New chroma, (size, 2, H / 2, W / 2).
+            out: Batch of the same kind of frames, which is overwritten.
+            frames: Number of frames to put.
+        """
+        for row in range(frames):
+            write_direct((luma[row, 0], chroma[row, 0], chroma[row, 1]), out, row)
+
+    def put_corrected(
+        self,
+        batch: PlaneBatch,
+        windows: Windows,
+        luma: NDArray[np.float32],
+        chroma: NDArray[np.float32],
+        out: PlaneBatch,
+    ) -> None:
+        """Adds corrections to the frames that they belong to.
+
+        Args:
+            batch: Frames as they came, as given to :meth:`fill`.
+            windows: Windows as given to :meth:`fill`.
+            luma: Correction of luma, (size, 1, H, W), see :func:`network.window.working.add_correction`.
+            chroma: Correction of chroma, (size, 2, H / 2, W / 2).
+            out: Batch of the same kind of frames, which is overwritten.
+        """
+        for row, window in enumerate(windows):
+            correction = (luma[row, 0], chroma[row, 0], chroma[row, 1])
+            add_correction(batch, int(window[self.window.before]), correction, out, row)
+
+    def _fill_one(self, batch: PlaneBatch, window: NDArray[np.intp], row: int) -> None:
+        before = self.window.before
+        present = int(window[before])
+        own = self._slot(row, before)
+        read_working(batch, present, self.working, own)
+        if before == 0:
+            return
+        neighbours: list[tuple[Small, Planes] | None] = []
+        small = averaged(own[0], self.working.extra_bits)
+        for side, place in enumerate((window[0], window[2])):
+            planes = self._neighbours[side]
+            if place == MISSING or not can_find_motion(*self._small_shape) or _equal(batch, present, int(place)):
+                neighbours.append(None)
+                continue
+            read_working(batch, int(place), self.working, planes)
+            neighbours.append((averaged(planes[0], self.working.extra_bits), planes))
+        smalls = [found and found[0] for found in neighbours]
+        cuts = [it is not None and is_cut(small, it, other) for it, other in zip(smalls, smalls[::-1], strict=True)]
+        jobs: list[Future[Flow] | None] = []
+        for side, found in enumerate(neighbours):
+            target = self._slot(row, 2 * side)
+            if found is None or cuts[side]:
+                for source, plane in zip(own, target, strict=True):
+                    plane[...] = source
+                jobs.append(None)
+            else:
+                jobs.append(_threads().submit(_bring, small, *found, target))
+        flows = [None if job is None else job.result() for job in jobs]
+        self.motion[row] = halved_motion(motion_of(flows[0], flows[1], self._small_shape))
+
+    def _slot(self, row: int, frame: int) -> Planes:
+        chroma = self.chroma[row]
+        return self.luma[row, frame], chroma[2 * frame], chroma[2 * frame + 1]
+
+    def _planes(self) -> Planes:
+        _, _, height, width = self.luma.shape
+        dtype = self.working.dtype
+        halves = (np.empty((height // 2, width // 2), dtype) for _ in range(2))
+        return np.empty((height, width), dtype), next(halves), next(halves)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Two threads, one for each neighbour: OpenCV's own would make the flow depend on how many there are."""
+    return ThreadPoolExecutor(2, thread_name_prefix="deblur-motion")
+
+
+def _bring(present: Small, small: Small, planes: Planes, out: Planes) -> Flow:
+    """Aligns a neighbour, and returns the flow to it."""
+    flow = find_flow(present, small)
+    align(planes, flow, out)
+    return flow
+
+
+def _equal(batch: PlaneBatch, first: int, second: int) -> bool:
+    return all(np.array_equal(plane[first], plane[second]) for plane in batch.planes)

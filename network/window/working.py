@@ -1,0 +1,233 @@
+"""Working planes: luma and half-resolution chroma, in which a network over time sees every layout.
+
+4:2:0 planes are working planes as they are. Of the other layouts, chroma is averaged to half the resolution, and the
+network's correction of it goes back by bilinear interpolation; RGB becomes BT.709's luma and chroma, and the correction
+goes back by the linear part of the matrix. The codes themselves never take that way: what the network corrects is added
+to them, so one that corrects nothing gives back every code as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from network.colour import LUMA_WEIGHTS
+from network.planes import Layout, Matrix, PlaneSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from network.planes import PlaneBatch
+
+MULTIPLE = 16
+"""Multiple to which height and width are padded by replication, in pixels."""
+
+_DEEP = 16
+"""Bits of a working code where averaging makes fractions of the original codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingSpec:
+    """Size and codes of the working planes of one kind of frames.
+
+    Attributes:
+        height: Rows of luma, a multiple of :data:`MULTIPLE`; chroma has half of them.
+        width: Columns of luma, a multiple of :data:`MULTIPLE`.
+        depth: Number of bits of a code: 8 (planes are uint8), or 9 to 16 (uint16).
+        luma_zero: Code of black.
+        luma_range: Codes from black to white.
+        chroma_zero: Code of no colour.
+        chroma_range: Codes from the least to the greatest chroma.
+        is_direct: Whether the codes are those of the frame, so that corrected working planes are the result. Else the
+            correction has to be brought back by :func:`add_correction`.
+    """
+
+    height: int
+    width: int
+    depth: int
+    luma_zero: int
+    luma_range: int
+    chroma_zero: int
+    chroma_range: int
+    is_direct: bool
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the planes."""
+        return np.dtype(np.uint8 if self.depth == 8 else np.uint16)
+
+    @property
+    def maximum(self) -> int:
+        """The highest code."""
+        return (1 << self.depth) - 1
+
+    @property
+    def extra_bits(self) -> int:
+        """Number of bits of a code beyond 8."""
+        return self.depth - 8
+
+
+def working_spec(spec: PlaneSpec) -> WorkingSpec:
+    """The working planes of frames of a kind."""
+    is_direct = spec.layout in {Layout.YUV420P, Layout.GRAY} or (spec.layout is Layout.NV12 and spec.depth == 8)
+    needs_depth = spec.layout in {Layout.YUV422P, Layout.YUV444P}
+    depth = _DEEP if needs_depth else spec.depth
+    extra = depth - (8 if spec.matrix is Matrix.RGB else spec.depth)
+    full = spec.full_range and spec.matrix is not Matrix.RGB
+    bits = 8 if spec.matrix is Matrix.RGB else spec.depth
+    unit = 1 << (bits - 8)
+    luma_range = (1 << bits) - 1 if full else 219 * unit
+    return WorkingSpec(
+        height=-(-spec.height // MULTIPLE) * MULTIPLE,
+        width=-(-spec.width // MULTIPLE) * MULTIPLE,
+        depth=depth,
+        luma_zero=(0 if full else 16 * unit) << extra,
+        luma_range=luma_range << extra,
+        chroma_zero=(128 * unit) << extra,
+        chroma_range=((1 << bits) - 1 if full else 224 * unit) << extra,
+        is_direct=is_direct,
+    )
+
+
+def read_working(batch: PlaneBatch, index: int, working: WorkingSpec, out: tuple[NDArray[Any], ...]) -> None:
+    """Brings a frame into working planes, padded by replication.
+
+    Args:
+        batch: Frames.
+        index: Place of the frame.
+        working: :func:`working_spec` of the batch's frames.
+        out: Luma (height, width) and both chroma planes (height / 2, width / 2), which are overwritten.
+    """
+    spec = batch.spec
+    planes = [plane[index] for plane in batch.planes]
+    shift = spec.code_shift
+    if spec.matrix is Matrix.RGB:
+        components: tuple[NDArray[Any], ...] = _from_rgb(planes, spec, working)
+    else:
+        luma = planes[0] >> shift if shift else planes[0]
+        match spec.layout:
+            case Layout.GRAY:
+                components = (luma,)
+                for chroma in out[1:]:
+                    chroma[...] = working.chroma_zero
+            case Layout.NV12:
+                components = (luma, *(planes[1][..., k] >> shift if shift else planes[1][..., k] for k in (0, 1)))
+            case Layout.YUV420P:
+                components = tuple(planes)
+            case _:
+                extra = working.depth - spec.depth
+                deep = (plane.astype(np.uint16) << extra for plane in planes)
+                components = (next(deep), *(_halved(plane, spec.layout) for plane in deep))
+    for component, target in zip(components, out, strict=False):
+        _put_padded(component, target)
+
+
+def write_direct(planes: tuple[NDArray[Any], ...], out: PlaneBatch, index: int) -> None:
+    """Puts corrected working planes into a batch whose frames are working planes as they are.
+
+    Args:
+        planes: Luma and both chroma planes, as for :func:`read_working`.
+        out: Batch that is overwritten.
+        index: Place of the frame.
+    """
+    height, width = out.planes[0].shape[1:3]
+    out.planes[0][index] = planes[0][:height, :width]
+    if out.spec.layout is Layout.GRAY:
+        return
+    rows, columns = out.spec.chroma_size
+    for number, plane in enumerate(planes[1:]):
+        target = out.planes[1][index, ..., number] if out.spec.layout is Layout.NV12 else out.planes[1 + number][index]
+        target[...] = plane[:rows, :columns]
+
+
+def add_correction(
+    batch: PlaneBatch, index: int, correction: tuple[NDArray[np.float32], ...], out: PlaneBatch, place: int
+) -> None:
+    """Adds what a network corrects to the codes of a frame, rounded to whole codes and clamped.
+
+    Args:
+        batch: Frames as they came.
+        index: Place of the frame in ``batch``.
+        correction: Correction of luma (H, W), 1 for the way from black to white, and of both chroma planes (H / 2,
+            W / 2), 1 for the whole of their range; padded as :func:`read_working` pads.
+        out: Batch that is overwritten.
+        place: Place of the frame in ``out``.
+    """
+    spec = batch.spec
+    height, width = spec.height, spec.width
+    luma = correction[0][:height, :width]
+    if spec.layout is Layout.NV12:
+        rows, columns = spec.chroma_size
+        chroma = [plane[:rows, :columns] for plane in correction[1:]]
+    else:
+        chroma = [_enlarged(plane, spec) for plane in correction[1:]]
+    unit = 1 << (spec.depth - 8)
+    full = (1 << spec.depth) - 1
+    luma_range, chroma_range = (full, full) if spec.full_range else (219 * unit, 224 * unit)
+    if spec.matrix is Matrix.RGB:
+        red, blue = LUMA_WEIGHTS[Matrix.BT709]
+        of_red, of_blue = luma + 2 * (1 - red) * chroma[1], luma + 2 * (1 - blue) * chroma[0]
+        of_green = (luma - red * of_red - blue * of_blue) / (1 - red - blue)
+        changes = [change * luma_range for change in (of_green, of_blue, of_red)]
+    else:
+        changes = [luma * luma_range, *(plane * chroma_range for plane in chroma)]
+    if spec.layout is Layout.NV12:
+        changes = [changes[0], np.stack(changes[1:], axis=-1)]
+    step = 1 << spec.code_shift
+    for plane, change, target in zip(batch.planes, changes, out.planes, strict=True):
+        words = plane[index].astype(np.int32)
+        words += np.rint(change).astype(np.int32) * step
+        np.clip(words, 0, full * step, out=words)
+        target[place] = words
+
+
+def _from_rgb(planes: list[NDArray[Any]], spec: PlaneSpec, working: WorkingSpec) -> tuple[NDArray[Any], ...]:
+    """Working planes of green, blue and red ones."""
+    unit = 1 << (spec.depth - 8)
+    zero, scale = (0, (1 << spec.depth) - 1) if spec.full_range else (16 * unit, 219 * unit)
+    green, blue, red = ((plane.astype(np.float32) - zero) / np.float32(scale) for plane in planes)
+    of_red, of_blue = LUMA_WEIGHTS[Matrix.BT709]
+    luma = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
+    chroma = ((blue - luma) / (2 * (1 - of_blue)), (red - luma) / (2 * (1 - of_red)))
+
+    def codes(plane: NDArray[Any], scale: int, zero: int) -> NDArray[np.uint16]:
+        whole: NDArray[np.uint16] = np.clip(np.rint(plane * scale + zero), 0, working.maximum).astype(np.uint16)
+        return whole
+
+    halves = (_halved(plane.astype(np.float32), spec.layout) for plane in chroma)
+    return (
+        codes(luma, working.luma_range, working.luma_zero),
+        *(codes(plane, working.chroma_range, working.chroma_zero) for plane in halves),
+    )
+
+
+def _halved(plane: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """A chroma plane averaged to half the height, and of 4:4:4 to half the width; odd sizes are rounded up."""
+    rows, columns = plane.shape
+    right = columns % 2 if layout is Layout.YUV444P else 0
+    even = cv2.copyMakeBorder(plane, 0, rows % 2, 0, right, cv2.BORDER_REPLICATE)
+    height, width = even.shape
+    size = (width // 2 if layout is Layout.YUV444P else width, height // 2)
+    return np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA))
+
+
+def _enlarged(plane: NDArray[np.float32], spec: PlaneSpec) -> NDArray[Any]:
+    """A correction of half-resolution chroma at the resolution of the frame's chroma, bilinear."""
+    rows, columns = spec.chroma_size
+    if spec.layout is Layout.YUV422P:
+        size = (plane.shape[1], 2 * plane.shape[0])
+    else:
+        size = (2 * plane.shape[1], 2 * plane.shape[0])
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR))[:rows, :columns]
+
+
+def _put_padded(plane: NDArray[Any], target: NDArray[Any]) -> None:
+    rows, columns = plane.shape
+    target[:rows, :columns] = plane
+    if columns < target.shape[1]:
+        target[:rows, columns:] = target[:rows, columns - 1 : columns]
+    if rows < target.shape[0]:
+        target[rows:] = target[rows - 1 : rows]
