@@ -38,6 +38,8 @@ WINDOW_KEY = "deblur.window"
 PLANES_KEY = "deblur.planes"
 """Metadata key of an exported network: the layout of the planes that it works in, ``yuv420``. One without it works in
 RGB."""
+YUV420 = "yuv420"
+"""Value of :data:`PLANES_KEY`: luma, and chroma of half the height and width."""
 BINARY_KEY = "deblur.binary"
 """Metadata key of a quantised network: SHA-256 of the file of weights beside it, hexadecimal."""
 

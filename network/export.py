@@ -44,23 +44,31 @@ def export_network(
 ) -> None:
     """Writes a network as ONNX with dynamic batch, height and width.
 
-    Batch normalisation is folded in a copy; the module itself stays as it is.
+    Batch normalisation is folded in a copy; the module itself stays as it is. A network over time has the inputs
+    ``luma``, ``chroma`` and, if it sees neighbours, ``motion``, and the outputs ``luma_correction`` and
+    ``chroma_correction``, as :meth:`network.models.idc_video.IDCVideo.forward` says; height and width of its luma are
+    multiples of 16. Metadata name its window and planes.
 
     Args:
-        network: Network that maps RGB (N, 3, H, W) float32 to the same shape.
+        network: Network that maps RGB (N, 3, H, W) float32 to the same shape, or one over time.
         path: File to write, which is replaced if it is there.
         name: The network's name in the registry.
         digest: Digest of the network's weights, as their file says; empty if it has none.
         card: The training card.
     """
     folded = fold_for_inference(copy.deepcopy(network).cpu())
-    example = torch.rand(SAMPLE_BATCH, 3, *SAMPLE_SIZE)
-    model = _exported(folded, (example,), ({0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC},), ["rgb"], ["deblurred"])
     metadata = {
         catalogue.NETWORK_KEY: name,
         catalogue.DIGEST_KEY: digest,
         catalogue.CARD_KEY: json.dumps(dict(card or {}), sort_keys=True),
     }
+    window = getattr(folded, "window", None)
+    if window is None:
+        example = torch.rand(SAMPLE_BATCH, 3, *SAMPLE_SIZE)
+        model = _exported(folded, (example,), ({0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC},), ["rgb"], ["deblurred"])
+    else:
+        model = _exported_over_time(folded)
+        metadata |= {catalogue.WINDOW_KEY: f"{window.before},{window.after}", catalogue.PLANES_KEY: catalogue.YUV420}
     _save(model, path, metadata)
 
 
@@ -139,6 +147,15 @@ def export_shipped(folder: Path) -> list[Path]:
         written.append(source.with_suffix(".onnx"))
         export_weights(source, written[-1])
     return written
+
+
+def _exported_over_time(network: Any) -> onnx.ModelProto:
+    inputs = network.sample_inputs(*SAMPLE_SIZE, batch=SAMPLE_BATCH)
+    batch, rows, columns = (torch.export.Dim(name, min=1) for name in ("batch", "rows", "columns"))
+    steps = (network.multiple, network.multiple // 2, network.multiple // 8)  # luma, chroma, motion
+    sizes = tuple({0: batch, 2: step * rows, 3: step * columns} for step in steps[: len(inputs)])
+    names = ["luma", "chroma", "motion"][: len(inputs)]
+    return _exported(network, inputs, sizes, names, ["luma_correction", "chroma_correction"])
 
 
 def _exported(

@@ -86,38 +86,32 @@ class WindowStage:
                 self.luma[row], self.chroma[row] = self.luma[row - 1], self.chroma[row - 1]
                 self.motion[row] = self.motion[row - 1]
 
-    def put_direct(self, luma: NDArray[Any], chroma: NDArray[Any], out: PlaneBatch, frames: int) -> None:
-        """Puts corrected codes into a batch, where the working planes are direct.
-
-        Args:
-            luma: New luma of each window's present frame, (size, 1, H, W).
-            chroma: New chroma, (size, 2, H / 2, W / 2).
-            out: Batch of the same kind of frames, which is overwritten.
-            frames: Number of frames to put.
-        """
-        for row in range(frames):
-            write_direct((luma[row, 0], chroma[row, 0], chroma[row, 1]), out, row)
-
-    def put_corrected(
+    def put(
         self,
         batch: PlaneBatch,
         windows: Windows,
-        luma: NDArray[np.float32],
-        chroma: NDArray[np.float32],
+        luma: NDArray[Any],
+        chroma: NDArray[Any],
         out: PlaneBatch,
+        first: int = 0,
     ) -> None:
-        """Adds corrections to the frames that they belong to.
+        """Puts what a network made of the windows into a batch.
 
         Args:
             batch: Frames as they came, as given to :meth:`fill`.
             windows: Windows as given to :meth:`fill`.
-            luma: Correction of luma, (size, 1, H, W), see :func:`network.window.working.add_correction`.
-            chroma: Correction of chroma, (size, 2, H / 2, W / 2).
+            luma: Luma of each window's present frame, (size, 1, H, W): new codes where the working planes are direct,
+                else the correction, see :func:`network.window.working.add_correction`.
+            chroma: Both chroma planes likewise, (size, 2, H / 2, W / 2).
             out: Batch of the same kind of frames, which is overwritten.
+            first: Place in ``out`` of the first window's frame.
         """
         for row, window in enumerate(windows):
-            correction = (luma[row, 0], chroma[row, 0], chroma[row, 1])
-            add_correction(batch, int(window[self.window.before]), correction, out, row)
+            planes = (luma[row, 0], chroma[row, 0], chroma[row, 1])
+            if self.working.is_direct:
+                write_direct(planes, out, first + row)
+            else:
+                add_correction(batch, int(window[self.window.before]), planes, out, first + row)
 
     def _fill_one(self, batch: PlaneBatch, window: NDArray[np.intp], row: int) -> None:
         before = self.window.before

@@ -112,13 +112,13 @@ def _gather(sources: tuple[Path, ...]) -> Calibration:
 def _renew(name: str, pictures: Calibration | None, loss: float) -> None:
     """Writes the shipped INT8 form of a network again, or says that it must be."""
     from network import catalogue
-    from pipeline.engines.openvino import network_digest
+    from pipeline.engines.openvino_network import read_network
 
     original, old = catalogue.onnx_file(name), catalogue.int8_file(name)
     assert original is not None, "a network with weights was exported"
     if pictures is not None:
         _quantise(original, catalogue.folder() / catalogue.int8_name(name), pictures, loss)
-    elif old is not None and network_digest(old) != network_digest(original):
+    elif old is not None and read_network(old).digest != read_network(original).digest:
         click.echo(f"note: {old.name} is of other weights now and is not used; add --int8 and --calibration", err=True)
 
 

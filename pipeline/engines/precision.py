@@ -79,10 +79,10 @@ def int8_form(
         return None
     if quantised is None:
         raise UsageError(f"{original.stem} comes without INT8; choose `precision` fp32", field="precision")
-    from pipeline.engines.openvino import network_digest
+    from pipeline.engines.openvino_network import read_network
 
     try:
-        if network_digest(quantised) != network_digest(original):
+        if read_network(quantised).digest != read_network(original).digest:
             raise EngineError(
                 f"{quantised.name} was made from other weights than {original.name}; make it again with "
                 "`deblur export --shipped --int8`"
