@@ -8,7 +8,6 @@ from pathlib import Path
 NETWORKS = {
     "idc": "network.models.idc:IDC",
     "idc-video": "network.models.idc_video:IDCVideo",
-    "idc-rt": "network.models.idc_rt:IDCRealTime",
     "identity": "network.models.identity:Identity",
 }
 """The networks of this package by name, each with the class that makes it, which can't be imported without PyTorch.
@@ -19,7 +18,7 @@ A user's own join them by :func:`network.models.registry.register`.
 NAMES = tuple(NETWORKS)
 """Names of the networks of this package."""
 
-DEFAULT = "idc-rt"
+DEFAULT = "idc-video"
 """Name of the default network."""
 
 NETWORK_KEY = "deblur.network"

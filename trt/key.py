@@ -36,7 +36,7 @@ class EngineKey:
     """Facts for which an engine is valid. An engine is used only where every field is equal.
 
     Attributes:
-        network: Name of the network, such as ``idc-rt``.
+        network: Name of the network, such as ``idc-video``.
         network_digest: SHA-256 of the tensors themselves, not of what a file says of them.
         architecture_digest: SHA-256 of the modules and of the source that runs in them.
         gpu_name: Name of the device.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -114,57 +112,6 @@ class Raise(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, 2 H, 2 W)."""
         return F.pixel_shuffle(self.expand(features), 2)
-
-
-class PixelSpectrum(nn.Module):
-    """Turns blocks of unshuffled pixels into their discrete cosine coefficients, each scaled to a like variance.
-
-    In a block of pixels, brightness varies a hundred times as much as the fine detail that tells sharp from blurred.
-    A first layer that sees raw pixels sees brightness; measured here, such a network learned next to nothing of blur
-    in thousands of steps. The transform is linear and fixed, so it folds into the convolutions that follow.
-
-    Args:
-        block: Height and width of a block in pixels.
-    """
-
-    def __init__(self, block: int) -> None:
-        super().__init__()
-        index = torch.arange(block, dtype=torch.float64)
-        cosine = torch.cos(math.pi * (2 * index[None] + 1) * index[:, None] / (2 * block)) * math.sqrt(2 / block)
-        cosine[0] /= math.sqrt(2)
-        colour = torch.tensor([[1, 1, 1], [1, 0, -1], [1, -2, 1]], dtype=torch.float64)
-        colour /= colour.norm(dim=1, keepdim=True)
-        # Natural pictures: deviations close to 0.3 / (u^2 + v^2), 1.6 at zero; the colour differences' a fifth of it.
-        square = index[:, None] ** 2 + index**2
-        gain = torch.where(square > 0, square / 0.3, 1 / 1.6)
-        gains = gain * torch.tensor([1, 5, 5], dtype=torch.float64)[:, None, None]
-        matrix = torch.einsum("ouv,oc,ui,vj->ouvcij", gains, colour, cosine, cosine)
-        size = 3 * block**2
-        self.matrix: Tensor
-        self.register_buffer("matrix", matrix.reshape(size, size, 1, 1).float(), persistent=False)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """(N, 3 block^2, H, W) as :func:`torch.nn.functional.pixel_unshuffle` gives it, to the same shape."""
-        # Never in half precision: beside brightness, it would round away the fine detail that all depends on.
-        device = pixels.device.type
-        has_mixed = torch.amp.is_autocast_available(device)  # the device "meta" has not
-        with torch.autocast(device, enabled=False) if has_mixed else nullcontext():
-            return F.conv2d(pixels, self.matrix)
-
-    def fold_into(self, reader: nn.Module) -> nn.Conv2d:
-        """Changes the weights of a :class:`ConvUnit` so that it takes pixels where it took coefficients.
-
-        Returns:
-            The convolution that was changed.
-
-        Raises:
-            TypeError: If ``reader`` is something else.
-        """
-        if not isinstance(reader, ConvUnit):
-            raise TypeError(f"a ConvUnit reads the spectrum, not {type(reader).__name__}")
-        convolution = reader.convolution
-        convolution.weight.copy_(torch.einsum("ochw,ci->oihw", convolution.weight, self.matrix[..., 0, 0]))
-        return convolution
 
 
 def fold_for_inference(network: nn.Module) -> nn.Module:

@@ -37,7 +37,7 @@ network_option = cloup.option(
     "--network",
     default=catalogue.DEFAULT,
     show_default=True,
-    help="Which network: idc-rt, idc, or identity.",
+    help="Which network: idc-video, idc, or identity.",
     group=ENGINE,
 )
 weights_option = cloup.option(

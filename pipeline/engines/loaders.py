@@ -29,7 +29,7 @@ class EngineRequest:
     """A request to a loader of an engine.
 
     Attributes:
-        network: Name of the network, such as ``idc-rt``.
+        network: Name of the network, such as ``idc-video``.
         weights: File of the network; None takes what comes with the package.
         strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         threads: Threads to compute with on a processor; None leaves the number to the engine.

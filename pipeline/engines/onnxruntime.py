@@ -1,7 +1,8 @@
 """ONNX Runtime as an engine: `deblur bench` measures ours against it, and no video runs on it.
 
 It computes the same as the default engine from the same files, the plane arithmetic included, as a user of
-ONNX Runtime would write it: three sessions one after the other.
+ONNX Runtime would write it: three sessions one after the other, or, for a network over time, one, with the arithmetic
+of its planes in numpy.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from network import catalogue
 from network.colour import coefficients
 from network.planes import PlaneBatch, PlaneSpec
 from network.processor import processor_name
-from pipeline.engines.base import allocating, check_pair
+from network.window.stage import WindowStage
+from network.window.windows import Window
+from pipeline.engines.base import allocating, check_pair, check_windows
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 
@@ -31,7 +34,8 @@ class OnnxRuntimeEngine:
     """Deblurs with a network in an ONNX file, on the processor.
 
     Args:
-        path: File of the network: RGB (N, 3, H, W) float32 to the same, as ``deblur export`` writes it.
+        path: File of the network, as ``deblur export`` writes it: RGB (N, 3, H, W) float32 to the same, or one over
+            time.
         threads: Threads to compute with; None leaves it to ONNX Runtime.
 
     Raises:
@@ -45,7 +49,10 @@ class OnnxRuntimeEngine:
             self._options.intra_op_num_threads = threads
         self._network = self._session(path)
         self._graphs: dict[PlaneSpec, tuple[Any, Any]] = {}
+        self._stages: dict[PlaneSpec, WindowStage] = {}
         metadata = self._network.get_modelmeta().custom_metadata_map
+        stated = metadata.get(catalogue.WINDOW_KEY)
+        self._window = None if stated is None else Window(*map(int, stated.split(",")))
         self._info = EngineInfo(
             backend=f"ONNX Runtime {onnxruntime.__version__}",
             device=processor_name(),
@@ -53,6 +60,7 @@ class OnnxRuntimeEngine:
             network=metadata.get(catalogue.NETWORK_KEY, path.stem),
             digest=metadata.get(catalogue.DIGEST_KEY, ""),
             kind="onnxruntime",
+            window=self._window or Window(),
         )
 
     @property
@@ -71,10 +79,11 @@ class OnnxRuntimeEngine:
             EngineError: If ``batch`` is below 1, or the memory does not suffice.
         """
         with allocating(spec, batch):
-            self._planar(spec)
+            if self._window is None:
+                self._planar(spec)
             return PlaneBatch.empty(spec, batch)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:  # noqa: ARG002 - soon
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         """Deblurs ``batch`` into ``out``.
 
         Args:
@@ -85,6 +94,9 @@ class OnnxRuntimeEngine:
         Raises:
             EngineError: If the two don't match, or ONNX Runtime fails.
         """
+        if self._window is not None:
+            self._run_windows(batch, out, check_windows(batch, out, windows, self._window), self._window)
+            return
         check_pair(batch, out)
         before, after = self._planar(batch.spec)
         numbers = coefficients(batch.spec)
@@ -101,6 +113,35 @@ class OnnxRuntimeEngine:
 
     def reset(self) -> None:
         """Nothing to forget: every frame stands for itself."""
+
+    def _run_windows(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows, window: Window) -> None:
+        if batch.spec not in self._stages:
+            self._stages[batch.spec] = WindowStage(batch.spec, window)
+        stage = self._stages[batch.spec]
+        working = stage.working
+        for row in range(len(windows)):
+            chosen = windows[row : row + 1]
+            stage.fill(batch, chosen)
+            codes = stage.luma.astype(np.float32), stage.chroma.astype(np.float32)
+            inputs = {
+                "luma": (codes[0] - working.luma_zero) / np.float32(working.luma_range),
+                "chroma": (codes[1] - working.chroma_zero) / np.float32(working.chroma_range),
+            }
+            if window.frames > 1:
+                inputs["motion"] = stage.motion
+            try:
+                luma, chroma = self._network.run(None, inputs)
+            except Exception as error:  # its own classes share no base but this
+                raise EngineError(f"ONNX Runtime failed on a frame: {error}") from error
+            if working.is_direct:
+                present = codes[0][:, window.before :][:, :1], codes[1][:, 2 * window.before :][:, :2]
+                luma, chroma = (
+                    np.clip(plane + np.rint(correction * scale), 0, working.maximum)
+                    for plane, correction, scale in zip(
+                        present, (luma, chroma), (working.luma_range, working.chroma_range), strict=True
+                    )
+                )
+            stage.put(batch, chosen, luma, chroma, out, row)
 
     def _planar(self, spec: PlaneSpec) -> tuple[Any, Any]:
         if spec not in self._graphs:

@@ -27,7 +27,7 @@ class EngineInfo:
         backend: The library and its version, such as ``OpenVINO 2026.4.1``.
         device: Name of what it runs on, such as a processor.
         precision: The arithmetic of the network: ``fp32``, ``fp16``, ``bf16`` or ``int8``.
-        network: The network's name, such as ``idc-rt``.
+        network: The network's name, such as ``idc-video``.
         digest: SHA-256 of the weights, hexadecimal; empty for a network without weights.
         batch: Number of frames at a time with which the engine is fastest.
         kind: Identifier of the engine, by which programs tell engines apart: its name in

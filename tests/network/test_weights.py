@@ -24,15 +24,15 @@ OPTIONS = {"widths": [8, 8, 8], "depth": 1}
 def written(tmp_path: Path) -> Path:
     torch.manual_seed(3)
     path = tmp_path / "tiny.safetensors"
-    network = registry.create("idc-rt", **OPTIONS)
+    network = registry.create("idc-video", **OPTIONS)
     torch.nn.init.normal_(network.exit.weight)  # type: ignore[union-attr, arg-type]
-    weights.save(path, network, name="idc-rt", options=OPTIONS, card={"steps": 7})
+    weights.save(path, network, name="idc-video", options=OPTIONS, card={"steps": 7})
     return path
 
 
 def test_a_network_comes_back_as_it_was(written: Path) -> None:
     network, header = weights.load(written)
-    assert (header.network, header.options, header.card) == ("idc-rt", OPTIONS, {"steps": 7})
+    assert (header.network, header.options, header.card) == ("idc-video", OPTIONS, {"steps": 7})
     assert header.digest == weights.digest_of(network.state_dict())
     again, _ = weights.load(written)
     image = torch.rand(1, 3, 20, 20)
@@ -69,7 +69,7 @@ def test_weights_of_another_architecture_are_refused(written: Path) -> None:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     metadata["options"] = json.dumps({**OPTIONS, "depth": 2})
     save_file(tensors, written, metadata)
-    with pytest.raises(WeightsError, match="does not fit network 'idc-rt'"):
+    with pytest.raises(WeightsError, match="does not fit network 'idc-video'"):
         weights.load(written)
 
 
@@ -81,7 +81,7 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_networks_and_options_are_named() -> None:
-    with pytest.raises(NetworkError, match="no network 'unet'; choose one of idc, idc-rt, identity"):
+    with pytest.raises(NetworkError, match="no network 'unet'; choose one of idc, idc-video, identity"):
         registry.create("unet")
     with pytest.raises(NetworkError, match="can't be made with"):
         registry.create("idc", colour="blue")

@@ -21,7 +21,7 @@ def report(damage: Damage | None = None) -> Report:
         input="in.mp4",
         output="out.mp4",
         spec=PlaneSpec(1280, 720),
-        engine=EngineInfo("OpenVINO 2026.4.1", "a processor", "fp32", "idc-rt", "ab" * 32),
+        engine=EngineInfo("OpenVINO 2026.4.1", "a processor", "fp32", "idc-video", "ab" * 32),
         batch=1,
         result=RunResult(
             frames_in=50,
@@ -52,7 +52,7 @@ def test_the_json_holds_everything(tmp_path: Path) -> None:
         "backend": "OpenVINO 2026.4.1",
         "device": "a processor",
         "precision": "fp32",
-        "network": "idc-rt",
+        "network": "idc-video",
         "digest": "ab" * 32,
         "batch": 1,
         "kind": "",
@@ -68,7 +68,7 @@ def test_the_json_holds_everything(tmp_path: Path) -> None:
 def test_the_summary_says_speed_engine_and_load() -> None:
     lines = report().summary().splitlines()
     assert lines[0] == "out.mp4: 50 frames in 4.0 s, 12.5 frames/s, latency p50 80 ms, p99 95 ms"
-    assert lines[1] == "busy: decode 25%, infer 90%, encode 50%; idc-rt (fp32) by OpenVINO 2026.4.1 on a processor"
+    assert lines[1] == "busy: decode 25%, infer 90%, encode 50%; idc-video (fp32) by OpenVINO 2026.4.1 on a processor"
     assert lines[2:] == ["frames without the network: 3 repeated the frame before, 4 were sharp and passed untouched"]
 
 
