@@ -29,8 +29,8 @@ DESCENTS = 20
 """Steps of DIS's gradient descent for a patch."""
 
 CUT = 25.5
-"""Mean absolute difference of two frames, in codes of 255, from which on there may be a cut between them: a tenth of
-the range, as FFmpeg's filter ``scdet`` has it."""
+"""By how much more two frames differ than those before or behind them if there is a cut between them: mean absolute
+difference in codes of 255, a tenth of the range, as FFmpeg's filter ``scdet`` has it."""
 
 MOTION_CHANNELS = 6
 """Both flows, x and y each, and two marks: 1 where there is no previous frame, 1 where there is no next one."""
@@ -78,17 +78,17 @@ def is_cut(present: Small, neighbour: Small, other: Small | None) -> bool:
     """Whether a cut certainly lies between the present frame and a neighbour.
 
     The rule of FFmpeg's ``scdet``, from the window alone: the two differ much, and by that much more than the present
-    frame and its other neighbour do, so that fast motion and flashes are no cuts.
+    frame and its other neighbour do, so that fast motion and flashes are no cuts. Without another neighbour nothing is
+    certain.
 
     Args:
         present: Averaged luma of the present frame.
         neighbour: That of the neighbour.
         other: That of the neighbour on the other side; None where there is none.
     """
-    difference = _difference(present, neighbour)
-    if difference < CUT:
+    if other is None:
         return False
-    return difference - (0.0 if other is None else _difference(present, other)) >= CUT
+    return _difference(present, neighbour) - _difference(present, other) >= CUT
 
 
 def motion_of(previous: Flow | None, following: Flow | None, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -159,11 +159,14 @@ def add_correction(
     spec = batch.spec
     height, width = spec.height, spec.width
     luma = correction[0][:height, :width]
-    if spec.layout is Layout.NV12:
-        rows, columns = spec.chroma_size
-        chroma = [plane[:rows, :columns] for plane in correction[1:]]
-    else:
-        chroma = [_enlarged(plane, spec) for plane in correction[1:]]
+    match spec.layout:
+        case Layout.GRAY:
+            chroma = []
+        case Layout.NV12 | Layout.YUV420P:
+            rows, columns = spec.chroma_size
+            chroma = [plane[:rows, :columns] for plane in correction[1:]]
+        case _:
+            chroma = [_enlarged(plane, spec) for plane in correction[1:]]
     unit = 1 << (spec.depth - 8)
     full = (1 << spec.depth) - 1
     luma_range, chroma_range = (full, full) if spec.full_range else (219 * unit, 224 * unit)

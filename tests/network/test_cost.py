@@ -8,7 +8,7 @@ from torch import nn
 
 from network.cost import multiply_adds, parameters
 from network.models.idc import IDC
-from network.models.idc_rt import IDCRealTime
+from network.models.idc_video import IDCVideo
 from network.models.layers import fold_for_inference
 
 
@@ -21,12 +21,12 @@ def test_a_convolution_and_a_deconvolution_are_counted() -> None:
 
 
 def test_padding_is_counted() -> None:
-    network = fold_for_inference(IDCRealTime(widths=(8, 8, 8), depth=1))
+    network = fold_for_inference(IDCVideo(widths=(8, 8, 8), depth=1))
     assert multiply_adds(network, 17, 33) == multiply_adds(network, 32, 48)
 
 
 @pytest.mark.parametrize(
-    ("network", "million_parameters", "thousand_per_pixel"), [(IDC(), 5.76, 2215), (IDCRealTime(), 2.05, 24.3)]
+    ("network", "million_parameters", "thousand_per_pixel"), [(IDC(), 5.76, 2215), (IDCVideo(), 3.645, 30.05)]
 )
 def test_the_projects_networks_cost_what_is_said_of_them(
     network: nn.Module, million_parameters: float, thousand_per_pixel: float

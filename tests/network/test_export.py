@@ -46,6 +46,21 @@ def randomised(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
+def assert_same_over_time(network: Any, path: Path) -> None:
+    compiled = openvino_core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    for batch, height, width in [(1, 16, 16), (1, 48, 64), (3, 32, 112)]:
+        generator = torch.Generator().manual_seed(5)
+        inputs = [torch.rand(part.shape, generator=generator) for part in network.sample_inputs(height, width, batch)]
+        with torch.no_grad():
+            expected = network(*inputs)
+        found = compiled(
+            {port.get_any_name(): part.numpy() for port, part in zip(compiled.inputs, inputs, strict=True)}
+        )
+        for name, wanted in zip(("luma_correction", "chroma_correction"), expected, strict=True):
+            assert wanted.abs().mean() > 0.001, "nothing was changed"
+            torch.testing.assert_close(torch.from_numpy(found[name]), wanted, rtol=1e-3, atol=1e-3)
+
+
 def assert_same_at_every_size(network: nn.Module, path: Path) -> None:
     exported = runner(path)
     for batch, height, width in SIZES:
@@ -59,8 +74,8 @@ def assert_same_at_every_size(network: nn.Module, path: Path) -> None:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    network = randomised(registry.create("idc-rt", **OPTIONS))
-    weights.save(path, network, name="idc-rt", options=OPTIONS, card={"steps": 7})
+    network = randomised(registry.create("idc-video", **OPTIONS))
+    weights.save(path, network, name="idc-video", options=OPTIONS, card={"steps": 7})
     return path
 
 
@@ -71,9 +86,24 @@ def exported(trained: Path) -> Path:
     return path
 
 
-def test_the_real_time_network_is_the_same_at_every_size(trained: Path, exported: Path) -> None:
+def test_a_network_over_time_is_the_same_at_every_size(trained: Path, exported: Path) -> None:
     network, _ = weights.load(trained)
-    assert_same_at_every_size(network, exported)
+    assert_same_over_time(network, exported)
+
+
+def test_a_network_over_time_that_sees_one_frame_needs_no_motion(tmp_path: Path) -> None:
+    network = randomised(registry.create("idc-video", frames=1, **OPTIONS))
+    path = tmp_path / "one.onnx"
+    export_network(network, path, name="idc-video", digest="")
+    assert [entry.name for entry in onnx.load(path).graph.input] == ["luma", "chroma"]
+    assert_same_over_time(network, path)
+
+
+def test_a_small_network_of_rgb_is_the_same_at_every_size(tmp_path: Path) -> None:
+    network = randomised(nn.Sequential(ConvUnit(3, 8), ConvUnit(8, 3, relu=False)))
+    path = tmp_path / "unit.onnx"
+    export_network(network, path, name="unit", digest="")
+    assert_same_at_every_size(network, path)
 
 
 @pytest.mark.slow
@@ -87,7 +117,8 @@ def test_the_papers_network_is_the_same_at_every_size(tmp_path: Path) -> None:
 def test_the_file_says_what_it_holds(trained: Path, exported: Path) -> None:
     metadata = {entry.key: entry.value for entry in onnx.load(exported).metadata_props}
     _, header = weights.load(trained)
-    assert metadata[catalogue.NETWORK_KEY] == "idc-rt"
+    assert metadata[catalogue.NETWORK_KEY] == "idc-video"
+    assert (metadata[catalogue.WINDOW_KEY], metadata[catalogue.PLANES_KEY]) == ("1,1", "yuv420")
     assert metadata[catalogue.DIGEST_KEY] == header.digest
     assert json.loads(metadata[catalogue.CARD_KEY]) == {"steps": 7}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import TYPE_CHECKING, Any
 
@@ -108,13 +109,10 @@ def test_a_real_network_agrees_with_the_reference(layout: Layout) -> None:
         _check(planes, spec, network, network.reference, strength=0.7 if spec.full_range else 1.0)
 
 
-def test_the_real_time_network_agrees_with_the_reference() -> None:
+def test_the_papers_network_agrees_with_the_reference() -> None:
     torch.manual_seed(5)
-    network = registry.create("idc-rt", widths=(16, 16, 16), depth=1)
-    torch.nn.init.normal_(network.exit.weight, std=0.2)  # type: ignore[union-attr, arg-type]
-    fold_for_inference(network)
-    double = fold_for_inference(registry.create("idc-rt", widths=(16, 16, 16), depth=1)).double()
-    double.load_state_dict(network.state_dict())
+    network = fold_for_inference(registry.create("idc", scales=1, texture=False))
+    double = copy.deepcopy(network).double()
 
     def reference(image: NDArray[Any]) -> NDArray[Any]:
         with torch.no_grad():

@@ -36,7 +36,7 @@ def test_a_blurred_clip_gets_sharper(deblur: CommandLine, tmp_path: Path, precis
     output, report = tmp_path / "out.mkv", tmp_path / "report.json"
     deblur.run("video", clip, output, "--precision", precision, "--threads", "1", "--report", report)
     found = json.loads(report.read_text(encoding="utf-8"))
-    assert (found["engine"]["network"], found["engine"]["precision"]) == ("idc-rt", precision)
+    assert (found["engine"]["network"], found["engine"]["precision"]) == ("idc-video", precision)
     assert found["frames"]["out"] == FRAMES
     before, after = read(clip), read(output)
     assert after.times == before.times

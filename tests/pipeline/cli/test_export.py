@@ -25,7 +25,7 @@ OPTIONS = {"widths": [4, 4, 4], "depth": 1}
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.safetensors"
-    weights.save(path, registry.create("idc-rt", **OPTIONS), name="idc-rt", options=OPTIONS, card={})
+    weights.save(path, registry.create("idc-video", **OPTIONS), name="idc-video", options=OPTIONS, card={})
     return path
 
 

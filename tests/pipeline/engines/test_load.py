@@ -28,9 +28,9 @@ OPTIONS = {"widths": [4, 4, 4], "depth": 1}
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(2)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    network = registry.create("idc-rt", **OPTIONS)
+    network = registry.create("idc-video", **OPTIONS)
     torch.nn.init.normal_(network.exit.weight, std=0.1)  # type: ignore[union-attr, arg-type]
-    weights.save(path, network, name="idc-rt", options=OPTIONS, card={})
+    weights.save(path, network, name="idc-video", options=OPTIONS, card={})
     return path
 
 
@@ -44,7 +44,7 @@ def test_weights_just_trained_run_in_pytorch_at_once(trained: Path) -> None:
     engine = load_engine("auto", weights=trained)
     assert isinstance(engine, TorchEngine)
     _, header = weights.load(trained)
-    assert (engine.info.network, engine.info.digest) == ("idc-rt", header.digest)
+    assert (engine.info.network, engine.info.digest) == ("idc-video", header.digest)
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_a_network_that_was_never_trained_is_not_loaded(engine: str) -> None:
     ("request_", "message"),
     [
         ({"engine": "vulkan"}, "no engine 'vulkan'.*openvino"),
-        ({"network": "unet"}, "no network 'unet'.*idc-rt"),
+        ({"network": "unet"}, "no network 'unet'.*idc-video"),
         ({"network": "identity", "strength": 1.6}, "from 0 to 1.5"),
         ({"network": "identity", "strength": float("nan")}, "from 0 to 1"),
         ({"network": "identity", "threads": 0}, "at least 1"),
@@ -155,6 +155,6 @@ def test_files_that_can_not_be_weights_are_refused(tmp_path: Path, trained: Path
 
 
 def test_weights_of_another_network_than_the_one_named_are_refused(trained: Path) -> None:
-    with pytest.raises(UsageError, match="holds network 'idc-rt', not 'idc'"):
+    with pytest.raises(UsageError, match="holds network 'idc-video', not 'idc'"):
         load_engine("auto", "idc", trained)
-    assert load_engine("auto", "idc-rt", trained).info.network == "idc-rt"
+    assert load_engine("auto", "idc-video", trained).info.network == "idc-video"
