@@ -6,20 +6,19 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from network import catalogue
 from network.planes import PlaneBatch, PlaneSpec
+from network.window.windows import MISSING, Window
 from pipeline.engines.openvino import KEPT, OpenVinoEngine, OpenVinoOptions
 from pipeline.errors import EngineError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # Runs a frame in a fresh interpreter and prints every name resolved, connection made and thing written or imported.
 WATCHED_RUN = """
@@ -134,3 +133,81 @@ def test_a_network_from_elsewhere_goes_by_its_file(tmp_path: Path) -> None:
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"absent\.onnx is not there"):
         OpenVinoEngine(tmp_path / "absent.onnx")
+
+
+def test_an_onnx_file_that_the_version_before_exported_still_runs() -> None:
+    path = Path(__file__).parents[2] / "assets" / "rgb-network-0.1.onnx"
+    engine = OpenVinoEngine(path)
+    assert (engine.info.network, engine.info.window) == ("idc-rt", Window())
+    spec = PlaneSpec(64, 48)
+    batch, out = engine.buffers(spec, 2), engine.buffers(spec, 2)
+    for plane in batch.planes:
+        plane[...] = np.random.default_rng(0).integers(60, 190, plane.shape)
+    engine.run(batch, out)
+    change = np.abs(out.planes[0].astype(int) - batch.planes[0])
+    assert 0.5 < change.mean() < 40
+
+
+def write_over_time(path: Path, window: str, planes: str, channels: tuple[int, ...]) -> None:
+    """A network over time as a user might write it: it corrects by a tenth of the next frame's luma and chroma."""
+    sizes = zip(("luma", "chroma", "motion"), channels, strict=False)
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", count, None, None]) for name, count in sizes]
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", count, None, None])
+        for name, count in (("luma_correction", 1), ("chroma_correction", 2))
+    ]
+    numbers = {"from_luma": [2], "to_luma": [3], "from_chroma": [4], "to_chroma": [6], "axis": [1]}
+    constants = [numpy_helper.from_array(np.array(value, np.int64), name) for name, value in numbers.items()]
+    constants.append(numpy_helper.from_array(np.float32(0.1), "tenth"))
+    nodes = []
+    for name in ("luma", "chroma"):
+        nodes.append(helper.make_node("Slice", [name, f"from_{name}", f"to_{name}", "axis"], [f"next_{name}"]))
+        nodes.append(helper.make_node("Mul", [f"next_{name}", "tenth"], [f"{name}_correction"]))
+    graph = helper.make_graph(nodes, "over time", inputs, outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    helper.set_model_props(model, {catalogue.WINDOW_KEY: window, catalogue.PLANES_KEY: planes})
+    onnx.save_model(model, path)
+
+
+def test_a_users_network_over_time_says_its_window_and_planes(tmp_path: Path) -> None:
+    path = tmp_path / "mine.onnx"
+    write_over_time(path, "1,1", "yuv420", (3, 6, 6))
+    engine = OpenVinoEngine(path)
+    assert engine.info.window == Window(1, 1)
+    spec = PlaneSpec(64, 48)
+    batch, out = engine.buffers(spec, 3), engine.buffers(spec, 1)
+    for index, code in enumerate((16, 16 + 50, 16 + 100)):
+        batch.planes[0][index], batch.planes[1][index], batch.planes[2][index] = code, 128, 128 + index
+    engine.run(batch, out, np.array([[0, 1, 2]]))
+    assert (out.planes[0] == 16 + 50 + 10).all()
+    engine.run(batch, out, np.array([[0, 1, MISSING]]))
+    assert (out.planes[0] == 16 + 50 + 5).all(), "the present frame stands in"
+
+
+@pytest.mark.parametrize(
+    ("window", "planes", "channels", "message"),
+    [
+        ("2,2", "yuv420", (3, 6, 6), "a window of '2,2'"),
+        ("1,1", "rgb", (3, 6, 6), "wants planes 'rgb'"),
+        ("one", "yuv420", (3, 6, 6), "a window of 'one'"),
+        ("1,1", "yuv420", (3, 6), "motion with 6 channels"),
+        ("0,0", "yuv420", (3, 6, 6), "over 1 frames"),
+    ],
+)
+def test_what_a_network_over_time_can_not_be_is_said(
+    tmp_path: Path, window: str, planes: str, channels: tuple[int, ...], message: str
+) -> None:
+    path = tmp_path / "mine.onnx"
+    write_over_time(path, window, planes, channels)
+    with pytest.raises(EngineError, match=message):
+        OpenVinoEngine(path)
+
+
+@pytest.mark.parametrize("windows", [[[0, 1, 3]], [[-1, -1, 0]], [[0, 1]], [[0, 1, 2]] * 4, [[-2, 1, 2]]], ids=str)
+def test_windows_that_do_not_fit_are_refused(tmp_path: Path, windows: list[list[int]]) -> None:
+    path = tmp_path / "mine.onnx"
+    write_over_time(path, "1,1", "yuv420", (3, 6, 6))
+    engine = OpenVinoEngine(path)
+    batch, out = engine.buffers(PlaneSpec(64, 48), 3), engine.buffers(PlaneSpec(64, 48), 3)
+    with pytest.raises(EngineError, match="windows"):
+        engine.run(batch, out, np.array(windows))
