@@ -33,7 +33,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "onnxscript": ("0.7", "0.7"),
     "opencv-python-headless": ("5.0", "5"),
     "platformdirs": ("4.14", "4"),
-    "pygame-ce": ("2.5", "2"),
+    "pygame-ce": ("2.5.2", "2"),
     "pytorch-msssim": ("1.0", "1"),
     "pyvirtualcam": ("0.15", "0.15"),
     "ray": ("2.60", "2"),

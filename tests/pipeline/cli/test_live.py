@@ -81,8 +81,8 @@ def test_what_can_not_be_done_is_refused_before_the_engine_is_loaded(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has displays by an environment variable")
 def test_without_a_display_the_window_is_refused_and_nothing_crashes(deblur: CommandLine) -> None:
-    """Qt would end the process."""
-    pytest.importorskip("cv2")
+    """SDL would draw a window that nobody can see."""
+    pytest.importorskip("pygame")
     ended = deblur.run("live", TEST_SOURCE, prelude="import os; os.environ['DISPLAY'] = ':4711'")
     assert ended.code == 2
     assert "display :4711" in ended.error
