@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _WHITE = (255, 255, 255)
 _SHADE = (0, 0, 0, 170)
-_TEXT_SIZES = 11, 20
+_TEXT_SIZES = 12, 24
 """Smallest and greatest height of the font, in pixels."""
 
 
@@ -75,7 +75,7 @@ def write_lines(surface: pygame.Surface, lines: list[str]) -> None:
         lines: Lines of text, none empty. They are cut off at the right where they find no room.
     """
     width, bottom = surface.get_size()
-    font = _font(min(max(width // 48, _TEXT_SIZES[0]), _TEXT_SIZES[1]))
+    font = _font(min(max(width // 40, _TEXT_SIZES[0]), _TEXT_SIZES[1]))
     height = font.get_linesize() + 2
     strip = pygame.Surface((width, min(height * len(lines) + 4, bottom)), pygame.SRCALPHA)
     strip.fill(_SHADE)

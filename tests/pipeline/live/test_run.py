@@ -22,6 +22,7 @@ from pipeline.live.output.worker import NullOutput
 from pipeline.live.run import LiveJob, run_live
 from pipeline.live.session import SessionOptions
 from pipeline.live.status import LineStatus, SilentStatus
+from tests.support.engines import SeeingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,6 +89,23 @@ def test_a_run_ends_with_its_source_and_reports(engine: BrighteningEngine, tmp_p
     assert shown["latency_ms"]["p99"] >= report["latency_ms"]["engine"]["p50"] >= 0
     assert report["gaps"] == []
     assert "25 frames" in done.summary()
+
+
+@pytest.mark.parametrize("look_ahead", [0, 1])
+def test_latency_holds_the_wait_for_the_next_frame(look_ahead: int) -> None:
+    engine = SeeingEngine()
+    job = LiveJob(
+        find_address("lavfi:testsrc2=s=64x48:r=25:d=2"),
+        SessionOptions(30, look_ahead=look_ahead),
+        outputs=[NullOutput()],
+    )
+    done = run_live(job, engine, SilentStatus())
+    assert done.processed.passed == 50
+    assert done.as_dict()["look_ahead"] == look_ahead
+    assert f"look-ahead {look_ahead}" in done.summary()
+    if look_ahead:
+        assert done.processed.latency.p50 > 38  # of 40 ms from frame to frame
+    assert sum(after is not None for _, _, after in engine.windows) <= 49 * look_ahead
 
 
 def test_the_duration_ends_a_run(engine: BrighteningEngine) -> None:
