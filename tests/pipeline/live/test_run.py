@@ -159,13 +159,16 @@ def test_a_source_that_was_cut_goes_on_in_the_same_file_with_the_gap(
     tmp_path: Path,
     until: Callable[..., None],
     read_file: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sessions: list[LiveSession] = []
+    cuts: list[int] = []
 
     @contextlib.contextmanager
     def cut(_live_engine: LiveEngine, session: LiveSession | None) -> Iterator[None]:
         assert session is not None
         sessions.append(session)
+        monkeypatch.setattr(session, "cut", lambda: cuts.append(session.captured.passed))
         yield
 
     def break_and_mend() -> None:
@@ -185,6 +188,8 @@ def test_a_source_that_was_cut_goes_on_in_the_same_file_with_the_gap(
     steps = [float(b - a) for a, b in pairwise(contents.times)]
     longest = max(gap.seconds for gap in done.gaps)
     assert longest >= 1.5
+    assert cuts
+    assert set(cuts) < set(range(10, done.captured.passed))  # what came before is no neighbour of what came after
     assert max(steps) == pytest.approx(longest, abs=0.3)
     assert {(frame.width, frame.height) for frame in contents.frames} == {(64, 48)}
     assert {"lost", "resumed", "changed"} <= {event["kind"] for event in done.as_dict()["events"]}
