@@ -1,11 +1,12 @@
-"""Measures `deblur live` for as long as it takes: rate, latency, drops and memory, then with a network too heavy.
+"""Measures `deblur live` for as long as it takes: rate, latency, drops and memory, with and without look-ahead.
 
     python benchmarks/live.py [--seconds 300] [--heavy-seconds 180] [--output docs/results/data/live.json]
 
 A test source of FFmpeg's (moving picture, 30 frames a second, 640x360) goes through the whole of a live run, source
-to output, in a process of its own: once with the default network, once with one that is far too heavy for a processor
-(`idc` as the paper has it, with weights drawn at random: they change the picture, not the time). The figures hold for a
-machine that does nothing else. On Linux, --cores restricts both to so many.
+to output, in a process of its own: with the default network, which sees the frame before, or with look-ahead the frame
+after too; and with one that is far too heavy for a processor (`idc` as the paper has it, with weights drawn at random:
+they change the picture, not the time). The figures hold for a machine that does nothing else. On Linux, --cores
+restricts all of them to so many.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from network import catalogue
 from network.files import write_json
 from pipeline.system import machine
 
@@ -36,7 +38,7 @@ def resident() -> int | None:
     return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.is_file() else None
 
 
-def run(network: str, weights: Path | None, seconds: float, threads: int) -> dict[str, Any]:
+def run(network: str, weights: Path | None, look_ahead: int, seconds: float, threads: int) -> dict[str, Any]:
     """One live run in this process; returns its report with the samples of memory."""
     from threading import Event, Thread
 
@@ -44,6 +46,7 @@ def run(network: str, weights: Path | None, seconds: float, threads: int) -> dic
     from pipeline.live.input.address import find_address
     from pipeline.live.output.worker import NullOutput
     from pipeline.live.run import LiveJob, run_live
+    from pipeline.live.session import SessionOptions
     from pipeline.live.status import LineStatus
 
     engine = load_engine("openvino", network, weights, threads=threads)
@@ -58,7 +61,8 @@ def run(network: str, weights: Path | None, seconds: float, threads: int) -> dic
 
     sampler = Thread(target=sample, daemon=True)
     sampler.start()
-    job = LiveJob(find_address(SOURCE), outputs=[NullOutput()], duration=seconds)
+    options = SessionOptions(look_ahead=look_ahead)
+    job = LiveJob(find_address(SOURCE), options, outputs=[NullOutput()], duration=seconds)
     done = run_live(job, engine, LineStatus(sys.stderr, 10))
     is_over.set()
     sampler.join()
@@ -67,10 +71,11 @@ def run(network: str, weights: Path | None, seconds: float, threads: int) -> dic
     report = done.as_dict()
     # The first tenth warms up: the network is compiled, libraries fill their caches.
     settled = [value for at, value in memory if at > seconds / 10]
+    keys = ("look_ahead", "seconds", "frames", "frames_per_second", "latency_ms", "outputs", "engine")
     return {
         "network": network,
         "wanted_seconds": seconds,
-        **{key: report[key] for key in ("seconds", "frames", "frames_per_second", "latency_ms", "outputs", "engine")},
+        **{key: report[key] for key in keys},
         "memory_bytes": {"settled": settled[0], "end": settled[-1], "most": max(settled)} if settled else None,
     }
 
@@ -97,15 +102,15 @@ def _in_process(*arguments: Any) -> dict[str, Any]:
 def table(results: dict[str, Any]) -> str:
     """The figures as Markdown."""
     lines = [
-        "| network | frames/s | dropped | p50 | p95 | p99 | memory settled, at the end |",
-        "|---|---|---|---|---|---|---|",
+        "| network | look-ahead | frames/s | dropped | p50 | p95 | p99 | memory settled, at the end |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for one in results["runs"]:
         shown, memory = one["outputs"]["null"], one["memory_bytes"]
         latency = shown["latency_ms"]
         share = one["frames"]["dropped"] / one["frames"]["captured"]
         lines.append(
-            f"| {one['network']} | {shown['frames_per_second']:.1f} | {share:.1%} | "
+            f"| {one['network']} | {one['look_ahead']} | {shown['frames_per_second']:.1f} | {share:.1%} | "
             + " | ".join("none" if latency[name] is None else f"{latency[name]:.0f} ms" for name in latency)
             + (f" | {memory['settled'] / 2**20:.0f}, {memory['end'] / 2**20:.0f} MiB |" if memory else " | |")
         )
@@ -113,7 +118,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Runs both and writes the figures."""
+    """Runs all and writes the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--heavy-seconds", type=float, default=180)
@@ -126,9 +131,9 @@ def main() -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     threads = min(options.cores, machine.cores())
     facts = {"date": datetime.now(UTC).date().isoformat(), "machine": machine.describe()}
-    runs = [_in_process("idc-rt", None, options.seconds, threads)]
+    runs = [_in_process(catalogue.DEFAULT, None, ahead, options.seconds, threads) for ahead in (0, 1)]
     with tempfile.TemporaryDirectory() as folder:
-        runs.append(_in_process("idc", heavy_weights(Path(folder)), options.heavy_seconds, threads))
+        runs.append(_in_process("idc", heavy_weights(Path(folder)), 0, options.heavy_seconds, threads))
     results = {**facts, "source": SOURCE, "cores": threads, "runs": runs}
     write_json(options.output, results)
     print(table(results))

@@ -1,7 +1,6 @@
 """``deblur live``.
 
-What imports PyAV is imported by the functions here and not by the module: on Linux, OpenCV's window hangs where PyAV
-was loaded before it.
+What imports PyAV is imported by the functions here and not by the module, so that help and refusals come at once.
 """
 
 from __future__ import annotations
@@ -72,6 +71,7 @@ class LiveOptions:
     input_format: str | None
     every_frame: bool
     auto_size: bool
+    look_ahead: int | None
     window: bool
     record: Path | None
     page: PageOptions
@@ -94,6 +94,13 @@ class LiveOptions:
     def wants_window(self) -> bool:
         """Whether the window is to be shown."""
         return self.window or not (self.has_outputs or self.page.serve)
+
+    @property
+    def frames_ahead(self) -> int:
+        """Number of frames to look ahead of this machine's source: none where somebody watches it as it comes."""
+        if self.look_ahead is not None:
+            return self.look_ahead
+        return 0 if self.wants_window or self.page.serve or self.virtual_camera else 1
 
     @property
     def is_for_pages_alone(self) -> bool:
@@ -152,6 +159,13 @@ class LiveOptions:
     "--every-frame", is_flag=True, help="Let frames wait, up to a second, rather than drop them.", group=SPEED
 )
 @cloup.option("--auto", "auto_size", is_flag=True, help="Shrink the picture until the frame rate holds.", group=SPEED)
+@cloup.option(
+    "--look-ahead",
+    type=click.IntRange(0, 1),
+    help="1: wait for the next frame, so that the network sees it too: sharper, a frame later. 0: do not wait.  "
+    "[default: 0 with a window, a page or a virtual camera, else 1]",
+    group=SPEED,
+)
 @cloup.option(
     "--window", is_flag=True, help="Show a window; so it is where no other output is asked for.", group=OUTPUT
 )
@@ -216,13 +230,15 @@ def _job(typed: LiveOptions, tell: Callable[[str], None]) -> LiveJob:
     if typed.page.serve:
         title = address.name if address else ""
         camera = (typed.size, typed.fps)
-        services.append(page_service(typed.page, typed.page.serve, camera, title, _load(typed.engine)))
+        load = _load(typed.engine)
+        services.append(page_service(typed.page, typed.page.serve, camera, title, load, typed.look_ahead or 0))
     return LiveJob(
         address=address,
         session=SessionOptions(
             queue=QUEUE if typed.every_frame else 1,
             size_limit=None if is_camera else typed.size,
             strength=typed.engine.strength,
+            look_ahead=typed.frames_ahead,
         ),
         reconnect=ReconnectOptions(rate=None if is_camera else typed.fps),
         outputs=outputs,

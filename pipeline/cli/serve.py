@@ -78,6 +78,7 @@ def page_service(
     camera: tuple[tuple[int, int] | None, float | None],
     source: str,
     load: Callable[[], Engine],
+    look_ahead: int = 0,
 ) -> Callable[[LiveEngine, LiveSession | None], AbstractContextManager[object]]:
     """Prepares the page.
 
@@ -87,6 +88,7 @@ def page_service(
         camera: Size and frames a second that pages ask of their cameras; None for the defaults.
         source: Name of the source that pages may watch.
         load: Function that makes an engine for an uploaded file, in another process: it must be picklable.
+        look_ahead: Number of frames to look ahead of the cameras of pages, 0 or 1.
 
     Returns:
         What :class:`pipeline.live.run.LiveJob` takes as a service. When it is entered, the link is on standard error.
@@ -103,7 +105,7 @@ def page_service(
         raise UsageError("--serve-key goes with --serve-certificate; give both")
     host, port = parse_address(serve)
     (width, height), rate = camera[0] or CAMERA[:2], camera[1] or CAMERA[2]
-    options = ServeOptions(host, port, page.certificate, page.key, page.names, (width, height, rate))
+    options = ServeOptions(host, port, page.certificate, page.key, page.names, (width, height, rate), look_ahead)
 
     @contextmanager
     def enter(live_engine: LiveEngine, session: LiveSession | None) -> Iterator[None]:

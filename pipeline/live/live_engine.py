@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
@@ -58,7 +59,7 @@ class LiveEngine:
         Raises:
             EngineError: If the live engine is closed.
         """
-        session = LiveSession(options or SessionOptions(), self._wake, self._forget)
+        session = LiveSession(options or SessionOptions(), self._engine.info.window, self._wake, self._forget)
         with self._condition:
             if self._is_closed:
                 raise EngineError("the live engine is closed; start it again")
@@ -95,7 +96,8 @@ class LiveEngine:
                         self._sessions.remove(session)
                         self._sessions.append(session)
                         return session
-                self._condition.wait()
+                dues = [due for session in self._sessions if (due := session.due) is not None]
+                self._condition.wait(max(min(dues) - time.perf_counter(), 0.0) if dues else None)
         return None
 
     def _work(self) -> None:

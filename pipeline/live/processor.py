@@ -1,18 +1,23 @@
-"""One captured frame through the engine: into a native format and size, deblurred, and out as a new frame."""
+"""One captured frame and its neighbours through the engine: into a native format and size, deblurred, and out again."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from network.planes import MAX_STRENGTH, PlaneSpec
+from network.planes import MAX_STRENGTH, PlaneBatch, PlaneSpec
+from network.window.windows import MISSING
 from pipeline.media.frames import convert_frame, plane_rows, read_planes, spec_of
 
 if TYPE_CHECKING:
-    from network.planes import PlaneBatch
+    from collections.abc import Sequence
+
+    from network.window.windows import Windows
+    from pipeline.live.neighbours import Captured, Moment
     from pipeline.runner.protocols import Engine
 
 
@@ -63,6 +68,8 @@ def check_strength(strength: float) -> float:
 class FrameProcessor:
     """Processes the frames of one session, in their order, by one thread.
 
+    Each frame is converted once and kept, in the batch that the engine reads, for as long as it is a neighbour.
+
     Attributes:
         size: Width and height of the last result, in pixels; None before the first.
         source_size: Width and height of the last frame as it came; None before the first.
@@ -72,17 +79,21 @@ class FrameProcessor:
         self._reformatter = VideoReformatter()
         self._input: PlaneBatch | None = None
         self._output: PlaneBatch | None = None
+        self._places: list[_Place | None] = []
+        """Frame at each place of the input."""
         self.size: tuple[int, int] | None = None
         self.source_size: tuple[int, int] | None = None
 
     def process(
-        self, engine: Engine, frame: av.VideoFrame, strength: float, limit: tuple[int, int] | None
+        self, engine: Engine, moment: Moment, strength: float, limit: tuple[int, int] | None
     ) -> tuple[av.VideoFrame, av.VideoFrame]:
         """Deblurs one frame.
 
+        A neighbour of another size or format counts as missing.
+
         Args:
             engine: Engine that deblurs; not asked where the strength is 0.
-            frame: Frame as it was captured; left as it is.
+            moment: Frame as it was captured, with its neighbours; left as they are.
             strength: Share of the correction that is applied, 0 to 1.5.
             limit: Width and height that the result must fit in; None for any size.
 
@@ -92,19 +103,83 @@ class FrameProcessor:
         Raises:
             EngineError: If the engine fails or can't take such frames.
         """
-        spec, pixel_format = spec_of(frame)
-        width, height = fit_size((spec.width, spec.height), limit)
-        spec = PlaneSpec(width, height, spec.layout, spec.depth, spec.matrix, spec.full_range)
-        original = convert_frame(frame, spec, pixel_format, self._reformatter)
+        frame = moment.present.frame
+        kind = spec_of(frame)
+        width, height = fit_size((kind[0].width, kind[0].height), limit)
+        spec = replace(kind[0], width=width, height=height)
         self.source_size, self.size = (frame.width, frame.height), (width, height)
         if strength == 0:
+            original = self._converted(moment.present, spec, kind[1])
             return original, original
         if self._input is None or self._output is None or self._input.spec != spec:
-            self._input, self._output = engine.buffers(spec, 1), engine.buffers(spec, 1)
-        read_planes(original, self._input, 0)
-        engine.run(self._input, self._output)
-        apply_strength(self._input, self._output, strength)
-        return original, _frame_of(original, self._output)
+            self._input, self._output = engine.buffers(spec, engine.info.window.frames), engine.buffers(spec, 1)
+            self._places = [None] * self._input.size
+        beside = [
+            one if one is not None and spec_of(one.frame) == kind else None for one in (moment.before, moment.after)
+        ]
+        present, before, after = self._load(self._input, (moment.present, *beside), kind[1])
+        if engine.info.window.frames == 1:
+            engine.run(self._input, self._output)
+        else:
+            engine.run(self._input, self._output, _window(engine, before, present, after))
+        apply_strength(_frame_at(self._input, present), self._output, strength)
+        place = self._places[present]
+        assert place is not None
+        return place.frame, _frame_of(place.frame, self._output)
+
+    def _load(self, batch: PlaneBatch, frames: Sequence[Captured | None], pixel_format: str) -> list[int]:
+        """Brings frames into the batch where they are not there yet, and returns their places."""
+        wanted = {one.number for one in frames if one is not None}
+        found = []
+        for one in frames:
+            numbers = [None if place is None else place.number for place in self._places]
+            if one is None:
+                found.append(MISSING)
+                continue
+            if one.number not in numbers:
+                free = next(index for index, number in enumerate(numbers) if number not in wanted)
+                self._places[free] = None  # nothing is there if the frame can't be converted
+                frame = self._converted(one, batch.spec, pixel_format)
+                read_planes(frame, batch, free)
+                self._places[free] = _Place(one.number, frame)
+                found.append(free)
+            else:
+                found.append(numbers.index(one.number))
+        return found
+
+    def _converted(self, captured: Captured, spec: PlaneSpec, pixel_format: str) -> av.VideoFrame:
+        """A captured frame in the format and size that is processed."""
+        return convert_frame(captured.frame, spec, pixel_format, self._reformatter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A frame in a batch.
+
+    Attributes:
+        number: Number of the frame in its session.
+        frame: The same frame, in the format and size that is processed.
+    """
+
+    number: int
+    frame: av.VideoFrame
+
+
+def _window(engine: Engine, before: int, present: int, after: int) -> Windows:
+    """The window of one frame. Neighbours farther away than one are missing."""
+    window = engine.info.window
+    places = np.full((1, window.frames), MISSING, np.intp)
+    places[0, window.before] = present
+    if window.before:
+        places[0, window.before - 1] = before
+    if window.after:
+        places[0, window.before + 1] = after
+    return places
+
+
+def _frame_at(batch: PlaneBatch, place: int) -> PlaneBatch:
+    """One frame of a batch, as a batch in the same memory."""
+    return PlaneBatch(batch.spec, tuple(plane[place : place + 1] for plane in batch.planes))
 
 
 def fit_size(size: tuple[int, int], limit: tuple[int, int] | None) -> tuple[int, int]:

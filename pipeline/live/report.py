@@ -43,6 +43,8 @@ class LiveReport:
         source: Name of the source; empty where there was none.
         seconds: Wall time from the first frame to the end.
         engine: Facts about the engine.
+        look_ahead: Number of frames, 0 or 1, by which each was held back for the network to see the next one. All
+            latencies of results hold that time too.
         size: Width and height of the last result; None without frames.
         source_size: Width and height of the last frame as it came.
         captured: Counts of the frames from the source.
@@ -61,6 +63,7 @@ class LiveReport:
     source: str
     seconds: float
     engine: EngineInfo
+    look_ahead: int
     size: tuple[int, int] | None
     source_size: tuple[int, int] | None
     captured: FlowCount
@@ -88,6 +91,7 @@ class LiveReport:
                 "processed": self.processed.passed,
                 "dropped": self.processed.dropped,
             },
+            "look_ahead": self.look_ahead,
             "packets": {"corrupt": self.corrupt, "skipped": self.skipped},
             "frames_per_second": {
                 "captured": self._rate(self.captured),
@@ -128,9 +132,10 @@ class LiveReport:
     def summary(self) -> str:
         """A few lines for people, with what to change where frames were dropped."""
         deblurred, dropped = self.processed.passed, self.processed.dropped
+        ahead = f", look-ahead {self.look_ahead}" if self.engine.window.after else ""
         lines = [
             f"{self.source or 'live'}: {self.captured.passed} frames in {self.seconds:.1f} s",
-            f"{deblurred} processed, {dropped} dropped; {self.engine.network} by {self.engine.backend}",
+            f"{deblurred} processed, {dropped} dropped; {self.engine.network} by {self.engine.backend}{ahead}",
         ]
         for name, count in self.outputs.items():
             latency = count.latency
@@ -152,7 +157,7 @@ class LiveReport:
 
 def advice(network: str) -> str:
     """What to change where the engine is too slow for the source."""
-    lighter = ", the network idc-rt" if network == "idc" else ""
+    lighter = ", the network idc-video" if network == "idc" else ""
     return f"`auto_size`, a smaller `size`, a lower `fps`{lighter}, or a faster processor or GPU"
 
 

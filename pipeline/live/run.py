@@ -143,7 +143,8 @@ class _Run:
         if job.open_window is not None:
             self._window = job.open_window(self._session, self._tell, self._toggle_recording)
             stack.callback(self._window.close)
-        self._source = ReconnectingSource(job.address, self._session.push, self._tell, job.reconnect)
+        session = self._session
+        self._source = ReconnectingSource(job.address, session.push, self._tell, job.reconnect, session.cut)
         stack.callback(self._source.stop)
         for worker in self._workers:
             worker.start()
@@ -247,6 +248,7 @@ class _Run:
             source=self._job.address.name if self._job.address else "",
             seconds=self._ended - since,
             engine=self._live_engine.engine,
+            look_ahead=session.look_ahead if session else 0,
             size=session.size if session else None,
             source_size=session.source_size if session else None,
             captured=session.captured if session else FlowCount(),

@@ -18,6 +18,9 @@ Promises, for whoever writes a source or an output:
 - The engine takes the sessions that have a frame in turn, one frame each: one busy session can't starve another.
 - Each subscription has such a queue of its own: a slow output delays no other, and nothing upstream.
 - Frames may be of any pixel format and may change size and format at any time; results then change with them.
+- An engine that looks at neighbours gets those of the same session that were captured next to the frame, dropped or
+  not. One is missing at the start, after ``cut``, after a gap of more than two and a half frame intervals, and where
+  it is of another size or format.
 - An error of the engine on a frame ends that session alone, and is raised by ``push`` and ``get``.
 - All methods may be called by any thread. In asyncio, give ``on_ready`` to ``subscribe`` and wake the loop in it by
   ``call_soon_threadsafe``; then ``get(timeout=0)``.
@@ -35,6 +38,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import EngineError
 from pipeline.live.counters import FlowCount, FlowCounter
+from pipeline.live.neighbours import Moment, Neighbours
 from pipeline.live.processor import FrameProcessor, check_strength
 from pipeline.live.subscription import LiveResult, Subscription
 from pipeline.system.unexpected import explain
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 
     import av
 
+    from network.window.windows import Window
     from pipeline.runner.protocols import Engine
 
 
@@ -57,13 +62,22 @@ class SessionOptions:
         size_limit: Width and height in pixels; larger frames are scaled down to fit in, with their shape kept. None
             for no limit. Can be changed later.
         strength: Share of the correction that is applied, 0 to 1.5. Can be changed later.
+        look_ahead: 1 holds each frame back until the next one has come, so that an engine over time sees both
+            neighbours: sharper, and a frame later. 0 lets it see the one before alone, without delay. No matter for an
+            engine that looks at no later frame.
+
+    Raises:
+        ValueError: If a value is out of range.
     """
 
     queue: int = 1
     size_limit: tuple[int, int] | None = None
     strength: float = 1.0
+    look_ahead: int = 0
 
     def __post_init__(self) -> None:
+        if self.look_ahead not in (0, 1):
+            raise ValueError(f"a session looks 0 or 1 frames ahead, not {self.look_ahead}")
         if self.queue < 1:
             raise ValueError(f"at least one frame waits, not {self.queue}")
         check_strength(self.strength)
@@ -74,6 +88,7 @@ class LiveSession:
 
     Args:
         options: Options of the stream.
+        window: Neighbours that the engine looks at.
         wake: Function that is called when there is work; it makes the engine's thread call :meth:`step`.
         on_close: Function that is called with the session when it has ended.
 
@@ -84,14 +99,18 @@ class LiveSession:
     """
 
     def __init__(
-        self, options: SessionOptions, wake: Callable[[], None], on_close: Callable[[LiveSession], None]
+        self,
+        options: SessionOptions,
+        window: Window,
+        wake: Callable[[], None],
+        on_close: Callable[[LiveSession], None],
     ) -> None:
         self._wake, self._on_close, self._queue = wake, on_close, options.queue
-        self._waiting: deque[tuple[av.VideoFrame, int, float]] = deque()
+        self._neighbours = Neighbours(window, options.look_ahead)
+        self._waiting: deque[Moment] = deque()
         self._lock = threading.Lock()
         self._subscriptions: tuple[Subscription, ...] = ()
         self._captured, self._processed, self._service = FlowCounter(), FlowCounter(), FlowCounter()
-        self._number = 0
         self._is_finishing = self._is_closed = False
         self._strength = options.strength
         self._processor = FrameProcessor()
@@ -119,18 +138,31 @@ class LiveSession:
             if self._is_finishing or self._is_closed:
                 return
             self._captured.add(now - captured, now)
-            if len(self._waiting) == self._queue:
-                self._waiting.popleft()
-                self._processed.drop()
-            self._waiting.append((frame, self._number, captured))
-            self._number += 1
+            self._line_up(self._neighbours.push(frame, captured, now))
+        self._wake()
+
+    def cut(self) -> None:
+        """Says that the next frame does not follow on the last one, as when the source was connected again."""
+        with self._lock:
+            self._line_up(self._neighbours.cut())
         self._wake()
 
     def finish(self) -> None:
         """Ends the session after the frames that wait."""
         with self._lock:
             self._is_finishing = True
+            last = self._neighbours.release()
+            self._waiting.extend([] if last is None else [last])  # one more than the queue: it is the last one
         self._wake()
+
+    def _line_up(self, moment: Moment | None) -> None:
+        """Lets a frame wait for the engine, in place of the oldest where there are too many; called with the lock."""
+        if moment is None or self._is_closed:
+            return
+        if len(self._waiting) == self._queue:
+            self._waiting.popleft()
+            self._processed.drop()
+        self._waiting.append(moment)
 
     # For outputs and for people ----------------------------------------------------------------------------------
 
@@ -164,6 +196,11 @@ class LiveSession:
     @strength.setter
     def strength(self, value: float) -> None:
         self._strength = check_strength(value)
+
+    @property
+    def look_ahead(self) -> int:
+        """Number of frames by which each frame is held back, 0 or 1; 0 where the engine looks at no later frame."""
+        return self._neighbours.look_ahead
 
     @property
     def captured(self) -> FlowCount:
@@ -202,6 +239,7 @@ class LiveSession:
                 return
             self._is_closed = True
             self._waiting.clear()
+            self._neighbours.cut()
             subscriptions, self._subscriptions = self._subscriptions, ()
         self._on_close(self)
         for subscription in subscriptions:
@@ -212,23 +250,28 @@ class LiveSession:
             self._subscriptions = tuple(one for one in self._subscriptions if one is not subscription)
 
     @property
+    def due(self) -> float | None:
+        """Time at which :meth:`step` has something to do at the latest; None where that is not known."""
+        return self._neighbours.due
+
+    @property
     def wants_attention(self) -> bool:
         """Whether :meth:`step` has something to do."""
-        return bool(self._waiting) or self._is_finishing
+        due = self.due
+        return bool(self._waiting) or self._is_finishing or (due is not None and due <= time.perf_counter())
 
     def step(self, engine: Engine) -> None:
         """Processes the frame that has waited longest; called by the live engine's thread alone."""
         with self._lock:
-            item = self._waiting.popleft() if self._waiting else None
-        if item is None:
+            moment = self._waiting.popleft() if self._waiting else self._neighbours.release(time.perf_counter())
+        if moment is None:
             if self._is_finishing:
                 self.close()
             return
-        frame, number, captured = item
         started = time.perf_counter()
         strength = self._strength if self.enabled else 0.0
         try:
-            original, result = self._processor.process(engine, frame, strength, self.size_limit)
+            original, result = self._processor.process(engine, moment, strength, self.size_limit)
         except Exception as error:  # noqa: BLE001 - raised by push and get; the other sessions have to go on
             if not isinstance(error, EngineError):
                 reason = EngineError(f"a frame can't be processed: {explain(error)}")
@@ -238,8 +281,9 @@ class LiveSession:
             self.close()
             return
         finished = time.perf_counter()
+        captured = moment.present.captured
         self._processed.add(finished - captured, finished)
         if result is not original:
             self._service.add(finished - started, finished)
         for subscription in self._subscriptions:
-            subscription.deliver(LiveResult(original, result, number, captured, started, finished))
+            subscription.deliver(LiveResult(original, result, moment.present.number, captured, started, finished))

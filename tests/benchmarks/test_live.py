@@ -8,7 +8,8 @@ from live import run, table
 
 @pytest.mark.timeout(120)
 def test_a_short_run_has_all_figures() -> None:
-    result = run("identity", None, 1.0, 1)
+    result = run("identity", None, 0, 1.0, 1)
+    assert result["look_ahead"] == 0
     frames = result["frames"]
     assert frames["processed"] + frames["dropped"] == frames["captured"] > 1
     shown = result["outputs"]["null"]

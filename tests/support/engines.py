@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from network.planes import PlaneBatch
+from network.window.windows import MISSING, Window
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 
@@ -110,3 +111,32 @@ class BrighteningEngine(CopyingEngine):
         super()._process(batch, out)
         luma, greatest = batch.planes[0], ((1 << batch.spec.depth) - 1) << batch.spec.code_shift
         out.planes[0][...] = np.minimum(luma, greatest - self._amount) + self._amount
+
+
+class SeeingEngine(BrighteningEngine):
+    """Looks at the frames on either side of one, and records the windows that it was given.
+
+    Args:
+        amount: Codes that are added to the luma, up to the greatest code.
+    """
+
+    info = replace(BrighteningEngine.info, network="seeing", window=Window(1, 1))
+
+    def __init__(self, amount: int = 10) -> None:
+        super().__init__(amount)
+        self.windows: list[tuple[int | None, ...]] = []
+        """First sample of each frame of each window, in the order of time; None where one is missing."""
+        self.batches: list[int] = []
+        """Size of each batch that was allocated."""
+
+    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+        self.batches.append(batch)
+        return super().buffers(spec, batch)
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
+        assert windows is not None
+        assert windows.shape == (out.size, 3)
+        for window in windows:
+            levels = (None if place == MISSING else int(batch.planes[0][place].flat[0]) for place in window)
+            self.windows.append(tuple(levels))
+        super().run(PlaneBatch(batch.spec, tuple(plane[windows[:, 1]] for plane in batch.planes)), out)

@@ -100,6 +100,7 @@ class ReconnectingSource:
         deliver: Callable[[av.VideoFrame, float], None],
         tell: Callable[[str], None],
         options: ReconnectOptions | None = None,
+        on_lost: Callable[[], None] | None = None,
     ) -> None:
         """Prepares the source.
 
@@ -108,7 +109,9 @@ class ReconnectingSource:
             deliver: Function that takes each frame and its capture time; one thread calls it at a time.
             tell: Function that takes a line for the user at once when something happens.
             options: Options to reconnect the source.
+            on_lost: Function that is called when the connection is lost: the next frame is that of another one.
         """
+        self._on_lost = on_lost
         self._address, self._deliver, self._tell = address, deliver, tell
         self._options = options or ReconnectOptions()
         self._stop, self._ended = threading.Event(), threading.Event()
@@ -179,6 +182,8 @@ class ReconnectingSource:
             pause = backoff.pause()
             self._happened(EventKind.LOST, f"{self._address.name} is lost ({why}); connecting again in {pause:g} s")
             self._is_interrupted = True
+            if self._on_lost is not None:
+                self._on_lost()
             self._stop.wait(pause)
             while sum(not one.wait(0) for one in self._connections) >= MAX_ABANDONED:
                 if self._stop.wait(_POLL):

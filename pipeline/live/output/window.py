@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import cv2
+import pygame
 from av.video.reformatter import VideoReformatter
 
 from network.planes import MAX_STRENGTH
+from pipeline.live.output.window_check import require_window
+from pipeline.live.output.window_drawing import as_surface, compose, fitted, icon, write_lines
+from pipeline.live.processor import fit_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +35,14 @@ STEP = 0.1
 STALE = 1.0
 """Seconds without a new picture, after which the window says so."""
 
-_QUIT = (ord("q"), 27)
-_WHITE = (255, 255, 255)
+REDRAW = 0.25
+"""Seconds after which the window is drawn again even if nothing happened, for what it says of the rate."""
+
+_FIRST_SIZE = (640, 360)
+"""Size of the window until the first picture comes."""
+
+_REPEAT = (400, 80)
+"""Milliseconds for which a key is held until it repeats, and from then on between two."""
 
 
 class Preview:
@@ -54,21 +64,29 @@ class Preview:
             tell: Function that takes a line for the user.
             toggle_recording: Function that starts or stops a recording, and returns whether one is running now.
             title: Title of the window.
+
+        Raises:
+            UsageError: If no window can be opened here.
         """
+        require_window()
         self._session, self._folder, self._tell = session, folder, tell
-        self._toggle_recording, self._title = toggle_recording, title
-        self._subscription = session.subscribe()
+        self._toggle_recording = toggle_recording
         self._reformatter = VideoReformatter()
         self._result: LiveResult | None = None
         self._pictures: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+        """The result before and after, in the size in which it is shown."""
+        self._view = pygame.Rect(0, 0, *_FIRST_SIZE)
         self._divider = 0.5
         self._is_split = self._shows_help = True
         self._is_recording = False
+        self._held_keys: set[int] = set()
         self._snapshots = 0
         self._last_new = time.perf_counter()
-        # Without WINDOW_GUI_NORMAL, Qt adds a tool bar and takes some keys for itself.
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        cv2.setMouseCallback(title, self._on_mouse)
+        self._last_drawn = 0.0
+        self._window = pygame.Window(title, _FIRST_SIZE, resizable=True)
+        self._window.set_icon(icon())
+        pygame.key.set_repeat(*_REPEAT)
+        self._subscription = session.subscribe()
 
     @property
     def name(self) -> str:
@@ -90,47 +108,56 @@ class Preview:
             False if the user closed the window or asked to quit.
         """
         result = self._subscription.get(timeout)
-        is_first = self._result is None
+        events = pygame.event.get()
+        if not all(self._handle(event) for event in events):
+            return False
         if result is not None:
-            self._result, self._last_new = result, time.perf_counter()
-            frame = self._to_bgr(result.frame)
-            before = frame if result.original is result.frame else self._to_bgr(result.original)
-            self._pictures = before, frame
-        self._draw()
-        key = cv2.waitKeyEx(1)
-        if result is not None and is_first:  # a size that was set before the window is there is sometimes lost
-            cv2.resizeWindow(self._title, result.frame.width, result.frame.height)
+            if self._result is None:
+                self._window.size = self._size_for(result.frame)
+                self._window.position = pygame.WINDOWPOS_CENTERED
+            self._result, self._pictures, self._last_new = result, None, time.perf_counter()
+        if result is not None or events or time.perf_counter() - self._last_drawn > REDRAW:
+            self._draw()
         if result is not None:
             self._subscription.mark_shown(result)
-        while key != -1:
-            if not self._press(key):
-                return False
-            key = cv2.waitKeyEx(1)
-        return self._result is None or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        return True
 
     def close(self) -> None:
         """Closes the window."""
         self._subscription.close()
-        cv2.destroyWindow(self._title)
-        cv2.waitKey(1)
+        self._window.destroy()
+        pygame.display.quit()
 
-    def _to_bgr(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        picture: NDArray[Any] = self._reformatter.reformat(frame, format="bgr24").to_ndarray()
+    def _size_for(self, frame: VideoFrame) -> tuple[int, int]:
+        """The size of the first picture, or what of it the desktop has room for."""
+        width, height = pygame.display.get_desktop_sizes()[0]
+        return fit_size((frame.width, frame.height), (max(width * 9 // 10, 2), max(height * 9 // 10, 2)))
+
+    def _rgb(self, frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+        picture: NDArray[Any] = self._reformatter.reformat(frame, *size, "rgb24").to_ndarray()
         return picture
 
     def _draw(self) -> None:
-        if self._pictures is None:
-            return
-        before, after = self._pictures
-        silence = time.perf_counter() - self._last_new
-        picture = compose(before, after, self._divider if self._is_split else 0.0)
-        lines = [self._status()]
-        if silence > STALE:
-            lines.append(f"no picture for {silence:.0f} s")
-        if self._shows_help:
-            lines.append(KEYS)
-        write_lines(picture, lines)
-        cv2.imshow(self._title, picture)
+        self._last_drawn = now = time.perf_counter()
+        surface = self._window.get_surface()
+        surface.fill((0, 0, 0))
+        if self._result is not None:
+            original, frame = self._result.original, self._result.frame
+            view = fitted((frame.width, frame.height), surface.get_size())
+            if self._pictures is None or view != self._view:
+                after = self._rgb(frame, view.size)
+                self._pictures = (after if original is frame else self._rgb(original, view.size)), after
+                self._view = view
+            picture = compose(*self._pictures, self._divider if self._is_split else 0.0)
+            surface.blit(as_surface(picture), view)
+            silence = now - self._last_new
+            lines = [
+                self._status(),
+                f"no picture for {silence:.0f} s" if silence > STALE else "",
+                KEYS if self._shows_help else "",
+            ]
+            write_lines(surface.subsurface(view), [line for line in lines if line])
+        self._window.flip()
 
     def _status(self) -> str:
         shown = self.count
@@ -143,76 +170,55 @@ class Preview:
         ]
         return "   ".join(part for part in parts if part)
 
-    def _press(self, key: int) -> bool:
-        """Handles a pressed key; returns False if it is the key to quit."""
-        session, letter = self._session, key & 0xFF
-        if key in _QUIT:
+    def _handle(self, event: pygame.Event) -> bool:
+        """Handles an event; returns False if the user is done."""
+        if event.type in (pygame.QUIT, pygame.WINDOWCLOSE):
             return False
-        if letter == ord(" "):
-            session.enabled = not session.enabled
-        elif letter in b"+=":
+        if event.type == pygame.KEYDOWN:
+            is_repeated = event.key in self._held_keys
+            self._held_keys.add(event.key)
+            return self._press(event.unicode, is_repeated=is_repeated)
+        if event.type == pygame.KEYUP:
+            self._held_keys.discard(event.key)
+        elif (event.type == pygame.MOUSEBUTTONDOWN and event.button == pygame.BUTTON_LEFT) or (
+            event.type == pygame.MOUSEMOTION and event.buttons[0]
+        ):
+            self._divider = min(max((event.pos[0] - self._view.left) / self._view.width, 0.0), 1.0)
+        return True
+
+    def _press(self, letter: str, *, is_repeated: bool) -> bool:
+        """Handles a pressed key; returns False if it is the key to quit. Only the keys of the strength repeat."""
+        session = self._session
+        if letter in ("+", "="):
             session.strength = min(round(session.strength + STEP, 3), MAX_STRENGTH)
-        elif letter in b"-_":
+        elif letter in ("-", "_"):
             session.strength = max(round(session.strength - STEP, 3), 0.0)
-        elif letter == ord("d"):
+        elif is_repeated:
+            return True
+        elif letter in ("q", "\x1b"):
+            return False
+        elif letter == " ":
+            session.enabled = not session.enabled
+        elif letter == "d":
             self._is_split = not self._is_split
-        elif letter == ord("h"):
+        elif letter == "h":
             self._shows_help = not self._shows_help
-        elif letter == ord("s"):
+        elif letter == "s":
             self._snapshot()
-        elif letter == ord("r"):
+        elif letter == "r":
             self._is_recording = self._toggle_recording()
         return True
 
     def _snapshot(self) -> None:
-        if self._pictures is None:
+        if self._result is None:
             return
         self._snapshots += 1
         path = self._folder / f"deblur-{datetime.now():%Y%m%d-%H%M%S}-{self._snapshots}.png"  # noqa: DTZ005 - local
-        _, data = cv2.imencode(".png", self._pictures[1])  # imwrite fails on some names on Windows
+        frame, data = self._result.frame, io.BytesIO()
+        pygame.image.save(as_surface(self._rgb(frame, (frame.width, frame.height))), data, "snapshot.png")
         try:
-            path.write_bytes(data.tobytes())
+            path.write_bytes(data.getvalue())
         except OSError as error:
             self._tell(f"can't write the snapshot {path}: {error.strerror or error}")
         else:
             self._tell(f"snapshot {path}")
-
-    def _on_mouse(self, event: int, x: int, _y: int, flags: int, _data: Any) -> None:
-        is_drag = event == cv2.EVENT_MOUSEMOVE and flags & cv2.EVENT_FLAG_LBUTTON
-        if self._pictures is not None and (event == cv2.EVENT_LBUTTONDOWN or is_drag):
-            self._divider = min(max(x / self._pictures[0].shape[1], 0.0), 1.0)
-
-
-def compose(before: NDArray[np.uint8], after: NDArray[np.uint8], divider: float) -> NDArray[np.uint8]:
-    """One picture of two: ``before`` left of the divider, ``after`` right of it, and a line between them.
-
-    Args:
-        before: Picture before, uint8 (height, width, 3).
-        after: Picture after, uint8 of the same shape.
-        divider: Place of the divider, 0 to 1 from left to right; 0 shows ``after`` alone.
-
-    Returns:
-        A new array of the same shape.
-    """
-    picture = after.copy()
-    column = round(divider * after.shape[1])
-    if column > 0:
-        picture[:, :column] = before[:, :column]
-        picture[:, max(column - 1, 0) : column + 1] = 255
-    return picture
-
-
-def write_lines(picture: NDArray[np.uint8], lines: list[str]) -> None:
-    """Writes lines at the bottom of a picture, the first one lowest, on a darkened strip; changes the picture.
-
-    Args:
-        picture: Picture, uint8 (height, width, 3).
-        lines: Lines of ASCII letters.
-    """
-    scale = max(picture.shape[1] / 1400, 0.35)
-    height = round(36 * scale)
-    strip = picture[-min(height * len(lines), len(picture)) :]
-    strip //= 3
-    for number, line in enumerate(lines):
-        place = (round(10 * scale), picture.shape[0] - round(12 * scale) - number * height)
-        cv2.putText(picture, line, place, cv2.FONT_HERSHEY_SIMPLEX, scale, _WHITE, 1, cv2.LINE_AA)

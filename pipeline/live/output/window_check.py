@@ -1,81 +1,70 @@
-"""Whether a window can be opened here, found out before OpenCV, whose Qt ends the whole process where it can't."""
+"""Whether a window can be opened here, found out before an engine is loaded."""
 
 from __future__ import annotations
 
 import os
-import re
-import socket
 import sys
+from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _INSTALL = 'pip install "deblur-stream[live]"'
+
+_REMEDY = "use `serve` or another output"
 
 
 def require_window() -> None:
-    """Refuses where no window can be opened.
-
-    On Linux, this has to be called before PyAV is imported: the libraries for X that come with PyAV are other builds
-    than those of OpenCV, and where they were loaded first, opening a window never returns.
+    """Connects to the display; refuses where no window can be opened. Harmless if it is connected.
 
     Raises:
-        UsageError: If OpenCV is missing or is the build without windows, or there is no display.
-        RuntimeError: If PyAV was imported before OpenCV on Linux.
+        UsageError: If pygame is missing, or there is no display, or it does not answer.
     """
-    if find_spec("cv2") is None:
-        raise UsageError(f"`window` needs OpenCV: {_INSTALL}", field="window")
-    if sys.platform.startswith("linux"):
-        require_x_display(os.environ.get("DISPLAY", ""))
-    import cv2
+    if find_spec("pygame") is None:
+        raise UsageError(f"`window` needs pygame-ce: {_INSTALL}", field="window")
+    with _environment(_settings()):
+        import pygame
 
-    loaded = list(sys.modules)
-    if sys.platform.startswith("linux") and "av" in loaded and loaded.index("av") < loaded.index("cv2"):
-        raise RuntimeError("import cv2 before av: on Linux, OpenCV's window never opens in the other order")
-    if not cv2.currentUIFramework():
-        raise UsageError(
-            "the OpenCV that is installed has no windows: opencv-python-headless (of the extra `train`) has replaced "
-            "opencv-python; put it back by `pip install --force-reinstall --no-deps opencv-python`"
-        )
+        try:
+            pygame.display.init()
+        except pygame.error as error:
+            display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or "that SDL_VIDEODRIVER names"
+            name = f"the display {display}" if sys.platform.startswith("linux") else "the display"
+            raise UsageError(f"{name} for `window` does not answer ({error}); {_REMEDY}", field="window") from error
 
 
-def require_x_display(name: str) -> None:
-    """Connects to the X server once; Qt as it comes with OpenCV knows no other displays, under Wayland neither.
-
-    Args:
-        name: Name of the display, as the environment variable DISPLAY holds it.
+def _settings() -> dict[str, str]:
+    """Environment variables under which SDL, the library below pygame, starts as is wanted here.
 
     Raises:
-        UsageError: If there is none, or it does not answer.
+        UsageError: If there is no display.
     """
-    match = re.fullmatch(r"(?:unix)?(?P<host>[^:]*):(?P<number>\d+)(?:\.\d+)?", name)
-    if match is None:
-        raise UsageError("there is no display for `window` (DISPLAY is not set); use `serve` or another output")
-    number = int(match["number"])
+    # Ctrl-C and SIGTERM belong to this program. Desktops know its windows by the class; SDL would take Python's name.
+    settings = {"SDL_NO_SIGNAL_HANDLERS": "1", "SDL_VIDEO_X11_WMCLASS": "deblur", "SDL_VIDEO_WAYLAND_WMCLASS": "deblur"}
+    if sys.platform.startswith("linux") and not os.environ.get("SDL_VIDEODRIVER"):
+        # Without a display, SDL would otherwise draw a window that nobody can see.
+        kinds = {"DISPLAY": "x11", "WAYLAND_DISPLAY": "wayland"}
+        drivers = [kind for variable, kind in kinds.items() if os.environ.get(variable)]
+        if not drivers:
+            raise UsageError(f"there is no display for `window` (DISPLAY is not set); {_REMEDY}", field="window")
+        settings["SDL_VIDEODRIVER"] = ",".join(drivers)
+    return settings
+
+
+@contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    """Sets environment variables for a while."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
     try:
-        if match["host"]:
-            socket.create_connection((match["host"], 6000 + number), timeout=3.0).close()
-        else:
-            _connect_locally(number)
-    except OSError as error:
-        raise UsageError(
-            f"the display {name} for `window` does not answer ({error.strerror or error}); use `serve` or another "
-            "output"
-        ) from error
-
-
-def _connect_locally(number: int) -> None:
-    if sys.platform == "win32":
-        raise OSError("Windows has no sockets at which X servers listen locally")
-    path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 - where X servers listen
-    failure: OSError | None = None
-    for address in (path, f"\0{path}"):
-        with socket.socket(socket.AF_UNIX) as connection:
-            try:
-                connection.connect(address)
-            except OSError as error:
-                failure = failure or error
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
             else:
-                return
-    if failure is not None:
-        raise failure
+                os.environ[name] = value

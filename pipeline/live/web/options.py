@@ -69,6 +69,8 @@ class ServeOptions:
         key: PEM file with the certificate's key; None if it is in the same file.
         names: Names beside its addresses under which this machine may be asked, such as ``studio.example``.
         camera: Width, height and frames a second that a page asks of its camera.
+        look_ahead: Number of frames to look ahead of a page's camera, 0 or 1; see
+            :class:`pipeline.live.session.SessionOptions`.
         limits: Limits on what pages ask of this machine.
     """
 
@@ -78,6 +80,7 @@ class ServeOptions:
     key: Path | None = None
     names: tuple[str, ...] = ()
     camera: tuple[int, int, float] = CAMERA
+    look_ahead: int = 0
     limits: WebLimits = field(default_factory=WebLimits)
 
     @property

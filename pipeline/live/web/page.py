@@ -54,6 +54,7 @@ class Page:
         shared: SharedSource | None,
         limits: WebLimits,
         may_send_camera: Callable[[], bool],
+        look_ahead: int = 0,
     ) -> None:
         """Takes over a socket.
 
@@ -63,6 +64,7 @@ class Page:
             shared: Source that the page may watch; None for none.
             limits: Limits on what the page may ask for.
             may_send_camera: Whether there is room for one more camera.
+            look_ahead: Number of frames to look ahead of the page's camera, 0 or 1.
         """
         self._socket, self._live_engine, self._shared, self._limits = socket, live_engine, shared, limits
         self._may_send_camera = may_send_camera
@@ -71,7 +73,7 @@ class Page:
         self._peer: Peer | None = None
         self._figures: asyncio.Task[None] | None = None
         self._endings: set[asyncio.Task[None]] = set()
-        self._strength = 1.0
+        self._strength, self._look_ahead = 1.0, look_ahead
         self._appearance = Appearance()
 
     @property
@@ -115,7 +117,8 @@ class Page:
         if mode == "camera":
             if not self._may_send_camera():
                 raise InputError("too many cameras are being deblurred at the moment; try again later")
-            session = self._camera = self._live_engine.open(SessionOptions(strength=self._strength))
+            options = SessionOptions(strength=self._strength, look_ahead=self._look_ahead)
+            session = self._camera = self._live_engine.open(options)
         elif mode == "watch" and self._shared is not None:
             session = self._shared.session
         else:

@@ -144,7 +144,8 @@ class WebServer:
         socket = web.WebSocketResponse(
             heartbeat=limits.heartbeat_seconds, max_msg_size=limits.message_bytes, compress=False
         )
-        page = Page(socket, self._live_engine, self._shared, limits, self._has_room_for_camera)
+        room, ahead = self._has_room_for_camera, self._options.look_ahead
+        page = Page(socket, self._live_engine, self._shared, limits, room, ahead)
         # Counted before the first await, so that many at once can't all find room.
         self._pages.add(page)
         self._sockets.add(socket)

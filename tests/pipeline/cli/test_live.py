@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import av
 import pytest
@@ -15,8 +15,8 @@ from click import ClickException
 from click.testing import CliRunner
 
 from pipeline.cli.exit_codes import exit_code
-from pipeline.cli.live import live
-from pipeline.errors import DeblurError
+from pipeline.cli.live import LiveOptions, live
+from pipeline.errors import DeblurError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,13 +35,46 @@ def test_a_test_source_is_deblurred_into_several_outputs(deblur: CommandLine, tm
     )
     assert ended.code == 0, ended.err
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["engine"]["network"] == "idc-rt"
+    assert report["engine"]["network"] == "idc-video"
+    assert report["look_ahead"] == 1
     assert set(report["outputs"]) == {"null", f"recording {tmp_path / 'out.mkv'}"}
     assert report["frames"]["processed"] + report["frames"]["dropped"] == report["frames"]["captured"] > 20
     with av.open(str(tmp_path / "out.mkv")) as container:
         frames = sum(1 for _ in container.decode(video=0))
     assert frames == report["outputs"][f"recording {tmp_path / 'out.mkv'}"]["shown"] > 0
     assert "from capture to there p50" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--null"], 1),
+        (["--record", "out.mkv"], 1),
+        (["--rtmp", "rtmp://host/app"], 1),
+        ([], 0),
+        (["--window"], 0),
+        (["--record", "out.mkv", "--window"], 0),
+        (["--record", "out.mkv", "--serve"], 0),
+        (["--record", "out.mkv", "--virtual-camera"], 0),
+        (["--null", "--look-ahead", "0"], 0),
+        (["--window", "--look-ahead", "1"], 1),
+    ],
+)
+def test_nobody_who_watches_waits_for_the_next_frame_unless_asked(
+    arguments: list[str], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pygame")
+    found: list[int] = []
+
+    def stop(typed: LiveOptions, _tell: object) -> NoReturn:
+        found.append(typed.frames_ahead)
+        raise UsageError("far enough")
+
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setattr("pipeline.cli.live._job", stop)
+    error = CliRunner().invoke(live, [TEST_SOURCE, *arguments], standalone_mode=False).exception
+    assert "far enough" in str(error)
+    assert found == [expected]
 
 
 @pytest.mark.slow
@@ -68,6 +101,7 @@ def test_ctrl_c_completes_the_recording_and_is_no_error(deblur: CommandLine, tmp
         ([TEST_SOURCE, "--record", "out.gif"], 2, ".mkv"),
         ([TEST_SOURCE, "--rtmp", "ftp://host"], 2, "rtmp"),
         ([TEST_SOURCE, "--null", "--strength", "2"], 2, "1.5"),
+        ([TEST_SOURCE, "--null", "--look-ahead", "2"], 2, "0<=x<=1"),
     ],
 )
 def test_what_can_not_be_done_is_refused_before_the_engine_is_loaded(
@@ -81,8 +115,8 @@ def test_what_can_not_be_done_is_refused_before_the_engine_is_loaded(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has displays by an environment variable")
 def test_without_a_display_the_window_is_refused_and_nothing_crashes(deblur: CommandLine) -> None:
-    """Qt would end the process."""
-    pytest.importorskip("cv2")
+    """SDL would draw a window that nobody can see."""
+    pytest.importorskip("pygame")
     ended = deblur.run("live", TEST_SOURCE, prelude="import os; os.environ['DISPLAY'] = ':4711'")
     assert ended.code == 2
     assert "display :4711" in ended.error

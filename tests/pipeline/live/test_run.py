@@ -22,6 +22,7 @@ from pipeline.live.output.worker import NullOutput
 from pipeline.live.run import LiveJob, run_live
 from pipeline.live.session import SessionOptions
 from pipeline.live.status import LineStatus, SilentStatus
+from tests.support.engines import SeeingEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,6 +91,23 @@ def test_a_run_ends_with_its_source_and_reports(engine: BrighteningEngine, tmp_p
     assert "25 frames" in done.summary()
 
 
+@pytest.mark.parametrize("look_ahead", [0, 1])
+def test_latency_holds_the_wait_for_the_next_frame(look_ahead: int) -> None:
+    engine = SeeingEngine()
+    job = LiveJob(
+        find_address("lavfi:testsrc2=s=64x48:r=25:d=2"),
+        SessionOptions(30, look_ahead=look_ahead),
+        outputs=[NullOutput()],
+    )
+    done = run_live(job, engine, SilentStatus())
+    assert done.processed.passed == 50
+    assert done.as_dict()["look_ahead"] == look_ahead
+    assert f"look-ahead {look_ahead}" in done.summary()
+    if look_ahead:
+        assert done.processed.latency.p50 > 38  # of 40 ms from frame to frame
+    assert sum(after is not None for _, _, after in engine.windows) <= 49 * look_ahead
+
+
 def test_the_duration_ends_a_run(engine: BrighteningEngine) -> None:
     job = LiveJob(find_address("lavfi:testsrc2=s=64x48:r=25"), outputs=[NullOutput()], duration=0.5)
     done = run_live(job, engine, SilentStatus())
@@ -141,13 +159,16 @@ def test_a_source_that_was_cut_goes_on_in_the_same_file_with_the_gap(
     tmp_path: Path,
     until: Callable[..., None],
     read_file: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sessions: list[LiveSession] = []
+    cuts: list[int] = []
 
     @contextlib.contextmanager
     def cut(_live_engine: LiveEngine, session: LiveSession | None) -> Iterator[None]:
         assert session is not None
         sessions.append(session)
+        monkeypatch.setattr(session, "cut", lambda: cuts.append(session.captured.passed))
         yield
 
     def break_and_mend() -> None:
@@ -167,6 +188,8 @@ def test_a_source_that_was_cut_goes_on_in_the_same_file_with_the_gap(
     steps = [float(b - a) for a, b in pairwise(contents.times)]
     longest = max(gap.seconds for gap in done.gaps)
     assert longest >= 1.5
+    assert cuts
+    assert set(cuts) < set(range(10, done.captured.passed))  # what came before is no neighbour of what came after
     assert max(steps) == pytest.approx(longest, abs=0.3)
     assert {(frame.width, frame.height) for frame in contents.frames} == {(64, 48)}
     assert {"lost", "resumed", "changed"} <= {event["kind"] for event in done.as_dict()["events"]}

@@ -37,13 +37,18 @@ class Watcher:
         self.frames: list[tuple[tuple[int, int], float, float]] = []
         """Size, capture time and arrival of each."""
         self.lines: list[str] = []
+        self.losses: list[int] = []
+        """Number of frames that had come at each loss of the connection."""
         self.feeds: list[ReconnectingSource] = []
 
     def start(self, source: str, options: ReconnectOptions = QUICK) -> ReconnectingSource:
-        feed = ReconnectingSource(find_address(source), self.take, self.lines.append, options)
+        feed = ReconnectingSource(find_address(source), self.take, self.lines.append, options, self.lose)
         self.feeds.append(feed)
         feed.start()
         return feed
+
+    def lose(self) -> None:
+        self.losses.append(len(self.frames))
 
     def take(self, frame: av.VideoFrame, captured: float) -> None:
         self.frames.append(((frame.width, frame.height), captured, time.perf_counter()))
@@ -119,6 +124,7 @@ def test_a_connection_that_is_cut_is_made_again_and_the_gap_recorded(
     # The first attempts were refused, and told.
     assert sum("connecting again" in line for line in watcher.lines) >= 2
     assert any("is back after" in line for line in watcher.lines)
+    assert set(watcher.losses) == {before}
 
 
 def test_a_source_that_falls_silent_is_told_at_once_and_goes_on(

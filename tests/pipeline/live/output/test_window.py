@@ -1,10 +1,11 @@
-"""The window on a virtual X display: real keys, a real mouse, and what the screen then shows."""
+"""The window: keys and mouse where there is no screen, then on a virtual X display, and what that screen shows."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,26 +13,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
-cv2: Any = pytest.importorskip("cv2", reason="OpenCV is not installed")
+pygame: Any = pytest.importorskip("pygame", reason="pygame-ce is not installed")
 
-from pipeline.live.output.window import compose, write_lines  # noqa: E402 - it needs OpenCV
+from pipeline.live.output.window import Preview  # noqa: E402 - it needs pygame
+from pipeline.live.output.window_drawing import compose, fitted, write_lines  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pipeline.live.live_engine import LiveEngine
+    from pipeline.live.session import LiveSession
 
 ROOT = Path(__file__).resolve().parents[4]
 TOOLS = ("Xvfb", "xdotool")
 
 PROGRAM = """
 import json, sys
-from pipeline.live.output.window_check import require_window
-require_window()
 from pathlib import Path
 from pipeline.live.input.address import find_address
-from pipeline.live.output.worker import NullOutput
 from pipeline.live.output.window import Preview
 from pipeline.live.run import LiveJob, run_live
 from pipeline.live.status import LineStatus
@@ -62,11 +65,184 @@ def test_before_is_left_and_after_is_right_of_the_divider() -> None:
 
 
 def test_lines_are_written_at_the_bottom() -> None:
-    picture = np.full((200, 400, 3), 128, np.uint8)
-    write_lines(picture, ["30 frames/s", "help"])
+    surface = pygame.Surface((400, 200))
+    surface.fill((128, 128, 128))
+    write_lines(surface, ["30 frames/s", "help"])
+    picture = pygame.surfarray.array3d(surface).swapaxes(0, 1)
     assert (picture[:150] == 128).all()
     assert (picture[190:] < 50).any()
     assert (picture[150:] > 200).any()
+
+
+def test_lines_find_a_place_in_a_picture_of_any_size() -> None:
+    write_lines(pygame.Surface((1, 1)), ["30 frames/s", "help"])
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [((400, 300), (0, 0, 400, 300)), ((400, 400), (0, 50, 400, 300)), ((800, 300), (200, 0, 400, 300))],
+)
+def test_a_picture_is_in_the_middle_and_keeps_its_shape(
+    room: tuple[int, int], expected: tuple[int, int, int, int]
+) -> None:
+    assert tuple(fitted((200, 150), room)) == expected
+
+
+class Unseen:
+    """A window that no screen shows, with a session behind it."""
+
+    def __init__(self, session: LiveSession, folder: Path) -> None:
+        self.lines: list[str] = []
+        self.recordings = 0
+        self.session = session
+        self.preview = Preview(session, folder, self.lines.append, self._toggle)
+
+    def _toggle(self) -> bool:
+        self.recordings += 1
+        return self.recordings % 2 == 1
+
+    def show(self, frame: av.VideoFrame) -> None:
+        """Waits until a frame has come through the engine and is shown."""
+        shown = self.preview.count.passed
+        self.session.push(frame)
+        deadline = time.perf_counter() + 20
+        while self.preview.count.passed == shown:
+            assert time.perf_counter() < deadline
+            assert self.preview.step(0.05)
+
+    def press(self, *letters: str) -> bool:
+        """Presses and lets go of keys, one after the other; returns whether the window stays open."""
+        for letter in letters:
+            pygame.event.post(pygame.Event(pygame.KEYDOWN, key=ord(letter), unicode=letter))
+            pygame.event.post(pygame.Event(pygame.KEYUP, key=ord(letter)))
+        return self.preview.step(0.0)
+
+    def levels(self) -> list[int]:
+        """The red of a line across the window, above the text."""
+        (window,) = [one for one in vars(self.preview).values() if isinstance(one, pygame.Window)]
+        surface = window.get_surface()
+        row = surface.get_height() // 3
+        return [surface.get_at((column, row))[0] for column in range(surface.get_width())]
+
+
+@pytest.fixture
+def unseen(live_engine: LiveEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unseen]:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    made = Unseen(live_engine.open(), tmp_path)
+    yield made
+    made.preview.close()
+
+
+def test_keys_set_the_strength_within_its_range(unseen: Unseen) -> None:
+    for keys, strength in (("-", 0.9), ("__", 0.7), ("+=", 0.9), ("+" * 30, 1.5), ("-" * 30, 0.0)):
+        assert unseen.press(*keys)
+        assert unseen.session.strength == pytest.approx(strength)
+
+
+def test_a_held_key_repeats_for_the_strength_alone(unseen: Unseen) -> None:
+    for letter in "- ":
+        for _ in range(3):
+            pygame.event.post(pygame.Event(pygame.KEYDOWN, key=ord(letter), unicode=letter))
+    assert unseen.preview.step(0.0)
+    assert unseen.session.strength == pytest.approx(0.7)
+    assert not unseen.session.enabled
+
+
+def test_keys_and_mouse_change_what_is_shown(unseen: Unseen, frame: Callable[..., av.VideoFrame]) -> None:
+    unseen.show(frame(120, size=(400, 300)))
+    levels = unseen.levels()
+    assert len(levels) == 400
+    before, after = levels[50], levels[350]
+    assert before < after
+    assert (levels[150], levels[250]) == (before, after)
+    pygame.event.post(pygame.Event(pygame.MOUSEBUTTONDOWN, button=pygame.BUTTON_LEFT, pos=(40, 9)))
+    assert unseen.preview.step(0.0)
+    assert (unseen.levels()[20], unseen.levels()[60]) == (before, after)
+    pygame.event.post(pygame.Event(pygame.MOUSEMOTION, buttons=(0, 0, 0), pos=(300, 9), rel=(1, 1)))
+    assert unseen.preview.step(0.0)
+    assert unseen.levels()[60] == after
+    pygame.event.post(pygame.Event(pygame.MOUSEMOTION, buttons=(1, 0, 0), pos=(300, 9), rel=(1, 1)))
+    assert unseen.preview.step(0.0)
+    assert (unseen.levels()[280], unseen.levels()[320]) == (before, after)
+    unseen.press("d")
+    assert set(unseen.levels()) == {after}
+    unseen.press("d", " ")
+    unseen.show(frame(120, size=(400, 300)))
+    assert {level for level in unseen.levels() if level < 250} == {before}
+
+
+def test_keys_record_and_take_snapshots(unseen: Unseen, frame: Callable[..., av.VideoFrame], tmp_path: Path) -> None:
+    assert unseen.press("s")  # of nothing yet
+    unseen.show(frame(120, size=(64, 48)))
+    assert unseen.press("r", "s", "r")
+    assert unseen.recordings == 2
+    (snapshot,) = tmp_path.glob("*.png")
+    picture = cv2.imread(str(snapshot))
+    assert picture is not None
+    assert picture.shape == (48, 64, 3)
+    assert set(picture.flat) == {unseen.levels()[-1]}
+    assert unseen.lines == [f"snapshot {snapshot}"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, folders can be deleted from under a program in other ways")
+def test_a_snapshot_that_can_not_be_written_is_a_line(
+    unseen: Unseen, frame: Callable[..., av.VideoFrame], tmp_path: Path
+) -> None:
+    unseen.show(frame())
+    tmp_path.rmdir()
+    assert unseen.press("s")
+    assert "can't write the snapshot" in unseen.lines[0]
+    tmp_path.mkdir()
+
+
+@pytest.mark.parametrize("event", ["q", "\x1b", "close", "quit"])
+def test_a_window_can_be_closed(unseen: Unseen, event: str) -> None:
+    if event in ("close", "quit"):
+        pygame.event.post(pygame.Event({"close": pygame.WINDOWCLOSE, "quit": pygame.QUIT}[event]))
+        assert not unseen.preview.step(0.0)
+    else:
+        assert not unseen.press(event)
+
+
+def test_a_stream_that_stands_still_is_told(
+    unseen: Unseen, frame: Callable[..., av.VideoFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pipeline.live.output.window.write_lines", lambda _surface, lines: said.extend(lines))
+    monkeypatch.setattr("pipeline.live.output.window.STALE", 0.3)
+    unseen.show(frame())
+    assert not any("no picture" in line for line in said)
+    end = time.perf_counter() + 1
+    while time.perf_counter() < end:
+        assert unseen.preview.step(0.05)
+    assert any("no picture" in line for line in said)
+
+
+def test_nothing_is_printed_and_signals_stay_the_program_s_own() -> None:
+    """SDL would take SIGTERM where nobody else has, and pygame prints a banner."""
+    program = """
+import os, signal
+from pipeline.live.live_engine import LiveEngine
+from pipeline.live.output.window import Preview
+from pathlib import Path
+from tests.support.engines import BrighteningEngine
+
+with LiveEngine(BrighteningEngine()) as live_engine:
+    preview = Preview(live_engine.open(), Path(), print, bool)
+    preview.step(0.1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    preview.step(0.1)
+    print("still there")
+"""
+    ended = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program],
+        env={**os.environ, "SDL_VIDEODRIVER": "dummy", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGTERM, "", "")
 
 
 class Screen:
@@ -87,7 +263,7 @@ class Screen:
 
     def find_window(self) -> None:
         """Waits for the window, and gives it the keyboard, as a window manager would."""
-        self.window = self._do("search", "--sync", "--onlyvisible", "--name", "deblur live").split()[0]
+        self.window = self._do("search", "--sync", "--onlyvisible", "--class", "deblur").split()[0]
         self._do("windowfocus", self.window)
 
     def _do(self, *arguments: object) -> str:
@@ -102,7 +278,9 @@ class Screen:
 
     def press(self, key: str) -> None:
         self._do("key", key)
-        time.sleep(0.15)  # of keys that come within one look at the keyboard, OpenCV gives the last
+
+    def resize(self, width: int, height: int) -> None:
+        self._do("windowsize", "--sync", self.window, width, height)
 
     def drag(self, start: float, end: float) -> None:
         """Drags from one place of the window to another, as parts of its width."""
@@ -138,8 +316,6 @@ def show(tmp_path: Path) -> Iterator[Callable[[list[str]], Screen]]:
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"{' and '.join(missing)} are not installed (Debian: xvfb, xdotool)")
-    if not cv2.currentUIFramework():
-        pytest.skip("this OpenCV is the build without windows")
     buffers = tmp_path / "screen"
     buffers.mkdir()
     read, write = os.pipe()
@@ -208,8 +384,6 @@ def test_keys_and_mouse_do_what_they_say(
     until(lambda: is_split_at(0.5), 60)
     screen.drag(0.5, 0.8)
     until(lambda: is_split_at(0.8))
-    if "DEBLUR_SCREENSHOT" in os.environ:
-        cv2.imwrite(os.environ["DEBLUR_SCREENSHOT"], screen.picture())
     screen.press("d")
     until(lambda: is_all(bright))
     screen.press("space")
@@ -222,6 +396,9 @@ def test_keys_and_mouse_do_what_they_say(
     for _ in range(10):
         screen.press("plus")
     until(lambda: is_all(bright))
+    screen.resize(600, 300)  # bars on either side of a picture of 400x300
+    until(lambda: screen.levels()[50] < 3 and screen.levels()[550] < 3)
+    until(lambda: all(abs(level - bright) <= 3 for level in screen.levels()[110:490]))
     screen.press("s")
     until(lambda: list(made.glob("*.png")))
     screen.press("r")
@@ -259,6 +436,20 @@ def _repeated(clip: Path, out: Path, times: int) -> str:
                     packet.stream = copy
                     target.mux(packet)
     return str(out)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_window_and_engine_live_in_one_process(show: Callable[[list[str]], Screen], until: Callable[..., None]) -> None:
+    """The shipped network over time, with OpenCV inside, beside PyAV and SDL, which each bring libraries for X."""
+    source = "lavfi:testsrc2=s=320x240:r=10"
+    screen = show(["-c", "from pipeline.cli import main; main()", "live", source, "--look-ahead", "1", "--window"])
+    until(lambda: screen.geometry()[2:] == (320, 240), 60)
+    until(lambda: screen.picture().std() > 20)
+    screen.press("q")
+    _, err = screen.program.communicate(timeout=60)
+    assert screen.program.returncode == 0, err
+    assert "look-ahead 1" in err
 
 
 @pytest.mark.slow

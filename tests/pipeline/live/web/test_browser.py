@@ -136,7 +136,7 @@ def test_the_shipped_network_makes_a_phone_s_film_sharper(
             await tab.until("document.querySelector('#latency').textContent.endsWith('ms')")
             # The same moments, through the same encoder: what differs is what the network did.
             await until_measured(tab, lambda _, before, after: after > 1.1 * before, 4)
-            assert await tab.run("document.querySelector('#engine').textContent.includes('idc-rt')")
+            assert await tab.run("document.querySelector('#engine').textContent.includes('idc-video')")
             assert not tab.complaints
             if folder := os.environ.get(SCREENSHOTS):
                 await tab.set("#strength", 1)

@@ -15,7 +15,7 @@ import pytest
 from pipeline.live.session import SessionOptions
 from pipeline.live.web.options import WebLimits
 from pipeline.live.web.page import SharedSource
-from tests.support.engines import BrighteningEngine
+from tests.support.engines import BrighteningEngine, SeeingEngine
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -75,6 +75,25 @@ def test_strength_scales_the_correction(serve: Any, visit: Any, camera_of: Any) 
     assert abs(none) < 5
     assert 12 < half < 32
     assert much > half + 20
+
+
+@pytest.mark.parametrize("options", [{}, {"look_ahead": 1}])
+def test_a_camera_waits_for_the_next_frame_where_that_was_asked_for(
+    serve: Any, visit: Any, camera_of: Any, options: dict[str, int]
+) -> None:
+    engine = SeeingEngine()
+
+    async def scenario() -> None:
+        async with serve(engine, **options) as served, aiohttp.ClientSession() as client, visit(client, served) as page:
+            await page.start(camera_of((64, 48)))
+            for _ in range(4):
+                await page.see()
+            (session,) = served.live_engine.sessions
+            assert session.look_ahead == options.get("look_ahead", 0)
+
+    asyncio.run(scenario())
+    assert any(before is not None for before, _, _ in engine.windows)
+    assert any(after is not None for _, _, after in engine.windows) is bool(options)
 
 
 def test_viewers_of_this_machine_come_and_go(serve: Any, visit: Any, until: Any) -> None:

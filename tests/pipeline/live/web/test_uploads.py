@@ -201,7 +201,7 @@ def test_what_is_deleted_stops_and_its_place_is_free(
 ) -> None:
     clip = make_clip(tmp_path / "clip.mp4", size=(320, 240), frames=100, audio=None)
     # A real network, at work long enough to be interrupted.
-    slow = functools.partial(load_engine, "openvino", "idc-rt", threads=1)
+    slow = functools.partial(load_engine, "openvino", "idc-video", threads=1)
 
     async def scenario() -> None:
         async with serve(identity, load=slow, limits=WebLimits(uploads=2)) as served, aiohttp.ClientSession() as client:
