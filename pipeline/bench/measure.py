@@ -211,7 +211,9 @@ def _measure_whole(case: Case, engine: Engine, batch: int, path: Path) -> tuple[
         sink = VideoSink(path, without_copies(planned.info), case.sink)
         timed = TimedSink(sink)
         try:
-            result = run(looped, engine, timed, batch=batch, gate=FrameGate(planned.spec))
+            result = run(
+                looped, engine, timed, batch=batch, gate=FrameGate(planned.spec), interval=planned.info.interval
+            )
         finally:
             sink.abandon()
     begun, ended = looped.begun, timed.ended
