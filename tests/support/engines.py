@@ -148,14 +148,15 @@ class WindowEngine(CopyingEngine):
     Every result is :meth:`mixed` of the samples of its window, so that any wrong neighbour shows in it.
 
     Args:
-        window: Neighbours that the engine looks at.
+        window: Neighbours that the engine looks at; None for one on either side.
         batch: Number of frames with which it says to be fastest.
         before: As for :class:`CopyingEngine`.
     """
 
     def __init__(
-        self, window: Window = Window(1, 1), batch: int = 1, before: Callable[[int], None] | None = None
+        self, window: Window | None = None, batch: int = 1, before: Callable[[int], None] | None = None
     ) -> None:
+        window = window or Window(1, 1)
         super().__init__(replace(CopyingEngine.info, network="mixing", window=window, batch=batch), before)
         self.sizes: list[tuple[int, int, int]] = []
         """Frames of the batch, room in the output, and frames to make, of each run."""
