@@ -112,6 +112,15 @@ class DeviceEngine(Engine, Protocol):
         """
 
 
+@runtime_checkable
+class TimedEngine(Engine, Protocol):
+    """An engine that tells how much of its time its network takes: the rest goes to what is done around it."""
+
+    @property
+    def network_seconds(self) -> float:
+        """Seconds that the network alone has taken in all runs so far."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbour:
     """A frame beside the part of a video that a source gives: engines may look at it, and nothing is made of it.

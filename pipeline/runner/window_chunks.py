@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from network.planes import PlaneBatch
-    from network.window.windows import Window
     from pipeline.runner.chunks import FrameLoader
     from pipeline.runner.threads import Channel
     from pipeline.runner.timing import StageClock
