@@ -124,7 +124,10 @@ class TextKeeper:
 
     def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         """Deblurs a batch with the other engine, and restores the text."""
-        self._engine.run(batch, out, windows)
+        if windows is None:  # an engine that sees each frame by itself need not know of any
+            self._engine.run(batch, out)
+        else:
+            self._engine.run(batch, out, windows)
         if batch.spec != self._spec:
             self._spec, self._places = batch.spec, _places(self._mask, batch.spec)
         before = self.info.window.before

@@ -15,7 +15,6 @@ from pipeline.media.pyav18 import fraction
 from pipeline.runner.chunks import MAX_EVENTS, Chunk, most_frames
 from pipeline.runner.protocols import Neighbour
 from pipeline.runner.skip import FrameAction
-from pipeline.runner.windows import WindowPlaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.runner.chunks import FrameLoader
     from pipeline.runner.threads import Channel
     from pipeline.runner.timing import StageClock
+    from pipeline.runner.windows import WindowPlaces
 
 MOST_PACKETS = 4 * MAX_EVENTS
 """Most packets behind a frame that wait with it for its next neighbour; with more, it goes on without that neighbour.
