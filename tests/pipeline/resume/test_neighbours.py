@@ -12,6 +12,7 @@ import pytest
 
 from network.window.windows import Window
 from pipeline.decode.source import VideoSource
+from pipeline.engines.load import load_engine
 from pipeline.errors import EngineError, UsageError
 from pipeline.job import GateOptions, SegmentOptions, SinkOptions, SourceOptions, VideoJob
 from pipeline.media.frames import plane_rows
@@ -26,13 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator
     from pathlib import Path
 
+    from network.planes import PlaneBatch
+    from network.window.windows import Windows
     from pipeline.resume.workers import ExpectedOutput, FinishedSegment
 
 pytestmark = pytest.mark.timeout(120)
 GROUPS = {"g": "25", "bf": "2", "sc_threshold": "0"}
+KEYFRAMES = {"g": "1"}
 MILLISECONDS = Fraction(1, 1000)
 REPEATED = [-1 - number % 5 for number in range(8)] + [number // 2 for number in range(41, 125)]
-"""Blurred pictures, then each of the others twice: at 25 frames a second, one of a pair ends every segment."""
+"""Blurred pictures, then each of the others twice: segments of 25 frames end between pairs, and between the two of
+one."""
 
 CLIPS: dict[str, dict[str, Any]] = {
     "groups": {"options": GROUPS},
@@ -84,7 +89,7 @@ def test_segments_of_any_length_hold_the_samples_of_one_piece(case: Callable[...
 
 
 def test_a_gap_between_segments_parts_them(case: Callable[..., Runner]) -> None:
-    lossless = {"codec": "ffv1", "options": {}}
+    lossless = {"codec": "ffv1", "options": KEYFRAMES}
     with_gap = made(case("gap between segments", **lossless))["video"]
     without = made(case(**lossless))["video"]
     differ = [n for n, (one, other) in enumerate(zip(with_gap, without, strict=True)) if one[2] != other[2]]
@@ -113,7 +118,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_crash_in_any_segment_changes_nothing(case: Callable[..., Runner], name: str) -> None:
     is_gated = "gate" in CHANGES[name]
-    run = case(codec="ffv1", options={}, shown=REPEATED[:90]) if is_gated else case()
+    run = case(codec="ffv1", options=KEYFRAMES, shown=REPEATED[:90]) if is_gated else case()
     run.changes = CHANGES[name]
     report, whole, _ = run.run(engine=WindowEngine())
     expected = content_of(run.output)
@@ -175,7 +180,7 @@ def test_shares_of_several_workers_change_nothing(case: Callable[..., Runner], n
                 ]
             assert len(read_results(run.work)) > 2
 
-    run = case(codec="ffv1", options={}, shown=REPEATED[:90])
+    run = case(codec="ffv1", options=KEYFRAMES, shown=REPEATED[:90])
     run.changes = CHANGES[name]
     expected = made(run)
     here = WindowEngine()
@@ -183,6 +188,41 @@ def test_shares_of_several_workers_change_nothing(case: Callable[..., Runner], n
     deblur_video(job, lambda: here, workers=Workers())
     assert here.frames == 0
     assert content_of(run.output) == expected
+
+
+def test_the_shipped_network_makes_the_same_in_one_piece_in_segments_and_after_a_crash(
+    case: Callable[..., Runner],
+) -> None:
+    real = load_engine("openvino", precision="fp32", threads=1)
+    assert real.info.window == Window(1, 1)
+
+    class Failing:
+        """Breaks down at a frame; else the engine itself."""
+
+        def __init__(self, frame: int | None = None) -> None:
+            self.info, self.buffers, self.reset = real.info, real.buffers, real.reset
+            self.left = frame
+
+        def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> None:
+            if self.left is not None:
+                self.left -= len(windows)
+                if self.left < 0:
+                    raise EngineError("no more memory")
+            real.run(batch, out, windows)
+
+    run = case(
+        "gap between segments", codec="ffv1", options=KEYFRAMES, frames=60, times=None, shown=[*range(40), *range(20)]
+    )
+    job = VideoJob(run.clip, run.output, sink=run.sink)
+    found = []
+    for segments, crash in ((None, None), (SegmentOptions(seconds=1.0), 55), (SegmentOptions(seconds=0.7), 30)):
+        if crash is not None:
+            with pytest.raises(EngineError, match="run the same again"):
+                deblur_video(replace(job, segments=segments), lambda crash=crash: Failing(crash))  # type: ignore[misc]
+        deblur_video(replace(job, segments=segments), Failing)
+        found.append(content_of(run.output))
+        run.output.unlink()
+    assert found[0] == found[1] == found[2]
 
 
 def test_an_engine_with_another_window_is_another_engine(case: Callable[..., Runner]) -> None:
