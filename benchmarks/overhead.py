@@ -14,12 +14,14 @@ import argparse
 import sys
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
 from measure import run_deblur, table
 
+from network import catalogue
 from network.files import write_json
 from network.planes import PlaneBatch
 from pipeline.decode.source import VideoSource
@@ -27,6 +29,7 @@ from pipeline.encode.sink import VideoSink
 from pipeline.engines.load import load_engine
 from pipeline.job import SinkOptions, SourceOptions
 from pipeline.media.frames import read_planes, write_planes
+from pipeline.runner.windows import WindowPlaces
 from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
@@ -55,19 +58,37 @@ def decode(clip: Path, frames: int) -> None:
 
 
 def infer_and_keep(engine: Engine, clip: Path, seconds: float | None, kept: list[av.VideoFrame]) -> float:
-    """Deblurs the frames, keeps the results in ``kept``, and counts the engine alone.
+    """Deblurs the frames beside each other, keeps the results in ``kept``, and counts the engine alone.
 
     Returns:
         Seconds of processor time.
     """
     total = 0.0
+    sees_others = engine.info.window.frames > 1
     with VideoSource(clip, SourceOptions(duration=seconds)) as source:
-        blurred, sharp = engine.buffers(source.spec, 1), engine.buffers(source.spec, 1)
+        places = WindowPlaces(engine.info.window, source.info.interval)
+        blurred = engine.buffers(source.spec, places.capacity(1) if sees_others else 1)
+        sharp = engine.buffers(source.spec, 1)
+        waiting: deque[av.VideoFrame] = deque()
+
+        def make_next() -> float:
+            windows = places.take()[None]
+            cost = cpu_time(lambda: engine.run(blurred, sharp, *([windows] if sees_others else [])))
+            kept.append(write_planes(sharp, 0, waiting.popleft()))
+            for old, new in places.move() if sees_others else ():
+                for plane in blurred.planes:
+                    plane[new] = plane[old]
+            return cost
+
         for event in source.events():
             if isinstance(event, av.VideoFrame):
-                read_planes(event, blurred, 0)
-                total += cpu_time(lambda: engine.run(blurred, sharp))
-                kept.append(write_planes(sharp, 0, event))
+                read_planes(event, blurred, places.free if sees_others else 0)
+                places.add(event.pts * source.info.time_base if event.pts is not None else None)
+                waiting.append(event)
+                if places.is_ready:
+                    total += make_next()
+        while waiting:
+            total += make_next()
     return total
 
 
@@ -120,7 +141,7 @@ def main() -> int:
     """Measures, prints, and writes JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("clip", type=Path)
-    parser.add_argument("--network", default="idc-rt")
+    parser.add_argument("--network", default=catalogue.DEFAULT)
     parser.add_argument("--seconds", type=float, help="how much of the clip; all frames of it are kept in memory")
     parser.add_argument("--threads", type=int, help="of the engine")
     parser.add_argument("--json", type=Path, help="write the result here")

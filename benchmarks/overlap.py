@@ -20,6 +20,7 @@ from typing import Any
 from measure import run_deblur, table
 from overhead import copying, measure_parts
 
+from network import catalogue
 from network.files import write_json
 from pipeline.system.machine import describe
 
@@ -67,7 +68,7 @@ def main() -> int:
     """Measures, prints, and writes JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("clip", type=Path)
-    parser.add_argument("--network", default="idc-rt")
+    parser.add_argument("--network", default=catalogue.DEFAULT)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--seconds", type=float, help="how much of the clip; all frames of it are kept in memory")
     parser.add_argument("--threads", type=int, help="of the engine")

@@ -33,6 +33,7 @@ from pipeline.bench.rates import rate_of
 from pipeline.engines.load import load_engine
 from pipeline.runner.sharpness import blur_estimate
 from pipeline.runner.skip import AUTO_THRESHOLD
+from pipeline.runner.trial import Trial
 from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
@@ -145,13 +146,10 @@ def median_seconds(work: Callable[[], object], seconds: float) -> float:
 
 def cost_of(engine: Engine, width: int, height: int, seconds: float) -> dict[str, float]:
     """Seconds that the estimate and the network take for a frame, each measured for ``seconds``."""
-    spec = PlaneSpec(width, height)
-    blurred, sharp = engine.buffers(spec, 1), engine.buffers(spec, 1)
-    random = np.random.default_rng(0)
-    for plane in blurred.planes:
-        plane[...] = random.integers(16, 236, plane.shape)
-    estimate = median_seconds(lambda: blur_estimate(blurred.planes[0][0]), seconds)
-    network = median_seconds(lambda: engine.run(blurred, sharp), seconds)
+    trial = Trial(engine, PlaneSpec(width, height), 1)
+    trial.fill()
+    estimate = median_seconds(lambda: blur_estimate(trial.blurred.planes[0][0]), seconds)
+    network = median_seconds(trial.run, seconds)
     return {"width": width, "height": height, "estimate_s": estimate, "network_s": network, "share": estimate / network}
 
 

@@ -118,6 +118,7 @@ def _in_one_piece(
                 sink,
                 batch=batch,
                 gate=FrameGate(info.spec, job.gate),
+                interval=info.interval,
                 on_device=info.is_on_device,
                 on_progress=display.update,
                 on_stop=lambda: _unblock(job),

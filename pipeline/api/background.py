@@ -15,6 +15,7 @@ from pipeline.runner.threads import Channel, Stage, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
     import av
     from av.stream import Stream
@@ -38,10 +39,14 @@ class BackgroundRun:
         engine: The engine.
         batch: Frames that the engine gets at a time, at least 1.
         name: Name of the source, for messages.
+        interval: Seconds from one frame to the next; None if unknown.
     """
 
-    def __init__(self, source: FrameSource, engine: Engine, batch: int, name: str) -> None:
+    def __init__(
+        self, source: FrameSource, engine: Engine, batch: int, name: str, interval: Fraction | None = None
+    ) -> None:
         self._source, self._engine, self._batch, self._name = source, engine, batch, name
+        self._interval = interval
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._fetched: Channel[av.VideoFrame | None] = Channel(2 * batch, self._stop)  # None ends the stream
@@ -110,6 +115,7 @@ class BackgroundRun:
             self,
             batch=self._batch,
             gate=FrameGate(self._source.spec, GateOptions()),
+            interval=self._interval,
             on_progress=self._look,
         )
         self._fetched.put(None)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
-from pipeline.api.pictures import empty_picture, picture_spec, put_picture, take_picture
+from pipeline.api.following import Following
+from pipeline.api.pictures import picture_spec, put_picture, take_picture
 from pipeline.api.shared_engine import SharedEngine, check_engine
 from pipeline.errors import UsageError
-from pipeline.runner.threads import pad
+from pipeline.runner.chunks import pad
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from network.planes import PlaneSpec
     from pipeline.api.frame import Frame
     from pipeline.api.video import StrPath, Video
     from pipeline.runner.protocols import Engine, EngineInfo
@@ -56,7 +56,7 @@ class Deblurrer:
         Args:
             engine: Name of an engine (``auto``, ``openvino``, ``torch`` or ``tensorrt``), or an object that implements
                 :class:`Engine`. The other arguments but ``batch`` are not for such an object, which has its network.
-            network: Name of a network, such as ``idc-rt``; ``auto`` takes the default, or what ``weights`` holds.
+            network: Name of a network, such as ``idc-video``; ``auto`` takes the default, or what ``weights`` holds.
             weights: An ONNX, safetensors or INT8 file; None for the weights that come with the package.
             strength: How much of the correction is applied, 0 to 1.5.
             threads: Number of threads to compute with on a processor; None leaves it to the engine.
@@ -81,7 +81,8 @@ class Deblurrer:
         """Iterates over the deblurred frames of a video, in order.
 
         Decoding and the network run in threads, a few frames ahead. They end with the iteration, also where it is left
-        early. Frames that were under way are lost then. A frame that equals the one before it repeats its result.
+        early. Frames that were under way are lost then. A frame that equals the one before it repeats its result. A
+        network over time looks at the frames beside each one, so a frame comes when the next one was decoded.
 
         Example::
 
@@ -91,7 +92,7 @@ class Deblurrer:
                         break
 
         Args:
-            video: The video. What was read of it before is left out.
+            video: The video. What was read of it before is left out, and is no frame's neighbour.
 
         Raises:
             EngineError: If the engine fails.
@@ -103,6 +104,9 @@ class Deblurrer:
 
     def __call__(self, image: NDArray[Sample]) -> NDArray[Sample]:
         """Deblurs one picture, or a stack of pictures each for itself.
+
+        A network over time takes each for a picture that has no neighbours. For pictures that follow each other in
+        time, :meth:`video` gives better results.
 
         Example::
 
@@ -141,8 +145,9 @@ class Deblurrer:
     def video(self, pictures: Iterable[NDArray[Sample]]) -> Iterator[NDArray[Sample]]:
         """Deblurs pictures that follow each other in time.
 
-        The engine gets them in their order. As many pictures as it takes at a time (one, on a processor) are read
-        before their results come. Everything runs in the caller's thread.
+        A network over time looks at the pictures beside each one, so results come one picture later than without: the
+        first one when the second picture is read, the last one at the end. As many pictures as the engine makes at a
+        time (one, on a processor) are read before their results come. Everything runs in the caller's thread.
 
         Example::
 
@@ -160,58 +165,18 @@ class Deblurrer:
             UsageError: If an array is no such picture, or differs from the first one in shape or dtype.
             EngineError: If the engine fails, or can't take pictures of this size.
         """
-        following: _Following | None = None
+        following: Following | None = None
         for number, given in enumerate(pictures):
             picture = np.asarray(given)
             spec = picture_spec(picture)
             if following is None:
-                following = _Following(self._engine.stream(), spec, self._batch)
+                following = Following(self._engine.stream(), spec, self._batch)
             if spec != following.spec:
-                yield from following.results()
+                yield from following.rest()
                 raise UsageError(f"picture {number} is not of the size and type of the first one; deblur it by itself")
-            following.add(picture)
-            if following.is_full:
-                yield from following.results()
+            yield from following.add(picture)
         if following is not None:
-            yield from following.results()
-
-
-class _Following:
-    """A batch that fills up with pictures that follow each other.
-
-    Args:
-        engine: The engine.
-        spec: What the planes of each picture are.
-        size: Number of pictures that the engine gets at a time.
-    """
-
-    def __init__(self, engine: Engine, spec: PlaneSpec, size: int) -> None:
-        self.spec = spec
-        self._engine = engine
-        self._batch, self._result = engine.buffers(spec, size), engine.buffers(spec, size)
-        self._filled = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there is no room for another picture."""
-        return self._filled == self._batch.size
-
-    def add(self, picture: NDArray[Any]) -> None:
-        """Adds a picture."""
-        put_picture(picture, self._batch, self._filled)
-        self._filled += 1
-
-    def results(self) -> Iterator[NDArray[Any]]:
-        """Deblurs the pictures that are there, and makes room for others."""
-        filled, self._filled = self._filled, 0
-        if not filled:
-            return
-        pad(self._batch, filled)
-        self._engine.run(self._batch, self._result)
-        for index in range(filled):
-            out = empty_picture(self.spec)
-            take_picture(self._result, index, out)
-            yield out
+            yield from following.rest()
 
 
 def check_batch(batch: int | None) -> None:

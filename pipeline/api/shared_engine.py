@@ -60,7 +60,10 @@ class SharedEngine:
             if self._latest is not stream:
                 self._engine.reset()
                 self._latest = stream
-            self._engine.run(batch, out, windows)
+            if windows is None:  # an engine that sees each frame by itself need not know of any
+                self._engine.run(batch, out)
+            else:
+                self._engine.run(batch, out, windows)
 
     def reset(self, stream: StreamEngine) -> None:
         """Has the engine forget a stream before it runs for it again."""

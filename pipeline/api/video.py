@@ -220,7 +220,8 @@ class Video:
 
     def _deblurred(self, engine: Engine, batch: int | None) -> Iterator[Frame]:
         self._check_free()
-        background = BackgroundRun(self, engine, engine.info.batch if batch is None else batch, self.info.name)
+        size = engine.info.batch if batch is None else batch
+        background = BackgroundRun(self, engine, size, self.info.name, self._source.info.interval)
         self._run = background
         reader = threading.get_ident()
         try:

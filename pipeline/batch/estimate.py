@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.batch.plan import PlannedState
+from pipeline.runner.trial import Trial
 
 if TYPE_CHECKING:
     from network.planes import PlaneSpec
@@ -36,12 +37,11 @@ def measure_speed(engine: Engine, plan: Plan) -> float | None:
         return None
     [(spec, _)] = work.most_common(1)
     batch = engine.info.batch
-    blurred, sharp = engine.buffers(spec, batch), engine.buffers(spec, batch)
-    for plane in blurred.planes:
-        plane[...] = 1 << (spec.depth - 1)  # grey; the time does not depend on the picture
+    trial = Trial(engine, spec, batch)
+    trial.fill()
     engine.reset()
-    engine.run(blurred, sharp)  # the first run makes ready
+    trial.run()  # the first run makes ready
     started = time.perf_counter()
     for _ in range(_RUNS):
-        engine.run(blurred, sharp)
+        trial.run()
     return _RUNS * batch * spec.width * spec.height / 1e6 / max(time.perf_counter() - started, 1e-9)

@@ -16,12 +16,14 @@ from pipeline.encode.sink import VideoSink
 from pipeline.errors import UsageError
 from pipeline.job import SinkOptions, SourceOptions
 from pipeline.media.frames import read_planes
+from pipeline.runner.protocols import TimedEngine
 from pipeline.runner.run import run
 from pipeline.runner.skip import FrameGate
+from pipeline.runner.trial import Trial
 from pipeline.system.machine import peak_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import av
 
@@ -74,7 +76,8 @@ class Measured:
         video_rate: Frames a second of the clip; None if it does not say.
         ready_s: Time until the engine was loaded, and compiled for the frames, in seconds.
         decode: Rate of decoding alone, planes copied into the engine's memory.
-        infer: Rate of the engine alone.
+        infer: Rate of the engine alone: the network, and what it does around it, such as the search for motion.
+        network: Rate of the network alone; None where the engine does not tell.
         encode: Rate of encoding alone.
         whole: Rate of all stages at once, as in `deblur video`.
         infer_latency: Latency of a batch in the engine.
@@ -96,6 +99,7 @@ class Measured:
     ready_s: float
     decode: Rate
     infer: Rate
+    network: Rate | None
     encode: Rate
     whole: Rate
     infer_latency: Latency
@@ -133,7 +137,7 @@ def measure(case: Case) -> Measured:
     started = time.perf_counter()
     engine = case.load()
     batch = engine.info.batch
-    blurred, sharp = engine.buffers(spec, batch), engine.buffers(spec, batch)
+    trial = Trial(engine, spec, batch)
     ready = time.perf_counter() - started
 
     with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
@@ -142,20 +146,17 @@ def measure(case: Case) -> Measured:
         encode_rate, encoder = _measure_encoding(case, Path(folder) / "encoded.mkv")
 
     decoded = endless_frames(case.clip, case.source)
-    index = itertools.cycle(range(batch))
+    places = range(trial.blurred.size)
+    index = itertools.cycle(places)
 
     def decode() -> int:
-        read_planes(next(decoded), blurred, next(index))
+        read_planes(next(decoded), trial.blurred, next(index))
         return 1
 
-    def infer() -> int:
-        engine.run(blurred, sharp)
-        return batch
-
-    for _ in range(batch):  # no frame that the engine gets is memory that nobody has written
-        decode()
     decode_rate, _ = rate_of(decode, case.seconds)
-    infer_rate, infer_steps = rate_of(infer, case.seconds)
+    for place in places:  # consecutive frames, as in a video
+        read_planes(next(decoded), trial.blurred, place)
+    infer_rate, network_rate, infer_steps = _measure_engine(engine, trial, batch, case.seconds)
     return Measured(
         engine=case.engine,
         info=engine.info,
@@ -167,6 +168,7 @@ def measure(case: Case) -> Measured:
         ready_s=ready,
         decode=decode_rate,
         infer=infer_rate,
+        network=network_rate,
         encode=encode_rate,
         whole=whole_rate,
         infer_latency=percentiles(infer_steps),
@@ -176,6 +178,24 @@ def measure(case: Case) -> Measured:
         flops=case.flops(spec.width, spec.height),
         matrix_rate=case.matrix_rate(engine.info),
     )
+
+
+def _measure_engine(
+    engine: Engine, trial: Trial, batch: int, seconds: float
+) -> tuple[Rate, Rate | None, Sequence[float]]:
+    """Rates of the engine and of its network, and the seconds of each run that counts."""
+    timed = engine if isinstance(engine, TimedEngine) else None
+    so_far = [timed.network_seconds if timed else 0.0]
+
+    def infer() -> int:
+        trial.run()
+        so_far.append(timed.network_seconds if timed else 0.0)
+        return batch
+
+    rate, steps = rate_of(infer, seconds)
+    in_network = so_far[-1] - so_far[-1 - len(steps)]
+    network = Rate((batch * len(steps) / max(in_network, 1e-9),), batch * len(steps)) if timed else None
+    return rate, network, steps
 
 
 def _measure_encoding(case: Case, path: Path) -> tuple[Rate, str]:
@@ -211,7 +231,9 @@ def _measure_whole(case: Case, engine: Engine, batch: int, path: Path) -> tuple[
         sink = VideoSink(path, without_copies(planned.info), case.sink)
         timed = TimedSink(sink)
         try:
-            result = run(looped, engine, timed, batch=batch, gate=FrameGate(planned.spec))
+            result = run(
+                looped, engine, timed, batch=batch, gate=FrameGate(planned.spec), interval=planned.info.interval
+            )
         finally:
             sink.abandon()
     begun, ended = looped.begun, timed.ended

@@ -94,6 +94,7 @@ class BenchReport:
             *_columns([_HEADINGS, *map(_row, self.measured)]),
             "",
             "decode, engine, encode: each alone, frames/s. whole: all at once, as deblur video does it.",
+            *_network_lines(self.measured),
             "latency: decoded to encoded at full load, in ms. share: of the rate of a matrix product.",
             *dict.fromkeys(map(_engine_line, self.measured)),
             *_matrix_lines(self.measured),
@@ -143,7 +144,7 @@ class BenchReport:
 _STAGE_NAMES = {"decode": "decode", "infer": "engine alone", "encode": "encode", "whole": "whole pipeline"}
 
 _HEADINGS = (
-    "engine", "size", "decode", "engine", "encode", "whole", "x real time", "MP/s", "p50", "p95", "p99",
+    "engine", "size", "decode", "engine", "network", "encode", "whole", "x real time", "MP/s", "p50", "p95", "p99",
     "GFLOP/frame", "GFLOP/s", "share", "peak MiB",
 )  # fmt: skip
 
@@ -152,6 +153,12 @@ def _engine_line(case: Measured) -> str:
     info = case.info
     batch = f", {case.batch} frames at a time" if case.batch > 1 else ""
     return f"{case.engine}: {info.network}, {info.precision}, by {info.backend} on {info.device}{batch}"
+
+
+def _network_lines(measured: Sequence[Measured]) -> list[str]:
+    if all(case.network is None for case in measured):
+        return []
+    return ["network: the engine without what it does around the network, such as the search for motion."]
 
 
 def _matrix_lines(measured: Sequence[Measured]) -> list[str]:
@@ -173,7 +180,11 @@ def _row(case: Measured) -> tuple[str, ...]:
     return (
         f"{case.engine} {case.info.precision}",
         f"{case.spec.width}x{case.spec.height}",
-        *(_short(getattr(case, stage).median) for stage in STAGES),
+        _short(case.decode.median),
+        _short(case.infer.median),
+        "" if case.network is None else _short(case.network.median),
+        _short(case.encode.median),
+        _short(case.whole.median),
         "" if case.real_time is None else f"{case.real_time:.2f}",
         _short(case.whole.median * case.megapixels),
         *(f"{value:.0f}" for value in asdict(case.whole_latency).values()),
@@ -186,6 +197,8 @@ def _row(case: Measured) -> tuple[str, ...]:
 
 def _case_as_dict(case: Measured) -> dict[str, Any]:
     rates: dict[str, Rate] = {stage: getattr(case, stage) for stage in STAGES}
+    if case.network is not None:
+        rates["network"] = case.network
     return {
         "engine": case.engine,
         "info": asdict(case.info),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from network import catalogue
+from network.planes import PlaneSpec
 from pipeline.engines.loaders import SAFETENSORS
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ SIZES = (1024, 2048)
 GPU_SIZE = 8192
 
 _PRODUCTS = {"MatMul", "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData"}
+
+_SCALES = {"chroma": 2, "motion": 8}
+"""By how much inputs of a network over time are smaller than its luma, either way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +72,14 @@ def network_flops(network: str | None, weights: Path | None, width: int, height:
         return None
     if path.suffix.lower() == SAFETENSORS:
         return _flops_by_torch(path, width, height)
+    from network.window.working import working_spec
     from pipeline.engines.openvino_core import openvino_core
 
     model = openvino_core().read_model(path)
-    model.reshape([1, 3, height, width])
+    if any("luma" in port.get_names() for port in model.inputs):
+        working = working_spec(PlaneSpec(width, height))
+        height, width = working.height, working.width
+    model.reshape({port: _shape(port, height, width) for port in model.inputs})
     return 2 * sum(node_multiply_adds(node) for node in model.get_ops())
 
 
@@ -105,6 +113,12 @@ def node_multiply_adds(node: Any) -> int:
     # Weights of a convolution are (out, in, height, width), of a transposed one (in, out, height, width); one in
     # groups has their number before. The first length is that of the tensor whose every element meets the others.
     return prod(first if "Backprop" in kind else out) * prod(second[1 + kind.startswith("Group") :])
+
+
+def _shape(port: Any, height: int, width: int) -> list[int]:
+    """Shape of an input of a network for one frame. One over time has chroma and motion beside luma."""
+    scale = next((scale for name, scale in _SCALES.items() if name in port.get_names()), 1)
+    return [1, port.get_partial_shape()[1].get_length(), height // scale, width // scale]
 
 
 def _flops_by_torch(path: Path, width: int, height: int) -> int:

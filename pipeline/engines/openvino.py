@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,7 @@ class OpenVinoEngine:
             self._require_bf16(device_name)
         self._network = network = read_network(path)
         self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()
+        self._network_seconds = 0.0
         self._info = EngineInfo(
             backend=f"OpenVINO {ov.get_version().split('-')[0]}",
             device=device_name,
@@ -118,10 +120,15 @@ class OpenVinoEngine:
             if not all(plane.flags.c_contiguous for plane in (*batch.planes, *out.planes)):
                 raise EngineError("planes must be contiguous; make them with buffers()")
             pairs = zip(batch.planes, out.planes, strict=True)
-            _infer(self._ready(batch.spec, batch.size), *zip(*pairs, strict=True))
+            self._network_seconds += _infer(self._ready(batch.spec, batch.size), *zip(*pairs, strict=True))
             return
         windows = check_windows(batch, out, windows, self._network.window)
-        self._ready(batch.spec, batch.size).run(batch, out, windows)
+        self._network_seconds += self._ready(batch.spec, batch.size).run(batch, out, windows)
+
+    @property
+    def network_seconds(self) -> float:
+        """Seconds that the compiled graphs have taken so far, without the search for motion and the alignment."""
+        return self._network_seconds
 
     def reset(self) -> None:
         """Nothing to forget: every frame stands for itself."""
@@ -184,17 +191,20 @@ class _OverTime:
         self._luma = np.empty((stage.size, 1, *luma[2:]), kind)
         self._chroma = np.empty((stage.size, 2, *chroma[2:]), kind)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> None:
-        """Makes the frames of some windows, one after the other."""
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> float:
+        """Makes the frames of some windows, one after the other; returns the seconds that the network took."""
+        seconds = 0.0
         for row in range(len(windows)):
             window = windows[row : row + 1]
             self._stage.fill(batch, window)
-            _infer(self._request, self._inputs, (self._luma, self._chroma))
+            seconds += _infer(self._request, self._inputs, (self._luma, self._chroma))
             self._stage.put(batch, window, self._luma, self._chroma, out, row)
+        return seconds
 
 
-def _infer(request: Any, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]]) -> None:
-    """Runs a request on memory as it lies."""
+def _infer(request: Any, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]]) -> float:
+    """Runs a request on memory as it lies; returns the seconds that it took."""
+    started = time.perf_counter()
     try:
         for index, source in enumerate(inputs):
             request.set_input_tensor(index, ov.Tensor(source, shared_memory=True))
@@ -203,3 +213,4 @@ def _infer(request: Any, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArr
         request.infer(share_outputs=True)  # else it also returns a copy of every plane
     except RuntimeError as error:
         raise EngineError(f"OpenVINO failed on a frame: {reason(error)}") from error
+    return time.perf_counter() - started

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from av.codec.codec import find_best_pix_fmt_of_list
 from av.video.format import VideoFormat
-from av.video.frame import PictureType
+from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Interpolation
 
 from network.planes import Layout, Matrix, PlaneSpec
@@ -152,6 +152,20 @@ def on_host(frame: av.VideoFrame) -> av.VideoFrame:
     # The reformatter renames some matrices though it converts nothing.
     copied.colorspace, copied.color_primaries, copied.color_trc, copied.color_range = tags
     return copied
+
+
+def copied(frame: av.VideoFrame) -> av.VideoFrame:
+    """Returns a frame with the same samples in memory of its own, its time, and no other property.
+
+    A frame on a GPU is returned as it is: nothing here writes to one.
+    """
+    if frame.sw_format is not None:
+        return frame
+    copy = VideoFrame(frame.width, frame.height, frame.format.name)
+    for index in range(len(frame.planes)):
+        plane_rows(copy, index)[...] = plane_rows(frame, index)
+    copy.pts, copy.time_base = frame.pts, frame.time_base
+    return copy
 
 
 def spec_of(frame: av.VideoFrame) -> tuple[PlaneSpec, str]:

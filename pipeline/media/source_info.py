@@ -73,6 +73,11 @@ class SourceInfo:
     is_on_device: bool
 
     @property
+    def interval(self) -> Fraction | None:
+        """Seconds from one frame to the next, on average; None if unknown."""
+        return 1 / self.average_rate if self.average_rate else None
+
+    @property
     def codec(self) -> str:
         """FFmpeg's name of the video's codec (not of a decoder), such as ``h264`` or ``av1``."""
         return self.stream.codec_context.codec.canonical_name

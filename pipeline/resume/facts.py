@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _SETTING = "setting."
 
+_LIBRARIES = ("deblur-stream", "av", "opencv-python-headless")
+"""What makes frames beside the engine, whose own version is in its facts: OpenCV finds the motion."""
+
 _WORDS = {
     "input": "input",
     "versions": "version of this program or its libraries",
@@ -40,7 +43,7 @@ def facts_of(job: VideoJob, content: FileDigest, engine: EngineInfo, batch: int,
     Args:
         job: What to read and to write, with options for segments.
         content: Digest of the input.
-        engine: Facts of the engine.
+        engine: Facts of the engine, its window among them.
         batch: Frames that the engine gets at a time.
         joined: Output, whose encoder is chosen.
     """
@@ -51,7 +54,7 @@ def facts_of(job: VideoJob, content: FileDigest, engine: EngineInfo, batch: int,
     known = versions()
     return {
         "input": content.sha256,
-        "versions": json.dumps({name: known.get(name) for name in ("deblur-stream", "av")}),
+        "versions": json.dumps({name: known.get(name) for name in _LIBRARIES}),
         "engine": json.dumps({**asdict(engine), "batch": batch}),
         "part": json.dumps([source.start, source.duration]),
         "decoding": json.dumps([source.deinterlace, source.acceleration.value, source.isolation is not None]),

@@ -19,6 +19,7 @@ from pipeline.resume.segment import SegmentMaker
 from pipeline.resume.segment_file import FileDigest, read_segment
 from pipeline.resume.work_folder import WorkFolder
 from pipeline.resume.workers import ExpectedOutput
+from pipeline.runner.protocols import Neighbour
 from pipeline.runner.timing import Latency, RunProgress, RunResult, StageTime
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class _Segments:
         self._job, self._source = job, source
         self.kept_frames = sum(record.frames for record in kept.values())
         self._made: list[FinishedSegment] = []
+        self._window = engine.info.window
         self._maker = SegmentMaker(source, joined.encoders, engine, batch, job.gate, joined)
         self._kept, self._display, self._cancel = kept, display, cancel
         self._results: list[RunResult] = []
@@ -198,7 +200,7 @@ class _Segments:
         source, work = self._source, self.work
         self._display.begin(source.info.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
         try:
-            cutter = Cutter(source.events(), seconds)
+            cutter = Cutter(source.events(), seconds, self._window)
             for number, events in enumerate(cutter.segments()):
                 if self._cancel is not None and self._cancel.is_set():
                     raise Cancelled(f"cancelled; {self.joined.name} was not written")
@@ -217,7 +219,9 @@ class _Segments:
             self._display.end()
         return self._sum(time.perf_counter() - started)
 
-    def _take_over(self, record: SegmentRecord, events: Iterator[av.VideoFrame | av.Packet[Stream]]) -> None:
+    def _take_over(
+        self, record: SegmentRecord, events: Iterator[av.VideoFrame | av.Packet[Stream] | Neighbour]
+    ) -> None:
         """Joins a finished segment, with the packets that lie between its frames."""
         self.joined.begin_segment()
         coded = read_segment(self.work.segment(record.number))
@@ -226,6 +230,8 @@ class _Segments:
             if isinstance(event, av.Packet):
                 self.joined.write_packet(event)
                 self._packets += 1
+                continue
+            if isinstance(event, Neighbour):
                 continue
             stamps.append(event.pts)
             frame = next(coded, None)
@@ -240,7 +246,7 @@ class _Segments:
                     self.work.manifest.forget(number)
             raise ChangedError(f"segment {record.number} of {self.joined.name}")
 
-    def _make(self, number: int, events: Iterator[av.VideoFrame | av.Packet[Stream]]) -> bool:
+    def _make(self, number: int, events: Iterator[av.VideoFrame | av.Packet[Stream] | Neighbour]) -> bool:
         """Deblurs and encodes a segment.
 
         Returns:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.job import GateOptions
     from pipeline.resume.encoders import SegmentEncoders
     from pipeline.resume.joined_sink import JoinedSink
-    from pipeline.runner.protocols import Engine, Source
+    from pipeline.runner.protocols import Engine, Neighbour, Source
     from pipeline.runner.timing import RunProgress, RunResult
 
 
@@ -61,7 +61,7 @@ class SegmentMaker:
         self,
         number: int,
         path: Path,
-        events: Iterator[av.VideoFrame | av.Packet[Stream]],
+        events: Iterator[av.VideoFrame | av.Packet[Stream] | Neighbour],
         on_progress: Callable[[RunProgress], None],
         on_stop: Callable[[], None] = lambda: None,
         cancel: threading.Event | None = None,
@@ -71,7 +71,7 @@ class SegmentMaker:
         Args:
             number: Number of the segment, from 0.
             path: Path of the segment's file.
-            events: Frames and packets of the segment.
+            events: Frames and packets of the segment, and the frames beside it that the engine looks at.
             on_progress: Function that is called about ten times a second.
             on_stop: Function that is called if the run is interrupted or cancelled when the segment is nearly complete.
             cancel: Ends the run when it is set.
@@ -92,6 +92,7 @@ class SegmentMaker:
                 sink,
                 batch=self._batch,
                 gate=gate,
+                interval=source.info.interval,
                 on_device=source.info.is_on_device,
                 on_progress=on_progress,
                 on_stop=on_stop,
@@ -117,9 +118,9 @@ class SegmentMaker:
 
 
 def _stamped(
-    events: Iterator[av.VideoFrame | av.Packet[Stream]], decoded: deque[float]
-) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-    """The events; the time at which each frame was decoded is recorded."""
+    events: Iterator[av.VideoFrame | av.Packet[Stream] | Neighbour], decoded: deque[float]
+) -> Iterator[av.VideoFrame | av.Packet[Stream] | Neighbour]:
+    """The events; the time at which each frame of the segment was decoded is recorded."""
     for event in events:
         if isinstance(event, av.VideoFrame):
             decoded.append(time.perf_counter())

@@ -124,11 +124,17 @@ class TextKeeper:
 
     def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         """Deblurs a batch with the other engine, and restores the text."""
-        self._engine.run(batch, out, windows)
+        if windows is None:  # an engine that sees each frame by itself need not know of any
+            self._engine.run(batch, out)
+        else:
+            self._engine.run(batch, out, windows)
         if batch.spec != self._spec:
             self._spec, self._places = batch.spec, _places(self._mask, batch.spec)
-        for source, target, places in zip(batch.planes, out.planes, self._places, strict=True):
-            target[places] = source[places]
+        before = self.info.window.before
+        frames = range(batch.size) if windows is None else map(int, windows[:, before])
+        for row, frame in enumerate(frames):
+            for source, target, places in zip(batch.planes, out.planes, self._places, strict=True):
+                target[row][places] = source[frame][places]
 
     def reset(self) -> None:
         """Has the other engine forget the stream."""
@@ -240,8 +246,8 @@ def _sums(values: NDArray[Any], reach: int, axis: int) -> NDArray[np.int32]:
 
 
 def _places(mask: Mask, spec: PlaneSpec) -> list[tuple[Any, ...]]:
-    """The text in each plane of every frame of a batch, as an index."""
-    return [(slice(None), *np.nonzero(_reduced(mask, height, width))) for height, width, *_ in spec.plane_shapes]
+    """The text in each plane of a frame, as an index."""
+    return [np.nonzero(_reduced(mask, height, width)) for height, width, *_ in spec.plane_shapes]
 
 
 def _reduced(mask: Mask, height: int, width: int) -> Mask:

@@ -112,6 +112,26 @@ class DeviceEngine(Engine, Protocol):
         """
 
 
+@runtime_checkable
+class TimedEngine(Engine, Protocol):
+    """An engine that tells how much of its time its network takes: the rest goes to what is done around it."""
+
+    @property
+    def network_seconds(self) -> float:
+        """Seconds that the network alone has taken in all runs so far."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbour:
+    """A frame beside the part of a video that a source gives: engines may look at it, and nothing is made of it.
+
+    Attributes:
+        frame: The frame, like those of the part. It is left as it is.
+    """
+
+    frame: av.VideoFrame
+
+
 class FrameSource(Protocol):
     """What a run reads: a :class:`Source`, a segment of one, or whatever else has frames."""
 
@@ -119,8 +139,11 @@ class FrameSource(Protocol):
     def spec(self) -> PlaneSpec:
         """What the planes of every frame are."""
 
-    def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
-        """The frames, and the packets to copy, in order; once."""
+    def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream] | Neighbour]:
+        """The frames, and the packets to copy, in order; once.
+
+        Neighbours come before the first event and after the last one, in the order of time.
+        """
 
 
 class Source(FrameSource, Protocol):
@@ -131,6 +154,9 @@ class Source(FrameSource, Protocol):
     """
 
     info: SourceInfo
+
+    def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+        """The frames, and the packets to copy, in order; once."""
 
     def __enter__(self) -> Self:
         """The source itself."""

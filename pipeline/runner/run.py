@@ -4,7 +4,8 @@ What threads and queues are, and how they end, is in :mod:`pipeline.runner.threa
 
 - Events keep their order: a packet that is copied leaves between the same frames between which it came.
 - Memory is bounded: two batches each side of the engine (one at work, one of look-ahead), reused for the whole run.
-- A frame that the gate lets pass takes no place in a batch: the engine runs only for frames that need it.
+- The engine runs only for frames that need it. One that the gate lets pass takes no place in a batch, unless the engine
+  looks at it beside others: see :mod:`pipeline.runner.window_chunks`.
 - The first error of any stage stops the others and is re-raised in the caller, after every thread has ended.
 - An interruption (Ctrl-C) and a cancellation do the same. Only a batch that the engine is working on is not waited for
   longer than :data:`INTERRUPT_GRACE` seconds, because it may take minutes; its thread then ends by itself after that
@@ -21,15 +22,18 @@ from typing import TYPE_CHECKING
 import av
 
 from pipeline.errors import Cancelled, InputError
-from pipeline.media.frames import on_host, read_planes, write_planes
-from pipeline.runner.protocols import DeviceEngine
+from pipeline.media.frames import write_planes
+from pipeline.runner.chunks import Chunk, FrameChunks, FrameLoader, pad
 from pipeline.runner.skip import FrameAction
-from pipeline.runner.threads import POLL, Channel, Chunk, Stage, Stopped, pad
+from pipeline.runner.threads import POLL, Channel, Stage, Stopped
 from pipeline.runner.timing import LatencyHistogram, RunProgress, RunResult, StageClock
+from pipeline.runner.window_chunks import WindowChunks, batch_size
+from pipeline.runner.windows import WindowPlaces
 from pipeline.system.signals import raise_if_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from fractions import Fraction
 
     from network.planes import PlaneBatch
     from pipeline.runner.protocols import Engine, FrameSource, Sink
@@ -39,9 +43,6 @@ RING = 2
 """Number of batches on each side of the engine: one at work and one of look-ahead. They are used in turn, so that the
 planes of the last frame are still there when the next one is compared with them;
 for that, there must be at least two."""
-
-MAX_EVENTS = 256
-"""Most events in a chunk. A file that is badly interleaved brings its packets by the thousand."""
 
 INTERRUPT_GRACE = 2.0
 """Most seconds that an interruption or a cancellation waits for the engine."""
@@ -54,6 +55,7 @@ def run(
     *,
     batch: int = 1,
     gate: FrameGate | None = None,
+    interval: Fraction | None = None,
     on_device: bool = False,
     on_progress: Callable[[RunProgress], None] | None = None,
     on_stop: Callable[[], None] | None = None,
@@ -65,8 +67,11 @@ def run(
         source: Input that is read to its end, and not closed.
         engine: Engine that deblurs the frames. It is reset first, and used by one thread.
         sink: Output that is finished if all went well; the caller abandons it if anything is raised.
-        batch: Frames that the engine gets at a time, at least 1. A batch that is not full is padded.
+        batch: Frames that the engine makes at a time, at least 1. An engine that sees each frame by itself gets full
+            batches, the last one padded; one with a window gets the neighbours beside them.
         gate: Decision which frames the engine gets, asked by one thread; None for all frames.
+        interval: Seconds from one frame to the next, as the source has it. Frames that are more than
+            :data:`pipeline.runner.windows.GAP` of it apart are no neighbours. None where it is not known.
         on_device: Frames are on the device that decoded them: they go from there to an engine that takes them, without
             a look by the gate, and to others by the memory of the processor.
         on_progress: Function that is called in the caller's thread about ten times a second, and once at the end.
@@ -85,7 +90,7 @@ def run(
         raise ValueError(f"a batch has at least one frame, not {batch}")
     started = time.perf_counter()
     engine.reset()
-    flow = _Flow(source, engine, sink, batch, gate, on_device=on_device)
+    flow = _Flow(source, engine, sink, batch, gate, interval, on_device=on_device)
     try:
         flow.start()
         while flow.is_running(POLL):
@@ -112,10 +117,17 @@ class _Flow:
     """The state of one run."""
 
     def __init__(
-        self, source: FrameSource, engine: Engine, sink: Sink, batch: int, gate: FrameGate | None, *, on_device: bool
+        self,
+        source: FrameSource,
+        engine: Engine,
+        sink: Sink,
+        batch: int,
+        gate: FrameGate | None,
+        interval: Fraction | None,
+        *,
+        on_device: bool,
     ) -> None:
-        self._direct = engine if on_device and isinstance(engine, DeviceEngine) else None
-        self._source, self._engine, self._sink, self._batch, self._gate = source, engine, sink, batch, gate
+        self._source, self._engine, self._sink, self._gate = source, engine, sink, gate
         self._last_result: tuple[PlaneBatch, int] | None = None
         self.stop = threading.Event()
         self.error: BaseException | None = None
@@ -123,19 +135,28 @@ class _Flow:
         self._error_lock = threading.Lock()
         self._clocks = {name: StageClock() for name in ("decode", "infer", "encode")}
         self._latency = LatencyHistogram()
-        self._frames_in = self._frames_out = self._packets = 0
+        self._frames_out = self._packets = 0
         self._first_time: float | None = None
         self._last_time = 0.0
-        self._free_inputs = self._ring()
-        self._free_outputs = self._ring()
+        loader, clock = FrameLoader(engine, gate, on_device=on_device), self._clocks["decode"]
+        self._chunks: FrameChunks | WindowChunks
+        if engine.info.window.frames == 1:
+            self._free_inputs = self._ring(batch)
+            self._chunks = FrameChunks(loader, batch, self._free_inputs, clock)
+        else:
+            places = WindowPlaces(engine.info.window, interval)
+            may_pass = loader.gate is not None and loader.gate.may_keep
+            self._free_inputs = self._ring(batch_size(places, batch, may_pass=may_pass))
+            self._chunks = WindowChunks(loader, batch, places, self._free_inputs, clock)
+        self._free_outputs = self._ring(batch)
         self._decoded: Channel[Chunk | None] = Channel(RING, self.stop)  # None ends the stream
         self._inferred: Channel[Chunk | None] = Channel(RING, self.stop)
         self._stages = [Stage(work, self.stop, self._fail) for work in (self._decode, self._infer, self._encode)]
 
-    def _ring(self) -> Channel[PlaneBatch]:
+    def _ring(self, size: int) -> Channel[PlaneBatch]:
         ring: Channel[PlaneBatch] = Channel(RING, self.stop)
         for _ in range(RING):
-            ring.put(self._engine.buffers(self._source.spec, self._batch))
+            ring.put(self._engine.buffers(self._source.spec, size))
         return ring
 
     def start(self) -> None:
@@ -169,7 +190,7 @@ class _Flow:
     def result(self, wall: float) -> RunResult:
         decode, infer, encode = (clock.total for clock in self._clocks.values())
         return RunResult(
-            frames_in=self._frames_in,
+            frames_in=self._chunks.frames,
             frames_out=self._frames_out,
             packets=self._packets,
             wall=wall,
@@ -189,47 +210,11 @@ class _Flow:
 
     def _decode(self) -> None:
         clock = self._clocks["decode"]
-        events = self._source.events()
-        # Frames that pass the engine by are no reason to wait for more than about a batch of those that do not.
-        most_frames = 2 * self._batch - 1
-        chunk, planes = Chunk(), None
-        while True:
-            with clock.busy():
-                event = next(events, None)
-            if event is None:
-                break
-            if isinstance(event, av.VideoFrame):
-                chunk.decoded.append(time.perf_counter())
-                if planes is None:
-                    with clock.waiting():
-                        planes = self._free_inputs.get()
-                with clock.busy():
-                    event, action = self._take(event, planes, chunk.filled)
-                chunk.actions.append(action)
-                if action is FrameAction.DEBLUR:
-                    chunk.planes = planes
-                    chunk.filled += 1
-                self._frames_in += 1
-            chunk.events.append(event)
-            if chunk.filled == self._batch or len(chunk.actions) == most_frames or len(chunk.events) >= MAX_EVENTS:
-                with clock.waiting():
-                    self._decoded.put(chunk)
-                planes = None if chunk.planes is not None else planes
-                chunk = Chunk()
-        with clock.waiting():
-            if chunk.events:
+        for chunk in self._chunks.chunks(self._source.events()):
+            with clock.waiting():
                 self._decoded.put(chunk)
+        with clock.waiting():
             self._decoded.put(None)
-
-    def _take(self, frame: av.VideoFrame, planes: PlaneBatch, index: int) -> tuple[av.VideoFrame, FrameAction]:
-        """Puts a frame into a batch, and says what becomes of it."""
-        if self._direct is not None:
-            self._direct.load(frame, planes, index)
-            # The samples of the result will replace those of the frame; its properties stay.
-            return on_host(frame), FrameAction.DEBLUR
-        frame = on_host(frame)
-        read_planes(frame, planes, index)
-        return frame, self._gate.decide(planes, index) if self._gate else FrameAction.DEBLUR
 
     def _infer(self) -> None:
         clock = self._clocks["infer"]
@@ -241,8 +226,11 @@ class _Flow:
                 with clock.waiting():
                     chunk.planes = self._free_outputs.get()
                 with clock.busy():
-                    pad(blurred, chunk.filled)
-                    self._engine.run(blurred, chunk.planes)
+                    if chunk.windows is None:
+                        pad(blurred, chunk.filled)
+                        self._engine.run(blurred, chunk.planes)
+                    else:
+                        self._engine.run(blurred, chunk.planes, chunk.windows)
                 self._free_inputs.put(blurred)
             with clock.waiting():
                 self._inferred.put(chunk)

@@ -49,6 +49,7 @@ class FrameGate:
     Attributes:
         duplicates: Frames that equalled the one before, so far.
         sharp: Other frames that passed because they are sharp, so far.
+        has_repeated: Whether the last frame that was decided on equalled the one before.
     """
 
     def __init__(self, spec: PlaneSpec, options: GateOptions | None = None) -> None:
@@ -59,6 +60,12 @@ class FrameGate:
         self._hysteresis = None if self._options.sharp is None else Hysteresis(self._options.sharp)
         self.duplicates = 0
         self.sharp = 0
+        self.has_repeated = False
+
+    @property
+    def may_keep(self) -> bool:
+        """Whether frames may pass because they are sharp."""
+        return self._hysteresis is not None
 
     def decide(self, batch: PlaneBatch, index: int) -> FrameAction:
         """What becomes of the frame at ``index``.
@@ -66,15 +73,28 @@ class FrameGate:
         If that is :attr:`FrameAction.DEBLUR`, its planes must stay as they are until the next call has returned; else
         they may be overwritten at once.
         """
-        if self._options.duplicates and self._previous is not None and _are_equal(self._previous, (batch, index)):
+        self.has_repeated = self.repeats(batch, index)
+        if self.has_repeated:
             self.duplicates += 1
-            return FrameAction.KEEP if self._previous[0] is self._kept else FrameAction.REPEAT
+            is_copy = self._previous is not None and self._previous[0] is self._kept
+            return FrameAction.KEEP if is_copy else FrameAction.REPEAT
         if self._hysteresis is not None and not self._hysteresis.is_blurred(self._estimate(batch, index)):
             self.sharp += 1
             self._remember_copy(batch, index)
             return FrameAction.KEEP
         self._previous = batch, index
         return FrameAction.DEBLUR
+
+    def repeats(self, batch: PlaneBatch, index: int) -> bool:
+        """Whether the frame at ``index`` equals the one decided on last; False where equal frames don't pass."""
+        if not self._options.duplicates or self._previous is None:
+            return False
+        return _are_equal(self._previous, (batch, index))
+
+    def moved(self, batch: PlaneBatch, index: int) -> None:
+        """Says that the frame decided on last, or the equal one before it, lies elsewhere from now on."""
+        if self._previous is not None and self._previous[0] is not self._kept:
+            self._previous = batch, index
 
     def _estimate(self, batch: PlaneBatch, index: int) -> float:
         luma = batch.planes[0][index]

@@ -1,20 +1,13 @@
-"""A thread for each stage of a run, the bounded queues between them, and the chunks of frames that travel in those."""
+"""A thread for each stage of a run, and the bounded queues between them."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import av
-    from av.stream import Stream
-
-    from network.planes import PlaneBatch
-    from pipeline.runner.skip import FrameAction
 
 POLL = 0.1
 """Seconds after which a waiting thread checks whether the run was stopped."""
@@ -108,29 +101,3 @@ class Stage:
             self._on_error(error)
         finally:
             self._ended.set()
-
-
-@dataclass(slots=True)
-class Chunk:
-    """At most one batch of frames for the engine, the frames between them that skip it, and the packets.
-
-    Attributes:
-        planes: Input of the engine before it ran, its output after that; None while there is no frame for it.
-        filled: Number of frames in ``planes``.
-        events: Frames and packets in order. The frames carry all that planes do not.
-        decoded: Time at which each frame was decoded.
-        actions: What becomes of each frame.
-    """
-
-    planes: PlaneBatch | None = None
-    filled: int = 0
-    events: list[av.VideoFrame | av.Packet[Stream]] = field(default_factory=list)
-    decoded: list[float] = field(default_factory=list)
-    actions: list[FrameAction] = field(default_factory=list)
-
-
-def pad(batch: PlaneBatch, frames: int) -> None:
-    """Repeats the last of ``frames`` frames to the end of the batch, so that the engine reads no old memory."""
-    if frames < batch.size:
-        for plane in batch.planes:
-            plane[frames:] = plane[frames - 1]

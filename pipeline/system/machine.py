@@ -72,7 +72,7 @@ def describe() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Versions of this program, Python, the system, and the libraries that a run depends on, where installed."""
     found = {"python": platform.python_version(), "system": platform.platform()}
-    for name in ("deblur-stream", "av", "numpy", "openvino", "torch"):
+    for name in ("deblur-stream", "av", "numpy", "opencv-python-headless", "openvino", "torch"):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

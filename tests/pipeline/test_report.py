@@ -56,6 +56,7 @@ def test_the_json_holds_everything(tmp_path: Path) -> None:
         "digest": "ab" * 32,
         "batch": 1,
         "kind": "",
+        "window": {"before": 0, "after": 0},
     }
     assert found["without_network"] == {"duplicates": 3, "sharp": 4}
     assert found["video"]["layout"] == "yuv420p"

@@ -14,7 +14,7 @@ from pipeline.media.pyav18 import open_media
 from pipeline.media.tags import tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 def write_clip(  # noqa: C901 - one knob after another
@@ -29,6 +29,7 @@ def write_clip(  # noqa: C901 - one knob after another
     time_base: Fraction | None = None,
     times: list[int] | None = None,
     durations: list[int] | None = None,
+    shown: Sequence[int] | None = None,
     audio: str | None = "aac",
     options: dict[str, str] | None = None,
     muxer: dict[str, str] | None = None,
@@ -38,7 +39,10 @@ def write_clip(  # noqa: C901 - one knob after another
     stream_metadata: dict[str, str] | None = None,
     configure: Callable[[Any], None] | None = None,
 ) -> Path:
-    """Writes a moving pattern with sound; ``times`` and ``durations`` are in ticks of ``time_base``."""
+    """Writes a moving pattern with sound; ``times`` and ``durations`` are in ticks of ``time_base``.
+
+    ``shown`` holds the number of each frame's picture, which is its own number otherwise; one below 0 is blurred.
+    """
     rng = np.random.default_rng(0)
     texture = rng.integers(0, 256, (size[1] * 2, size[0] * 2, 3), dtype=np.uint8)
     with open_media(
@@ -73,8 +77,11 @@ def write_clip(  # noqa: C901 - one knob after another
                 out.mux(packet)
 
         for number, stamp in enumerate(stamps):
-            shift = 2 * number % size[1]
+            chosen = shown[number] if shown else number
+            shift = 2 * abs(chosen) % size[1]
             picture = texture[shift : shift + size[1], shift : shift + size[0]]
+            if chosen < 0:
+                picture = picture.mean((0, 1), keepdims=True).astype(np.uint8).repeat(size[1], 0).repeat(size[0], 1)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24").reformat(format=pix_fmt)
             frame.pts, frame.time_base = stamp, base
             if durations:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from network.planes import PlaneSpec
     from network.window.windows import Windows
@@ -140,3 +140,48 @@ class SeeingEngine(BrighteningEngine):
             levels = (None if place == MISSING else int(batch.planes[0][place].flat[0]) for place in window)
             self.windows.append(tuple(levels))
         super().run(PlaneBatch(batch.spec, tuple(plane[windows[:, 1]] for plane in batch.planes)), out)
+
+
+class WindowEngine(CopyingEngine):
+    """Mixes the frames of a window, each by a weight of its own and a missing one by a mark of its own.
+
+    Every result is :meth:`mixed` of the samples of its window, so that any wrong neighbour shows in it.
+
+    Args:
+        window: Neighbours that the engine looks at; None for one on either side.
+        batch: Number of frames with which it says to be fastest.
+        before: As for :class:`CopyingEngine`.
+    """
+
+    def __init__(
+        self, window: Window | None = None, batch: int = 1, before: Callable[[int], None] | None = None
+    ) -> None:
+        window = window or Window(1, 1)
+        super().__init__(replace(CopyingEngine.info, network="mixing", window=window, batch=batch), before)
+        self.sizes: list[tuple[int, int, int]] = []
+        """Frames of the batch, room in the output, and frames to make, of each run."""
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
+        if self._before is not None:
+            self._before(self.runs)
+        if windows is None:
+            assert batch.size == out.size
+            windows = self.info.window.alone(batch.size)
+        assert 1 <= len(windows) <= out.size
+        self.sizes.append((batch.size, out.size, len(windows)))
+        for row, places in enumerate(windows):
+            assert places[self.info.window.before] != MISSING
+            for source, target in zip(batch.planes, out.planes, strict=True):
+                shift = batch.spec.code_shift
+                frames = [None if place == MISSING else source[place] >> shift for place in places]
+                target[row] = self.mixed(frames, batch.spec.depth) << shift
+        self.frames += len(windows)
+        self.runs += 1
+
+    @staticmethod
+    def mixed(frames: Sequence[Any], depth: int = 8) -> Any:
+        """What becomes of the codes of a window; None stands for a missing neighbour."""
+        total: Any = 0
+        for number, frame in enumerate(frames):
+            total = total + (29 + 11 * number if frame is None else frame * (2 * number + 3))
+        return total & ((1 << depth) - 1)

@@ -11,7 +11,7 @@ import av
 from pipeline.job import SegmentOptions, SinkOptions, VideoJob
 from pipeline.video import deblur_video
 from tests.support.displays import InterruptingDisplay
-from tests.support.engines import InvertingEngine
+from tests.support.engines import CopyingEngine, InvertingEngine
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -39,10 +39,10 @@ class Runner:
         after: int | None = None,
         *,
         cancel_after: int | None = None,
-        engine: InvertingEngine | None = None,
+        engine: CopyingEngine | None = None,
         one_piece: bool = False,
         **options: Any,
-    ) -> tuple[Report, InvertingEngine, list[Note]]:
+    ) -> tuple[Report, CopyingEngine, list[Note]]:
         engine, display = engine or InvertingEngine(), InterruptingDisplay(after, cancel_after)
         segments = None if one_piece else SegmentOptions(**{"seconds": 1.0, **options})
         job = VideoJob(self.clip, self.output, sink=self.sink, segments=segments, **self.changes)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from network.models.idc_rt import IDCRealTime
 from torch import Tensor, nn
 
 from network.data.datasets import find_pairs
@@ -15,7 +16,6 @@ from network.data.pairs import read_picture
 from network.errors import DataError
 from network.evaluation.evaluate import Candidate, Sample, deblur_picture, deblur_samples, read_samples, score
 from network.evaluation.metrics import psnr, ssim
-from network.models.idc_rt import IDCRealTime
 from network.models.identity import Identity
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from network.models.idc_rt import IDCRealTime
 from torch import Tensor, nn
 
 from network.errors import NetworkError
 from network.evaluation.evaluate import deblur_picture
 from network.evaluation.tiles import BLEND, Tiling, in_tiles, shares, spans
-from network.models.idc_rt import IDCRealTime
 from network.models.layers import fold_for_inference
 
 

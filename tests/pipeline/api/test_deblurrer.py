@@ -15,17 +15,18 @@ import numpy as np
 import pytest
 
 from network import catalogue
+from network.planes import PlaneBatch
 from pipeline.api.deblurrer import Deblurrer
 from pipeline.api.video import open_video
 from pipeline.errors import EngineError, LimitError, UsageError
 from pipeline.job import Limits
-from tests.support.engines import InvertingEngine
+from tests.support.engines import CopyingEngine, InvertingEngine, WindowEngine
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from network.planes import PlaneBatch
+    from network.planes import PlaneSpec
     from network.window.windows import Windows
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -298,7 +299,48 @@ def test_pictures_that_follow_each_other_come_in_order(batch: int, dtype: type) 
     assert engine.runs == -(-7 // batch)
 
 
-def test_pictures_are_read_as_they_are_needed() -> None:
+def mixed_of(pictures: Sequence[Any], n: int) -> Any:
+    """What :class:`WindowEngine` makes of a picture between others."""
+    beside = [pictures[k] if 0 <= k < len(pictures) else None for k in (n - 1, n, n + 1)]
+    return WindowEngine.mixed(beside, 8 * pictures[n].itemsize)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("number", [1, 2, 6, 7])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pictures_that_follow_each_other_are_neighbours(batch: int, number: int, dtype: type) -> None:
+    pictures = random_pictures(number, 9, 11, 3, dtype=dtype)
+    engine = WindowEngine()
+    results = list(Deblurrer(engine, batch=batch).video(iter(pictures)))
+    assert len(results) == number
+    for n, result in enumerate(results):
+        np.testing.assert_array_equal(result, mixed_of(pictures, n))
+    assert engine.resets == 1
+    assert engine.runs == -(-number // batch)
+    assert {sizes[:2] for sizes in engine.sizes} == {(batch + 2, batch)}
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_picture_of_its_own_has_no_neighbours(batch: int) -> None:
+    stack = random_pictures(4, 9, 11, 3)
+    deblurrer = Deblurrer(WindowEngine(), batch=batch)
+    for picture, result in zip(stack, deblurrer(stack), strict=True):
+        np.testing.assert_array_equal(result, WindowEngine.mixed([None, picture, None]))
+
+
+def test_frames_of_a_video_are_neighbours(clip: Path) -> None:
+    with open_video(clip) as video:
+        lumas = [frame.planes[0].copy() for frame in video]
+    with open_video(clip) as video, open_video(clip) as other:
+        deblurrer = Deblurrer(WindowEngine(), batch=2)
+        for n, (frame, same) in enumerate(zip(deblurrer.frames(video), deblurrer.frames(other), strict=True)):
+            np.testing.assert_array_equal(frame.planes[0], mixed_of(lumas, n))
+            np.testing.assert_array_equal(frame.planes[0], same.planes[0])
+        assert n == len(lumas) - 1
+
+
+@pytest.mark.parametrize(("engine", "ahead"), [(InvertingEngine(), 0), (WindowEngine(), 1)])
+def test_pictures_are_read_as_they_are_needed(engine: CopyingEngine, ahead: int) -> None:
     read = []
 
     def endless() -> Iterator[np.ndarray[Any, Any]]:
@@ -306,9 +348,10 @@ def test_pictures_are_read_as_they_are_needed() -> None:
             read.append(number)
             yield np.full((4, 4), number, np.uint8)
 
-    results = Deblurrer(InvertingEngine()).video(endless())
-    assert [int(next(results)[0, 0]) for _ in range(3)] == [255, 254, 253]
-    assert read == [0, 1, 2]
+    results = Deblurrer(engine).video(endless())
+    for number in range(3):
+        next(results)
+        assert read == list(range(number + 1 + ahead))
 
 
 def test_a_picture_of_another_size_is_refused_behind_the_results_before_it() -> None:
@@ -398,6 +441,28 @@ def test_what_is_not_there_is_refused(arguments: dict[str, Any]) -> None:
 def test_an_object_that_is_no_engine_is_refused() -> None:
     with pytest.raises(UsageError, match="dict has no info and no buffers and no run and no reset"):
         Deblurrer({})  # type: ignore[arg-type]
+
+
+def test_an_engine_that_knows_of_no_windows_runs(clip: Path) -> None:
+    class Plain:
+        info = InvertingEngine.info
+
+        def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
+            return PlaneBatch.empty(spec, batch)
+
+        def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+            for source, target in zip(batch.planes, out.planes, strict=True):
+                np.invert(source, out=target)
+
+        def reset(self) -> None:
+            pass
+
+    deblurrer = Deblurrer(Plain())  # type: ignore[arg-type]
+    picture = random_pictures(9, 11, 3)
+    np.testing.assert_array_equal(deblurrer(picture), 255 - picture)
+    np.testing.assert_array_equal(list(deblurrer.video([picture])), 255 - picture[None])
+    with open_video(clip) as video:
+        assert len(list(deblurrer.frames(video))) == 30
 
 
 def test_an_engine_object_takes_no_other_network() -> None:

@@ -19,7 +19,7 @@ from tests.support.engines import CopyingEngine
 if TYPE_CHECKING:
     from pathlib import Path
 
-INFO = EngineInfo("openvino", "a processor", "int8", "idc-rt", "ab" * 32)
+INFO = EngineInfo("openvino", "a processor", "int8", "idc-video", "ab" * 32)
 HERE = Node("head", {"deblur-stream": "1.0", "av": "18.1", "torch": "2.15"}, INFO, 8)
 
 
@@ -48,8 +48,8 @@ def test_machines_that_are_alike_may() -> None:
     ("changes", "message"),
     [
         ({"libraries": {"deblur-stream": "1.0", "av": "18.0"}}, r"n2 has av 18.0, torch not at all, and head av 18.1"),
-        ({"engine": replace(INFO, precision="fp32")}, r"n2 would use idc-rt abababababab in fp32 by openvino"),
-        ({"engine": replace(INFO, device="another")}, r"on another, and head idc-rt .* on a processor; say which"),
+        ({"engine": replace(INFO, precision="fp32")}, r"n2 would use idc-video abababababab in fp32 by openvino"),
+        ({"engine": replace(INFO, device="another")}, r"on another, and head idc-video .* on a processor; say which"),
         ({"cores": 4}, r"n2 has 4 cores to give, and head 8"),
     ],
 )

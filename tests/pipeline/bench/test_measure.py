@@ -7,20 +7,27 @@ import os
 import pickle
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import av
+import numpy as np
 import pytest
 
 from network.planes import PlaneSpec
 from pipeline.bench.isolate import isolated
 from pipeline.bench.measure import Case, measure
+from pipeline.decode.source import VideoSource
 from pipeline.errors import EngineError, InputError, OutputError
 from pipeline.job import SinkOptions
-from tests.support.engines import CopyingEngine
+from pipeline.media.frames import plane_rows
+from tests.support.engines import CopyingEngine, WindowEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from network.planes import PlaneBatch
+    from network.window.windows import Windows
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -62,6 +69,31 @@ def test_every_stage_and_the_whole_are_measured(batch: int, make_clip: Callable[
     assert found.flops == 10 * 64 * 48
     assert found.share == pytest.approx(found.flops * found.infer.median / 1e9)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4"]
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_an_engine_with_a_window_is_measured_amid_a_video(
+    batch: int, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    class Watched(WindowEngine):
+        windows: Any = None
+        luma: Any = None
+
+        def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
+            super().run(batch, out, windows)
+            self.windows, self.luma = windows, batch.planes[0].copy()
+
+    engine = Watched(batch=batch)
+    clip = make_clip(tmp_path / "clip.mp4", frames=25)
+    found = measure(case_of(clip, engine))
+    assert engine.windows.tolist() == [[n, n + 1, n + 2] for n in range(batch)]
+    with VideoSource(clip) as source:
+        frames = [plane_rows(event, 0).copy() for event in source.events() if isinstance(event, av.VideoFrame)]
+    first = next(n for n, frame in enumerate(frames) if np.array_equal(frame, engine.luma[0]))
+    for n, luma in enumerate(engine.luma):
+        np.testing.assert_array_equal(luma, frames[(first + n) % len(frames)])
+    assert found.infer.median > 0
+    assert found.network is None, "this engine does not tell"
 
 
 def test_a_file_that_is_no_video_is_an_input_error(tmp_path: Path) -> None:

@@ -33,10 +33,12 @@ class Product:
     device: str = "a processor"
 
 
-def measured(engine: str, width: int, height: int, rate: float, *, flops: int | None = 10**9) -> Measured:
+def measured(
+    engine: str, width: int, height: int, rate: float, *, flops: int | None = 10**9, network: float | None = None
+) -> Measured:
     return Measured(
         engine=engine,
-        info=EngineInfo(f"{engine} 1", "a processor", "fp32", "idc-rt", ""),
+        info=EngineInfo(f"{engine} 1", "a processor", "fp32", "idc-video", ""),
         spec=PlaneSpec(width, height),
         batch=1,
         codec="h264",
@@ -45,6 +47,7 @@ def measured(engine: str, width: int, height: int, rate: float, *, flops: int | 
         ready_s=0.5,
         decode=Rate((500.0, 400.0, 600.0), 100),
         infer=Rate((rate,), 10),
+        network=None if network is None else Rate((network,), 10),
         encode=Rate((90.0, 110.0), 100),
         whole=Rate((rate * 0.9,), 10),
         infer_latency=Latency(80.0, 90.0, 95.0),
@@ -74,8 +77,22 @@ def test_the_table_has_a_line_for_each_case() -> None:
     assert [row[0] for row in rows] == ["openvino", "torch", "torch"]
     assert len({len(line) for line in lines[2:6]}) == 1
     assert "matrix product: 100 to 100 GFLOP/s, fp32, 1024x1024, a library, threads: 2, a processor" in lines
-    assert lines.count("torch: idc-rt, fp32, by torch 1 on a processor") == 1
+    assert lines.count("torch: idc-video, fp32, by torch 1 on a processor") == 1
     assert lines[-1] == "not measured: rocm (1280x720, 640x360): not there"
+
+
+def test_the_network_alone_has_a_column_where_an_engine_tells(tmp_path: Path) -> None:
+    bench = report(0.0, measured("openvino", 64, 64, 20.0, network=25.0), measured("torch", 64, 64, 10.0))
+    lines = bench.table().splitlines()
+    headings = lines[2]
+    assert lines[3][: headings.index("network") + len("network")].split()[-2:] == ["20.0", "25.0"]
+    assert lines[4][: headings.index("network") + len("network")].split()[-1] == "10.0"
+    assert any(line.startswith("network: the engine without") for line in lines)
+    assert not any(line.startswith("network:") for line in report().table().splitlines())
+    bench.write_json(tmp_path / "bench.json")
+    told, untold = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["cases"]
+    assert told["frames_per_second"]["network"] == 25.0
+    assert "network" not in untold["frames_per_second"]
 
 
 def test_a_busy_machine_is_named() -> None:

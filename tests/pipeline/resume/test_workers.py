@@ -14,7 +14,7 @@ from pipeline.job import SegmentOptions, VideoJob
 from pipeline.resume.work_folder import WorkFolder
 from pipeline.resume.workers import ExpectedOutput, FinishedSegment, WorkerShare, make_share, read_results
 from pipeline.video import deblur_video
-from tests.support.engines import InvertingEngine
+from tests.support.engines import CopyingEngine, InvertingEngine, WindowEngine
 from tests.support.resume import Runner, content_of
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def case(make_clip: Callable[..., Path], tmp_path: Path) -> Runner:
     return Runner(make_clip(tmp_path / "clip.mp4", frames=110, options=GROUPS), tmp_path / "out.mp4")
 
 
-def undisturbed(case: Runner) -> tuple[Any, Any]:
+def undisturbed(case: Runner, engine: CopyingEngine | None = None) -> tuple[Any, Any]:
     """The report of a run without workers, and the content of its output, which is deleted."""
-    report, *_ = case.run()
+    report, *_ = case.run(engine=engine)
     content = content_of(case.output)
     case.output.unlink()
     return report, content
@@ -89,10 +89,13 @@ def deblur(case: Runner, workers: Any, load: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.parametrize("shares", [1, 2, 3, 8])
-def test_shares_joined_are_what_one_run_writes(case: Runner, shares: int) -> None:
-    whole, expected = undisturbed(case)
-    here = InvertingEngine()
-    report = deblur(case, Workers(InvertingEngine, shares), lambda: here)
+@pytest.mark.parametrize("make_engine", [InvertingEngine, WindowEngine])
+def test_shares_joined_are_what_one_run_writes(
+    case: Runner, shares: int, make_engine: Callable[[], CopyingEngine]
+) -> None:
+    whole, expected = undisturbed(case, make_engine())
+    here = make_engine()
+    report = deblur(case, Workers(make_engine, shares), lambda: here)
     assert content_of(case.output) == expected
     assert here.frames == 0
     assert report.kept == 0
@@ -102,16 +105,19 @@ def test_shares_joined_are_what_one_run_writes(case: Runner, shares: int) -> Non
     assert not case.work.exists()
 
 
-def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(case: Runner) -> None:
-    _, expected = undisturbed(case)
-    engines: list[InvertingEngine] = []
+@pytest.mark.parametrize("make_engine", [InvertingEngine, WindowEngine])
+def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(
+    case: Runner, make_engine: Callable[[], CopyingEngine]
+) -> None:
+    _, expected = undisturbed(case, make_engine())
+    engines: list[CopyingEngine] = []
 
-    def engine() -> InvertingEngine:
-        engines.append(InvertingEngine())
+    def engine() -> CopyingEngine:
+        engines.append(make_engine())
         return engines[-1]
 
     workers = Workers(engine, 2, deque([1]))
-    deblur(case, workers, InvertingEngine)
+    deblur(case, workers, make_engine)
     assert content_of(case.output) == expected
     assert len(engines) == 3
     assert 110 < sum(engine.frames for engine in engines) < 2 * 110
@@ -128,10 +134,11 @@ def test_what_an_interrupted_run_finished_is_nobodys_work(case: Runner) -> None:
     assert report.kept >= 25
 
 
-def test_a_segment_that_arrives_damaged_is_made_here(case: Runner) -> None:
-    _, expected = undisturbed(case)
-    here = InvertingEngine()
-    deblur(case, Workers(InvertingEngine, spoil=True), lambda: here)
+@pytest.mark.parametrize("make_engine", [InvertingEngine, WindowEngine])
+def test_a_segment_that_arrives_damaged_is_made_here(case: Runner, make_engine: Callable[[], CopyingEngine]) -> None:
+    _, expected = undisturbed(case, make_engine())
+    here = make_engine()
+    deblur(case, Workers(make_engine, spoil=True), lambda: here)
     assert content_of(case.output) == expected
     assert here.frames == 25
 

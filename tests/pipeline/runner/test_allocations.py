@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from network.window.windows import Window
 from pipeline.bench.synthetic import write_clip
 from pipeline.decode.source import VideoSource
 from pipeline.encode.sink import VideoSink
 from pipeline.engines.load import load_engine
 from pipeline.runner.run import run
 from pipeline.runner.skip import FrameGate
+from tests.support.engines import CopyingEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import av
     from av.stream import Stream
+
+    from network.planes import PlaneBatch
+    from network.window.windows import Windows
 
 WIDTH, HEIGHT = 640, 360
 FRAMES = 300
@@ -65,18 +72,32 @@ class WatchedSink:
         self._sink.finish()
 
 
+class PresentEngine(CopyingEngine):
+    """Has a window, gives back its present frame, and allocates nothing."""
+
+    info = replace(CopyingEngine.info, window=Window(1, 1))
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
+        assert windows is not None
+        for row, (_, present, _) in enumerate(windows):
+            for source, target in zip(batch.planes, out.planes, strict=True):
+                np.copyto(target[row], source[present])
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_run_in_its_steady_state_allocates_no_planes_and_grows_by_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["one frame", "window"])
+def test_a_run_in_its_steady_state_allocates_no_planes_and_grows_by_nothing(tmp_path: Path, kind: str) -> None:
     clip = tmp_path / "clip.mkv"
     write_clip(clip, WIDTH, HEIGHT)
-    engine = load_engine("openvino", "identity", threads=1)
+    engine = PresentEngine() if kind == "window" else load_engine("openvino", "identity", threads=1)
     with VideoSource(clip) as source:
         sink = VideoSink(tmp_path / "out.mkv", source.info)
         watched = WatchedSink(sink)
         tracemalloc.start()
         try:
-            result = run(source, engine, watched, gate=FrameGate(source.spec))
+            interval = source.info.interval
+            result = run(source, engine, watched, gate=FrameGate(source.spec), interval=interval)
         finally:
             tracemalloc.stop()
             sink.abandon()

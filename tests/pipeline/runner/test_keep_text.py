@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from network.planes import Layout, Matrix, PlaneSpec
+from network.window.windows import MISSING
 from pipeline.errors import InputError, UsageError
 from pipeline.job import SegmentOptions, SinkOptions, SourceOptions, VideoJob
 from pipeline.notes import NoteCode
 from pipeline.runner.keep_text import TextKeeper, find_text
 from pipeline.video import deblur_video
-from tests.support.engines import InvertingEngine
+from tests.support.engines import InvertingEngine, WindowEngine
 from tests.support.notes import codes
+from tests.support.resume import content_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +150,40 @@ def test_samples_of_text_pass_and_all_others_come_from_the_engine(spec: PlaneSpe
         for before, after in zip(source, target, strict=True):
             assert np.array_equal(after[kept], before[kept])
             assert np.array_equal(after[~kept], np.invert(before)[~kept])
+
+
+def test_text_of_the_present_frame_passes_where_an_engine_sees_others_too() -> None:
+    spec, rng = PlaneSpec(WIDTH, HEIGHT), np.random.default_rng(0)
+    mask = np.zeros((HEIGHT, WIDTH), np.bool_)
+    mask[100:121, 30:61] = True
+    plain, keeper = WindowEngine(), TextKeeper(WindowEngine(), mask)
+    assert keeper.info.window == plain.info.window
+    blurred, result, expected = keeper.buffers(spec, 4), keeper.buffers(spec, 2), keeper.buffers(spec, 2)
+    for plane in blurred.planes:
+        plane[...] = rng.integers(0, 256, plane.shape)
+    windows = np.array([[3, 2, 0], [MISSING, 1, 3]])
+    keeper.run(blurred, result, windows)
+    plain.run(blurred, expected, windows)
+    for row, frame in enumerate((2, 1)):
+        kept, luma = result.planes[0][row], expected.planes[0][row]
+        np.testing.assert_array_equal(kept[mask], blurred.planes[0][frame][mask])
+        np.testing.assert_array_equal(kept[~mask], luma[~mask])
+
+
+@pytest.mark.parametrize("start", [None, 1.3])
+def test_segments_keep_text_and_neighbours_as_one_piece_does(
+    film: Callable[..., Path], tmp_path: Path, start: float | None
+) -> None:
+    found = []
+    for segments in (None, SegmentOptions(seconds=2.0)):
+        output = tmp_path / "out.mkv"
+        source = SourceOptions(start=start)
+        job = VideoJob(film(g="8"), output, source, SinkOptions(codec="ffv1"), segments=segments, keep_text=True)
+        report = deblur_video(job, lambda: WindowEngine(batch=2))
+        assert NoteCode.TEXT_KEPT in codes(report.notes)
+        found.append(content_of(output))
+        output.unlink()
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("segments", [None, SegmentOptions(seconds=2.0)], ids=["one piece", "segments"])

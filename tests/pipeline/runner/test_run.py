@@ -16,6 +16,7 @@ from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.errors import Cancelled, EngineError, InputError, OutputError
 from pipeline.media.frames import read_planes
 from pipeline.runner import run as runner
+from pipeline.runner.chunks import MAX_EVENTS
 from pipeline.runner.skip import FrameGate
 from pipeline.runner.timing import RunProgress
 from tests.support.engines import InvertingEngine
@@ -143,7 +144,7 @@ def test_packets_keep_their_place_between_frames(batch: int) -> None:
 
 def test_packets_by_the_thousand_before_the_first_frame_are_passed_on_in_order() -> None:
     sink = MemorySink()
-    many = 5 * runner.MAX_EVENTS + 3
+    many = 5 * MAX_EVENTS + 3
     runner.run(MemorySource(2, packets=many), InvertingEngine(), sink, batch=4)
     assert sink.events[:many] == [f"0.{packet}".encode() for packet in range(many)]
     assert sink.events[many] == (255, 0)
