@@ -240,7 +240,7 @@ class _WindowNetwork:
         motion = torch.from_numpy(stage.motion).to(self._device) if self._window.frames > 1 else None
         with torch.inference_mode():
             of_luma, of_chroma = (correction.cpu().numpy() for correction in self._planes(luma, chroma, motion))
-        stage.put_corrected(batch, places, of_luma, of_chroma, out)
+        stage.put(batch, places, of_luma, of_chroma, out)
 
 
 def _present(pictures: Sequence[Picture | None], window: Window) -> Picture:
