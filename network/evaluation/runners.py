@@ -109,7 +109,7 @@ def runner_for(network: nn.Module | PlaneEngine, device: str = "cpu", tiling: Ti
     if isinstance(network, nn.Module) and not hasattr(network, "window"):
         return _RgbRunner(network, device, tiling)
     if tiling is not None:
-        raise NetworkError("only networks of RGB run in tiles; leave the tiles out", field="tile")
+        raise NetworkError("only networks of RGB run in tiles; leave the tiles out")
     if isinstance(network, nn.Module):
         window: Any = network.window
         return _PlaneRunner(_WindowNetwork(network, window, device), window)
