@@ -147,6 +147,15 @@ def of_file(path: Path) -> tuple[list[Candidate], str, str]:
     return [Candidate(f"{header.network} fp32", fold_for_inference(network))], header.network, header.digest
 
 
+def _command(options: argparse.Namespace) -> str:
+    """What was typed, without the places of files."""
+    words = ["python benchmarks/quality.py EVAL", *(f"--set {each.name}" for each in options.set)]
+    words += [f"--weights {options.weights.name}"] if options.weights else []
+    words += [f"--precision {each}" for each in options.precision]
+    words += ["--clips CLIPS"] if options.clips else []
+    return " ".join(words)
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Measures, prints, and writes JSON and a page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -169,7 +178,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return done
 
     found = {
-        "command": " ".join(["python benchmarks/quality.py EVAL", *(f"--set {each.name}" for each in options.set)]),
+        "command": _command(options),
         "network": network,
         "weights": digest,
         "sets": [told(scored(candidates, case)) for case in blurred_cases(options.folder, options.set)],
