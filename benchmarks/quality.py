@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -97,11 +97,11 @@ def sharp_cases(folder: Path, others: Sequence[Path]) -> Iterator[Case]:
 
 
 def scored(candidates: Sequence[Candidate], case: Case) -> dict[str, Any]:
-    """The rows of one case: the blurred input, every candidate, and of sequences the ground truth."""
+    """The rows of one case: the blurred input, every candidate, and of sequences the ground truth; no times."""
     board = Scoreboard(candidates, video=True)
     for result in deblur_samples(candidates, case.samples(), neighbours=case.neighbours):
         board.add(result)
-    rows = [asdict(row) for row in board.rows()]
+    rows = [asdict(replace(row, seconds_median=None, seconds_mean=None)) for row in board.rows()]
     return {"set": case.name, "neighbours": str(case.neighbours), "images": board.images, "rows": rows}
 
 

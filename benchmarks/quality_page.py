@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Any
 
 from quality_bars import WAYS
@@ -11,10 +12,13 @@ from network.evaluation.scoreboard import BLURRED, SEEN, SHARP, WARPING, WORSE
 
 Found = dict[str, Any]
 
+WIDTH = 120
+"""Columns of a line of text."""
+
 PAGE = """\
 # Quality
 
-Made by `{command}`: weights {digest} of `{network}`, {method}, on {processor}. [JSON](data/quality.json).
+{made}
 
 {bars}
 
@@ -27,7 +31,7 @@ without noise, on {photos} photographs.
 
 {blurred}
 
-{convention}. {frames}. {warping}. Worse: frames that lost more than {worse:g} dB.
+{notes}
 
 ## Sharp input
 
@@ -59,19 +63,18 @@ def page(found: Found) -> str:
     machine = found["machine"]
     features = ", ".join(name for name, has in machine["features"].items() if has)
     photos = next(each["images"] for each in found["sharp"] if each["set"] == "photos")
+    processor = f"{machine['processor']} ({features})" if features else machine["processor"]
+    made = (
+        f"Made by `{found['command']}`: weights {found['weights'][:12]} of `{found['network']}`, {_method(found)}, on "
+        f"{processor}. [JSON](data/quality.json)."
+    )
+    notes = f"{CONVENTION}. {SEEN[0].upper()}{SEEN[1:]}. {WARPING}. Worse: frames that lost more than {WORSE:g} dB."
     return PAGE.format(
-        command=found["command"],
-        digest=found["weights"][:12],
-        network=found["network"],
-        method=_method(found),
-        processor=f"{machine['processor']} ({features})" if features else machine["processor"],
+        made=fill(made, WIDTH),
+        notes=fill(notes, WIDTH),
         bars=_bars(found["bars"]),
         photos=photos,
         blurred=_blurred(found["sets"]),
-        convention=CONVENTION,
-        frames=SEEN[0].upper() + SEEN[1:],
-        warping=WARPING,
-        worse=WORSE,
         sharp=_table(
             ["set", "images", "mean", "least"],
             [
