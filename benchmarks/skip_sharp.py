@@ -2,11 +2,11 @@
 
     python benchmarks/skip_sharp.py EVAL --json docs/results/data/skip_sharp.json --plot docs/results/skip_sharp.svg
 
-EVAL is laid out as for ``quality.py``: ``reds/SEQUENCE/blur`` and ``sharp``, and ``photos``, sharp pictures, of which
-pairs with strokes of 4 to 16 pixels are made. The network sees frames with their neighbours. Every picture is judged
-for itself: the hysteresis of the command lets fewer frames pass than this. The recommended threshold is the highest at
-which no set of blurred pictures loses more than ``--loss``; it belongs into ``pipeline/runner/skip.py`` as
-``AUTO_THRESHOLD``.
+EVAL is laid out as for ``quality.py``: ``reds/SEQUENCE/blur`` and ``sharp``, ``reds_small`` likewise, where blur is of
+few pixels, and ``photos``, sharp pictures, of which pairs with strokes of 4 to 16 pixels are made. The network sees
+frames with their neighbours. Every picture is judged for itself: the hysteresis of the command lets fewer frames pass
+than this. The recommended threshold is the highest at which no set of blurred pictures loses more than ``--loss``; it
+belongs into ``pipeline/runner/skip.py`` as ``AUTO_THRESHOLD``.
 """
 
 from __future__ import annotations
@@ -190,18 +190,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--plot", type=Path, help="draw it here")
     options = parser.parse_args(arguments)
     facts = describe()
-    reds, photos = options.folder / "reds", options.folder / "photos"
+    photos = options.folder / "photos"
     engine = load_engine(options.engine, None, options.weights, threads=options.threads)
 
-    pairs = find_pairs(reds)
     made = [sample for length in LENGTHS for sample in strokes(photos, length)]
-    judged = {
-        "REDS, blurred": judge(engine, read_samples(pairs)),
-        "photos, blurred": judge(engine, made),
-        "REDS, sharp": judge(engine, sharp_sides(read_samples(pairs))),
-        "photos, sharp": judge(engine, photographs(photos)),
-    }
-    blurred = ["REDS, blurred", "photos, blurred"]
+    judged = {"photos, blurred": judge(engine, made), "photos, sharp": judge(engine, photographs(photos))}
+    for name, title in (("reds", "REDS"), ("reds_small", "REDS, small")):
+        pairs = find_pairs(options.folder / name)
+        judged[f"{title}, blurred"] = judge(engine, read_samples(pairs))
+        judged[f"{title}, sharp"] = judge(engine, sharp_sides(read_samples(pairs)))
+    blurred = [name for name in judged if name.endswith("blurred")]
     curves = {name: curve_of(each) for name, each in judged.items()}
     threshold = recommend((curves[name] for name in blurred), options.loss)
     cost = cost_of(engine, *map(int, options.frame.split("x")), options.seconds)
