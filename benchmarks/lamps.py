@@ -2,15 +2,15 @@
 
     python benchmarks/lamps.py EVAL/photos --json lamps.json
 
-Pairs are synthesised from sharp photographs by the profile ``dashcam``, each of them a night with lamps. Looked at are
-the pixels within 12 of one that is clipped. A network rings where its output is darker than anything within 7 pixels,
-before the blur or after it, or brighter.
+Pairs are made from sharp photographs: darkened, with a few lamps many times as bright as white, and a straight stroke
+in linear light, so that lamps leave clipped trails. Looked at are the pixels within 12 of one that is clipped. A
+network rings where its output is darker than anything within 7 pixels, before the blur or after it, or brighter.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from measure import table
-from quality import made_pairs
+from strokes import light_of, stroked
 
 from network import catalogue
+from network.data.pairs import pictures_in, read_picture
 from network.evaluation.evaluate import Candidate, deblur_samples
 from network.evaluation.metrics import psnr
 from network.files import write_json
-from network.synth.make_pool import PoolOptions
-from network.synth.profile import PROFILES
+from network.models.layers import fold_for_inference
 from network.weights import load
 from pipeline.system.machine import describe
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
+DARKNESS, LAMPS = 0.15, 6
 CLIPPED = 250
 REACH, NEIGHBOURS = 25, 15
 """Sides of the squares: around a clipped pixel, and for the darkest and brightest of what is near."""
@@ -62,8 +63,18 @@ class Night:
 
 def nights(photos: Path, pairs: int, size: int) -> Iterator[Sample]:
     """Pairs of pictures at night, each with lamps."""
-    profile = replace(PROFILES["dashcam"], lamps=1.0, untouched=0.0, shortest=6.0, longest=24.0)
-    return made_pairs(photos, profile, PoolOptions(pairs=pairs, size=size, seed=3))
+    pictures = pictures_in(photos)
+    for number in range(pairs):
+        rng = np.random.default_rng([3, number])
+        picture = read_picture(pictures[number % len(pictures)])
+        top, left = (int(rng.integers(0, max(length - size, 0) + 1)) for length in picture.shape[:2])
+        light = DARKNESS * light_of(picture[top : top + size, left : left + size])
+        height, width = light.shape[:2]
+        for _ in range(LAMPS):
+            place = (int(rng.integers(width)), int(rng.integers(height)))
+            colour = rng.uniform(4, 40) * rng.uniform(0.5, 1, 3)
+            cv2.circle(light, place, int(rng.integers(1, 5)), colour.tolist(), cv2.FILLED, cv2.LINE_AA)
+        yield stroked(f"{number}", light, int(rng.integers(6, 25)), rng.uniform(0, np.pi))
 
 
 def judge(blurred: Picture, output: Picture, sharp: Picture) -> Night | None:
@@ -86,7 +97,7 @@ def judge(blurred: Picture, output: Picture, sharp: Picture) -> Night | None:
 def measure(photos: Path, weights: Path, pairs: int, size: int) -> list[Night]:
     """Judges as many pairs as there are with lamps among ``pairs``."""
     network, header = load(weights)
-    candidate = Candidate(header.network, network.eval())
+    candidate = Candidate(header.network, fold_for_inference(network))
     found = (
         judge(each.sample.blurred, each.outputs[0], each.sample.sharp)
         for each in deblur_samples([candidate], nights(photos, pairs, size))

@@ -1,197 +1,201 @@
-"""How good weights are: real blur, synthesised blur, and the harm done to sharp pictures. Prints a markdown table.
+"""How good the shipped weights are, on every set and in every precision. Prints markdown, and says which bars hold.
 
-    python benchmarks/quality.py EVAL --json quality.json
+    python benchmarks/quality.py EVAL --json docs/results/data/quality.json --page docs/results/quality.md
 
-EVAL holds ``reds/SEQUENCE/blur`` and ``sharp``, and ``photos``: sharp pictures. From these, 64 pairs with blur
-of 3 to 15 pixels are synthesised as by ``deblur synth --pairs 64 --seed 1 --set shortest=3 --set longest=15 --set
-untouched=0``; ``--seed`` makes others.
+EVAL holds ``reds`` and ``reds_small``, each with folders SEQUENCE/blur and SEQUENCE/sharp, and ``photos``, sharp
+pictures. REDS is blur averaged from real high-rate video, not a camera's own. Sequences are scored with the neighbours
+of each frame, without a next frame (as live with ``--look-ahead 0``), and as single pictures. ``--set FOLDER`` adds any
+data set that ``deblur evaluate`` reads; for GoPro::
+
+    python benchmarks/quality.py EVAL --set GOPRO_Large/test
+
+``--clips FILE...`` measures how steady real clips are before and after. Ends with 1 if a bar does not hold.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
-from dataclasses import replace
+import sys
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from quality_bars import bars
+from quality_page import page
+from strokes import LENGTHS, photographs, strokes
 
+import deblur_stream
 from network import catalogue, weights
 from network.data.datasets import find_pairs
-from network.data.pairs import pictures_in, read_picture
-from network.evaluation.evaluate import (
-    CONVENTION,
-    Candidate,
-    deblur_picture,
-    deblur_samples,
-    pool_samples,
-    read_samples,
-)
+from network.evaluation.evaluate import Candidate, Sample, deblur_samples, read_samples
 from network.evaluation.metrics import psnr
-from network.evaluation.scoreboard import WARPING, Scoreboard
+from network.evaluation.runners import Neighbours, deblur_in_order, runner_for
+from network.evaluation.scoreboard import BLURRED, Scoreboard
+from network.evaluation.temporal import SteadinessMeter
 from network.files import write_json
 from network.models.layers import fold_for_inference
-from network.synth.make_pool import PoolOptions, make_pool
-from network.synth.profile import PROFILES
-from network.training.pool import Pool
-from pipeline.system.machine import describe
+from pipeline.engines.load import load_engine
+from pipeline.system.machine import cpu_features, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-    from torch import nn
-
-    from network.evaluation.evaluate import Sample
-    from network.synth.profile import BlurProfile
-
-    Picture = NDArray[np.uint8]
-
-SYNTHESISED = PoolOptions(pairs=64, seed=1)
-LARGE = 100
-"""Wavelength in pixels above which an error is one of brightness rather than of sharpness."""
-HARMLESS = 40
-"""PSNR in dB that a sharp picture should have against itself after the network."""
-HEADINGS = {
-    "images": "{}",
-    "blurred_psnr": "{:.2f}",
-    "psnr": "{:.2f}",
-    "gain": "{:+.2f}",
-    "worst_gain": "{:+.2f}",
-    "made_worse": "{}",
-    "blurred_ssim": "{:.4f}",
-    "ssim": "{:.4f}",
-}
+FOLDERS = ("reds", "reds_small")
+UNCHANGED = 100.0
+"""PSNR in dB that a picture without any change counts as."""
 
 
-def made_pairs(photos: Path, profile: BlurProfile, options: PoolOptions) -> Iterator[Sample]:
-    """Pairs made from sharp pictures, kept nowhere."""
-    with tempfile.TemporaryDirectory() as name:
-        for _ in make_pool(pictures_in(photos), Path(name), profile, options):
-            pass
-        yield from pool_samples(Pool([Path(name)]))
+@dataclass(frozen=True)
+class Case:
+    """Pictures to score in one way.
 
-
-def synthesised(photos: Path, options: PoolOptions = SYNTHESISED) -> Iterator[Sample]:
-    """Pairs made from sharp pictures, with blur of 3 to 15 pixels."""
-    profile = replace(PROFILES["handheld"], shortest=3.0, longest=15.0, untouched=0.0)
-    return made_pairs(photos, profile, options)
-
-
-def errors_by_size(blurred: Picture, output: Picture, sharp: Picture) -> NDArray[np.float64]:
-    """Squared errors before and after, apart for what is larger than :data:`LARGE` and all the rest.
-
-    Args:
-        blurred: RGB, uint8 (H, W, 3).
-        output: Result of the network, of the same shape.
-        sharp: Ground truth, of the same shape.
-
-    Returns:
-        Array (2, 2): before and after, by large and the rest.
+    Attributes:
+        name: Name of the set.
+        neighbours: Neighbours that the network sees.
+        samples: Function that reads the pictures.
     """
-    height, width = sharp.shape[:2]
-    waves = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
-    large = waves < 1 / LARGE
-    powers = [
-        np.square(np.abs(np.fft.fft2(sharp.astype(np.float32) - side, axes=(0, 1)))).sum(2)
-        for side in (blurred, output)
-    ]
-    return np.array([[power[large].sum(), power[~large].sum()] for power in powers])
+
+    name: str
+    neighbours: Neighbours
+    samples: Callable[[], Iterable[Sample]]
 
 
-def measured(candidate: Candidate, samples: Iterable[Sample], *, video: bool = False) -> dict[str, Any]:
-    """The figures of one set."""
-    board = Scoreboard([candidate], video=video)
-    errors = np.zeros((2, 2))
-    for result in deblur_samples([candidate], samples):
+def blurred_cases(folder: Path, others: Sequence[Path]) -> Iterator[Case]:
+    """Every set with a blurred and a sharp side."""
+    for sets in FOLDERS:
+        pairs = find_pairs(folder / sets)
+        for sequence in dict.fromkeys(pair.sequence for pair in pairs):
+            chosen = [pair for pair in pairs if pair.sequence == sequence]
+            for neighbours in Neighbours:
+                yield Case(f"{sets}/{sequence}", neighbours, partial(read_samples, chosen))
+    for other in others:
+        pairs = find_pairs(other)
+        for neighbours in (Neighbours.BOTH, Neighbours.NONE):
+            yield Case(other.resolve().name, neighbours, partial(read_samples, pairs))
+    for length in LENGTHS:
+        yield Case(f"photos, strokes of {length} pixels", Neighbours.NONE, partial(strokes, folder / "photos", length))
+
+
+def sharp_cases(folder: Path, others: Sequence[Path]) -> Iterator[Case]:
+    """Every set of sharp pictures, each its own ground truth."""
+
+    def sharp(pairs: Iterable[Any]) -> Iterator[Sample]:
+        for sample in read_samples(pairs):
+            yield Sample(sample.name, sample.sharp, sample.sharp, sample.sequence)
+
+    for sets in FOLDERS:
+        pairs = find_pairs(folder / sets)
+        for sequence in dict.fromkeys(pair.sequence for pair in pairs):
+            chosen = [pair for pair in pairs if pair.sequence == sequence]
+            yield Case(f"{sets}/{sequence}", Neighbours.BOTH, partial(sharp, chosen))
+    for other in others:
+        yield Case(other.resolve().name, Neighbours.BOTH, partial(sharp, find_pairs(other)))
+    yield Case("photos", Neighbours.NONE, partial(photographs, folder / "photos"))
+
+
+def scored(candidates: Sequence[Candidate], case: Case) -> dict[str, Any]:
+    """The rows of one case: the blurred input, every candidate, and of sequences the ground truth; no times."""
+    board = Scoreboard(candidates, video=True)
+    for result in deblur_samples(candidates, case.samples(), neighbours=case.neighbours):
         board.add(result)
-        errors += errors_by_size(result.sample.blurred, result.outputs[0], result.sample.sharp)
-    blurred, row, *rest = board.rows()
-    found: dict[str, Any] = {
-        "images": board.images,
-        "blurred_psnr": blurred.psnr,
-        "psnr": row.psnr,
-        "gain": row.gain,
-        "worst_gain": row.worst_gain,
-        "made_worse": row.made_worse,
-        "blurred_ssim": blurred.ssim,
-        "ssim": row.ssim,
-        "removed": dict(zip(("large", "rest"), (1 - errors[1] / errors[0]).tolist(), strict=True)),
-    }
-    for sharp in rest:
-        found["warping_error"] = {
-            "blurred": blurred.warping_error,
-            "result": row.warping_error,
-            "sharp": sharp.warping_error,
-            "blurred_excess": blurred.warping_excess,
-            "result_excess": row.warping_excess,
-        }
-    return found
+    rows = [asdict(replace(row, seconds_median=None, seconds_mean=None)) for row in board.rows()]
+    return {"set": case.name, "neighbours": str(case.neighbours), "images": board.images, "rows": rows}
 
 
-def sharp_scores(network: nn.Module, photos: Path) -> list[float]:
-    """PSNR of each sharp picture against itself after the network."""
-    return [psnr(picture, deblur_picture(network, picture)) for picture in map(read_picture, pictures_in(photos))]
+def kept(candidates: Sequence[Candidate], case: Case) -> dict[str, Any]:
+    """How much of sharp pictures every candidate keeps: PSNR against themselves."""
+    found: dict[str, list[float]] = {candidate.name: [] for candidate in candidates}
+    for result in deblur_samples(candidates, case.samples(), neighbours=case.neighbours):
+        for candidate, output in zip(candidates, result.outputs, strict=True):
+            found[candidate.name].append(min(psnr(output, result.sample.sharp), UNCHANGED))
+    rows = [{"method": name, "psnr": fmean(values), "least": min(values)} for name, values in found.items()]
+    images = len(found[candidates[0].name])
+    return {"set": case.name, "neighbours": str(case.neighbours), "images": images, "rows": rows}
 
 
-def harm_to_sharp(network: nn.Module, photos: Path) -> dict[str, float]:
-    """PSNR of sharp pictures against themselves after the network, over all of them."""
-    scores = sharp_scores(network, photos)
-    return {
-        "images": len(scores),
-        "mean": fmean(scores),
-        "worst": min(scores),
-        "harmless": sum(score > HARMLESS for score in scores),
-    }
+def steadiness(candidate: Candidate, file: Path, frames: int) -> dict[str, Any]:
+    """How steady a clip is before and after; its motion is that of the input, since there is no ground truth."""
+    with deblur_stream.open_video(file) as video:
+        pictures = [frame.rgb for frame in islice(video, frames)]
+    meter = SteadinessMeter(1)
+    for before, after in zip(pictures, deblur_in_order(runner_for(candidate.network), pictures), strict=True):
+        meter.add(file.name, before, [after])
+    rows = [
+        {"method": name, **asdict(found)} for name, found in zip((BLURRED, candidate.name), meter.mean, strict=True)
+    ]
+    return {"set": file.name, "images": len(pictures), "rows": rows}
 
 
-def main() -> None:
-    """Measures, prints, and writes JSON."""
+def shipped(precisions: Sequence[str]) -> tuple[list[Candidate], str, str]:
+    """The shipped weights in OpenVINO, FP32 first; with their network and digest."""
+    if not precisions:
+        precisions = ["fp32"]
+        precisions += ["bf16"] if cpu_features()["BF16"] else []
+        precisions += ["int8"] if catalogue.int8_file(catalogue.DEFAULT) else []
+    engines = [load_engine("openvino", precision=precision) for precision in precisions]
+    names = [f"{engine.info.network} {engine.info.precision}" for engine in engines]
+    candidates = [Candidate(name, engine) for name, engine in zip(names, engines, strict=True)]
+    return candidates, engines[0].info.network, engines[0].info.digest
+
+
+def of_file(path: Path) -> tuple[list[Candidate], str, str]:
+    """A file of weights in PyTorch; with its network and digest."""
+    network, header = weights.load(path)
+    return [Candidate(f"{header.network} fp32", fold_for_inference(network))], header.network, header.digest
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What was typed, without the places of files."""
+    words = ["python benchmarks/quality.py EVAL", *(f"--set {each.name}" for each in options.set)]
+    words += [f"--weights {options.weights.name}"] if options.weights else []
+    words += [f"--precision {each}" for each in options.precision]
+    words += ["--clips CLIPS"] if options.clips else []
+    return " ".join(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measures, prints, and writes JSON and a page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--weights", type=Path, help="a .safetensors file (default: the shipped one)")
-    parser.add_argument("--json", type=Path, help="write the result here")
-    parser.add_argument("--seed", type=int, default=SYNTHESISED.seed, help="of the synthesised pairs (default: 1)")
-    arguments = parser.parse_args()
-    file = arguments.weights or catalogue.weights_file(catalogue.DEFAULT)
-    if file is None:
-        raise SystemExit("no weights come with this checkout; give --weights")
-    network, header = weights.load(file)
-    candidate = Candidate(header.network, fold_for_inference(network))
-    reds, photos = arguments.folder / "reds", arguments.folder / "photos"
-    rows = {
-        "REDS, real blur": measured(candidate, read_samples(find_pairs(reds)), video=True),
-        "photos, synthesised blur of 3 to 15 pixels": measured(
-            candidate, synthesised(photos, replace(SYNTHESISED, seed=arguments.seed))
-        ),
-    }
-    harm = harm_to_sharp(network, photos)
-    print("| set | images | blurred PSNR | PSNR | gain | worst gain | made worse | blurred SSIM | SSIM |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
-    for name, row in rows.items():
-        print(f"| {name} | {' | '.join(form.format(row[key]) for key, form in HEADINGS.items())} |")
-    print(
-        f"\n{harm['images']} sharp photographs come out with {harm['mean']:.1f} dB against themselves, "
-        f"{harm['harmless']} of them with more than {HARMLESS} dB, "
-        f"the worst with {harm['worst']:.1f} dB.\n"
+    parser.add_argument("--set", type=Path, action="append", default=[], help="another data set; may be repeated")
+    parser.add_argument(
+        "--clips", type=Path, nargs="+", default=[], help="video files, to see how steady they come out"
     )
-    for name, row in rows.items():
-        print(
-            f"Of the squared error on {name}, {row['removed']['large']:.0%} of what is larger than {LARGE} pixels is "
-            f"gone, and {row['removed']['rest']:.0%} of the rest.\n"
-        )
-        if errors := row.get("warping_error"):
-            print(
-                f"Warping error on {name}: blurred {errors['blurred']:.2e}, result {errors['result']:.2e}, "
-                f"ground truth {errors['sharp']:.2e}.\n"
-            )
-    print(f"{CONVENTION}. {WARPING}. Weights {header.digest[:12]}.")
-    if arguments.json:
-        found = {"weights": header.digest, "sets": rows, "sharp": harm, "machine": describe()}
-        write_json(arguments.json, found)
+    parser.add_argument("--frames", type=int, default=24, help="of each clip (default: 24)")
+    parser.add_argument("--weights", type=Path, help="a .safetensors file, run by PyTorch (default: the shipped ones)")
+    parser.add_argument("--precision", action="append", default=[], help="of the shipped weights (default: all)")
+    parser.add_argument("--json", type=Path, help="write the result here")
+    parser.add_argument("--page", type=Path, help="write the tables here")
+    options = parser.parse_args(words)
+    candidates, network, digest = of_file(options.weights) if options.weights else shipped(options.precision)
+    machine = describe()
+
+    def told(done: dict[str, Any]) -> dict[str, Any]:
+        print(f"{done['set']}, {done.get('neighbours', 'clip')}", file=sys.stderr)
+        return done
+
+    found = {
+        "command": _command(options),
+        "network": network,
+        "weights": digest,
+        "sets": [told(scored(candidates, case)) for case in blurred_cases(options.folder, options.set)],
+        "sharp": [told(kept(candidates, case)) for case in sharp_cases(options.folder, options.set)],
+        "clips": [told(steadiness(candidates[0], file, options.frames)) for file in options.clips],
+        "machine": machine,
+    }
+    checked = bars(found)
+    found["bars"] = [asdict(bar) for bar in checked]
+    text = page(found)
+    print(text)
+    if options.json:
+        write_json(options.json, found)
+    if options.page:
+        options.page.write_text(text, encoding="utf-8")
+    return 0 if all(bar.holds for bar in checked) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

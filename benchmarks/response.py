@@ -1,10 +1,10 @@
-"""By which camera response was real blur averaged?
+"""By which camera response were frames averaged into blur?
 
     python benchmarks/response.py EVAL/reds
 
 Over an area much larger than the blur, an exposure holds as much light as the sharp frame in its middle. So codes were
-made from light by the response under which both sides have the same light there. Looked for is the steepness that
-`deblur synth` knows: the power that sRGB's light is raised to. The remaining difference is given in codes of 255.
+made from light by the response under which both sides have the same light there. Looked for is a steepness: the power
+that sRGB's light is raised to. The remaining difference is given in codes of 255.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from measure import table
+from strokes import light_of
 
 from network.data.datasets import find_pairs
 from network.data.pairs import read_picture
-from network.synth.render import to_linear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,16 +42,20 @@ def difference(blurred: Picture, sharp: Picture, steepness: float) -> float:
         sharp: RGB, (H, W, 3), of the same size.
         steepness: Steepness of the camera response that both are taken to have.
     """
-    before, after = (cv2.GaussianBlur(to_linear(side, steepness), (0, 0), AREA) for side in (blurred, sharp))
+    before, after = (
+        cv2.GaussianBlur(light_of(side) ** np.float32(steepness), (0, 0), AREA) for side in (blurred, sharp)
+    )
     codes = np.arange(256, dtype=np.uint8)
-    light = to_linear(codes, steepness)
+    light = light_of(codes) ** np.float32(steepness)
     return float(np.sqrt(np.mean((np.interp(after, light, codes) - np.interp(before, light, codes)) ** 2)))
 
 
 def main(words: Sequence[str] | None = None) -> float:
     """Prints the difference for every steepness; returns the one where it is least."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("pairs", type=Path, help="a folder of pairs with real blur, as deblur evaluate takes it")
+    parser.add_argument(
+        "pairs", type=Path, help="a folder of pairs whose blur is averaged frames, as deblur evaluate takes it"
+    )
     options = parser.parse_args(words)
     pairs = [tuple(map(read_picture, (pair.blurred, pair.sharp))) for pair in find_pairs(options.pairs)]
     means = {steepness: fmean(difference(*pair, steepness) for pair in pairs) for steepness in STEEPNESSES}

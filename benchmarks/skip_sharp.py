@@ -2,32 +2,31 @@
 
     python benchmarks/skip_sharp.py EVAL --json docs/results/data/skip_sharp.json --plot docs/results/skip_sharp.svg
 
-EVAL is laid out as for ``quality.py``: ``reds/SEQUENCE/blur`` and ``sharp``, and ``photos``, sharp pictures. From
-these, pairs with blur of 3 to 15 pixels are synthesised with seed 1. Every picture is judged for itself: the hysteresis
-of the command lets fewer frames pass than this. The recommended threshold is the highest at which no set of blurred
-pictures loses more than ``--loss``; it belongs into ``pipeline/runner/skip.py`` as ``AUTO_THRESHOLD``.
+EVAL is laid out as for ``quality.py``: ``reds/SEQUENCE/blur`` and ``sharp``, ``reds_small`` likewise, where blur is of
+few pixels, and ``photos``, sharp pictures, of which pairs with strokes of 4 to 16 pixels are made. The network sees
+frames with their neighbours. Every picture is judged for itself: the hysteresis of the command lets fewer frames pass
+than this. The recommended threshold is the highest at which no set of blurred pictures loses more than ``--loss``; it
+belongs into ``pipeline/runner/skip.py`` as ``AUTO_THRESHOLD``.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from measure import table
-from quality import synthesised
+from strokes import photographs, strokes
 
 from network.colour import LUMA_WEIGHTS
 from network.data.datasets import find_pairs
-from network.data.pairs import pictures_in, read_picture
-from network.evaluation.evaluate import CONVENTION, read_samples
+from network.evaluation.evaluate import CONVENTION, Candidate, deblur_samples, read_samples
 from network.evaluation.metrics import psnr
 from network.files import write_json
-from network.planes import Layout, Matrix, PlaneSpec
-from network.synth.make_pool import PoolOptions
+from network.planes import Matrix, PlaneSpec
 from pipeline.bench.charts import Curve, Curves, chart
 from pipeline.bench.rates import rate_of
 from pipeline.engines.load import load_engine
@@ -37,16 +36,19 @@ from pipeline.runner.trial import Trial
 from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from network.evaluation.evaluate import Sample
     from pipeline.runner.protocols import Engine
 
     Picture = NDArray[np.uint8]
 
 THRESHOLDS = tuple(step / 100 for step in range(101))
 COST_LIMIT = 0.03
+LENGTHS = (4, 8, 16)
+"""Lengths in pixels of the strokes that blur the photographs."""
 
 
 @dataclass(frozen=True)
@@ -89,24 +91,22 @@ def luma_of(picture: Picture) -> Picture:
     return luma
 
 
-def deblur(engine: Engine, picture: Picture) -> Picture:
-    """An RGB picture through an engine."""
-    spec = PlaneSpec(picture.shape[1], picture.shape[0], Layout.YUV444P, 8, Matrix.RGB, full_range=True)
-    blurred, sharp = engine.buffers(spec, 1), engine.buffers(spec, 1)
-    for plane, channel in zip(blurred.planes, (1, 2, 0), strict=True):
-        plane[0] = picture[..., channel]
-    engine.run(blurred, sharp)
-    green, blue, red = (plane[0] for plane in sharp.planes)
-    result: Picture = np.stack((red, green, blue), axis=-1)
-    return result
-
-
-def judge(engine: Engine, samples: Iterable[tuple[Picture, Picture]]) -> list[Judged]:
-    """Judges pictures, each given with the truth."""
+def judge(engine: Engine, samples: Iterable[Sample]) -> list[Judged]:
+    """Judges pictures, each given with the truth, those of a sequence in order."""
     return [
-        Judged(blur_estimate(luma_of(picture)), psnr(picture, truth), psnr(deblur(engine, picture), truth))
-        for picture, truth in samples
+        Judged(
+            blur_estimate(luma_of(result.sample.blurred)),
+            psnr(result.sample.blurred, result.sample.sharp),
+            psnr(result.outputs[0], result.sample.sharp),
+        )
+        for result in deblur_samples([Candidate("engine", engine)], samples)
     ]
+
+
+def sharp_sides(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """The sharp sides of pairs, as pictures that are the truth already."""
+    for sample in samples:
+        yield replace(sample, blurred=sample.sharp)
 
 
 def curve_of(judged: Sequence[Judged]) -> list[Point]:
@@ -181,8 +181,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--engine", default="openvino", help="what runs the network")
     parser.add_argument("--weights", type=Path, help="other than the shipped ones")
     parser.add_argument("--loss", type=float, default=0.01, help="dB that a set may lose")
-    parser.add_argument("--pairs", type=int, default=48, help="to synthesise")
-    parser.add_argument("--size", type=int, default=320, help="of the synthesised pairs, in pixels")
     parser.add_argument("--frame", default="1280x720", help="size at which the estimate's time is measured")
     parser.add_argument("--seconds", type=float, default=5.0, help="to measure its time")
     parser.add_argument("--threads", type=int, help="of the engine")
@@ -190,17 +188,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--plot", type=Path, help="draw it here")
     options = parser.parse_args(arguments)
     facts = describe()
-    reds, photos = options.folder / "reds", options.folder / "photos"
+    photos = options.folder / "photos"
     engine = load_engine(options.engine, None, options.weights, threads=options.threads)
 
-    pairs = PoolOptions(pairs=options.pairs, size=options.size, seed=1)
-    judged = {
-        "REDS, blurred": judge(engine, ((each.blurred, each.sharp) for each in read_samples(find_pairs(reds)))),
-        "photos, blurred": judge(engine, ((each.blurred, each.sharp) for each in synthesised(photos, pairs))),
-        "REDS, sharp": judge(engine, ((each.sharp, each.sharp) for each in read_samples(find_pairs(reds)))),
-        "photos, sharp": judge(engine, ((each, each) for each in map(read_picture, pictures_in(photos)))),
-    }
-    blurred = ["REDS, blurred", "photos, blurred"]
+    made = [sample for length in LENGTHS for sample in strokes(photos, length)]
+    judged = {"photos, blurred": judge(engine, made), "photos, sharp": judge(engine, photographs(photos))}
+    for name, title in (("reds", "REDS"), ("reds_small", "REDS, small")):
+        pairs = find_pairs(options.folder / name)
+        judged[f"{title}, blurred"] = judge(engine, read_samples(pairs))
+        judged[f"{title}, sharp"] = judge(engine, sharp_sides(read_samples(pairs)))
+    blurred = [name for name in judged if name.endswith("blurred")]
     curves = {name: curve_of(each) for name, each in judged.items()}
     threshold = recommend((curves[name] for name in blurred), options.loss)
     cost = cost_of(engine, *map(int, options.frame.split("x")), options.seconds)

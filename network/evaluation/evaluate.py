@@ -1,50 +1,53 @@
-"""Runs networks over pairs of pictures and scores their results, by the field's conventions."""
+"""Runs networks over pairs of pictures and scores their results, by the field's conventions.
+
+A network over time sees each frame of a sequence with its neighbours; pairs must then come in the order of time.
+"""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
-
-import torch
+from itertools import count, groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 from network.data.pairs import read_pair
 from network.errors import DataError
-from network.evaluation.metrics import WINDOW, psnr, ssim
-from network.evaluation.tiles import in_tiles
+from network.evaluation.metrics import DETAIL_SIGMA, WINDOW, brightness, detail_psnr, psnr, ssim
+from network.evaluation.runners import Neighbours, part_of_window, runner_for, windowed, without
+from network.window.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
     from network.data.pairs import Pair
+    from network.evaluation.runners import PlaneEngine
     from network.evaluation.tiles import Tiling
     from network.training.pool import Pool
 
     Picture = NDArray[np.uint8]
 
 CONVENTION = (
-    "PSNR over RGB of the 8-bit rounded result, SSIM with gaussian weights (sigma 1.5, 11x11, sample covariance off), "
-    "no crop, means over images"
+    "PSNR over RGB of the 8-bit rounded result; detail: PSNR after the difference has lost its Gaussian mean of sigma "
+    f"{DETAIL_SIGMA:g}, so that brightness does not count; SSIM with gaussian weights (sigma 1.5, 11x11, sample "
+    "covariance off); brightness: mean of result less sharp, in codes; no crop, means over images"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A network to score.
+    """A network to score, or an engine that runs one.
 
     Attributes:
         name: Name in tables and files; different from every other's.
-        network: Network that maps RGB in [0, 1], float (N, 3, H, W), to the same; in evaluation mode, on the device it
-            runs on.
+        network: A network of RGB or over time, in evaluation mode, on the device it runs on; or an engine. See
+            :func:`network.evaluation.runners.runner_for`.
     """
 
     name: str
-    network: nn.Module
+    network: nn.Module | PlaneEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,14 @@ class Deblurred:
     Attributes:
         sample: Pictures of the sample.
         outputs: Result of each candidate, RGB, uint8 (H, W, 3).
-        seconds: Time of each network alone, in seconds.
+        seconds: Time of each candidate, in seconds; see :class:`network.evaluation.runners.Runner`.
+        frames: Number of frames that each candidate saw, the sample's own included.
     """
 
     sample: Sample
     outputs: tuple[Picture, ...]
     seconds: tuple[float, ...]
+    frames: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,33 +92,50 @@ class Score:
         name: Name of the pair.
         sequence: Name of the sequence that the pair is a frame of; empty if of none.
         candidate: Name of the network.
+        frames: Number of frames that it saw, this one included.
         blurred_psnr: PSNR of the input against the ground truth, in dB.
         psnr: PSNR of the result, in dB.
+        blurred_detail: Detail PSNR of the input, in dB; see :func:`network.evaluation.metrics.detail_psnr`.
+        detail: Detail PSNR of the result, in dB.
         blurred_ssim: SSIM of the input, at most 1.
         ssim: SSIM of the result, at most 1.
-        seconds: Time of the network alone, in seconds.
+        blurred_brightness: Mean of the input less the ground truth, in codes of 255.
+        brightness: Mean of the result less the ground truth, in codes of 255.
+        seconds: Time of the candidate, in seconds.
     """
 
     name: str
     sequence: str
     candidate: str
+    frames: int
     blurred_psnr: float
     psnr: float
+    blurred_detail: float
+    detail: float
     blurred_ssim: float
     ssim: float
+    blurred_brightness: float
+    brightness: float
     seconds: float
 
     @property
     def gain(self) -> float:
         """PSNR gained by the network, in dB; 0 where nothing could be gained and nothing was lost."""
-        return 0.0 if self.psnr == self.blurred_psnr else self.psnr - self.blurred_psnr
+        return _gained(self.blurred_psnr, self.psnr)
+
+    @property
+    def detail_gain(self) -> float:
+        """Detail PSNR gained, in dB, likewise."""
+        return _gained(self.blurred_detail, self.detail)
 
 
-def deblur_picture(network: nn.Module, picture: Picture, device: str = "cpu", tiling: Tiling | None = None) -> Picture:
-    """One picture through a network, rounded to 8 bits.
+def deblur_picture(
+    network: nn.Module | PlaneEngine, picture: Picture, device: str = "cpu", tiling: Tiling | None = None
+) -> Picture:
+    """One picture through a network, without neighbours, rounded to 8 bits.
 
     Args:
-        network: The network, in evaluation mode, on ``device``.
+        network: The network, in evaluation mode, on ``device``, or an engine.
         picture: RGB, uint8 (H, W, 3).
         device: A torch device.
         tiling: Tiles of the picture; None gives the network all of it at once.
@@ -122,9 +144,11 @@ def deblur_picture(network: nn.Module, picture: Picture, device: str = "cpu", ti
         RGB, uint8 (H, W, 3).
 
     Raises:
-        NetworkError: If the tiles are too small for the network.
+        NetworkError: If the tiles are too small for the network, or it can't run in tiles.
     """
-    return _timed(network, picture, device, tiling)[0]
+    runner = runner_for(network, device, tiling)
+    (alone,) = windowed([picture], runner.window)
+    return runner.run(alone)[0]
 
 
 def read_samples(pairs: Iterable[Pair]) -> Iterator[Sample]:
@@ -149,25 +173,41 @@ def pool_samples(pool: Pool) -> Iterator[Sample]:
 
 
 def deblur_samples(
-    candidates: Sequence[Candidate], samples: Iterable[Sample], device: str = "cpu", tiling: Tiling | None = None
+    candidates: Sequence[Candidate],
+    samples: Iterable[Sample],
+    device: str = "cpu",
+    tiling: Tiling | None = None,
+    neighbours: Neighbours = Neighbours.BOTH,
 ) -> Iterator[Deblurred]:
-    """Runs every candidate on every sample, sample by sample, so that one is in memory at a time.
+    """Runs every candidate on every sample, sample by sample, so that no more than a window's are in memory at a time.
 
     Args:
         candidates: The networks, on ``device``.
-        samples: Samples to run the candidates on.
+        samples: Samples to run the candidates on; those of a sequence one after the other, in the order of time.
         device: A torch device.
         tiling: Tiles of the pictures; None for whole pictures.
+        neighbours: Neighbours in their sequence that the candidates see of each sample.
 
     Yields:
-        One result a sample.
+        One result a sample, in their order.
 
     Raises:
-        NetworkError: If the tiles are too small for a network.
+        NetworkError: If the tiles are too small for a network, or it can't run in tiles.
+        DataError: If frames of a sequence differ in size.
     """
-    for sample in samples:
-        runs = [_timed(candidate.network, sample.blurred, device, tiling) for candidate in candidates]
-        yield Deblurred(sample, tuple(output for output, _ in runs), tuple(seconds for _, seconds in runs))
+    runners = [runner_for(candidate.network, device, tiling) for candidate in candidates]
+    seen = [runner.window for runner in runners]
+    window = Window(max((each.before for each in seen), default=0), max((each.after for each in seen), default=0))
+    for around in _in_sequences(samples, window):
+        sample = around[window.before]
+        assert sample is not None, "a window has a present frame"
+        results, frames = [], []
+        for runner in runners:
+            part = without(part_of_window(around, window, runner.window), runner.window, neighbours)
+            results.append(runner.run([None if each is None else each.blurred for each in part]))
+            frames.append(sum(each is not None for each in part))
+        outputs, seconds = zip(*results, strict=True) if results else ((), ())
+        yield Deblurred(sample, tuple(outputs), tuple(seconds), tuple(frames))
 
 
 def score(result: Deblurred, candidates: Sequence[Candidate]) -> list[Score]:
@@ -178,20 +218,54 @@ def score(result: Deblurred, candidates: Sequence[Candidate]) -> list[Score]:
         candidates: Candidates that made it, in the same order.
     """
     sample = result.sample
-    blurred_psnr, blurred_ssim = psnr(sample.blurred, sample.sharp), ssim(sample.blurred, sample.sharp)
-    return [
-        Score(
-            sample.name,
-            sample.sequence,
-            candidate.name,
-            blurred_psnr,
-            psnr(output, sample.sharp),
-            blurred_ssim,
-            ssim(output, sample.sharp),
-            seconds,
+    before = _Figures.of(sample.blurred, sample.sharp)
+    scores = []
+    for candidate, output, seconds, frames in zip(
+        candidates, result.outputs, result.seconds, result.frames, strict=True
+    ):
+        after = _Figures.of(output, sample.sharp)
+        scores.append(
+            Score(
+                name=sample.name,
+                sequence=sample.sequence,
+                candidate=candidate.name,
+                frames=frames,
+                blurred_psnr=before.psnr,
+                psnr=after.psnr,
+                blurred_detail=before.detail,
+                detail=after.detail,
+                blurred_ssim=before.ssim,
+                ssim=after.ssim,
+                blurred_brightness=before.brightness,
+                brightness=after.brightness,
+                seconds=seconds,
+            )
         )
-        for candidate, output, seconds in zip(candidates, result.outputs, result.seconds, strict=True)
-    ]
+    return scores
+
+
+class _Figures(NamedTuple):
+    """The figures of one picture against the ground truth."""
+
+    psnr: float
+    detail: float
+    ssim: float
+    brightness: float
+
+    @classmethod
+    def of(cls, picture: Picture, sharp: Picture) -> _Figures:
+        return cls(psnr(picture, sharp), detail_psnr(picture, sharp), ssim(picture, sharp), brightness(picture, sharp))
+
+
+def _gained(before: float, after: float) -> float:
+    return 0.0 if after == before else after - before
+
+
+def _in_sequences(samples: Iterable[Sample], window: Window) -> Iterator[tuple[Sample | None, ...]]:
+    """Each sample with its neighbours in its sequence; one of no sequence has none."""
+    numbers = count()
+    for _, frames in groupby(samples, key=lambda sample: sample.sequence or next(numbers)):
+        yield from windowed(frames, window)
 
 
 def _large_enough(sample: Sample) -> Sample:
@@ -199,24 +273,3 @@ def _large_enough(sample: Sample) -> Sample:
     if min(height, width) < WINDOW:
         raise DataError(f"pair {sample.name} is {width}x{height}; SSIM needs at least {WINDOW}x{WINDOW} pixels")
     return sample
-
-
-def _timed(network: nn.Module, picture: Picture, device: str, tiling: Tiling | None) -> tuple[Picture, float]:
-    """The picture through the network, and the seconds of the network alone, without transfers and rounding."""
-    image = torch.from_numpy(picture).to(device).permute(2, 0, 1)[None].float() / 255
-    process: Callable[[Tensor], Tensor] = network
-    if tiling is not None:
-        process = partial(in_tiles, network, tiling=tiling, multiple=int(getattr(network, "multiple", 1)))
-    with torch.inference_mode():
-        begun = _clock(image)
-        result = process(image)
-        seconds = _clock(result) - begun
-    codes = (result[0].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8)
-    return codes.cpu().numpy(), seconds
-
-
-def _clock(tensor: Tensor) -> float:
-    """Seconds of a clock, read when the tensor's device has done what it was given to do."""
-    if tensor.device.type != "cpu":
-        torch.accelerator.synchronize(tensor.device)
-    return time.perf_counter()

@@ -1,6 +1,6 @@
 """Gathers scores, and puts them into tables and files.
 
-Times are of the network alone. The first image's is left out as warm-up, unless it is the only one.
+The first image's time is left out as warm-up, unless it is the only one.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from network.cost import multiply_adds, parameters
 from network.evaluation.evaluate import CONVENTION, Score, score
-from network.evaluation.temporal import WarpingMeter
+from network.evaluation.temporal import SteadinessMeter
 from network.files import replace_atomically, write_json
 
 if TYPE_CHECKING:
@@ -20,14 +22,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from network.evaluation.evaluate import Candidate, Deblurred
+    from network.evaluation.runners import PlaneEngine
+    from network.evaluation.temporal import Steadiness
 
 BLURRED, SHARP = "blurred input", "ground truth"
 
-TIMING = "s/image: the network alone, median and mean, the first image left out as warm-up unless it is the only one"
+WORSE = 0.1
+"""Loss of PSNR in dB beyond which an image was made worse."""
+
+SEEN = (
+    "frames: mean number of frames that the network saw to make one; the first and the last of a sequence have a "
+    "neighbour less"
+)
+
+TIMING = (
+    "s/image: median, the first image left out as warm-up unless it is the only one; of the network alone, or with "
+    "optical flow and alignment for one over time"
+)
 
 WARPING = (
     "Warping error: mean squared difference, colours in [0, 1], between a frame and the next one warped back along the "
-    "ground truth's DIS flow, where forward and backward flow agree (Lai et al. 2018); excess: less the ground truth's"
+    "ground truth's DIS flow, where forward and backward flow agree (Lai et al. 2018); excess: less the ground "
+    "truth's; flicker: mean absolute change of mean luma from frame to frame, in codes"
 )
 
 
@@ -37,47 +53,61 @@ class Row:
 
     Attributes:
         method: ``blurred input``, a candidate's name, or ``ground truth``.
+        frames: Mean number of frames that the network saw to make one.
         psnr: Mean PSNR, in dB.
-        ssim: Mean SSIM.
         gain: Mean PSNR gained over the blurred input, in dB.
-        worst_gain: Least PSNR gained on an image, in dB.
-        made_worse: Number of images whose PSNR fell.
+        least_gain: Least PSNR gained on an image, in dB.
+        made_worse: Number of images whose PSNR fell by more than :data:`WORSE`.
+        detail: Mean detail PSNR, in dB.
+        detail_gain: Mean detail PSNR gained, in dB.
+        ssim: Mean SSIM.
+        brightness: Mean of the picture less the ground truth, in codes of 255.
         seconds_median: Median time of the network on an image, in seconds.
         seconds_mean: Mean time of the network on an image, in seconds.
         parameters: Number of the network's parameters, those that only training uses included.
         gmac: Multiply-adds for a whole image at once, in thousand millions.
         warping_error: Mean warping error over the sequences, for colours in [0, 1].
         warping_excess: Warping error less that of the ground truth.
+        flicker: Mean absolute change of mean luma from frame to frame, in codes of 255.
     """
 
     method: str
+    frames: float | None = None
     psnr: float | None = None
-    ssim: float | None = None
     gain: float | None = None
-    worst_gain: float | None = None
+    least_gain: float | None = None
     made_worse: int | None = None
+    detail: float | None = None
+    detail_gain: float | None = None
+    ssim: float | None = None
+    brightness: float | None = None
     seconds_median: float | None = None
     seconds_mean: float | None = None
     parameters: int | None = None
     gmac: float | None = None
     warping_error: float | None = None
     warping_excess: float | None = None
+    flicker: float | None = None
 
 
 _COLUMNS = (
+    ("frames", "frames", "{:.2f}"),
     ("PSNR", "psnr", "{:.2f}"),
-    ("SSIM", "ssim", "{:.4f}"),
     ("gain", "gain", "{:+.2f}"),
-    ("worst gain", "worst_gain", "{:+.2f}"),
-    ("made worse", "made_worse", "{}"),
+    ("least gain", "least_gain", "{:+.2f}"),
+    (f"worse by {WORSE:g} dB", "made_worse", "{}"),
+    ("detail", "detail", "{:.2f}"),
+    ("detail gain", "detail_gain", "{:+.2f}"),
+    ("SSIM", "ssim", "{:.4f}"),
+    ("brightness", "brightness", "{:+.2f}"),
     ("s/image", "seconds_median", "{:.3f}"),
-    ("mean s/image", "seconds_mean", "{:.3f}"),
     ("parameters", "parameters", "{:,}"),
     ("GMAC/image", "gmac", "{:.1f}"),
 )
 _VIDEO_COLUMNS = (
     ("warping error", "warping_error", "{:.2e}"),
     ("excess", "warping_excess", "{:+.2e}"),
+    ("flicker", "flicker", "{:.2f}"),
 )
 
 
@@ -86,7 +116,7 @@ class Scoreboard:
 
     Args:
         candidates: The networks.
-        video: Whether to measure the flow-warping error of sequences.
+        video: Whether to measure how steady sequences are: flow-warping error and flicker.
 
     Attributes:
         scores: Scores, one for each sample and candidate, in their order.
@@ -95,7 +125,7 @@ class Scoreboard:
     def __init__(self, candidates: Sequence[Candidate], *, video: bool = False) -> None:
         self.candidates = tuple(candidates)
         self.scores: list[Score] = []
-        self._warping = WarpingMeter(1 + len(candidates)) if video else None
+        self._meter = SteadinessMeter(1 + len(candidates)) if video else None
         self._shapes: list[tuple[int, int]] = []
 
     def add(self, result: Deblurred) -> list[Score]:
@@ -108,8 +138,8 @@ class Scoreboard:
         self.scores += found
         height, width = result.sample.sharp.shape[:2]
         self._shapes.append((height, width))
-        if self._warping is not None:
-            self._warping.add(result.sample.sequence, result.sample.sharp, (result.sample.blurred, *result.outputs))
+        if self._meter is not None:
+            self._meter.add(result.sample.sequence, result.sample.sharp, (result.sample.blurred, *result.outputs))
         return found
 
     @property
@@ -118,14 +148,12 @@ class Scoreboard:
         return len(self._shapes)
 
     @property
-    def warping(self) -> dict[str, dict[str, float]]:
-        """Warping error by sequence and row of the table; empty without ``video``."""
-        if self._warping is None:
+    def steadiness(self) -> dict[str, dict[str, Steadiness]]:
+        """How steady each sequence is, by row of the table; empty without ``video``."""
+        if self._meter is None:
             return {}
         names = (SHARP, BLURRED, *(candidate.name for candidate in self.candidates))
-        return {
-            sequence: dict(zip(names, errors, strict=True)) for sequence, errors in self._warping.by_sequence.items()
-        }
+        return {sequence: dict(zip(names, found, strict=True)) for sequence, found in self._meter.by_sequence.items()}
 
     def rows(self) -> list[Row]:
         """The table: the blurred input, every candidate, and, where sequences were measured, the ground truth.
@@ -139,7 +167,9 @@ class Scoreboard:
         before = Row(
             BLURRED,
             psnr=fmean(score.blurred_psnr for score in blurred),
+            detail=fmean(score.blurred_detail for score in blurred),
             ssim=fmean(score.blurred_ssim for score in blurred),
+            brightness=fmean(score.blurred_brightness for score in blurred),
             **self._steadiness(1),
         )
         rows = [before, *(self._row(index) for index in range(len(self.candidates)))]
@@ -151,27 +181,37 @@ class Scoreboard:
         candidate = self.candidates[index]
         scores = self.scores[index :: len(self.candidates)]
         seconds = [score.seconds for score in scores[1:] or scores]
-        macs = {(height, width): multiply_adds(candidate.network, height, width) for height, width in set(self._shapes)}
         return Row(
             candidate.name,
+            frames=fmean(score.frames for score in scores),
             psnr=fmean(score.psnr for score in scores),
-            ssim=fmean(score.ssim for score in scores),
             gain=fmean(score.gain for score in scores),
-            worst_gain=min(score.gain for score in scores),
-            made_worse=sum(score.gain < 0 for score in scores),
+            least_gain=min(score.gain for score in scores),
+            made_worse=sum(score.gain < -WORSE for score in scores),
+            detail=fmean(score.detail for score in scores),
+            detail_gain=fmean(score.detail_gain for score in scores),
+            ssim=fmean(score.ssim for score in scores),
+            brightness=fmean(score.brightness for score in scores),
             seconds_median=median(seconds),
             seconds_mean=fmean(seconds),
-            parameters=parameters(candidate.network),
-            gmac=fmean(macs[shape] for shape in self._shapes) / 1e9,
+            **self._cost(candidate.network),
             **self._steadiness(2 + index),
         )
 
+    def _cost(self, network: nn.Module | PlaneEngine) -> dict[str, Any]:
+        """Parameters and multiply-adds; of an engine's network, neither is known."""
+        if not isinstance(network, nn.Module):
+            return {}
+        macs = {(height, width): multiply_adds(network, height, width) for height, width in set(self._shapes)}
+        return {"parameters": parameters(network), "gmac": fmean(macs[shape] for shape in self._shapes) / 1e9}
+
     def _steadiness(self, version: int) -> dict[str, Any]:
-        means = self._warping.mean if self._warping is not None else ()
+        means = self._meter.mean if self._meter is not None else ()
         if not means:
             return {}
-        excess = means[version] - means[0] if version else None
-        return {"warping_error": means[version], "warping_excess": excess}
+        sharp, found = means[0], means[version]
+        excess = found.warping_error - sharp.warping_error if version else None
+        return {"warping_error": found.warping_error, "warping_excess": excess, "flicker": found.flicker}
 
 
 def markdown(rows: Sequence[Row], caption: str) -> str:
@@ -191,7 +231,7 @@ def markdown(rows: Sequence[Row], caption: str) -> str:
         values = [(getattr(row, field), form) for _, field, form in columns]
         cells = ["" if value is None else form.format(value) for value, form in values]
         lines.append(f"| {row.method} | {' | '.join(cells)} |")
-    notes = [CONVENTION, TIMING, *([WARPING] if video else [])]
+    notes = [CONVENTION, SEEN, TIMING, *([WARPING] if video else [])]
     return f"{caption}\n\n" + "\n".join(lines) + "\n\n" + ". ".join(notes) + ".\n"
 
 
@@ -204,7 +244,7 @@ def write_scores(board: Scoreboard, out: Path, facts: dict[str, Any]) -> None:
         facts: Further facts for the JSON, such as the weights' digests.
     """
     out.mkdir(parents=True, exist_ok=True)
-    images = [asdict(score) | {"gain": score.gain} for score in board.scores]
+    images = [asdict(score) | {"gain": score.gain, "detail_gain": score.detail_gain} for score in board.scores]
     with (
         replace_atomically(out / "scores.csv") as partial,
         partial.open("w", newline="", encoding="utf-8") as file,
@@ -217,7 +257,9 @@ def write_scores(board: Scoreboard, out: Path, facts: dict[str, Any]) -> None:
         "timing": TIMING,
         **facts,
         "rows": [asdict(row) for row in board.rows()],
-        "warping_error_of_sequences": board.warping,
+        "sequences": {
+            name: {row: asdict(found) for row, found in rows.items()} for name, rows in board.steadiness.items()
+        },
         "images": images,
     }
     write_json(out / "scores.json", summary)

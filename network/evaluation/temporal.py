@@ -1,7 +1,11 @@
-"""The flow-warping error, which measures how steady a sequence is.
+"""How steady a sequence is: the flow-warping error, and flicker.
 
-The measure of Lai et al. 2018, "Learning Blind Video Temporal Consistency" (section 4.2), with OpenCV's DIS flow:
-the next frame, warped back along the motion, is compared with the present one wherever both show the same thing.
+Flicker is the mean absolute change of mean luma from frame to frame. It sees a picture that pulsates as a whole, and
+also a scene that changes, so that it tells something beside the ground truth's alone.
+
+The flow-warping error is the measure of Lai et al. 2018, "Learning Blind Video Temporal Consistency" (section 4.2),
+with OpenCV's DIS flow: the next frame, warped back along the motion, is compared with the present one wherever both
+show the same thing.
 
 The motion is that of the *ground truth* for every version of the sequence, since flow estimated on blurred frames
 would be blurred too. For frames t and t+1 of the ground truth, forward flow F (t to t+1) and backward flow B::
@@ -27,9 +31,10 @@ import cv2
 import numpy as np
 
 from network.errors import DataError
+from network.evaluation.metrics import mean_luma
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -112,8 +117,27 @@ def warping_error(first: Picture, second: Picture, motion: Motion) -> float:
     return float(np.mean(difference[motion.seen].astype(np.float64) ** 2))
 
 
-class WarpingMeter:
-    """Gathers the error of several versions of the same sequences, frame by frame.
+@dataclass(frozen=True, slots=True)
+class Steadiness:
+    """How steady a version of one or more sequences is.
+
+    Attributes:
+        warping_error: Mean flow-warping error, for colours in [0, 1].
+        flicker: Mean absolute change of mean luma from frame to frame, in codes of 255.
+    """
+
+    warping_error: float
+    flicker: float
+
+    @classmethod
+    def mean_of(cls, parts: Iterable[Steadiness]) -> Steadiness:
+        """The mean of several, each weighing the same."""
+        parts = tuple(parts)
+        return cls(fmean(part.warping_error for part in parts), fmean(part.flicker for part in parts))
+
+
+class SteadinessMeter:
+    """Measures several versions of the same sequences, frame by frame.
 
     Args:
         versions: Number of versions besides the ground truth.
@@ -123,7 +147,7 @@ class WarpingMeter:
         self._versions = versions
         self._sequence = ""
         self._previous: tuple[Picture, ...] = ()
-        self._errors: dict[str, list[tuple[float, ...]]] = {}
+        self._steps: dict[str, list[tuple[Steadiness, ...]]] = {}
 
     def add(self, sequence: str, sharp: Picture, versions: Sequence[Picture]) -> None:
         """Takes the next frame.
@@ -144,24 +168,25 @@ class WarpingMeter:
         if sequence and sequence == self._sequence:
             motion = motion_between(self._previous[0], sharp)
             if motion.seen.any():  # a cut shows nothing twice
-                errors = tuple(
-                    warping_error(before, now, motion) for before, now in zip(self._previous, frames, strict=True)
+                step = tuple(
+                    Steadiness(warping_error(before, now, motion), abs(mean_luma(now) - mean_luma(before)))
+                    for before, now in zip(self._previous, frames, strict=True)
                 )
-                self._errors.setdefault(sequence, []).append(errors)
+                self._steps.setdefault(sequence, []).append(step)
         self._sequence, self._previous = sequence, frames
 
     @property
-    def by_sequence(self) -> dict[str, tuple[float, ...]]:
-        """Mean error by sequence: the ground truth's, then each version's; sequences of one frame are not there."""
+    def by_sequence(self) -> dict[str, tuple[Steadiness, ...]]:
+        """Means by sequence: the ground truth's, then each version's; sequences of one frame are not there."""
         return {
-            sequence: tuple(fmean(column) for column in zip(*errors, strict=True))
-            for sequence, errors in self._errors.items()
+            sequence: tuple(Steadiness.mean_of(version) for version in zip(*steps, strict=True))
+            for sequence, steps in self._steps.items()
         }
 
     @property
-    def mean(self) -> tuple[float, ...]:
+    def mean(self) -> tuple[Steadiness, ...]:
         """Mean over sequences, each weighing the same, in the order of :attr:`by_sequence`; empty if there is none."""
-        return tuple(fmean(column) for column in zip(*self.by_sequence.values(), strict=True))
+        return tuple(Steadiness.mean_of(version) for version in zip(*self.by_sequence.values(), strict=True))
 
 
 def _flow(first: Picture, second: Picture) -> Flow:

@@ -88,8 +88,8 @@ def in_tiles(process: Callable[[Tensor], Tensor], image: Tensor, tiling: Tiling,
 
     Neighbours fade into each other, so no seam appears. Where ``tiling.margin`` is at least the reach of ``process``
     (how far from an output pixel the farthest input pixel is that changes it), the result is that of the whole picture
-    but for the rounding of float32 sums. For ``idc-rt`` that is 203 pixels; for ``idc`` 924, of which most hardly
-    count, and 132 with one scale. With less margin, pixels near the middle of an overlap differ a little.
+    but for the rounding of float32 sums. For ``idc`` that is 924 pixels, of which most hardly count, and 132 with one
+    scale. With less margin, pixels near the middle of an overlap differ a little.
 
     Args:
         process: Function that maps (N, 3, H, W) to the same shape.

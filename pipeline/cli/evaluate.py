@@ -1,8 +1,8 @@
-"""`deblur evaluate`: scores weights on pairs of blurred and sharp pictures."""
+"""`deblur evaluate`: scores weights on pairs of blurred and sharp pictures, and on sequences of them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +13,39 @@ import torch
 from network import catalogue, weights
 from network.data.datasets import AUTO, LAYOUTS, find_pairs
 from network.evaluation.evaluate import Candidate, Sample, deblur_samples, pool_samples, read_samples
+from network.evaluation.runners import Neighbours
 from network.evaluation.scoreboard import Scoreboard, markdown, write_scores
 from network.evaluation.tiles import Tiling
 from network.files import write_text
 from network.models.layers import fold_for_inference
 from network.training.pool import Pool, holds_pool
+from pipeline.engines.load import load_engine
+from pipeline.engines.precision import PRECISIONS
+from pipeline.engines.registry import engine_names
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAME_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where a candidate comes from, as the files say it."""
+
+    name: str
+    file: str
+    network: str
+    digest: str
+    options: dict[str, object] | None = None
+    backend: str | None = None
+    precision: str | None = None
+
+    def __str__(self) -> str:
+        if self.options is None:
+            return f"{self.name}: {self.file}, {self.backend}, {self.precision}"
+        return f"{self.name}: {self.file}, options {self.options}"
 
 
 @click.command(name="evaluate")
@@ -43,15 +65,32 @@ NAME_DIGITS = 12
     help="How FOLDER is laid out.",
 )
 @click.option("--split", default="", metavar="NAME", help="Only pairs below a folder of this name, such as test.")
-@click.option("--video", is_flag=True, help="Also measure how steady sequences are: the flow-warping error.")
-@click.option("--tile", type=click.IntRange(min=1), metavar="PIXELS", help="Give the network squares of this side.")
+@click.option("--singles", is_flag=True, help="Take each frame of a sequence for a picture without neighbours.")
+@click.option(
+    "--video", is_flag=True, help="Also measure how steady sequences are: the flow-warping error, and flicker."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(engine_names()),
+    help="Score what this engine makes of the weights, which may then be any file that it reads (default: PyTorch).",
+)
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    type=click.Choice(PRECISIONS),
+    help="The engine's arithmetic; given several times, each is a row.",
+)
+@click.option(
+    "--tile", type=click.IntRange(min=1), metavar="PIXELS", help="Give a network of RGB squares of this side."
+)
 @click.option(
     "--tile-margin",
     type=click.IntRange(min=0),
     default=64,
     show_default=True,
     metavar="PIXELS",
-    help="What a tile sees beyond its own part; from 203 on, tiles change nothing for idc-rt.",
+    help="What a tile sees beyond its own part.",
 )
 @click.option("--device", default="cpu", show_default=True, help="A torch device, such as cuda.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for scores.csv, scores.json and scores.md.")
@@ -61,7 +100,10 @@ def evaluate_command(
     files: tuple[Path, ...],
     layout: str,
     split: str,
+    singles: bool,
     video: bool,
+    engine: str | None,
+    precisions: tuple[str, ...],
     tile: int | None,
     tile_margin: int,
     device: str,
@@ -69,36 +111,54 @@ def evaluate_command(
 ) -> None:
     """Scores networks on FOLDER: pairs of blurred and sharp pictures, as data sets lay them out, or a pool of pairs.
 
-    Prints a line an image, and a table. Times are those of the network alone.
+    A network over time sees the frames of a sequence with their neighbours, in the order of their names.
+
+    Prints a line an image, and a table.
     """
+    on_engine = engine is not None or bool(precisions)
+    if on_engine and (tile is not None or device != "cpu"):
+        raise UsageError("an engine has a device of its own, and no tiles; leave out --device and --tile")
     _check_device(device)
     tiling = None if tile is None else Tiling(tile, tile_margin)
     samples = _samples(folder, layout, split, video=video)
-    candidates, origins = _load(files, device)
+    if on_engine:
+        candidates, origins = _engines(files, engine or AUTO, precisions or (AUTO,))
+    else:
+        candidates, origins = _networks(files, device)
     board = Scoreboard(candidates, video=video)
-    for result in deblur_samples(candidates, samples, device, tiling):
+    neighbours = Neighbours.NONE if singles else Neighbours.BOTH
+    for result in deblur_samples(candidates, samples, device, tiling, neighbours):
         for score in board.add(result):
             click.echo(
                 f"{score.name}: {score.blurred_psnr:.2f} -> {score.psnr:.2f} dB ({score.gain:+.2f}), "
-                f"SSIM {score.blurred_ssim:.4f} -> {score.ssim:.4f}"
+                f"detail {score.detail_gain:+.2f}, SSIM {score.blurred_ssim:.4f} -> {score.ssim:.4f}"
                 + (f", {score.candidate}" if len(candidates) > 1 else "")
             )
-    caption = f"{folder.resolve().name}: {board.images} images, {device}"
+    caption = f"{folder.resolve().name}: {board.images} images, {_seen(board, neighbours)}, {engine or device}"
     if tiling is not None:
         caption += f", tiles of {tiling.size} with margins of {tiling.margin}"
     table = markdown(board.rows(), caption)
     click.echo("\n" + table)
     for origin in origins:
-        click.echo(f"{origin['name']}: {origin['file']}, options {origin['options']}")
+        click.echo(str(origin))
     if out is not None:
         facts = {
             "folder": folder.resolve().name,
-            "device": device,
+            "neighbours": str(neighbours),
+            "device": None if on_engine else device,
             "tiling": None if tiling is None else asdict(tiling),
-            "networks": origins,
+            "networks": [asdict(origin) for origin in origins],
         }
         write_scores(board, out, facts)
         write_text(out / "scores.md", table)
+
+
+def _seen(board: Scoreboard, neighbours: Neighbours) -> str:
+    """What the networks saw beside each image."""
+    if all(score.frames == 1 for score in board.scores):
+        return "each by itself"
+    sequences = len({score.sequence for score in board.scores})
+    return f"{sequences} sequences, each frame with its neighbours ({neighbours})"
 
 
 def _samples(folder: Path, layout: str, split: str, *, video: bool) -> Iterator[Sample]:
@@ -120,25 +180,43 @@ def _check_device(device: str) -> None:
         raise UsageError(f"torch can't use the device {device!r} here ({reason}); give --device cpu") from error
 
 
-def _load(files: tuple[Path, ...], device: str) -> tuple[list[Candidate], list[dict[str, object]]]:
-    """The networks, and for each what it is and where it comes from."""
+def _networks(files: tuple[Path, ...], device: str) -> tuple[list[Candidate], list[_Origin]]:
+    """The networks in PyTorch, and for each what it is and where it comes from."""
     shipped = catalogue.weights_file(catalogue.DEFAULT)
     if not files and shipped is None:
         raise UsageError("no weights come with this installation; give --weights FILE.safetensors")
     candidates: list[Candidate] = []
-    origins: list[dict[str, object]] = []
+    origins: list[_Origin] = []
     for file in files or (shipped,):
         assert file is not None, "refused above"
         network, header = weights.load(file)
         name = f"{header.network} {header.digest[:NAME_DIGITS]}"
-        if name in {candidate.name for candidate in candidates}:
-            raise UsageError(f"{file} holds the same weights as another file that was given; give each once")
+        _check_new(name, candidates, file)
         candidates.append(Candidate(name, fold_for_inference(network).to(device)))
-        origin: dict[str, object] = {
-            "name": name,
-            "file": file.name,
-            "network": header.network,
-            "options": header.options,
-        }
-        origins.append(origin | {"digest": header.digest})
+        origins.append(_Origin(name, file.name, header.network, header.digest, header.options))
     return candidates, origins
+
+
+def _engines(
+    files: tuple[Path, ...], engine: str, precisions: tuple[str, ...]
+) -> tuple[list[Candidate], list[_Origin]]:
+    """The weights in an engine, in every precision, and for each what it is and where it comes from."""
+    candidates: list[Candidate] = []
+    origins: list[_Origin] = []
+    for file in files or (None,):
+        for precision in precisions:
+            loaded = load_engine(engine, weights=file, precision=precision)
+            info = loaded.info
+            name = f"{info.network} {info.digest[:NAME_DIGITS]} {info.precision}"
+            _check_new(name, candidates, file or precision)
+            candidates.append(Candidate(name, loaded))
+            said = "shipped" if file is None else file.name
+            origins.append(
+                _Origin(name, said, info.network, info.digest, backend=info.backend, precision=info.precision)
+            )
+    return candidates, origins
+
+
+def _check_new(name: str, candidates: list[Candidate], given: object) -> None:
+    if name in {candidate.name for candidate in candidates}:
+        raise UsageError(f"{given} means the same weights as another that was given; give each once")

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import response
-
-from network.synth.render import to_codes, to_linear, to_srgb_light
+from strokes import codes_of, light_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +24,7 @@ def test_the_response_of_averaged_pairs_is_found(steepness: float, tmp_path: Pat
         # One half has little contrast, so that no response fits both by making everything brighter.
         coarse[:, 40:] = coarse[:, 40:] // 4 + 90
         sharp = cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_NEAREST)
-        light = cv2.blur(to_linear(sharp, steepness), (15, 1))
+        light = cv2.blur(light_of(sharp) ** steepness, (15, 1))
         cv2.imwrite(str(tmp_path / "sharp" / name), sharp)
-        cv2.imwrite(str(tmp_path / "blur" / name), np.rint(to_codes(to_srgb_light(light, steepness))).astype(np.uint8))
+        cv2.imwrite(str(tmp_path / "blur" / name), codes_of(light ** (1 / steepness)))
     assert response.main([str(tmp_path)]) == pytest.approx(steepness, abs=0.11)

@@ -8,18 +8,21 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from network.models.idc_rt import IDCRealTime
 from torch import Tensor, nn
 
 from network.data.datasets import find_pairs
 from network.data.pairs import read_picture
 from network.errors import DataError
 from network.evaluation.evaluate import Candidate, Sample, deblur_picture, deblur_samples, read_samples, score
-from network.evaluation.metrics import psnr, ssim
+from network.evaluation.metrics import brightness, detail_psnr, psnr, ssim
+from network.models.idc_video import IDCVideo
 from network.models.identity import Identity
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+SMALL = (8, 8, 8)
 
 
 class Darker(nn.Module):
@@ -71,13 +74,19 @@ def test_every_candidate_is_scored_on_every_pair(data_set: Path) -> None:
         assert darker.psnr == psnr(expected, sample.sharp)
         assert darker.ssim == ssim(expected, sample.sharp)
         assert darker.gain == darker.psnr - darker.blurred_psnr
+        assert darker.blurred_detail == nothing.detail == detail_psnr(sample.blurred, sample.sharp)
+        assert darker.detail == detail_psnr(expected, sample.sharp)
+        assert darker.detail_gain == darker.detail - darker.blurred_detail
+        assert darker.brightness == brightness(expected, sample.sharp)
+        assert darker.blurred_brightness == brightness(sample.blurred, sample.sharp)
+        assert darker.frames == nothing.frames == 1
         assert min(result.seconds) > 0
         assert (nothing.seconds, darker.seconds) == result.seconds
 
 
 def test_a_picture_is_rounded_not_truncated() -> None:
     picture = np.random.default_rng(2).integers(0, 256, (17, 19, 3), dtype=np.uint8)
-    assert np.array_equal(deblur_picture(IDCRealTime().eval(), picture), picture)
+    assert np.array_equal(deblur_picture(IDCVideo(SMALL, 1).eval(), picture), picture)
     assert np.array_equal(deblur_picture(Darker(0.4), picture), picture)
     assert np.array_equal(deblur_picture(Darker(0.6), picture), np.maximum(picture, 1) - 1)
 
@@ -109,12 +118,15 @@ def test_a_pair_too_small_for_ssim_is_named(tmp_path: Path) -> None:
 @pytest.mark.gpu
 def test_a_cuda_device_gives_what_the_processor_gives() -> None:
     torch.manual_seed(0)
-    network = IDCRealTime(widths=(8, 8, 8), depth=1).eval()
+    network = IDCVideo(SMALL, 1).eval()
     with torch.no_grad():
-        nn.init.normal_(network.exit.weight, 0, 0.1)
-    picture = np.random.default_rng(2).integers(0, 256, (45, 70, 3), dtype=np.uint8)
-    expected = deblur_picture(network, picture).astype(int)
+        nn.init.normal_(network.exit.weight, 0, 0.5)
+    rng = np.random.default_rng(2)
+    pictures = [rng.integers(0, 256, (61, 70, 3), dtype=np.uint8) for _ in range(3)]
+    samples = [Sample(f"{index}", picture, picture, "one") for index, picture in enumerate(pictures)]
+    candidates = [Candidate("idc-video", network)]
+    expected = [result.outputs[0].astype(int) for result in deblur_samples(candidates, samples)]
     network.to("cuda")
-    (result,) = deblur_samples([Candidate("idc-rt", network)], [Sample("a", picture, picture)], "cuda")
-    assert np.abs(result.outputs[0] - expected).max() <= 1
-    assert result.seconds[0] > 0
+    for result, wanted in zip(deblur_samples(candidates, samples, "cuda"), expected, strict=True):
+        assert np.abs(result.outputs[0] - wanted).max() <= 1
+        assert result.seconds[0] > 0

@@ -7,7 +7,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from network.evaluation.metrics import detail_error, psnr, ssim, textured
+from network.evaluation.metrics import brightness, detail_error, detail_psnr, mean_luma, psnr, ssim, textured
 
 Picture = np.ndarray
 
@@ -76,6 +76,45 @@ def test_ssim_with_other_settings_would_be_noticed() -> None:
     sample = structural_similarity(first, second, channel_axis=2, gaussian_weights=True, sigma=1.5)
     grey = ssim_of_one_channel(first.mean(axis=2), second.mean(axis=2))
     assert all(abs(ssim(first, second) - other) > 1e-4 for other in (uniform, sample, grey))
+
+
+def test_detail_counts_no_brightness() -> None:
+    sharp, noisy = pictures(noise=6.0, shape=(200, 240, 3))
+    noisy = np.clip(noisy, 0, 235)
+    brighter = noisy + np.uint8(20)
+    tinted = noisy.copy()
+    tinted[..., 2] += np.uint8(20)
+    expected = detail_psnr(noisy, sharp)
+    assert expected == pytest.approx(psnr(noisy, sharp), abs=0.1)
+    assert psnr(brighter, sharp) < expected - 8
+    for changed in (brighter, tinted):
+        assert detail_psnr(changed, sharp) == pytest.approx(expected, abs=0.05)
+    assert detail_psnr(sharp, sharp) == float("inf")
+
+
+def test_detail_counts_what_is_about_as_small_as_blur() -> None:
+    grey = np.full((128, 256, 3), 128, np.uint8)
+
+    def wave(length: int) -> Picture:
+        across = 40 * np.sin(2 * np.pi * np.arange(256) / length)
+        return np.broadcast_to((128 + across).round().astype(np.uint8)[:, None], grey.shape)
+
+    assert detail_psnr(wave(16), grey) == pytest.approx(psnr(wave(16), grey), abs=0.2)
+    assert detail_psnr(wave(256), grey) > psnr(wave(256), grey) + 15
+
+
+def test_brightness_is_signed_and_in_codes() -> None:
+    sharp, _ = pictures()
+    assert brightness(np.minimum(sharp, 200) + np.uint8(7), np.minimum(sharp, 200)) == pytest.approx(7)
+    assert brightness(sharp, sharp) == 0
+    assert brightness(np.zeros_like(sharp), sharp) == pytest.approx(-sharp.mean())
+
+
+def test_mean_luma_weighs_colours_as_bt709_does() -> None:
+    for channel, weight in enumerate((0.2126, 0.7152, 0.0722)):
+        picture = np.zeros((3, 5, 3), np.uint8)
+        picture[..., channel] = 200
+        assert mean_luma(picture) == pytest.approx(200 * weight)
 
 
 def test_texture_is_found_where_it_is() -> None:

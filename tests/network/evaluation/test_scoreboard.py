@@ -12,8 +12,8 @@ import pytest
 from torch import Tensor, nn
 
 from network.evaluation.evaluate import CONVENTION, Candidate, Deblurred, Sample
-from network.evaluation.metrics import psnr, ssim
-from network.evaluation.scoreboard import TIMING, WARPING, Scoreboard, markdown, write_scores
+from network.evaluation.metrics import brightness, detail_psnr, psnr, ssim
+from network.evaluation.scoreboard import SEEN, TIMING, WARPING, Scoreboard, markdown, write_scores
 from network.models.identity import Identity
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def results(sizes: tuple[tuple[int, int], ...] = ((40, 60), (40, 60), (40, 60)))
         sharp = np.ascontiguousarray(wide[10 : 10 + height, 2 * index : 2 * index + width])
         blurred = soft(sharp, 2 + index)
         outputs = (soft(sharp, 1), soft(sharp, 9) if index == 1 else blurred)
-        found.append(Deblurred(Sample(f"pan/{index}", blurred, sharp, "pan"), outputs, (10.0 / 10**index, 0.5)))
+        found.append(Deblurred(Sample(f"pan/{index}", blurred, sharp, "pan"), outputs, (10.0 / 10**index, 0.5), (1, 3)))
     return found
 
 
@@ -72,12 +72,38 @@ def test_rows_are_means_over_images() -> None:
     for row, values, won in ((better, after[0], gains[0]), (mixed, after[1], gains[1])):
         assert row.psnr == pytest.approx(np.mean(values))
         assert row.gain == pytest.approx(np.mean(won))
-        assert row.worst_gain == pytest.approx(np.min(won))
+        assert row.least_gain == pytest.approx(np.min(won))
+    details = [
+        [detail_psnr(side, shot.sample.sharp) for side in (shot.sample.blurred, *shot.outputs)] for shot in shots
+    ]
+    shades = [[brightness(side, shot.sample.sharp) for side in (shot.sample.blurred, *shot.outputs)] for shot in shots]
+    for index, row in enumerate((blurred, better, mixed)):
+        assert row.detail == pytest.approx(np.mean([found[index] for found in details]))
+        assert row.brightness == pytest.approx(np.mean([found[index] for found in shades]))
+    assert better.detail_gain == pytest.approx(better.detail - blurred.detail)
+    assert (blurred.frames, better.frames, mixed.frames) == (None, 1, 3)
     assert better.ssim == pytest.approx(np.mean([ssim(shot.outputs[0], shot.sample.sharp) for shot in shots]))
     assert (better.made_worse, mixed.made_worse) == (0, 1)
-    assert better.worst_gain is not None
-    assert mixed.worst_gain is not None
-    assert better.worst_gain > 0 > mixed.worst_gain
+    assert better.least_gain is not None
+    assert mixed.least_gain is not None
+    assert better.least_gain > 0 > mixed.least_gain
+
+
+def test_an_image_counts_as_worse_from_a_tenth_of_a_decibel_on() -> None:
+    sharp = np.full((40, 60, 3), 100, np.uint8)
+    blurred = sharp.copy()
+    blurred[:20] += 4
+    made = Scoreboard(CANDIDATES)
+    for rows in (20, 21):  # 0, and 0.21 dB
+        output = sharp.copy()
+        output[:rows] += 4
+        made.add(Deblurred(Sample("a", blurred, sharp), (output, blurred), (1.0, 1.0), (1, 1)))
+    slightly = blurred.copy()
+    slightly[20, :20] += 4  # 0.07 dB
+    made.add(Deblurred(Sample("b", blurred, sharp), (slightly, blurred), (1.0, 1.0), (1, 1)))
+    _, first, second = made.rows()
+    assert (first.made_worse, second.made_worse) == (1, 0)
+    assert [score.gain < 0 for score in made.scores[::2]] == [False, True, True]
 
 
 def test_the_first_image_is_left_out_of_times_as_warm_up() -> None:
@@ -109,17 +135,22 @@ def test_the_table_has_a_row_a_method() -> None:
     assert lines[0] == "pan: 3 images, cpu"
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
     assert table[0] == [
-        "method", "PSNR", "SSIM", "gain", "worst gain", "made worse", "s/image", "mean s/image", "parameters",
-        "GMAC/image",
+        "method", "frames", "PSNR", "gain", "least gain", "worse by 0.1 dB", "detail", "detail gain", "SSIM",
+        "brightness", "s/image", "parameters", "GMAC/image",
     ]  # fmt: skip
-    assert {len(row) for row in table} == {10}
+    assert {len(row) for row in table} == {13}
     blurred, better, _ = made.rows()
-    assert table[2] == ["blurred input", f"{blurred.psnr:.2f}", f"{blurred.ssim:.4f}", *[""] * 7]
-    assert table[3] == [
-        "better", f"{better.psnr:.2f}", f"{better.ssim:.4f}", f"{better.gain:+.2f}", f"{better.worst_gain:+.2f}", "0",
-        "0.550", "0.550", "165", "0.0",
+    assert table[2] == [
+        "blurred input", "", f"{blurred.psnr:.2f}", "", "", "", f"{blurred.detail:.2f}", "", f"{blurred.ssim:.4f}",
+        f"{blurred.brightness:+.2f}", "", "", "",
     ]  # fmt: skip
-    assert table[4][:6][-1] == "1"
+    assert table[3] == [
+        "better", "1.00", f"{better.psnr:.2f}", f"{better.gain:+.2f}", f"{better.least_gain:+.2f}", "0",
+        f"{better.detail:.2f}", f"{better.detail_gain:+.2f}", f"{better.ssim:.4f}", f"{better.brightness:+.2f}",
+        "0.550", "165", "0.0",
+    ]  # fmt: skip
+    assert table[4][5] == "1"
+    assert SEEN in lines[-1]
     assert CONVENTION in lines[-1]
     assert TIMING in lines[-1]
     assert WARPING not in lines[-1]
@@ -129,25 +160,26 @@ def test_sequences_add_the_ground_truth_and_how_steady_each_version_is() -> None
     made = board(results(), video=True)
     rows = {row.method: row for row in made.rows()}
     assert list(rows) == ["blurred input", "better", "mixed", "ground truth"]
-    errors = made.warping["pan"]
-    sharp = errors["ground truth"]
+    found = made.steadiness["pan"]
+    sharp = found["ground truth"].warping_error
     for name, row in rows.items():
-        assert row.warping_error == errors[name]
-        assert row.warping_excess == (None if name == "ground truth" else errors[name] - sharp)
-    assert sharp < errors["mixed"]  # its middle frame is blurred out of all likeness
+        assert row.warping_error == found[name].warping_error
+        assert row.warping_excess == (None if name == "ground truth" else found[name].warping_error - sharp)
+        assert row.flicker == found[name].flicker
+    assert sharp < found["mixed"].warping_error  # its middle frame is blurred out of all likeness
     text = markdown(made.rows(), "pan")
-    assert "| warping error | excess |" in text
-    assert f"| {sharp:.2e} |  |" in text
+    assert "| warping error | excess | flicker |" in text
+    assert f"| {sharp:.2e} |  | {rows['ground truth'].flicker:.2f} |" in text
     assert WARPING in text
 
 
 def test_pictures_without_order_have_no_warping_error() -> None:
     shots = [
-        Deblurred(Sample(shot.sample.name, shot.sample.blurred, shot.sample.sharp), shot.outputs, shot.seconds)
+        Deblurred(Sample(shot.sample.name, shot.sample.blurred, shot.sample.sharp), shot.outputs, shot.seconds, (1, 1))
         for shot in results()
     ]
     made = board(shots, video=True)
-    assert made.warping == {}
+    assert made.steadiness == {}
     assert [row.method for row in made.rows()] == ["blurred input", "better", "mixed"]
 
 
@@ -161,12 +193,15 @@ def test_files_hold_a_row_an_image_and_network(tmp_path: Path) -> None:
     ]
     assert [float(row["psnr"]) for row in read] == [score.psnr for score in made.scores]
     assert [float(row["gain"]) for row in read] == [score.gain for score in made.scores]
+    assert [float(row["detail_gain"]) for row in read] == [score.detail_gain for score in made.scores]
     summary = json.loads((tmp_path / "scores" / "scores.json").read_text(encoding="utf-8"))
     assert summary["device"] == "cpu"
     assert [row["method"] for row in summary["rows"]] == ["blurred input", "better", "mixed", "ground truth"]
     assert summary["rows"][1]["gain"] == made.rows()[1].gain
     assert [image["ssim"] for image in summary["images"]] == [score.ssim for score in made.scores]
-    assert summary["warping_error_of_sequences"] == made.warping
+    steadiness = summary["sequences"]["pan"]["better"]
+    assert steadiness["warping_error"] == made.steadiness["pan"]["better"].warping_error
+    assert steadiness["flicker"] == made.steadiness["pan"]["better"].flicker
 
 
 def test_no_table_without_images() -> None:

@@ -1,4 +1,4 @@
-"""The flow-warping error on motion that is known."""
+"""The flow-warping error on motion that is known, and flicker."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from network.errors import DataError
-from network.evaluation.temporal import Motion, WarpingMeter, motion_between, warped, warping_error
+from network.evaluation.temporal import Motion, Steadiness, SteadinessMeter, motion_between, warped, warping_error
 
 Picture = np.ndarray
 
@@ -72,14 +72,16 @@ def test_the_mask_is_the_formula() -> None:
 
 def test_a_steady_sequence_has_next_to_no_error_and_flicker_has_its_own() -> None:
     frames = panned(4)
-    meter = WarpingMeter(1)
+    meter = SteadinessMeter(1)
     for index, frame in enumerate(frames):
         brightness = 10 if index % 2 else 0
         meter.add("pan", frame, [np.clip(frame.astype(int) // 2 + 60 + brightness, 0, 255).astype(np.uint8)])
     sharp, flickering = meter.mean
-    assert sharp < 5e-4
+    assert sharp.warping_error < 5e-4
     # Half the contrast: a quarter of the ground truth's error, and the square of the flicker.
-    assert flickering == pytest.approx((10 / 255) ** 2 + sharp / 4, rel=0.05)
+    assert flickering.warping_error == pytest.approx((10 / 255) ** 2 + sharp.warping_error / 4, rel=0.05)
+    assert sharp.flicker < 1
+    assert flickering.flicker == pytest.approx(10, abs=1)
     assert meter.by_sequence == {"pan": (sharp, flickering)}
 
 
@@ -105,7 +107,7 @@ def test_warping_reads_between_pixels() -> None:
 
 
 def test_sequences_are_kept_apart_and_weigh_the_same() -> None:
-    meter = WarpingMeter(1)
+    meter = SteadinessMeter(1)
     frames = panned(5)
     for frame in frames[:3]:
         meter.add("first", frame, [frame])
@@ -114,15 +116,19 @@ def test_sequences_are_kept_apart_and_weigh_the_same() -> None:
     meter.add("alone", frames[0], [frames[0]])
     for frame in frames:
         meter.add("second", frame, [np.full_like(frame, 9)])
-    errors = meter.by_sequence
-    assert list(errors) == ["first", "second"]
-    assert errors["first"][0] == errors["first"][1] > 0
-    assert errors["second"][1] == 0
-    assert meter.mean == pytest.approx([np.mean(column) for column in zip(*errors.values(), strict=True)])
+    found = meter.by_sequence
+    assert list(found) == ["first", "second"]
+    assert found["first"][0] == found["first"][1]
+    assert found["first"][0].warping_error > 0
+    assert found["second"][1] == Steadiness(0, 0)
+    for version, mean in enumerate(meter.mean):
+        both = [found[name][version] for name in ("first", "second")]
+        assert mean.warping_error == pytest.approx(np.mean([each.warping_error for each in both]))
+        assert mean.flicker == pytest.approx(np.mean([each.flicker for each in both]))
 
 
 def test_without_sequences_there_is_no_mean() -> None:
-    meter = WarpingMeter(1)
+    meter = SteadinessMeter(1)
     assert meter.mean == ()
     with pytest.raises(ValueError, match="1 versions were announced, 2 came"):
         meter.add("s", scene(), [scene(), scene()])

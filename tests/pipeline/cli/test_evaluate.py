@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from torch import Tensor, nn
 
 from network import weights
 from network.errors import DataError, NetworkError
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPTIONS = {"widths": [8, 8, 8], "depth": 1}
+
+
+class Sharpener(nn.Module):
+    """A small network of RGB."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 8, 9, padding=4), nn.ReLU(), nn.Conv2d(8, 3, 9, padding=4))
+
+    def forward(self, image: Tensor) -> Tensor:
+        changed: Tensor = image + 0.1 * self.layers(image)
+        return changed
 
 
 @pytest.fixture
@@ -41,14 +54,28 @@ def data_set(tmp_path: Path) -> Path:
 
 
 def weights_file(folder: Path, seed: int) -> Path:
-    """Weights that change the picture."""
+    """Weights of a network over time that change the picture."""
     torch.manual_seed(seed)
-    network = registry.create("idc-rt", **OPTIONS)
+    network = registry.create("idc-video", **OPTIONS)
     with torch.no_grad():
-        torch.nn.init.normal_(network.get_parameter("exit.weight"), 0, 0.02)
+        torch.nn.init.normal_(network.get_parameter("exit.weight"), 0, 0.5)
     path = folder / f"weights_{seed}.safetensors"
-    weights.save(path, network, name="idc-rt", options=OPTIONS, card={})
+    weights.save(path, network, name="idc-video", options=OPTIONS, card={})
     return path
+
+
+def rgb_weights_file(folder: Path) -> Path:
+    """Weights of a network of RGB."""
+    torch.manual_seed(0)
+    registry.register("sharpener", Sharpener)
+    path = folder / "sharpener.safetensors"
+    weights.save(path, registry.create("sharpener"), name="sharpener", options={}, card={})
+    return path
+
+
+def summary_of(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    return found
 
 
 def run(*arguments: object) -> Result:
@@ -59,33 +86,62 @@ def test_several_weights_share_a_table(data_set: Path, tmp_path: Path) -> None:
     files = [weights_file(tmp_path, seed) for seed in (1, 2)]
     out = tmp_path / "scores"
     ended = run(data_set, "--split", "test", "--weights", files[0], "--weights", files[1], "--video", "--out", out)
-    names = [f"idc-rt {weights.load(file)[1].digest[:12]}" for file in files]
+    names = [f"idc-video {weights.load(file)[1].digest[:12]}" for file in files]
     methods = [line.split("|")[1].strip() for line in ended.output.splitlines() if line.startswith("|")]
     assert methods == ["method", "---", "blurred input", *names, "ground truth"]
-    assert "set: 4 images, cpu" in ended.output
+    assert "set: 4 images, 2 sequences, each frame with its neighbours (both), cpu" in ended.output
     with (out / "scores.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 8
     assert {row["candidate"] for row in rows} == set(names)
     assert {row["name"].split("/")[0] for row in rows} == {"test"}
-    summary = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    summary = summary_of(out)
     assert [origin["file"] for origin in summary["networks"]] == [file.name for file in files]
     assert [row["method"] for row in summary["rows"]] == ["blurred input", *names, "ground truth"]
-    assert len(summary["warping_error_of_sequences"]) == 2
+    assert [row["frames"] for row in summary["rows"][1:3]] == [2, 2]
+    assert len(summary["sequences"]) == 2
+    assert summary["neighbours"] == "both"
     assert summary["rows"][1]["psnr"] != summary["rows"][2]["psnr"]
     assert (out / "scores.md").read_text(encoding="utf-8") in ended.output
 
 
-def test_tiles_that_see_enough_give_the_same_scores(data_set: Path, tmp_path: Path) -> None:
+def test_frames_can_be_taken_for_single_pictures(data_set: Path, tmp_path: Path) -> None:
     file = weights_file(tmp_path, 1)
     common = (data_set, "--split", "train", "--weights", file)
+    run(*common, "--out", tmp_path / "video")
+    ended = run(*common, "--out", tmp_path / "singles", "--singles", "--video")
+    assert "set: 2 images, each by itself, cpu" in ended.output
+    video, singles = summary_of(tmp_path / "video"), summary_of(tmp_path / "singles")
+    assert (video["rows"][1]["frames"], singles["rows"][1]["frames"]) == (2, 1)
+    assert video["rows"][1]["psnr"] != singles["rows"][1]["psnr"]
+    assert singles["neighbours"] == "none"
+    assert len(singles["sequences"]) == 1
+
+
+def test_an_engine_is_scored_beside_its_like(data_set: Path, tmp_path: Path) -> None:
+    out = tmp_path / "engine"
+    ended = run(data_set, "--split", "train", "--engine", "openvino", "--precision", "fp32", "--out", out)
+    run(data_set, "--split", "train", "--out", tmp_path / "torch")
+    of_engine, of_torch = summary_of(out), summary_of(tmp_path / "torch")
+    assert "each frame with its neighbours (both), openvino" in ended.output
+    (origin,) = of_engine["networks"]
+    assert origin["name"] == f"{of_torch['networks'][0]['name']} fp32"
+    assert origin["backend"].startswith("OpenVINO")
+    assert of_engine["rows"][1]["psnr"] == pytest.approx(of_torch["rows"][1]["psnr"], abs=0.01)
+    assert of_engine["rows"][1]["gmac"] is None
+
+
+def test_tiles_that_see_enough_give_the_same_scores(
+    data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+    file = rgb_weights_file(tmp_path)
+    common = (data_set, "--split", "train", "--weights", file)
     run(*common, "--out", tmp_path / "whole")
-    tiled = run(*common, "--out", tmp_path / "tiled", "--tile", "192", "--tile-margin", "80")
-    assert "tiles of 192 with margins of 80" in tiled.output
-    whole, pieces = (
-        json.loads((tmp_path / name / "scores.json").read_text(encoding="utf-8")) for name in ("whole", "tiled")
-    )
-    assert pieces["tiling"] == {"size": 192, "margin": 80}
+    tiled = run(*common, "--out", tmp_path / "tiled", "--tile", "128", "--tile-margin", "20")
+    assert "tiles of 128 with margins of 20" in tiled.output
+    whole, pieces = summary_of(tmp_path / "whole"), summary_of(tmp_path / "tiled")
+    assert pieces["tiling"] == {"size": 128, "margin": 20}
     assert whole["tiling"] is None
     assert pieces["rows"][1]["psnr"] == pytest.approx(whole["rows"][1]["psnr"], abs=1e-3)
     assert pieces["rows"][1]["gain"] != 0
@@ -94,14 +150,20 @@ def test_tiles_that_see_enough_give_the_same_scores(data_set: Path, tmp_path: Pa
 def test_the_shipped_weights_are_the_default(data_set: Path) -> None:
     ended = run(data_set, "--layout", "gopro", "--split", "train")
     assert ended.exit_code == 0
-    assert "idc-rt.safetensors" in ended.output
+    assert "idc-video.safetensors" in ended.output
     assert "warping error" not in ended.output
 
 
 def test_a_request_that_makes_no_sense_is_refused_before_work_begins(data_set: Path, tmp_path: Path) -> None:
     file = weights_file(tmp_path, 1)
-    with pytest.raises(UsageError, match="holds the same weights as another file"):
+    with pytest.raises(UsageError, match="means the same weights as another"):
         run(data_set, "--weights", file, "--weights", file)
+    with pytest.raises(UsageError, match="means the same weights as another"):
+        run(data_set, "--precision", "fp32", "--precision", "fp32")
+    with pytest.raises(UsageError, match="an engine has a device of its own"):
+        run(data_set, "--engine", "openvino", "--tile", "256")
+    with pytest.raises(NetworkError, match="only networks of RGB run in tiles"):
+        run(data_set, "--weights", file, "--tile", "256")
     with pytest.raises(UsageError, match="torch can't use the device 'banana' here"):
         run(data_set, "--weights", file, "--device", "banana")
     with pytest.raises(NetworkError, match="tiles of 32 pixels leave nothing"):
