@@ -1,9 +1,8 @@
 """From a network to a TensorRT engine: one graph, whole, in the precision that was asked for.
 
-The planar graph around the network is exported with the shapes of one batch and converted by Torch-TensorRT. TensorRT
-types networks strongly: what the graph computes in FP16 or FP32, the engine does too, so precision is decided by the
-graph alone, and checked in it. The casts between integer planes and floating point stay outside, one kernel of
-PyTorch on either side (:class:`trt.loaded_engine.EngineCompiled`).
+The graph (:mod:`trt.graphs`) is exported with the shapes of one batch and converted by Torch-TensorRT. TensorRT types
+networks strongly: what the graph computes in FP16 or FP32, the engine does too, so precision is decided by the graph
+alone, and checked in it.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from trt.compiled import PlanarGraph, binding_names, describe
 from trt.errors import BuildError, ConversionError, TensorRTError
+from trt.graphs import make_graph
 from trt.library import errors_logged, reason, require_cuda, torch_tensorrt
 from trt.settings import EngineSettings, Precision
 
@@ -27,19 +26,18 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
-    from network.planes import PlaneSpec
     from trt.compiled import Compiled
+    from trt.signature import Signature
 
 
 def build(
-    spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineSettings, device: torch.device | str = "cuda"
+    signature: Signature, network: nn.Module, settings: EngineSettings, device: torch.device | str = "cuda"
 ) -> bytes:
     """Builds an engine for a CUDA device.
 
     Args:
-        spec: Layout, depth, matrix and size of the planes.
-        batch: Number of frames that every call takes, at least 1.
-        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
+        signature: What goes in and comes out.
+        network: The network; left as it is.
         settings: Settings of the build.
         device: The CUDA device that the engine is for.
 
@@ -54,16 +52,15 @@ def build(
     """
     device = require_cuda(device)
     with torch.cuda.device(device):
-        return serialize(spec, batch, network, settings)
+        return serialize(signature, network, settings)
 
 
-def load(engine: bytes, spec: PlaneSpec, batch: int, device: torch.device | str = "cuda") -> Compiled:
+def load(engine: bytes, signature: Signature, device: torch.device | str = "cuda") -> Compiled:
     """Loads an engine that :func:`serialize` made.
 
     Args:
         engine: Serialized engine, made on a machine with the same GPU, driver and libraries.
-        spec: Kind and size of the frames that the engine was built for.
-        batch: Number of frames of a call that the engine was built for.
+        signature: What goes in and comes out, as the engine was built for it.
         device: The CUDA device to run on.
 
     Raises:
@@ -73,20 +70,19 @@ def load(engine: bytes, spec: PlaneSpec, batch: int, device: torch.device | str 
     """
     from trt.loaded_engine import EngineCompiled
 
-    return EngineCompiled(engine, spec, batch, require_cuda(device))
+    return EngineCompiled(engine, signature, require_cuda(device))
 
 
-def serialize(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineSettings) -> bytes:
+def serialize(signature: Signature, network: nn.Module, settings: EngineSettings) -> bytes:
     """Builds an engine for the current CUDA device.
 
     Args:
-        spec: Layout, depth, matrix and size of the planes.
-        batch: Number of frames that every call takes, at least 1.
-        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
+        signature: What goes in and comes out.
+        network: The network; left as it is.
         settings: Settings of the build.
 
     Returns:
-        TensorRT's serialized engine, with bindings as :func:`binding_names` says.
+        TensorRT's serialized engine, with inputs and outputs named as the signature says.
 
     Raises:
         MissingError: If Torch-TensorRT is not there.
@@ -95,8 +91,7 @@ def serialize(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineS
         torch.OutOfMemoryError: If the device's memory does not suffice.
     """
     module = torch_tensorrt()
-    program = export(spec, batch, network, settings)
-    inputs, outputs = binding_names(spec)
+    program = export(signature, network, settings)
     options = {} if settings.optimization_level is None else {"optimization_level": settings.optimization_level}
     missing: list[str] = []
     logged: list[str] = []
@@ -107,8 +102,8 @@ def serialize(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineS
                 engine = module.dynamo.convert_exported_program_to_serialized_trt_engine(
                     program,
                     arg_inputs=[_input_like(node) for node in _placeholders(program)],
-                    arg_input_binding_names=inputs,
-                    output_binding_names=outputs,
+                    arg_input_binding_names=tuple(port.name for port in signature.inputs),
+                    output_binding_names=tuple(port.name for port in signature.outputs),
                     require_full_compilation=True,
                     workspace_size=settings.workspace_bytes,
                     # Rounding FP32 to TF32 would change what the plane arithmetic and an FP32 network compute.
@@ -126,7 +121,7 @@ def serialize(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineS
         if re.search(r"out ?of ?memory|insufficient memory", f"{why} {error}", re.IGNORECASE):  # said in words alone
             raise torch.OutOfMemoryError(why) from error
         raise BuildError(
-            f"TensorRT can't build the engine for {describe(spec, batch)}: {why.strip()}; choose another engine, or "
+            f"TensorRT can't build the engine for {signature}: {why.strip()}; choose another engine, or "
             "smaller frames or batches"
         ) from error
     if missing:  # whatever the converter made of them, it is not one engine
@@ -134,33 +129,34 @@ def serialize(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineS
     return bytes(engine)
 
 
-def export(spec: PlaneSpec, batch: int, network: nn.Module, settings: EngineSettings) -> ExportedProgram:
-    """The graph that is converted: float32 planes of a static shape in and out.
+def export(signature: Signature, network: nn.Module, settings: EngineSettings) -> ExportedProgram:
+    """The graph that is converted: float32 of static shapes in and out.
 
     Args:
-        spec: Layout, depth, matrix and size of the planes.
-        batch: Number of frames that every call takes, at least 1.
-        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
+        signature: What goes in and comes out.
+        network: The network; left as it is.
         settings: Settings of the build.
 
     Raises:
         ConversionError: If a convolution is not of the precision asked for, or the network can't be exported.
-        ValueError: If ``batch`` is less than 1.
+        ValueError: If the signature is not for this network.
     """
-    if batch < 1:
-        raise ValueError(f"a batch has at least one frame, not {batch}")
-    graph = PlanarGraph(network, spec, settings)
-    planes = tuple(torch.zeros(batch, *shape) for shape in spec.plane_shapes)
+    graph = make_graph(network, signature, settings)
+    inputs = tuple(torch.zeros(port.shape) for port in signature.inputs)
     try:
         with torch.no_grad():
-            program = torch.export.export(graph, planes)
+            program = torch.export.export(graph, inputs)
     except (RuntimeError, TypeError, ValueError, TensorRTError) as error:
         raise ConversionError(
-            f"the network can't be traced for {describe(spec, batch)}: {reason(error)}; it needs a forward without "
+            f"the network can't be traced for {signature}: {reason(error)}; it needs a forward without "
             "branches on values"
         ) from error
     expected = torch.float16 if settings.precision is Precision.FP16 else torch.float32
-    wrong = [node for node in convolutions(program) if node.meta["val"].dtype is not expected]
+    wrong = [
+        node
+        for node in convolutions(program)
+        if node.meta["val"].dtype is not (torch.float32 if _is_exact(graph, node) else expected)
+    ]
     if wrong:
         raise ConversionError(
             f"convolution {wrong[0].name} computes in {wrong[0].meta['val'].dtype}, not {expected}; the network must "
@@ -176,6 +172,12 @@ def convolutions(program: ExportedProgram) -> list[Node]:
         for node in program.graph.nodes
         if re.match(r"aten\.(_?convolution|conv\dd|conv_transpose\dd)\b", str(node.target))
     ]
+
+
+def _is_exact(graph: nn.Module, node: Node) -> bool:
+    """Whether a node is of a module that stays in FP32, see :func:`network.models.layers.to_precision`."""
+    paths = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
+    return bool(paths) and bool(getattr(graph.get_submodule(paths[-1]), "is_exact", False))
 
 
 def unconvertible(messages: Iterable[str]) -> list[str]:

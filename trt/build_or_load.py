@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from network.weights import digest_of
 from trt import build, library
 from trt.cache import Hit
-from trt.compiled import describe
 from trt.errors import BuildError, CacheError, ParityError
 from trt.key import EngineKey
 from trt.settings import EngineSettings
+from trt.signature import Signature, window_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,10 @@ OWN_MODULES = (
     "network.colour",
     "network.planar",
     "network.models.layers",
-    "trt.compiled",
+    "network.window.planar",
+    "network.window.working",
+    "trt.signature",
+    "trt.graphs",
     "trt.build",
 )
 """Modules whose source decides what an engine computes, beside those of the network itself."""
@@ -49,7 +52,7 @@ class Request:
     """A request to compile a network.
 
     Attributes:
-        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape, on the CPU, not folded.
+        network: Network for RGB or over time, float32, on the CPU, not folded.
         name: Name of the network.
         spec: Layout, depth, matrix and size of the planes.
         batch: Number of frames of a call, at least 1.
@@ -61,6 +64,11 @@ class Request:
     spec: PlaneSpec
     batch: int = 1
     settings: EngineSettings = field(default_factory=EngineSettings)
+
+    @property
+    def signature(self) -> Signature:
+        """What goes in and comes out."""
+        return Signature(self.spec, self.batch, window_of(self.network))
 
 
 def build_or_load(
@@ -110,7 +118,8 @@ def build_or_load(
 
 def engine_key(request: Request, environment: Environment) -> EngineKey:
     """What an engine for a request is valid for."""
-    spec, settings = request.spec, request.settings
+    signature, settings = request.signature, request.settings
+    height, width = signature.size
     tensors = {**dict(request.network.named_parameters()), **dict(request.network.named_buffers())}
     return EngineKey(
         network=request.name,
@@ -124,14 +133,27 @@ def engine_key(request: Request, environment: Environment) -> EngineKey:
         torch_tensorrt=environment.torch_tensorrt,
         torch=environment.torch,
         precision=settings.precision.value,
-        layout=f"{spec.layout} {spec.depth} bits {spec.matrix} {'full' if spec.full_range else 'limited'} range",
-        width=spec.width,
-        height=spec.height,
+        layout=_planes(signature),
+        width=width,
+        height=height,
         batch=request.batch,
+        window="none" if signature.window is None else f"{signature.window.before},{signature.window.after}",
         settings=(
             f"strength {settings.strength}, optimization level {settings.optimization_level}, "
             f"workspace {settings.workspace_bytes}"
         ),
+    )
+
+
+def _planes(signature: Signature) -> str:
+    """The planes in words. Kinds of frames that have the same working planes share an engine."""
+    if signature.window is None:
+        spec = signature.spec
+        return f"{spec.layout} {spec.depth} bits {spec.matrix} {'full' if spec.full_range else 'limited'} range"
+    working = signature.working
+    return (
+        f"luma {working.luma_zero}+{working.luma_range}, chroma {working.chroma_zero}+{working.chroma_range}, "
+        f"{working.depth} bits, {'codes' if working.is_direct else 'corrections'}"
     )
 
 
@@ -208,15 +230,15 @@ def _build_once(
 
 def _build(request: Request, device: torch.device, expected: float | None) -> bytes:
     usual = "the first one on this GPU; it may take minutes" if expected is None else f"about {expected:.0f} s"
-    _log.info(f"building a TensorRT engine for {describe(request.spec, request.batch)} ({usual})")
+    _log.info(f"building a TensorRT engine for {request.signature} ({usual})")
     begin = time.monotonic()
-    engine = build.build(request.spec, request.batch, request.network, request.settings, device)
+    engine = build.build(request.signature, request.network, request.settings, device)
     _log.info(f"built in {time.monotonic() - begin:.0f} s, {len(engine) / 1e6:.1f} MB")
     return engine
 
 
 def _load(engine: bytes, request: Request, device: torch.device) -> Compiled:
-    return build.load(engine, request.spec, request.batch, device)
+    return build.load(engine, request.signature, device)
 
 
 def _source(module: str) -> bytes:

@@ -1,45 +1,55 @@
-"""What executes a planar graph, whichever way it was compiled, and the way that needs no compiler."""
+"""What executes a graph, whichever way it was compiled, and the way that needs no compiler."""
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Protocol
 
 import torch
-from torch import Tensor, nn
 
-from network.models.layers import fold_for_inference
-from network.planar import IntegerPlanes, PlanarNetwork
-from trt.settings import EngineSettings, Precision
+from trt.graphs import make_graph
+from trt.settings import EngineSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import Tensor, nn
+
     from network.planes import PlaneSpec
+    from trt.signature import Port, Signature
 
 
-class Compiled(Protocol):
-    """A network for planes of one kind, shape and batch, ready to run on one device.
+def plane_dtype(spec: PlaneSpec) -> torch.dtype:
+    """Data type of the planes of frames: uint8 at 8 bits, else uint16."""
+    return torch.uint8 if spec.depth == 8 else torch.uint16
+
+
+def empty_for(ports: Iterable[Port], device: torch.device | str) -> tuple[Tensor, ...]:
+    """Memory for tensors, which is not initialised.
+
+    Raises:
+        torch.OutOfMemoryError: If the device's memory does not suffice.
+    """
+    return tuple(torch.empty(port.shape, dtype=_dtype(port), device=device) for port in ports)
+
+
+class Program(Protocol):
+    """Something for one device that makes frames of tensors.
 
     A call runs on the device's current stream and returns without waiting for it.
     """
 
     @property
-    def spec(self) -> PlaneSpec:
-        """Size, layout, depth and colours of the planes."""
+    def inputs(self) -> tuple[Port, ...]:
+        """What every call takes."""
 
-    @property
-    def batch(self) -> int:
-        """Number of frames that every call takes."""
-
-    def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Deblurs.
+    def __call__(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Computes.
 
         Args:
-            planes: One tensor a plane on the device, (batch, *plane shape) as :attr:`PlaneSpec.plane_shapes` says,
-                uint8 at 8 bits, else uint16; contiguous.
+            inputs: Contiguous tensors on the device, as :attr:`inputs` says.
 
         Returns:
-            New tensors of the same shapes and type on the same device. They are the caller's: no later call
-            writes to them.
+            New tensors on the same device. They are the caller's: no later call writes to them.
 
         Raises:
             torch.OutOfMemoryError: If the device's memory does not suffice.
@@ -47,21 +57,12 @@ class Compiled(Protocol):
         """
 
 
-class PlanarGraph(PlanarNetwork):
-    """The graph that is compiled: float32 planes to float32 planes, network inside.
+class Compiled(Program, Protocol):
+    """A network, ready to run on one device."""
 
-    Args:
-        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape. A copy is folded and
-            converted; the module itself stays as it is.
-        spec: Layout, depth, matrix and size of the planes.
-        settings: Precision and strength.
-    """
-
-    def __init__(self, network: nn.Module, spec: PlaneSpec, settings: EngineSettings) -> None:
-        dtype = torch.float16 if settings.precision is Precision.FP16 else torch.float32
-        folded = fold_for_inference(copy.deepcopy(network)).to(dtype)
-        super().__init__(folded, spec, settings.strength, dtype)
-        self.eval().requires_grad_(requires_grad=False)
+    @property
+    def signature(self) -> Signature:
+        """What goes in and comes out."""
 
 
 class TorchCompiled:
@@ -71,75 +72,63 @@ class TorchCompiled:
     the processor too, what execution is tested with.
 
     Args:
-        spec: Layout, depth, matrix and size of the planes.
-        batch: Number of frames that every call takes, at least 1.
-        network: Maps RGB (N, 3, H, W) float32, nominally in [0, 1], to the same shape; left as it is.
+        signature: What goes in and comes out.
+        network: The network; left as it is.
         settings: Precision and strength; the rest is for TensorRT.
         device: Device to run on.
 
     Attributes:
-        spec: Layout, depth, matrix and size of the planes.
-        batch: Number of frames that every call takes.
+        signature: What goes in and comes out.
+        module: The graph itself, float32 in and out.
 
     Raises:
-        ValueError: If ``batch`` is less than 1.
+        ValueError: If the signature is not for this network.
     """
 
     def __init__(
         self,
-        spec: PlaneSpec,
-        batch: int,
+        signature: Signature,
         network: nn.Module,
         settings: EngineSettings | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        if batch < 1:
-            raise ValueError(f"a batch has at least one frame, not {batch}")
-        self.spec = spec
-        self.batch = batch
-        self._module = IntegerPlanes(PlanarGraph(network, spec, settings or EngineSettings())).to(device).eval()
+        self.signature = signature
+        self.module: nn.Module = make_graph(network, signature, settings or EngineSettings()).to(device)
 
     @property
-    def module(self) -> nn.Module:
-        """The graph itself, float32 planes to float32 planes."""
-        return self._module.planar
+    def inputs(self) -> tuple[Port, ...]:
+        """See :class:`Program`."""
+        return self.signature.inputs
 
-    def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Deblurs a batch, see :meth:`Compiled.__call__`.
+    def __call__(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """See :class:`Program`.
 
         Raises:
-            ValueError: If the planes are not those of the batch.
+            ValueError: If the inputs are not those of the signature.
         """
-        check_planes(self, planes)
-        with torch.no_grad():
-            result: tuple[Tensor, ...] = self._module(*planes)
-        return result
+        return run_module(self.module, self.signature, inputs)
 
 
-def plane_dtype(spec: PlaneSpec) -> torch.dtype:
-    """Data type of the planes: uint8 at 8 bits, else uint16."""
-    return torch.uint8 if spec.depth == 8 else torch.uint16
+def run_module(module: nn.Module, signature: Signature, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Runs a module of float32 tensors on those of a signature.
 
-
-def check_planes(compiled: Compiled, planes: tuple[Tensor, ...]) -> None:
-    """Refuses planes of another number, shape or type: an engine would read past their end.
+    The casts stay outside of what is compiled, one kernel of PyTorch on either side, since TensorRT converts all else,
+    but no integer casts.
 
     Raises:
-        ValueError: If the planes are not those of ``compiled``.
+        ValueError: If the inputs are not those of the signature: an engine would read past their end.
     """
-    spec = compiled.spec
-    expected = [((compiled.batch, *shape), plane_dtype(spec)) for shape in spec.plane_shapes]
-    given = [(tuple(plane.shape), plane.dtype) for plane in planes]
+    expected = [(port.shape, _dtype(port)) for port in signature.inputs]
+    given = [(tuple(tensor.shape), tensor.dtype) for tensor in inputs]
     if given != expected:
-        raise ValueError(f"the planes are {given}, and the engine takes {expected}")
+        raise ValueError(f"the inputs are {given}, and the engine takes {expected}")
+    with torch.no_grad():
+        results = module(*(tensor.to(torch.float32).contiguous() for tensor in inputs))
+    if isinstance(results, torch.Tensor):  # grey: Torch-TensorRT unpacks a single output
+        results = (results,)
+    return tuple(result.to(_dtype(port)) for result, port in zip(results, signature.outputs, strict=True))
 
 
-def binding_names(spec: PlaneSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of an engine's inputs and outputs, in the order of the planes."""
-    count = len(spec.plane_shapes)
-    return tuple(f"plane{index}" for index in range(count)), tuple(f"new_plane{index}" for index in range(count))
-
-
-def describe(spec: PlaneSpec, batch: int) -> str:
-    """Size, layout, depth and batch in words, such as ``1280x720 yuv420p, 10 bits, batch 2``."""
-    return f"{spec.width}x{spec.height} {spec.layout}, {spec.depth} bits, batch {batch}"
+def _dtype(port: Port) -> torch.dtype:
+    dtype: torch.dtype = getattr(torch, port.dtype)
+    return dtype

@@ -9,7 +9,7 @@ import torch
 from trt import library, parity
 from trt.build_or_load import build_or_load
 from trt.cache import EngineCache
-from trt.compiled import plane_dtype
+from trt.compiled import empty_for
 
 if TYPE_CHECKING:
     from trt.build_or_load import Request
@@ -82,10 +82,6 @@ def warm_up(compiled: Compiled, device: torch.device) -> None:
     Raises:
         torch.OutOfMemoryError: If the device's memory does not suffice.
     """
-    spec = compiled.spec
-    planes = tuple(
-        torch.zeros((compiled.batch, *shape), dtype=plane_dtype(spec), device=device) for shape in spec.plane_shapes
-    )
-    compiled(planes)
+    compiled(tuple(tensor.zero_() for tensor in empty_for(compiled.inputs, device)))
     if device.type != "cpu":
         torch.accelerator.synchronize(device)

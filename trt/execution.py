@@ -1,15 +1,14 @@
-"""Batches through a compiled network while others are copied: upload, compute and download at the same time.
+"""Chunks through a program while others are copied: upload, compute and download at the same time.
 
-A batch of frames in host memory is cut into chunks of what the compiled network takes at a time. Each device has three
-streams and two slots of device memory. While chunk *n* is computed in one slot, chunk *n + 1* goes up into the other
-one and chunk *n - 1* comes down from it. Three rules keep chunks apart:
+Each device has three streams and two slots of device memory. While chunk *n* is computed in one slot, chunk *n + 1*
+goes up into the other one and chunk *n - 1* comes down from it. Three rules keep chunks apart:
 
 - a chunk goes up into a slot only when the chunk that was there before has been computed;
 - it is computed when it has arrived, and when the results that the slot held before have been taken away, because
   PyTorch may give their memory to the new ones;
 - its results come down when they are there.
 
-Several devices take chunks in turn, each with its own compiled network.
+Several devices take chunks in turn, each with its own program.
 """
 
 from __future__ import annotations
@@ -19,22 +18,21 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
-from trt.compiled import plane_dtype
+from trt.compiled import empty_for
 from trt.streams import make_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from torch import Tensor
 
-    from trt.compiled import Compiled
+    from trt.chunks import Chunk
+    from trt.compiled import Program
     from trt.streams import Mark, Stream
 
 SLOTS = 2
 """Number of chunks that are under way on a device: with two, copies of one hide behind the computation of the other."""
-
-Planes = tuple["Tensor", ...]
 
 
 @dataclass(slots=True)
@@ -42,25 +40,25 @@ class _Slot:
     """Device memory of one chunk.
 
     Attributes:
-        inputs: Planes that the network reads.
-        results: Planes that the network returned; kept until the slot's next results, so that PyTorch does not reuse
-            their memory.
+        inputs: Tensors that the program reads.
+        results: Planes that it returned; kept until the slot's next results, so that PyTorch does not reuse their
+            memory.
         computed: Mark after which the inputs have been read; None before the first use.
         downloaded: Mark after which the results have been read.
     """
 
-    inputs: Planes
-    results: Planes = ()
+    inputs: tuple[Tensor, ...]
+    results: tuple[Tensor, ...] = ()
     computed: Mark | None = None
     downloaded: Mark | None = None
 
 
 class Lane:
-    """One device with its compiled network.
+    """One device with its program.
 
     Args:
-        compiled: Compiled network.
-        device: Device on which it computes.
+        program: Program that runs there.
+        device: The device.
         stream: Function that makes the streams.
 
     Raises:
@@ -68,16 +66,10 @@ class Lane:
     """
 
     def __init__(
-        self, compiled: Compiled, device: torch.device, stream: Callable[[torch.device], Stream] = make_stream
+        self, program: Program, device: torch.device, stream: Callable[[torch.device], Stream] = make_stream
     ) -> None:
-        self._compiled = compiled
-        spec, dtype = compiled.spec, plane_dtype(compiled.spec)
-        self._slots = [
-            _Slot(
-                tuple(torch.empty((compiled.batch, *shape), dtype=dtype, device=device) for shape in spec.plane_shapes)
-            )
-            for _ in range(SLOTS)
-        ]
+        self._program = program
+        self._slots = [_Slot(empty_for(program.inputs, device)) for _ in range(SLOTS)]
         self._upload, self._compute, self._download = (stream(device) for _ in range(3))
         self._next = 0
         if device.type != "cpu":
@@ -85,17 +77,16 @@ class Lane:
             torch.accelerator.synchronize(device)
 
     @property
-    def compiled(self) -> Compiled:
-        """The compiled network."""
-        return self._compiled
+    def program(self) -> Program:
+        """The program."""
+        return self._program
 
-    def enqueue(self, planes: Planes, out: Planes) -> None:
-        """Starts a chunk; both may be touched again after :meth:`finish`.
+    def enqueue(self, chunk: Chunk) -> None:
+        """Starts a chunk; its memory may be touched again after :meth:`finish`.
 
         Args:
-            planes: Frames in host memory, at most as many as the compiled network takes. The missing ones are filled up
-                with the last one.
-            out: Host memory for as many frames, which is overwritten.
+            chunk: Inputs of the program and memory for its results. Where an input is shorter than the program takes,
+                it is filled up with its last row.
 
         Raises:
             Exception: Whatever the device raises when work is queued on it.
@@ -104,17 +95,17 @@ class Lane:
         self._next = (self._next + 1) % SLOTS
 
         def upload() -> None:
-            for target, plane in zip(slot.inputs, planes, strict=True):
-                frames = len(plane)
-                target[:frames].copy_(plane, non_blocking=True)
-                if frames < len(target):
-                    target[frames:].copy_(target[frames - 1 : frames].expand(len(target) - frames, *target.shape[1:]))
+            frames = len(chunk.planes)
+            for target, plane in zip(slot.inputs[:frames], chunk.planes, strict=True):
+                _copy_rows(target, plane, chunk.places)
+            for target, other in zip(slot.inputs[frames:], chunk.others, strict=True):
+                _copy_rows(target, other, range(len(other)))
 
         def compute() -> None:
-            slot.results = self._compiled(slot.inputs)
+            slot.results = self._program(slot.inputs)
 
         def download() -> None:
-            for target, plane in zip(out, slot.results, strict=True):
+            for target, plane in zip(chunk.out, slot.results, strict=True):
                 target.copy_(plane[: len(target)], non_blocking=True)
 
         if slot.computed is not None:
@@ -154,18 +145,18 @@ class Lane:
 
 
 class Execution:
-    """Deblurs batches of any number of frames on one or several devices. A context manager.
+    """Runs chunks on one or several devices. A context manager.
 
     Args:
-        lanes: Lanes, one for each device, all compiled for the same kind of frames. The execution closes them.
+        lanes: Lanes, one for each device, all for the same inputs. The execution closes them.
 
     Raises:
         ValueError: If there is no lane, or lanes differ.
     """
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
-        if len({(lane.compiled.spec, lane.compiled.batch) for lane in lanes}) != 1:
-            raise ValueError("an execution needs one lane or more, all for the same frames and batch")
+        if len({lane.program.inputs for lane in lanes}) != 1:
+            raise ValueError("an execution needs one lane or more, all for the same inputs")
         self._lanes = list(lanes)
 
     def __enter__(self) -> Self:
@@ -178,24 +169,21 @@ class Execution:
         """Ends it."""
         self.close()
 
-    def run(self, planes: Planes, out: Planes) -> None:
-        """Deblurs a batch, and returns when it is done.
+    def run(self, chunks: Iterable[Chunk]) -> None:
+        """Runs chunks, and returns when all are done.
 
         Args:
-            planes: Frames in host memory, (batch, *plane shape) each; pinned if copies are to run beside computation.
-            out: Other host memory of the same shapes, which is overwritten.
+            chunks: Chunks for the program; each is asked for when the one before has been started. Host memory has to
+                be pinned if copies are to run beside computation.
 
         Raises:
             torch.OutOfMemoryError: If a device's memory does not suffice. Nothing is under way any more after this
-                and the next error, ``planes`` is as it was, and the execution can be used again.
+                and the next error, the chunks' inputs are as they were, and the execution can be used again.
             RuntimeError: If a device fails.
         """
-        step = self._lanes[0].compiled.batch
         try:
-            for index, first in enumerate(range(0, len(planes[0]), step)):
-                chunk = slice(first, first + step)
-                lane = self._lanes[index % len(self._lanes)]
-                lane.enqueue(tuple(plane[chunk] for plane in planes), tuple(plane[chunk] for plane in out))
+            for index, chunk in enumerate(chunks):
+                self._lanes[index % len(self._lanes)].enqueue(chunk)
             for lane in self._lanes:
                 lane.finish()
         except BaseException:
@@ -208,3 +196,16 @@ class Execution:
         for lane in self._lanes:
             lane.close()
         self._lanes.clear()
+
+
+def _copy_rows(target: Tensor, source: Tensor, places: Sequence[int]) -> None:
+    """Copies some rows, run by run of those that follow each other, and fills up the target with the last one."""
+    at = 0
+    while at < len(places):
+        end = at + 1
+        while end < len(places) and places[end] == places[end - 1] + 1:
+            end += 1
+        target[at:end].copy_(source[places[at] : places[end - 1] + 1], non_blocking=True)
+        at = end
+    if at < len(target):
+        target[at:].copy_(target[at - 1 : at].expand(len(target) - at, *target.shape[1:]))

@@ -26,6 +26,7 @@ WORDS = {
     "width": "the width",
     "height": "the height",
     "batch": "the batch",
+    "window": "the window",
     "settings": "the set of other settings",
 }
 """Name of each field of :class:`EngineKey` in messages."""
@@ -47,10 +48,12 @@ class EngineKey:
         torch_tensorrt: Version of Torch-TensorRT.
         torch: Version of PyTorch.
         precision: ``fp16`` or ``fp32``.
-        layout: Layout, depth, matrix and range of the planes in words.
-        width: Width of a frame in pixels.
-        height: Height of a frame in pixels.
+        layout: Layout, depth, matrix and range of the planes in words; of a network over time, the working planes.
+        width: Width of the planes in pixels.
+        height: Height of the planes in pixels.
         batch: Number of frames of a call.
+        window: Number of frames that the network looks at before and after the present one, such as ``1,1``; ``none``
+            for a network for RGB.
         settings: Every other setting in words.
     """
 
@@ -69,6 +72,7 @@ class EngineKey:
     width: int
     height: int
     batch: int
+    window: str
     settings: str
 
     @property

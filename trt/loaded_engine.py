@@ -9,31 +9,27 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from trt.compiled import binding_names, check_planes, describe
+from trt.compiled import run_module
 from trt.errors import BuildError
 from trt.library import errors_logged, reason, torch_tensorrt
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from network.planes import PlaneSpec
+    from trt.signature import Port, Signature
 
 
 class EngineCompiled:
     """A :class:`trt.compiled.Compiled` that is a TensorRT engine, run by Torch-TensorRT's runtime.
 
-    The casts between integer planes and the engine's float32 are one PyTorch kernel on either side.
-
     Args:
-        engine: Engine serialized by TensorRT; float32 planes in and out, named as :func:`trt.compiled.binding_names`
-            says.
-        spec: Layout, depth, matrix and size of the planes.
-        batch: Number of frames that every call takes.
+        engine: Engine serialized by TensorRT; float32 in and out, named as the signature says.
+        signature: What goes in and comes out.
         device: A CUDA device with its number.
 
     Attributes:
-        spec: Layout, depth, matrix and size of the planes.
-        batch: Number of frames that every call takes.
+        signature: What goes in and comes out.
+        module: Torch-TensorRT's module, float32 in and out, for its CUDA graphs and profiling.
 
     Raises:
         MissingError: If Torch-TensorRT is not there.
@@ -41,41 +37,32 @@ class EngineCompiled:
         torch.OutOfMemoryError: If the device's memory does not suffice.
     """
 
-    def __init__(self, engine: bytes, spec: PlaneSpec, batch: int, device: torch.device) -> None:
-        module = torch_tensorrt()
-        self.spec = spec
-        self.batch = batch
-        inputs, outputs = binding_names(spec)
+    def __init__(self, engine: bytes, signature: Signature, device: torch.device) -> None:
+        library = torch_tensorrt()
+        self.signature = signature
         try:
             with errors_logged(), torch.cuda.device(device):
-                self._module = module.dynamo.runtime.TorchTensorRTModule(
+                self.module: torch.nn.Module = library.dynamo.runtime.TorchTensorRTModule(
                     engine,
-                    list(inputs),
-                    list(outputs),
+                    [port.name for port in signature.inputs],
+                    [port.name for port in signature.outputs],
                     name="deblur",
-                    settings=module.dynamo.CompilationSettings(device=module.Device(gpu_id=device.index)),
+                    settings=library.dynamo.CompilationSettings(device=library.Device(gpu_id=device.index)),
                 )
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # of the C++ runtime: RuntimeError, or TensorRT's own
-            raise BuildError(f"TensorRT can't load the engine for {describe(spec, batch)}: {reason(error)}") from error
+            raise BuildError(f"TensorRT can't load the engine for {signature}: {reason(error)}") from error
 
     @property
-    def module(self) -> torch.nn.Module:
-        """Torch-TensorRT's module, float32 planes to float32 planes, for its CUDA graphs and profiling."""
-        module: torch.nn.Module = self._module
-        return module
+    def inputs(self) -> tuple[Port, ...]:
+        """See :class:`trt.compiled.Program`."""
+        return self.signature.inputs
 
-    def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Deblurs a batch, see :meth:`trt.compiled.Compiled.__call__`.
+    def __call__(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """See :class:`trt.compiled.Program`.
 
         Raises:
-            ValueError: If the planes are not those of the batch.
-            RuntimeError: If the device fails.
+            ValueError: If the inputs are not those of the signature.
         """
-        check_planes(self, planes)
-        with torch.no_grad():
-            results = self._module(*(plane.to(torch.float32).contiguous() for plane in planes))
-        if isinstance(results, torch.Tensor):  # grey: Torch-TensorRT unpacks a single output
-            results = (results,)
-        return tuple(result.to(plane.dtype) for result, plane in zip(results, planes, strict=True))
+        return run_module(self.module, self.signature, inputs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import weakref
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from trt.compiled import PlanarGraph
+from trt.compiled import TorchCompiled, empty_for
 from trt.execution import SLOTS
+from trt.programs import make_program
 from trt.tiling import grid, grid_step, overlap_of
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from network.planes import PlaneSpec
     from trt.settings import EngineSettings
+    from trt.signature import Signature
     from trt.tiling import Grid
 
 _log = logging.getLogger("deblur.trt")
@@ -59,14 +59,14 @@ class Plan:
         return f"{frames} in {count} tiles of {width}x{height}"
 
 
-def plans(spec: PlaneSpec, batch: int, network: nn.Module) -> Iterator[Plan]:
+def plans(signature: Signature, network: nn.Module) -> Iterator[Plan]:
     """What to try, each needing less memory than the one before: half the batch, then ever smaller tiles.
 
     Args:
-        spec: Kind and size of the frames.
-        batch: Number of frames at a time to begin with.
-        network: Network that maps RGB to RGB; its reach decides how much tiles overlap.
+        signature: What the network is compiled for; with the number of frames at a time to begin with.
+        network: The network; its reach decides how much tiles overlap.
     """
+    batch = signature.batch
     yield Plan(batch)
     while batch > 1:
         batch //= 2
@@ -75,14 +75,15 @@ def plans(spec: PlaneSpec, batch: int, network: nn.Module) -> Iterator[Plan]:
         overlap, step = overlap_of(network), grid_step(network)
     except ValueError:  # it sees the whole picture
         return
-    parts, shape = (1, 1), (spec.height, spec.width)
+    whole = signature.size
+    parts, shape = (1, 1), whole
     smallest = prod(shape)
     while max(parts) < MAX_PARTS:
         # The longer side is cut first: tiles near to squares overlap least.
         axis = int(shape[1] >= shape[0])
         for side in (axis, 1 - axis):
             more = (parts[0] + (side == 0), parts[1] + (side == 1))
-            cut = grid(spec.height, spec.width, *more, overlap, step)
+            cut = grid(*whole, *more, overlap, step)
             if prod(cut.shape) < prod(shape):
                 break
         else:
@@ -123,27 +124,32 @@ def free_memory(device: torch.device) -> int | None:
     return int(free + reserved)
 
 
-def estimate_bytes(network: nn.Module, spec: PlaneSpec, batch: int, settings: EngineSettings) -> int:
-    """Device memory that running a network takes: weights, planes under way, and features at their peak.
+def estimate_bytes(network: nn.Module, signature: Signature, settings: EngineSettings, cut: Grid | None = None) -> int:
+    """Device memory that running a network takes: weights, frames under way, and features at their peak.
 
-    The features are counted as PyTorch would run the graph, operation by operation, on tensors without memory. TensorRT
-    fuses operations and so takes less; how much less, only a build tells.
+    The features are counted as PyTorch would run the program, operation by operation, on tensors without memory.
+    TensorRT fuses operations and so takes less; how much less, only a build tells.
 
     Args:
-        network: Network that maps RGB to RGB, float32; it is not changed.
-        spec: Layout, depth and size of the planes; for tiles, those of a tile.
-        batch: Number of frames at a time.
+        network: The network, float32; it is not changed.
+        signature: What it is compiled for, of whole frames.
         settings: Precision and strength.
+        cut: Tiles of a frame; None for whole frames.
     """
-    graph = PlanarGraph(copy.deepcopy(network), spec, settings).to("meta")
-    weights = sum(tensor.nbytes for tensor in (*graph.parameters(), *graph.buffers()))
-    planes = [torch.empty((batch, *shape), device="meta") for shape in spec.plane_shapes]
-    with _PeakCounter() as counter, torch.no_grad():
-        graph(*planes)
-    samples = batch * sum(prod(shape) for shape in spec.plane_shapes)
-    integers = 2 * SLOTS * samples * spec.dtype.itemsize
+    weights = 0
+
+    def compiled(wanted: Signature) -> TorchCompiled:
+        nonlocal weights
+        made = TorchCompiled(wanted, network, settings, "meta")
+        weights = sum(tensor.nbytes for tensor in (*made.module.parameters(), *made.module.buffers()))
+        return made
+
+    program = make_program(compiled, signature, cut)
+    inputs = empty_for(program.inputs, "meta")
+    with _PeakCounter() as counter:
+        results = program(inputs)
     peak: int = counter.peak
-    return weights + integers + 4 * samples + peak  # 4: the planes as float32, made before the graph
+    return weights + SLOTS * sum(tensor.nbytes for tensor in (*inputs, *results)) + peak
 
 
 class _PeakCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -1,10 +1,12 @@
 """The planar graph as one ONNX model: the shipped graphs joined with a network, the network in FP16 if asked for.
 
-It is :class:`trt.compiled.PlanarGraph` made from files alone: nothing here needs PyTorch.
+It is :class:`trt.graphs.PlanarGraph` made from files alone: nothing here needs PyTorch. A network over time has a
+model of its own (:mod:`trt.onnx_windows`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +15,9 @@ from onnx import TensorProto, compose, helper, numpy_helper
 
 from network import catalogue
 from network.colour import coefficients
+from network.window.stage import SEEING
 from trt.errors import ConversionError
+from trt.onnx_windows import window_model
 from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from network.planes import PlaneSpec
+    from network.window.windows import Window
 
 SCALE_INPUTS = {"Resize": (1, 2)}
 """Inputs that stay FP32 in a network of FP16, by the standard: the region and the scales of a resize."""
@@ -42,7 +47,7 @@ def planar_model(path: Path, spec: PlaneSpec, settings: EngineSettings) -> onnx.
     Raises:
         ConversionError: If the file is no such network.
     """
-    network = _read(path)
+    network = read_model(path)
     if len(network.graph.input) != 1 or len(network.graph.output) != 1:
         raise ConversionError(f"{path} is no network from one picture to one; write one with `deblur export`")
     _replace_doublings(network)
@@ -82,17 +87,59 @@ def planar_model(path: Path, spec: PlaneSpec, settings: EngineSettings) -> onnx.
     return model
 
 
-def network_facts(path: Path) -> tuple[str, str]:
-    """Name of a network in an ONNX file and digest of its weights, as the file says; empty where it does not.
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """What an ONNX file says of its network.
+
+    Attributes:
+        name: Name of the network; that of the file where it says none.
+        digest: Digest of the weights; empty where it says none.
+        window: Neighbours that the network looks at; None for one for RGB.
+    """
+
+    name: str
+    digest: str
+    window: Window | None
+
+
+def network_facts(path: Path) -> NetworkFacts:
+    """Reads what an ONNX file says of its network.
 
     Raises:
-        ConversionError: If the file can't be read.
+        ConversionError: If the file can't be read, or names a window that no network here has.
     """
-    entries = {entry.key: entry.value for entry in _read(path).metadata_props}
-    return entries.get(catalogue.NETWORK_KEY, path.stem), entries.get(catalogue.DIGEST_KEY, "")
+    entries = {entry.key: entry.value for entry in read_model(path).metadata_props}
+    stated = entries.get(catalogue.WINDOW_KEY)
+    window = next((each for each in SEEING if stated == f"{each.before},{each.after}"), None)
+    if stated is not None and window is None:
+        raise ConversionError(f"{path} is for a window of {stated}; a network here sees none or 1,1")
+    name, digest = entries.get(catalogue.NETWORK_KEY, path.stem), entries.get(catalogue.DIGEST_KEY, "")
+    return NetworkFacts(name, digest, window)
 
 
-def _read(path: Path) -> onnx.ModelProto:
+def engine_model(path: Path, spec: PlaneSpec, settings: EngineSettings) -> onnx.ModelProto:
+    """The model from which an engine is built, for a network for RGB or over time.
+
+    Args:
+        path: File of the network, as ``deblur export`` writes it.
+        spec: Layout, depth and matrix of the frames; width and height are not read.
+        settings: Precision and strength.
+
+    Raises:
+        ConversionError: If the file is no such network.
+    """
+    window = network_facts(path).window
+    if window is None:
+        return planar_model(path, spec, settings)
+    return window_model(read_model(path), window, spec, settings)
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """Reads an ONNX file.
+
+    Raises:
+        ConversionError: If it can't be read.
+    """
     try:
         return onnx.load(path)
     except Exception as error:  # protobuf's own errors share no base

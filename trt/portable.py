@@ -8,16 +8,17 @@ neither PyTorch nor a GPU.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from network.planes import PlaneSpec
 from trt.errors import BuildError, MissingError, PortableError
 from trt.portable_file import Header, Portable, write_portable
+from trt.signature import Signature
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from network.planes import PlaneSpec
     from trt.settings import EngineSettings
 
 STRIDE = 16
@@ -87,15 +88,17 @@ def build_portable(
         BuildError: If TensorRT fails.
         OSError: If ``weights`` can't be read, or ``path`` can't be written.
     """
-    from trt.onnx_graph import network_facts, planar_model
+    from trt.onnx_graph import engine_model, network_facts
 
     shapes = shapes or Range()
-    name, digest = network_facts(source)
-    engine = serialize_portable(planar_model(source, spec, settings).SerializeToString(), spec, settings, shapes)
+    facts = network_facts(source)
+    model = engine_model(source, spec, settings).SerializeToString()
+    signature = Signature(spec, 1, facts.window)
+    engine = serialize_portable(model, signature, settings, shapes)
     smallest, _, largest = shapes.ends
     header = Header(
-        network=name,
-        network_digest=digest,
+        network=facts.name,
+        network_digest=facts.digest,
         onnx_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
         tensorrt=installed_version(),
         precision=settings.precision.value,
@@ -107,6 +110,7 @@ def build_portable(
         smallest=smallest,
         largest=largest,
         batch=shapes.batch,
+        inputs=tuple(port.name for port in signature.inputs),
         size=len(engine),
         sha256=hashlib.sha256(engine).hexdigest(),
     )
@@ -114,12 +118,12 @@ def build_portable(
     return header
 
 
-def serialize_portable(model: bytes, spec: PlaneSpec, settings: EngineSettings, shapes: Range) -> bytes:
-    """Builds an engine from a planar model.
+def serialize_portable(model: bytes, signature: Signature, settings: EngineSettings, shapes: Range) -> bytes:
+    """Builds an engine from a model.
 
     Args:
-        model: ONNX model, as :func:`trt.onnx_graph.planar_model` makes it.
-        spec: Layout, depth and matrix of the planes; width and height are not read.
+        model: ONNX model, as :func:`trt.onnx_graph.engine_model` makes it.
+        signature: What goes in and comes out; sizes and batch are not read.
         settings: Settings of the build.
         shapes: Sizes and batches that the engine takes.
 
@@ -140,9 +144,12 @@ def serialize_portable(model: bytes, spec: PlaneSpec, settings: EngineSettings, 
     if settings.optimization_level is not None:
         config.builder_optimization_level = settings.optimization_level
     profile = builder.create_optimization_profile()
-    ends = [_plane_shapes(spec, size, 1 if end < 2 else shapes.batch) for end, size in enumerate(shapes.ends)]
-    for index, three in enumerate(zip(*ends, strict=True)):
-        profile.set_shape(f"plane{index}", *three)
+    batches = (1, 1, shapes.batch)
+    ends = [
+        replace(signature.of_size(*size), batch=batch).inputs for size, batch in zip(shapes.ends, batches, strict=True)
+    ]
+    for three in zip(*ends, strict=True):
+        profile.set_shape(three[0].name, *(port.shape for port in three))
     config.add_optimization_profile(profile)
     engine = builder.build_serialized_network(network, config)
     if engine is None:
@@ -150,19 +157,20 @@ def serialize_portable(model: bytes, spec: PlaneSpec, settings: EngineSettings, 
     return bytes(engine)
 
 
-def check_portable(header: Header, spec: PlaneSpec, batch: int, settings: EngineSettings) -> None:
+def check_portable(header: Header, signature: Signature, settings: EngineSettings) -> None:
     """Refuses an engine that was built for another kind of frames or other settings.
 
     Args:
         header: Facts for which the engine was built.
-        spec: Layout, depth, matrix and size of the planes.
-        batch: Number of frames of a call.
+        signature: What goes in and comes out.
         settings: Precision and strength that are wanted.
 
     Raises:
         MissingError: If TensorRT-RTX is not installed.
         PortableError: If anything differs.
     """
+    spec, batch, (height, width) = signature.spec, signature.batch, signature.size
+    inputs = tuple(port.name for port in signature.inputs)
     wanted = (spec.layout, spec.depth, spec.matrix, spec.full_range)
     made_for = (header.spec.layout, header.spec.depth, header.spec.matrix, header.spec.full_range)
     low, high = header.smallest, header.largest
@@ -170,11 +178,12 @@ def check_portable(header: Header, spec: PlaneSpec, batch: int, settings: Engine
         f"it is for TensorRT-RTX {header.tensorrt}, and {installed_version()} is installed": (
             header.tensorrt == installed_version()
         ),
+        f"it takes {', '.join(header.inputs)}, not {', '.join(inputs)}": inputs == header.inputs,
         f"it is for planes {made_for}, not {wanted}": made_for == wanted,
         f"it computes in {header.precision}, not {settings.precision}": header.precision == settings.precision,
         f"its strength is {header.strength}, not {settings.strength}": header.strength == settings.strength,
-        f"it takes {low[1]}x{low[0]} to {high[1]}x{high[0]}, not {spec.width}x{spec.height}": (
-            low[0] <= spec.height <= high[0] and low[1] <= spec.width <= high[1]
+        f"it takes {low[1]}x{low[0]} to {high[1]}x{high[0]}, not {width}x{height}": (
+            low[0] <= height <= high[0] and low[1] <= width <= high[1]
         ),
         f"it takes batches up to {header.batch}, not {batch}": 1 <= batch <= header.batch,
     }
@@ -211,8 +220,3 @@ def _library() -> tuple[Any, Any]:
                 self.last = " ".join(message.split())
 
     return trt, Logger()
-
-
-def _plane_shapes(spec: PlaneSpec, size: tuple[int, int], batch: int) -> list[tuple[int, ...]]:
-    sized = PlaneSpec(size[1], size[0], spec.layout, spec.depth, spec.matrix, spec.full_range)
-    return [(batch, *shape) for shape in sized.plane_shapes]

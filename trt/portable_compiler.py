@@ -67,8 +67,8 @@ class PortableCompiler:
 
     def __call__(self, request: Request, device: torch.device) -> Compiled:
         """See :class:`trt.compiler.Compiler`."""
-        check_portable(self.header, request.spec, request.batch, request.settings)
-        compiled = build.load(self._engine, request.spec, request.batch, device)
+        check_portable(self.header, request.signature, request.settings)
+        compiled = build.load(self._engine, request.signature, device)
         figures = parity.verify(compiled, self.network, request.settings, device)
         _log.info(f"the portable engine, compared with PyTorch: {figures}")
         warm_up(compiled, device)

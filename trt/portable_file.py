@@ -21,7 +21,7 @@ from trt.settings import Precision
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = "deblur-stream portable engine 2"
+FORMAT = "deblur-stream portable engine 3"
 HEADER_NAME = "header.json"
 ENGINE_NAME = "engine.plan"
 WEIGHTS_NAME = "weights.safetensors"
@@ -48,6 +48,7 @@ class Header:
         smallest: Least height and width in pixels.
         largest: Greatest height and width in pixels.
         batch: Most frames of a call.
+        inputs: Names of what the engine takes, see :class:`trt.signature.Signature`.
         size: Size of the engine in bytes.
         sha256: SHA-256 of the engine, hexadecimal.
     """
@@ -65,6 +66,7 @@ class Header:
     smallest: tuple[int, int]
     largest: tuple[int, int]
     batch: int
+    inputs: tuple[str, ...]
     size: int
     sha256: str
 
@@ -140,7 +142,7 @@ def _parse(path: Path, content: bytes) -> Header:
         values = json.loads(content)
         if values.pop("format") != FORMAT:
             raise PortableError(f"{path} was written by another version of deblur; build it again")
-        values["smallest"], values["largest"] = tuple(values["smallest"]), tuple(values["largest"])
+        values |= {name: tuple(values[name]) for name in ("smallest", "largest", "inputs")}
         header = Header(**values)
         Precision(header.precision)
         header.spec  # noqa: B018 - refuses what is no layout

@@ -77,6 +77,11 @@ class StagedBatch(PlaneBatch):
         _settle(device)
         self._stage.is_filled = True
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the frames of the next run were handed over on the device."""
+        return self._stage.is_filled
+
     def take(self) -> tuple[Tensor, ...]:
         """The planes to compute from: those on the device where frames were handed over there, else the host's."""
         if self._stage.is_filled and self._stage.planes is not None:

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
-from network.models.layers import fold_for_inference
-from network.planes import Layout
+from network.models.layers import fold_for_inference, to_precision
+from network.planes import PlaneSpec
 from network.tiles import equal_spans
+from trt.compiled import empty_for
+from trt.signature import Port, Signature, window_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from network.planes import PlaneSpec
     from network.tiles import Span
     from trt.compiled import Compiled
 
@@ -63,46 +63,50 @@ def overlap_of(network: nn.Module) -> int:
 def reach(network: nn.Module) -> int:
     """How far from a pixel the farthest one lies that can change it, in pixels, for borders on the network's own grid.
 
-    It follows from the layers alone, and is found by asking them: in a copy, every weight is made positive, so that
-    nothing cancels out, and the spread of a single spot on black is measured.
+    It follows from the layers alone, and is found by asking them: a spot of NaN turns all into NaN that it can change,
+    whatever the weights are.
 
     Args:
-        network: Network that maps RGB (N, 3, H, W) to the same shape; it is not changed.
+        network: Network for RGB or over time; it is not changed.
 
     Raises:
         ValueError: If the reach is over 4096 pixels, or unlimited, as with pooling over the whole picture.
     """
-    probe = fold_for_inference(copy.deepcopy(network)).cpu().float()
+    # In double precision, convolutions are computed as they are defined; faster ways may spread NaN farther.
+    probe = to_precision(fold_for_inference(copy.deepcopy(network)).cpu(), torch.float64)
     with torch.no_grad():
-        for parameter in probe.parameters():
-            parameter.fill_(float(parameter.dim() > 1))
-    convolutions = [module for module in probe.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)]
-    for convolution in convolutions:
-        convolution.register_forward_hook(_light)
-    is_square = all(layer.kernel_size[0] == layer.kernel_size[1] for layer in convolutions)
-    return max(_spread(probe, grid_step(network), axis) for axis in ((3,) if is_square else (2, 3)))
+        return max(_spread(probe, axis) for axis in (0, 1))
 
 
-def _light(_module: nn.Module, _inputs: object, features: Tensor) -> Tensor:
-    """1 where anything arrived, else 0: as they are, a hundred layers would leave what floating point can hold."""
-    return (features != 0).to(features)
-
-
-def _spread(probe: nn.Module, step: int, axis: int) -> int:
+def _spread(probe: nn.Module, axis: int) -> int:
+    step = grid_step(probe)
     room = 4 * step
     while room <= 4096 + 4 * step:
-        shape = [1, 3, step, step]
-        shape[axis] = 2 * room + step
-        picture = torch.zeros(shape)
-        with torch.no_grad():
-            dark = probe(picture).clone()  # a network may give back what it got
-            picture.narrow(axis, room, step).fill_(1.0)
-            lit = (probe(picture) != dark).any(dim=1).any(dim=5 - axis - 1)[0].nonzero()
-        first, last = int(lit.min()), int(lit.max())
-        if first > 0 and last < shape[axis] - 1:
-            return max(room - first, last - (room + step - 1), 0)
+        size, spot = [step, step], [(0, step), (0, step)]
+        size[axis], spot[axis] = 2 * room + step, (room, room + step)
+        ports = _ports(probe, size[0], size[1])
+        inputs = [torch.zeros(port.shape, dtype=torch.float64) for port in ports]
+        for port, tensor in zip(ports, inputs, strict=True):
+            port.part(tensor, *spot).fill_(math.nan)
+        results = probe(*inputs)
+        first, last = room, room + step - 1
+        for port, result in zip(ports, (results,) if isinstance(results, torch.Tensor) else results, strict=False):
+            other = {1, 2, 3} - {port.axis + axis}
+            changed = result.isnan().any(dim=tuple(other))[0].nonzero() * port.step[axis]
+            if changed.numel():
+                first, last = min(first, int(changed.min())), max(last, int(changed.max()) + port.step[axis] - 1)
+        if first > 0 and last < size[axis] - 1:
+            return max(room - first, last - (room + step - 1))
         room *= 2
     raise ValueError("the network sees too far to be run in tiles: over 4096 pixels, or all of the picture")
+
+
+def _ports(network: nn.Module, height: int, width: int) -> tuple[Port, ...]:
+    """Inputs of a network itself; its outputs are like the first ones."""
+    window = window_of(network)
+    if window is None:
+        return (Port("rgb", (1, 3, height, width), axis=2),)
+    return Signature(PlaneSpec(width, height), 1, window).inputs
 
 
 def grid(height: int, width: int, rows: int, columns: int, overlap: int, step: int) -> Grid:
@@ -124,65 +128,43 @@ class TiledCompiled:
 
     Args:
         tile: Network compiled for one tile.
-        spec: Layout, depth, matrix and size of whole frames.
+        signature: What goes in and comes out, of whole frames.
         cut: Tiles of a frame.
 
     Attributes:
-        spec: Layout, depth, matrix and size of whole frames.
-        batch: Number of frames that every call takes.
+        signature: What goes in and comes out, of whole frames.
 
     Raises:
         ValueError: If ``tile`` is not for the tiles of ``cut``.
     """
 
-    def __init__(self, tile: Compiled, spec: PlaneSpec, cut: Grid) -> None:
-        if tile.spec != tile_spec(spec, cut):
-            raise ValueError(f"tiles are {tile_spec(spec, cut)}, not {tile.spec}")
+    def __init__(self, tile: Compiled, signature: Signature, cut: Grid) -> None:
+        if tile.signature != signature.of_size(*cut.shape):
+            raise ValueError(f"tiles are {signature.of_size(*cut.shape)}, not {tile.signature}")
         self._tile = tile
-        self.spec = spec
-        self.batch = tile.batch
+        self.signature = signature
         self._grid = cut
 
-    def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Deblurs a batch tile by tile, see :meth:`trt.compiled.Compiled.__call__`."""
-        result = tuple(torch.empty_like(plane) for plane in planes)
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """See :class:`trt.compiled.Program`."""
+        return self.signature.inputs
+
+    def __call__(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Deblurs tile by tile, see :class:`trt.compiled.Program`."""
+        results = empty_for(self.signature.outputs, inputs[0].device)
         for row in self._grid.rows:
             for column in self._grid.columns:
-                self._run_tile(planes, result, row, column)
-        return result
+                self._run_tile(inputs, results, row, column)
+        return results
 
-    def _run_tile(self, planes: tuple[Tensor, ...], result: tuple[Tensor, ...], row: Span, column: Span) -> None:
-        scales = [(1, 1), *[_chroma_scale(self.spec)] * (len(planes) - 1)]
+    def _run_tile(self, inputs: tuple[Tensor, ...], results: tuple[Tensor, ...], row: Span, column: Span) -> None:
         pieces = [
-            _part(plane, scale, (row.start, row.stop), (column.start, column.stop))
-            for plane, scale in zip(planes, scales, strict=True)
+            port.part(tensor, (row.start, row.stop), (column.start, column.stop)).contiguous()
+            for port, tensor in zip(self.signature.inputs, inputs, strict=True)
         ]
-        computed = self._tile(tuple(piece.contiguous() for piece in pieces))
         rows, columns = (row.keep_start, row.keep_stop), (column.keep_start, column.keep_stop)
         inner_rows = (row.keep_start - row.start, row.keep_stop - row.start)
         inner_columns = (column.keep_start - column.start, column.keep_stop - column.start)
-        for target, piece, scale in zip(result, computed, scales, strict=True):
-            _part(target, scale, rows, columns).copy_(_part(piece, scale, inner_rows, inner_columns))
-
-
-def tile_spec(spec: PlaneSpec, cut: Grid) -> PlaneSpec:
-    """Layout, depth, matrix and size of the planes of a tile."""
-    height, width = cut.shape
-    return replace(spec, height=height, width=width)
-
-
-def _part(plane: Tensor, scale: tuple[int, int], rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
-    """The samples of a plane, (batch, height, width, ...), that cover some rows and columns of luma."""
-    down, across = scale
-    return plane[:, rows[0] // down : -(-rows[1] // down), columns[0] // across : -(-columns[1] // across)]
-
-
-def _chroma_scale(spec: PlaneSpec) -> tuple[int, int]:
-    """Number of luma rows and luma columns for each row and column of chroma."""
-    match spec.layout:
-        case Layout.YUV420P | Layout.NV12:
-            return 2, 2
-        case Layout.YUV422P:
-            return 1, 2
-        case _:
-            return 1, 1
+        for port, target, piece in zip(self.signature.outputs, results, self._tile(tuple(pieces)), strict=True):
+            port.part(target, rows, columns).copy_(port.part(piece, inner_rows, inner_columns))

@@ -20,14 +20,13 @@ What differs from the paper's network, and why:
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from network.models.layers import ConvUnit, Raise, ResidualUnit
+from network.models.layers import ConvUnit, Raise, ResidualUnit, without_autocast
 from network.window.motion import MOTION_CHANNELS
 from network.window.windows import Window
 
@@ -133,7 +132,7 @@ class IDCVideo(nn.Module):
         Returns:
             (N, 24, H / 4, W / 4) and, with ``coarse``, those at half and a quarter of that.
         """
-        spectrum = self.spectrum(frames)
+        spectrum = self.spectrum(frames).to(self.exit.weight.dtype)
         present = spectrum[:, self.window.before * CHANNELS :][:, :CHANNELS]
         entry = self.entry(spectrum)
         told = None if self.motion is None else self.motion(motion)
@@ -205,6 +204,8 @@ class PlaneSpectrum(nn.Module):
     that all depends on.
     """
 
+    is_exact = True
+
     def __init__(self) -> None:
         super().__init__()
         # Natural pictures: deviations of luma close to 0.3 / (u^2 + v^2), 1.6 at zero; those of chroma a tenth of it.
@@ -214,10 +215,8 @@ class PlaneSpectrum(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(N, frames * 24, h, w) as :func:`as_channels` gives it, to the same shape."""
-        device = frames.device.type
-        has_mixed = torch.amp.is_autocast_available(device)  # the device "meta" has not
         count, channels, height, width = frames.shape
-        with torch.autocast(device, enabled=False) if has_mixed else nullcontext():
+        with without_autocast(frames):
             each = frames.float().reshape(-1, CHANNELS, height, width)
             spectrum = F.conv2d(each, self.matrix).reshape(count, channels, height, width)
         return spectrum.contiguous(memory_format=torch.channels_last) if self.training else spectrum
@@ -289,7 +288,7 @@ class MotionTeller(nn.Module):
 
     def forward(self, motion: Tensor) -> _Told:
         """Motion (N, 6, H / 8, W / 8) to what is told."""
-        fine = self.entry(moments(motion))
+        fine = self.entry(moments(motion).to(self.middle.layer.weight.dtype))
         return _Told(self, fine, self.down(fine))
 
     def scale_shifts(self, factor: float) -> None:
@@ -323,7 +322,7 @@ def moments(motion: Tensor) -> Tensor:
     Both displacements / 4; the second moments of their mean over its length, which say along which line blur lies and
     are the same forwards and backwards; that length; and both marks.
     """
-    with torch.autocast(motion.device.type, enabled=False) if motion.device.type != "meta" else nullcontext():
+    with without_autocast(motion):
         motion = motion.float()
         previous, following = motion[:, :2], motion[:, 2:4]
         x, y = ((following - previous) / 2).unbind(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 
 def with_padding(image: Tensor, multiple: int, process: Callable[[Tensor], Tensor]) -> Tensor:
@@ -131,3 +133,28 @@ def fold_for_inference(network: nn.Module) -> nn.Module:
         if fold is not None:
             fold()
     return network
+
+
+def to_precision(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Converts a network to a data type, in place; modules with a true attribute ``is_exact`` stay as they are.
+
+    Returns:
+        The same module.
+    """
+    exact = [module for module in network.modules() if getattr(module, "is_exact", False)]
+    kept = [{name: buffer.clone() for name, buffer in module.named_buffers(recurse=False)} for module in exact]
+    network.to(dtype)
+    for module, buffers in zip(exact, kept, strict=True):
+        for name, buffer in buffers.items():
+            setattr(module, name, buffer)
+    return network
+
+
+def without_autocast(like: Tensor) -> AbstractContextManager[object]:
+    """A context in which a step computes in the types of its tensors, on the device of a tensor.
+
+    Outside of mixed precision it is nothing, so that no exported graph has it.
+    """
+    device = like.device.type
+    is_mixed = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    return torch.autocast(device, enabled=False) if is_mixed else nullcontext()

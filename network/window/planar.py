@@ -17,18 +17,15 @@ class WindowPlanes(nn.Module):
 
     Args:
         network: Maps luma, chroma and motion to the corrections of luma and chroma, as
-            :class:`network.models.idc_video.IDCVideo` does.
+            :class:`network.models.idc_video.IDCVideo` does. It gets float32 in whatever type it computes.
         working: Codes of the working planes. Height and width are those of the tensors; the ones here are not read.
         strength: Share of the correction that is applied; 0 leaves the picture as it is, 1 is the full effect.
-        dtype: Data type in which the network computes. The arithmetic of the planes is float32 whatever this is.
     """
 
-    def __init__(
-        self, network: nn.Module, working: WorkingSpec, strength: float = 1.0, dtype: torch.dtype = torch.float32
-    ) -> None:
+    def __init__(self, network: nn.Module, working: WorkingSpec, strength: float = 1.0) -> None:
         super().__init__()
         self.network = network
-        self.working, self.strength, self.dtype = working, strength, dtype
+        self.working, self.strength = working, strength
         window: Any = network.window
         self.before = int(window.before)
 
@@ -49,7 +46,7 @@ class WindowPlanes(nn.Module):
             (luma - working.luma_zero) * (1 / working.luma_range),
             (chroma - working.chroma_zero) * (1 / working.chroma_range),
         ]
-        inputs = [plane.to(self.dtype) for plane in planes] + ([] if motion is None else [motion.to(self.dtype)])
+        inputs = planes if motion is None else [*planes, motion]
         corrections = [result.float() * self.strength for result in self.network(*inputs)]
         if not working.is_direct:
             return corrections[0], corrections[1]

@@ -32,7 +32,7 @@ That module can't be asked without importing PyTorch; a test holds the two toget
 
 @click.command()
 @click.option(
-    "--network", default=catalogue.DEFAULT, show_default=True, help="Which network: idc-rt, idc, or identity."
+    "--network", default=catalogue.DEFAULT, show_default=True, help=f"Which network: {', '.join(catalogue.NAMES)}."
 )
 @click.option(
     "--weights",

@@ -5,23 +5,27 @@ from __future__ import annotations
 import logging
 import re
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from network import weights
-from pipeline.engines.base import allocating, check_pair
+from network.window.found import DeviceFrames, HostFrames
+from network.window.windows import Window
+from pipeline.engines.base import allocating, check_pair, check_windows
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 from trt.build_or_load import Request
+from trt.chunks import plane_chunks, window_chunks
 from trt.compiled import TorchCompiled, plane_dtype
 from trt.errors import TensorRTError
 from trt.execution import Execution, Lane
 from trt.memory import Plan, estimate_bytes, free_memory, plans, start_with
+from trt.programs import make_program
 from trt.settings import EngineSettings, Precision
+from trt.signature import Signature, window_of
 from trt.staging import StagedBatch, on_host
-from trt.tiling import TiledCompiled, tile_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +72,8 @@ class TensorRTEngine:
     computed at a time, and then parts of frames. All of that is logged.
 
     Args:
-        network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32, on the CPU.
+        network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, or is one over time; float32, on the
+            CPU.
         name: Name of the network, for :attr:`info`.
         compiler: Compiler of the network.
         digest: Digest of the network's weights, for :attr:`info`; empty if it has none.
@@ -88,14 +93,14 @@ class TensorRTEngine:
         options: TensorRTOptions | None = None,
     ) -> None:
         self._options = options or TensorRTOptions()
-        self._network = network
+        self._network, self._window = network, window_of(network)
         self._name, self._digest = name, digest
         self._compiler: Compiler | None = compiler  # None once it has failed
         names = self._options.devices or tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
         self._devices = [torch.device(name) for name in names]
         if not self._devices:
             raise EngineError("there is no CUDA device; choose `engine` openvino or `engine` torch", field="engine")
-        self._ready: OrderedDict[tuple[PlaneSpec, int], _Ready] = OrderedDict()
+        self._ready: OrderedDict[Signature, _Ready] = OrderedDict()
 
     @classmethod
     def from_weights(
@@ -126,6 +131,7 @@ class TensorRTEngine:
             digest=self._digest,
             batch=self._options.frames,
             kind="tensorrt" if is_compiled else "torch",
+            window=self._window or Window(),
         )
 
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
@@ -159,86 +165,103 @@ class TensorRTEngine:
                 field="acceleration",
             ) from error
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:  # noqa: ARG002 - soon
-        """Deblurs ``batch`` into ``out``.
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
+        """Deblurs frames of ``batch`` into ``out``.
 
         Args:
             batch: The blurred frames; left as they are.
-            out: Batch that is overwritten; of the same spec and size as ``batch``, in other memory.
+            out: Batch that is overwritten; of the same spec as ``batch``, in other memory.
             windows: Windows of the frames to make, see :meth:`pipeline.runner.protocols.Engine.run`.
 
         Raises:
-            EngineError: If the two don't match, or the device fails.
+            EngineError: If the batches or the windows don't match, or the device fails.
         """
-        check_pair(batch, out)
+        if self._window is None:
+            check_pair(batch, out)
+        else:
+            windows = check_windows(batch, out, windows, self._window)
+        is_loaded = isinstance(batch, StagedBatch) and batch.is_loaded
         planes = batch.take() if isinstance(batch, StagedBatch) else on_host(batch)
+        frames = DeviceFrames(planes, batch.spec) if is_loaded else HostFrames(batch)
         targets = on_host(out)
         while True:
-            ready = self._for(batch.spec, batch.size)
+            ready = self._for(batch.spec, out.size)
+            size = ready.plan.batch
+            if self._window is None or windows is None:
+                chunks = plane_chunks(planes, targets, size)
+            else:
+                chunks = window_chunks(planes, frames, batch.spec, windows, targets, size)
             try:
-                return ready.execution.run(planes, targets)
+                return ready.execution.run(chunks)
             except RuntimeError as error:
                 if not _is_short_memory(error):
                     raise EngineError(f"the device failed on a frame: {_reason(error)}") from error
-                self._make_room(batch.spec, batch.size, ready, error)
+                self._make_room(ready, error)
 
     def reset(self) -> None:
         """Nothing to forget: every frame stands for itself."""
 
     def _for(self, spec: PlaneSpec, batch: int) -> _Ready:
         """The runner of such batches; it is made if there is none."""
-        key = spec, batch
-        if key in self._ready:
-            self._ready.move_to_end(key)
-            return self._ready[key]
-        while len(self._ready) >= KEPT:
-            self._ready.popitem(last=False)[1].execution.close()
         frames = max(1, batch // (CHUNKS * len(self._devices)))
         frames = min(frames, self._options.at_once or frames)
-        steps = start_with(plans(spec, frames, self._network), lambda plan: self._needed(spec, plan), self._free())
-        self._ready[key] = self._next(spec, steps, None)
-        return self._ready[key]
+        signature = Signature(spec, self._near(spec, frames), self._window)
+        if signature in self._ready:
+            self._ready.move_to_end(signature)
+            return self._ready[signature]
+        while len(self._ready) >= KEPT:
+            self._ready.popitem(last=False)[1].execution.close()
+        steps = start_with(plans(signature, self._network), lambda plan: self._needed(signature, plan), self._free())
+        self._ready[signature] = self._next(signature, steps, None)
+        return self._ready[signature]
 
-    def _make_room(self, spec: PlaneSpec, batch: int, ready: _Ready, error: RuntimeError) -> None:
+    def _near(self, spec: PlaneSpec, frames: int) -> int:
+        """The number of frames at a time of a runner of such frames that is there, where it is near to ``frames``.
+
+        A batch to read for a network over time is longer than the one to write; both are for one runner.
+        """
+        there = [signature.batch for signature in self._ready if signature.spec == spec]
+        near = [each for each in there if self._window is not None and frames <= 2 * each <= 4 * frames]
+        return frames if frames in there or not near else near[-1]
+
+    def _make_room(self, ready: _Ready, error: RuntimeError) -> None:
         """After a run that had too little memory: other kinds of frames go first, then a smaller plan is made."""
-        key = spec, batch
-        others = [self._ready.pop(other) for other in list(self._ready) if other != key]
+        signature = next(key for key, each in self._ready.items() if each is ready)
+        others = [self._ready.pop(other) for other in list(self._ready) if other != signature]
         for other in others:
             other.execution.close()
         if not others:
-            del self._ready[key]
+            del self._ready[signature]
             ready.execution.close()
-            self._ready[key] = self._next(spec, ready.rest, ready.plan, error)
+            self._ready[signature] = self._next(signature, ready.rest, ready.plan, error)
         _empty_cache(self._devices)
 
     def _next(
-        self, spec: PlaneSpec, rest: Iterator[Plan], last: Plan | None, error: RuntimeError | None = None
+        self, signature: Signature, rest: Iterator[Plan], last: Plan | None, error: RuntimeError | None = None
     ) -> _Ready:
         """The first of some plans for which memory suffices."""
         for plan in rest:
             if last is not None:
                 _log.warning(f"the device's memory does not suffice for {last}; now {plan}")
             try:
-                return _Ready(plan, rest, Execution([self._lane(spec, plan, device) for device in self._devices]))
+                lanes = [self._lane(replace(signature, batch=plan.batch), plan, device) for device in self._devices]
+                return _Ready(plan, rest, Execution(lanes))
             except torch.OutOfMemoryError as short:
                 last, error = plan, short
             _empty_cache(self._devices)
         raise EngineError(
-            f"the GPU's memory does not suffice for frames of {spec.width}x{spec.height}; close other programs that "
-            "use it, or choose `engine` openvino",
+            f"the GPU's memory does not suffice for frames of {signature.spec.width}x{signature.spec.height}; close "
+            "other programs that use it, or choose `engine` openvino",
             field="engine",
         ) from error
 
-    def _lane(self, spec: PlaneSpec, plan: Plan, device: torch.device) -> Lane:
-        if plan.cut is None:
-            return Lane(self._compiled(spec, plan.batch, device), device)
-        tile = self._compiled(tile_spec(spec, plan.cut), plan.batch, device)
-        return Lane(TiledCompiled(tile, spec, plan.cut), device)
+    def _lane(self, signature: Signature, plan: Plan, device: torch.device) -> Lane:
+        return Lane(make_program(lambda wanted: self._compiled(wanted, device), signature, plan.cut), device)
 
-    def _compiled(self, spec: PlaneSpec, batch: int, device: torch.device) -> Compiled:
+    def _compiled(self, signature: Signature, device: torch.device) -> Compiled:
         settings = self._options.settings
         if self._compiler is not None:
-            request = Request(self._network, self._name, spec, batch, settings)
+            request = Request(self._network, self._name, signature.spec, signature.batch, settings)
             try:
                 return self._compiler(request, device)
             except TensorRTError as error:
@@ -246,12 +269,11 @@ class TensorRTEngine:
                     raise torch.OutOfMemoryError(str(error)) from error
                 _log.warning(f"{self._compiler.name} is not used: {error}; PyTorch runs the network in FP32 instead")
                 self._compiler = None
-        exact = EngineSettings(Precision.FP32, settings.strength)
-        return TorchCompiled(spec, batch, self._network, exact, device)
+        return TorchCompiled(signature, self._network, EngineSettings(Precision.FP32, settings.strength), device)
 
-    def _needed(self, spec: PlaneSpec, plan: Plan) -> int:
-        shown = spec if plan.cut is None else tile_spec(spec, plan.cut)
-        return estimate_bytes(self._network, shown, plan.batch, self._options.settings)
+    def _needed(self, signature: Signature, plan: Plan) -> int:
+        wanted = replace(signature, batch=plan.batch)
+        return estimate_bytes(self._network, wanted, self._options.settings, plan.cut)
 
     def _free(self) -> int | None:
         """Free memory in bytes of the device that has the least; None if unknown."""

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from network import weights
-from network.models.layers import fold_for_inference
+from network.models.layers import fold_for_inference, to_precision
 from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import PlaneBatch
 from network.processor import processor_name
-from pipeline.engines.base import allocating, check_pair
+from network.window.device import DeviceWindows
+from network.window.found import HostFrames, find_motion
+from network.window.planar import WindowPlanes
+from network.window.stage import WindowStage
+from network.window.windows import Window
+from network.window.working import working_spec
+from pipeline.engines.base import allocating, check_pair, check_windows
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 
@@ -44,8 +50,8 @@ class TorchEngine:
     """Deblurs with a network that PyTorch runs operation by operation.
 
     Args:
-        network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, float32. It is taken over: moved to the
-            device, and its batch normalisation folded.
+        network: Maps RGB (N, 3, H, W), nominally in [0, 1], to the same shape, or is one over time; float32. It is
+            taken over: moved to the device, and its batch normalisation folded.
         name: Name of the network, for :attr:`info`.
         digest: Digest of the network's weights, for :attr:`info`; empty if it has none.
         options: Options to run the network with.
@@ -63,10 +69,13 @@ class TorchEngine:
         try:
             self._device = torch.device(self._options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
             self._dtype = torch.float16 if self._options.half else torch.float32
-            self._network = fold_for_inference(network).to(self._device, self._dtype)
+            self._network = to_precision(fold_for_inference(network), self._dtype).to(self._device)
         except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was built with CUDA
             raise EngineError(f"PyTorch can't use device {self._options.device!r}: {_reason(error)}") from error
+        window = getattr(network, "window", None)
+        self._window = window if isinstance(window, Window) else None
         self._planar: dict[PlaneSpec, IntegerPlanes] = {}
+        self._stage: WindowStage | None = None
         self._info = EngineInfo(
             backend=f"PyTorch {torch.__version__}",
             device=_device_name(self._device),
@@ -74,6 +83,7 @@ class TorchEngine:
             network=name,
             digest=digest,
             kind="torch",
+            window=self._window or Window(),
         )
 
     @classmethod
@@ -114,24 +124,30 @@ class TorchEngine:
             planes = tuple(torch.empty((batch, *shape), dtype=dtype, pin_memory=True).numpy() for shape in shapes)
             return PlaneBatch(spec, planes)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:  # noqa: ARG002 - soon
-        """Deblurs ``batch`` into ``out``.
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
+        """Deblurs frames of ``batch`` into ``out``.
 
         Args:
             batch: The blurred frames; left as they are.
-            out: Batch that is overwritten; of the same spec and size as ``batch``, in other memory.
+            out: Batch that is overwritten; of the same spec as ``batch``, in other memory.
             windows: Windows of the frames to make, see :meth:`pipeline.runner.protocols.Engine.run`.
 
         Raises:
-            EngineError: If the two don't match, or PyTorch fails, for want of memory for example.
+            EngineError: If the batches or the windows don't match, or PyTorch fails, for want of memory for example.
         """
-        check_pair(batch, out)
-        module = self._module(batch.spec)
+        if self._window is None:
+            check_pair(batch, out)
+        else:
+            windows = check_windows(batch, out, windows, self._window)
         try:
             with torch.inference_mode():
-                results = module(*(self._to_device(plane) for plane in batch.planes))
-                for target, result in zip(out.planes, results, strict=True):
-                    torch.from_numpy(target).copy_(result)
+                if self._window is None or windows is None:
+                    results = self._module(batch.spec)(*(self._to_device(plane) for plane in batch.planes))
+                    _put(results, out)
+                elif self._device.type == "cpu":
+                    self._run_staged(batch, out, windows)
+                else:
+                    self._run_on_device(batch, out, windows)
         except RuntimeError as error:
             raise EngineError(f"PyTorch failed on a frame: {_reason(error)}") from error
 
@@ -144,8 +160,37 @@ class TorchEngine:
             self._planar[spec] = IntegerPlanes(planar).to(self._device).eval()
         return self._planar[spec]
 
+    def _run_staged(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> None:
+        """Makes the frames of windows one after the other, aligned by OpenCV."""
+        if self._stage is None or self._stage.spec != batch.spec:
+            self._stage = WindowStage(batch.spec, self._info.window)
+        stage = self._stage
+        module = WindowPlanes(self._network, stage.working, self._options.strength)
+        for row in range(len(windows)):
+            one = windows[row : row + 1]
+            stage.fill(batch, one)
+            filled = (stage.luma, stage.chroma, stage.motion)[: 3 if windows.shape[1] > 1 else 2]
+            luma, chroma = module(*(torch.from_numpy(each).to(torch.float32) for each in filled))
+            stage.put(batch, one, luma.numpy(), chroma.numpy(), out, row)
+
+    def _run_on_device(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> None:
+        """Makes the frames of windows at once, aligned on the device."""
+        facts: list[Any] = [windows]
+        if windows.shape[1] > 1:
+            found = find_motion(HostFrames(batch), windows, batch.spec)
+            facts = [found.places, found.is_there, found.flow, found.motion]
+        core = WindowPlanes(self._network, working_spec(batch.spec), self._options.strength)
+        planes = [self._to_device(plane) for plane in batch.planes]
+        _put(DeviceWindows(batch.spec, core)(planes, *(self._to_device(fact) for fact in facts)), out)
+
     def _to_device(self, plane: Any) -> torch.Tensor:
         return torch.from_numpy(plane).to(self._device, non_blocking=True)
+
+
+def _put(results: tuple[torch.Tensor, ...], out: PlaneBatch) -> None:
+    """Copies results to host memory."""
+    for target, result in zip(out.planes, results, strict=True):
+        torch.from_numpy(target[: len(result)]).copy_(result)
 
 
 def _device_name(device: torch.device) -> str:

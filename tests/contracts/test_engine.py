@@ -63,7 +63,7 @@ class PyTorchCompiler:
     name = f"PyTorch {torch.__version__}"
 
     def __call__(self, request: Request, device: torch.device) -> Compiled:
-        return TorchCompiled(request.spec, request.batch, request.network, request.settings, device)
+        return TorchCompiled(request.signature, request.network, request.settings, device)
 
 
 def _on_streams(network: nn.Module, name: str, digest: str = "", strength: float = 1.0) -> Engine:

@@ -14,6 +14,7 @@ from torch import nn
 
 from network.models import registry
 from network.planes import Layout, PlaneSpec
+from tests.support.networks import rgb_network, video_network
 from trt import build, library
 from trt.build_or_load import Request, architecture_digest, build_or_load, engine_key
 from trt.cache import EngineCache, Hit
@@ -21,6 +22,7 @@ from trt.compiled import Compiled, TorchCompiled
 from trt.errors import BuildError, ConversionError, MissingError, ParityError
 from trt.library import Environment
 from trt.settings import EngineSettings, Precision
+from trt.signature import Signature
 
 ENVIRONMENT = Environment("GPU", "8.9", "580.1", "13.0", "tensorrt 11.1", "2.14.0", "2.14.1")
 SPEC = PlaneSpec(48, 32)
@@ -28,18 +30,8 @@ FP32 = EngineSettings(Precision.FP32)
 CPU = torch.device("cpu")
 
 
-def network(seed: int = 0) -> nn.Module:
-    """A small ``idc-rt`` that changes its input visibly."""
-    torch.manual_seed(seed)
-    made = registry.create("idc-rt", widths=[8, 8, 8], depth=1)
-    with torch.no_grad():
-        for tensor in made.parameters():
-            tensor.copy_(torch.randn_like(tensor) / max(1, tensor[0].numel()) ** 0.5)
-    return made.eval()
-
-
 def request(**changes: object) -> Request:
-    made = Request(network(), "idc-rt", SPEC, 2, EngineSettings(precision=Precision.FP32))
+    made = Request(rgb_network(), "small", SPEC, 2, EngineSettings(precision=Precision.FP32))
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -66,7 +58,7 @@ class Builder:
         return self.in_place
 
     def build(
-        self, _spec: PlaneSpec, _batch: int, network: nn.Module, _settings: EngineSettings, device: torch.device
+        self, _signature: Signature, network: nn.Module, _settings: EngineSettings, device: torch.device
     ) -> bytes:
         assert device == CPU
         if self.error is not None:
@@ -74,12 +66,12 @@ class Builder:
         self.built.append(network)
         return b"engine " * 100
 
-    def load(self, engine: bytes, spec: PlaneSpec, batch: int, _device: torch.device) -> Compiled:
+    def load(self, engine: bytes, signature: Signature, _device: torch.device) -> Compiled:
         assert engine == b"engine " * 100
         if self.refuses:
             self.refuses -= 1
             raise BuildError("built by something else")
-        return TorchCompiled(spec, batch, network(seed=5 if self.wrong else 0), FP32)
+        return TorchCompiled(signature, rgb_network(seed=5 if self.wrong else 0), FP32)
 
     def put_in(self) -> None:
         """Takes TensorRT's place; :func:`builder` gives it back."""
@@ -108,7 +100,7 @@ class Comparison:
         spec = self.wanted.spec
         torch.manual_seed(0)
         planes = tuple(torch.randint(0, 256, (self.wanted.batch, *s), dtype=torch.uint8) for s in spec.plane_shapes)
-        reference = TorchCompiled(spec, self.wanted.batch, self.wanted.network, EngineSettings(Precision.FP32))
+        reference = TorchCompiled(self.wanted.signature, self.wanted.network, EngineSettings(Precision.FP32))
         worst = max(
             int((a.int() - b.int()).abs().max()) for a, b in zip(compiled(planes), reference(planes), strict=True)
         )
@@ -125,7 +117,7 @@ def cache(tmp_path: Path) -> EngineCache:
 def test_the_second_time_nothing_is_built_or_compared(cache: EngineCache, builder: Builder, told: list[str]) -> None:
     comparison = Comparison(request())
     first = build_or_load(request(), CPU, cache, comparison)
-    assert (first.spec, first.batch) == (SPEC, 2)
+    assert first.signature == Signature(SPEC, 2)
     assert (len(builder.built), comparison.count) == (1, 1)
     assert told[0].endswith("no engine was built yet")
     assert "it may take minutes" in told[1]
@@ -202,7 +194,7 @@ def test_a_cache_that_can_not_be_written_costs_the_cache_alone(cache: EngineCach
     wanted = engine_key(request(), ENVIRONMENT)
     (cache.folder / f"{wanted.digest}.engine" / "in the way").mkdir(parents=True)
     compiled = build_or_load(request(), CPU, cache, Comparison(request()))
-    assert compiled.batch == 2
+    assert compiled.signature.batch == 2
     assert any("can't be kept" in line for line in told)
 
 
@@ -222,13 +214,17 @@ def test_every_part_of_a_request_reaches_the_key() -> None:
         for each in (
             request(),
             request(name="other"),
-            request(network=network(seed=1)),
+            request(network=rgb_network(seed=1)),
             request(spec=PlaneSpec(48, 32, Layout.NV12)),
             request(spec=PlaneSpec(48, 32, depth=10)),
             request(spec=PlaneSpec(48, 32, full_range=True)),
             request(spec=PlaneSpec(50, 32)),
             request(spec=PlaneSpec(48, 34)),
             request(batch=3),
+            request(network=video_network()),
+            request(network=video_network(), spec=PlaneSpec(48, 32, depth=10)),
+            request(network=video_network(), spec=PlaneSpec(50, 32)),
+            request(network=video_network(frames=1)),
             request(settings=EngineSettings()),
             request(settings=EngineSettings(Precision.FP32, strength=0.5)),
             request(settings=EngineSettings(Precision.FP32, optimization_level=5)),
@@ -237,6 +233,15 @@ def test_every_part_of_a_request_reaches_the_key() -> None:
     ]
     assert len({key.digest for key in keys}) == len(keys)
     assert engine_key(request(), ENVIRONMENT) == keys[0], "the same again"
+
+
+def test_frames_with_the_same_working_planes_share_an_engine() -> None:
+    network = video_network()
+    kinds = (PlaneSpec(48, 32), PlaneSpec(47, 31), PlaneSpec(48, 32, Layout.NV12), PlaneSpec(48, 32, Layout.GRAY))
+    keys = {engine_key(request(network=network, spec=spec), ENVIRONMENT) for spec in kinds}
+    assert len(keys) == 1
+    (key,) = keys
+    assert (key.window, key.width, key.height) == ("1,1", 48, 32)
 
 
 def test_options_without_a_tensor_of_their_own_reach_the_architecture() -> None:
@@ -287,7 +292,7 @@ with log.with_suffix(".asked").open("a") as file:
 Slow().put_in()
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 compiled = build_or_load(request(), CPU, cache, Comparison(request()))
-print("batch", compiled.batch)
+print("batch", compiled.signature.batch)
 """
 
 

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from network.planes import Layout, PlaneSpec
+from trt.chunks import plane_chunks
 from trt.compiled import plane_dtype
 from trt.execution import Execution, Lane
+from trt.signature import Signature
 from trt.streams import HostStream, Mark, Stream
 
 if TYPE_CHECKING:
@@ -26,8 +28,7 @@ class Counting:
     """Adds one to every code; fails on the calls it is told to, and may take its time."""
 
     def __init__(self, batch: int = 2, spec: PlaneSpec = SPEC, delay: float = 0.0) -> None:
-        self.batch = batch
-        self.spec = spec
+        self.inputs = Signature(spec, batch).inputs
         self.delay = delay
         self.calls: list[Tensor] = []
         self.failures: dict[int, Exception] = {}
@@ -74,9 +75,9 @@ def frames(count: int, spec: PlaneSpec = SPEC, seed: int = 0) -> tuple[Tensor, .
     )
 
 
-def run(execution: Execution, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def run(execution: Execution, planes: tuple[Tensor, ...], size: int = 2) -> tuple[Tensor, ...]:
     out = tuple(torch.zeros_like(plane) for plane in planes)
-    execution.run(planes, out)
+    execution.run(plane_chunks(planes, out, size))
     return out
 
 
@@ -210,7 +211,7 @@ def test_the_last_chunk_is_filled_up_with_its_last_frame() -> None:
     compiled = Counting(batch=4)
     with Execution([Lane(compiled, CPU)]) as execution:
         planes = frames(6)
-        assert_added(planes, run(execution, planes))
+        assert_added(planes, run(execution, planes, 4))
     last = compiled.calls[-1]
     assert torch.equal(last[:2], planes[0][4:])
     assert torch.equal(last[2:].int(), planes[0][5:].int().expand(2, -1, -1))
@@ -226,7 +227,7 @@ def test_several_devices_take_chunks_in_turn() -> None:
 
 
 def test_lanes_that_differ_are_refused() -> None:
-    with pytest.raises(ValueError, match="same frames"):
+    with pytest.raises(ValueError, match="same inputs"):
         Execution([Lane(Counting(2), CPU), Lane(Counting(3), CPU)])
     with pytest.raises(ValueError, match="one lane or more"):
         Execution([])
@@ -242,7 +243,7 @@ def test_an_error_in_the_middle_is_raised_and_leaves_nothing_under_way(call: int
         original = [plane.clone() for plane in planes]
         out = tuple(torch.zeros_like(plane) for plane in planes)
         with pytest.raises(torch.OutOfMemoryError, match="no memory"):
-            execution.run(planes, out)
+            execution.run(plane_chunks(planes, out, 2))
         after = [plane.clone() for plane in out]
         calls = len(compiled.calls)
         time.sleep(0.05)

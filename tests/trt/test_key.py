@@ -9,7 +9,7 @@ import pytest
 from trt.key import WORDS, EngineKey
 
 KEY = EngineKey(
-    network="idc-rt",
+    network="idc-video",
     network_digest="1" * 64,
     architecture_digest="2" * 64,
     gpu_name="NVIDIA RTX 4090",
@@ -24,6 +24,7 @@ KEY = EngineKey(
     width=1280,
     height=720,
     batch=1,
+    window="1,1",
     settings="strength 1.0, optimization level None, workspace 0",
 )
 FIELDS = [field.name for field in fields(EngineKey)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from network.models import registry
 from network.models.identity import Identity
 from network.planes import Layout, PlaneSpec
+from network.window.windows import Window
+from tests.support.networks import rgb_network, video_network
 from trt.memory import MARGIN, Plan, estimate_bytes, free_memory, plans, start_with
 from trt.settings import EngineSettings, Precision
+from trt.signature import Signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +43,7 @@ class Wide(nn.Module):
 
 def test_the_peak_of_the_features_is_counted() -> None:
     spec = PlaneSpec(64, 64, Layout.GRAY)
-    few, many = (estimate_bytes(Wide(channels), spec, 2, FP32) for channels in (100, 200))
+    few, many = (estimate_bytes(Wide(channels), Signature(spec, 2), FP32) for channels in (100, 200))
     features = 100 * 2 * 64 * 64 * 4
     weights = 100 * (3 + 1 + 3) * 4
     assert many - few == features + weights
@@ -49,22 +52,22 @@ def test_the_peak_of_the_features_is_counted() -> None:
 
 def test_the_estimate_grows_with_batch_and_size_and_halves_in_half_precision() -> None:
     network = Wide(64)
-    one = estimate_bytes(network, FULL_HD, 1, FP32)
-    assert 1.9 < estimate_bytes(network, FULL_HD, 2, FP32) / one < 2.1
-    assert 3.9 < estimate_bytes(network, PlaneSpec(3840, 2160), 1, FP32) / one < 4.1
-    assert 0.5 < estimate_bytes(network, FULL_HD, 1, EngineSettings()) / one < 0.7
+    one = estimate_bytes(network, Signature(FULL_HD), FP32)
+    assert 1.9 < estimate_bytes(network, Signature(FULL_HD, 2), FP32) / one < 2.1
+    assert 3.9 < estimate_bytes(network, Signature(PlaneSpec(3840, 2160)), FP32) / one < 4.1
+    assert 0.5 < estimate_bytes(network, Signature(FULL_HD), EngineSettings()) / one < 0.7
 
 
 def test_the_estimate_leaves_the_network_as_it_is() -> None:
-    network = registry.create("idc-rt", widths=[8, 8, 8], depth=1)
+    network = rgb_network()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    assert estimate_bytes(network, FULL_HD, 1, EngineSettings()) > 50e6
+    assert estimate_bytes(network, Signature(FULL_HD), EngineSettings()) > 50e6
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, before[name])
 
 
 def test_first_the_batch_is_halved_and_then_the_frame_is_cut() -> None:
-    steps = list(plans(FULL_HD, 6, registry.create("idc-rt", widths=[8, 8, 8], depth=1)))
+    steps = list(plans(Signature(FULL_HD, 6), rgb_network()))
     assert [(step.batch, step.cut) for step in steps[:3]] == [(6, None), (3, None), (1, None)]
     sizes = [1920 * 1080]
     for step in steps[3:]:
@@ -84,7 +87,7 @@ class WholePicture(nn.Module):
 
 
 def test_a_network_that_sees_everything_is_never_cut() -> None:
-    assert list(plans(PlaneSpec(64, 48), 2, WholePicture())) == [Plan(2), Plan(1)]
+    assert list(plans(Signature(PlaneSpec(64, 48), 2), WholePicture())) == [Plan(2), Plan(1)]
 
 
 def needing(per_frame: int) -> Callable[[Plan], int]:
@@ -112,4 +115,17 @@ def test_the_processor_has_no_limit_of_its_own() -> None:
 
 def test_identity_needs_little_but_planes() -> None:
     samples = 1920 * 1080 * 3 // 2
-    assert 8 * samples < estimate_bytes(Identity(), FULL_HD, 1, FP32) < 100 * samples
+    assert 8 * samples < estimate_bytes(Identity(), Signature(FULL_HD), FP32) < 100 * samples
+
+
+def test_windows_are_counted_with_what_goes_around_them() -> None:
+    """Tiles make the network smaller, but not the frames that are aligned as a whole."""
+    network, signature = video_network(), Signature(FULL_HD, 2, Window(1, 1))
+    whole = estimate_bytes(network, signature, FP32)
+    one = replace(signature, batch=1)
+    steps = [plan for plan in plans(signature, network) if plan.cut is not None]
+    assert all(step.cut is not None and step.cut.shape[0] % 16 == step.cut.shape[1] % 16 == 0 for step in steps)
+    tiled = [estimate_bytes(network, one, FP32, step.cut) for step in steps[:2]]
+    assert whole > estimate_bytes(network, one, FP32) > tiled[0] > tiled[-1]
+    frames = 4 * 1920 * 1088 * 3 // 2  # of one frame's working planes
+    assert tiled[-1] > 3 * frames

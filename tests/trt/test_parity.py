@@ -12,31 +12,27 @@ import torch
 from torch import Tensor, nn
 
 from network import catalogue, weights
-from network.models import registry
 from network.planes import Layout, Matrix, PlaneSpec
+from network.window.windows import Window
+from tests.support.networks import rgb_network, video_network
 from trt.compiled import TorchCompiled
 from trt.errors import ParityError
-from trt.parity import compare, pictures_for, verify
+from trt.parity import compare, verify
+from trt.samples import samples_for
 from trt.settings import EngineSettings, Precision
+from trt.signature import Signature, window_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trt.compiled import Compiled
 
 SPEC = PlaneSpec(96, 64)
 FP32 = EngineSettings(Precision.FP32)
 
 
-def network(seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    made = registry.create("idc-rt", widths=[8, 8, 8], depth=1)
-    with torch.no_grad():
-        for tensor in made.parameters():
-            tensor.copy_(torch.randn_like(tensor) / max(1, tensor[0].numel()) ** 0.5)
-    return made.eval()
-
-
 def compiled(of: nn.Module, spec: PlaneSpec = SPEC, batch: int = 2, settings: EngineSettings = FP32) -> Compiled:
-    return TorchCompiled(spec, batch, of, settings)
+    return TorchCompiled(Signature(spec, batch, window_of(of)), of, settings)
 
 
 @pytest.mark.parametrize(
@@ -51,16 +47,19 @@ def compiled(of: nn.Module, spec: PlaneSpec = SPEC, batch: int = 2, settings: En
     ],
     ids=lambda spec: f"{spec.layout}-{spec.depth}",
 )
-@pytest.mark.parametrize("batch", [1, 4])
-def test_the_same_network_is_identical_or_off_by_rounding(spec: PlaneSpec, batch: int) -> None:
-    parity = compare(compiled(network(), spec, batch), network(), FP32, "cpu")
+@pytest.mark.parametrize(("batch", "make"), [(1, rgb_network), (4, rgb_network), (2, video_network)])
+def test_the_same_network_is_identical_or_off_by_rounding(
+    spec: PlaneSpec, batch: int, make: Callable[[], nn.Module]
+) -> None:
+    made = compiled(make(), spec, batch)
+    parity = compare(made, make(), FP32, "cpu")
     assert parity.problem == ""
     assert parity.worst.worst <= 1
-    assert [difference.name for difference in parity.differences] == [p.name for p in pictures_for(spec)]
+    assert [difference.name for difference in parity.differences] == [s.name for s in samples_for(made.signature)]
 
 
 def test_the_shipped_network_in_half_precision_passes() -> None:
-    path = catalogue.weights_file("idc-rt")
+    path = catalogue.weights_file(catalogue.DEFAULT)
     assert path is not None
     shipped, _header = weights.load(path)
     parity = compare(compiled(shipped, PlaneSpec(64, 48), 1, EngineSettings()), shipped, EngineSettings(), "cpu")
@@ -69,16 +68,17 @@ def test_the_shipped_network_in_half_precision_passes() -> None:
     assert parity.lowest.psnr >= 60
 
 
-def test_other_weights_are_refused_with_figures() -> None:
+@pytest.mark.parametrize("make", [rgb_network, video_network])
+def test_other_weights_are_refused_with_figures(make: Callable[[int], nn.Module]) -> None:
     with pytest.raises(ParityError, match=r"the engine is \d+\.\d dB from PyTorch's FP32 \(.+\); at least 55 is due"):
-        verify(compiled(network(1)), network(0), FP32, "cpu")
+        verify(compiled(make(1)), make(0), FP32, "cpu")
 
 
 def test_another_strength_is_refused() -> None:
     settings = EngineSettings(Precision.FP32, strength=0.5)
     with pytest.raises(ParityError, match="dB"):
-        verify(compiled(network(), settings=settings), network(), FP32, "cpu")
-    assert verify(compiled(network(), settings=settings), network(), settings, "cpu")
+        verify(compiled(rgb_network(), settings=settings), rgb_network(), FP32, "cpu")
+    assert verify(compiled(rgb_network(), settings=settings), rgb_network(), settings, "cpu")
 
 
 def test_half_precision_that_overflows_is_refused() -> None:
@@ -111,7 +111,7 @@ def test_one_wrong_sample_is_refused() -> None:
         """An engine that writes one sample wrongly, far too little for PSNR to tell."""
 
         def __init__(self, right: Compiled) -> None:
-            self.spec, self.batch = right.spec, right.batch
+            self.signature, self.inputs = right.signature, right.inputs
             self._right = right
 
         def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -127,7 +127,7 @@ def test_one_wrong_sample_is_refused() -> None:
 
 
 def test_an_engine_is_not_changed_by_what_it_is_compared_with() -> None:
-    net = network()
+    net = rgb_network()
     before = copy.deepcopy(net.state_dict())
     compare(compiled(net), net, FP32, "cpu")
     for name, tensor in net.state_dict().items():
@@ -136,7 +136,7 @@ def test_an_engine_is_not_changed_by_what_it_is_compared_with() -> None:
 
 def test_pictures_are_what_they_are_called() -> None:
     for spec in (PlaneSpec(160, 120), PlaneSpec(160, 120, depth=10, full_range=True)):
-        pictures = {picture.name: picture.planes for picture in pictures_for(spec)}
+        pictures = {sample.name: sample.inputs for sample in samples_for(Signature(spec))}
         low, high = (0, 1023) if spec.full_range else (16, 235)
         assert (pictures["black"][0] == low).all()
         assert (pictures["white"][0] == high).all()
@@ -149,7 +149,7 @@ def test_pictures_are_what_they_are_called() -> None:
 
 def test_textures_have_the_spectrum_of_photographs() -> None:
     """Power falls with about the square of the frequency, as in photographs, and chroma is not empty."""
-    planes = pictures_for(PlaneSpec(256, 256, Layout.YUV444P, full_range=True))[0].planes
+    planes = samples_for(Signature(PlaneSpec(256, 256, Layout.YUV444P, full_range=True)))[0].inputs
     luma = planes[0][0].numpy().astype(float)
     spectrum = np.abs(np.fft.fft2(luma - luma.mean())) ** 2
     radius = np.hypot(*np.meshgrid(np.fft.fftfreq(256), np.fft.fftfreq(256))) * 256
@@ -157,3 +157,16 @@ def test_textures_have_the_spectrum_of_photographs() -> None:
     slope = math.log2(low / high) / 3
     assert 1.5 < slope < 3.5
     assert float(planes[1].double().std()) > 3
+
+
+def test_windows_hold_motion_and_its_absence() -> None:
+    samples = {sample.name: sample.inputs for sample in samples_for(Signature(PlaneSpec(160, 120), 1, Window(1, 1)))}
+    luma, _chroma, motion = samples["texture"]
+    assert luma.shape == (1, 3, 128, 160)
+    assert motion[0, :4].abs().mean() > 0.3
+    aligned, unmoved = ((luma[0, 0] - luma[0, 1]).abs().mean() for luma in (luma, samples["motion"][0]))
+    assert 0 < aligned < 10
+    assert unmoved > 0
+    assert (samples["texture without neighbours"][2][0, 4:] == 1).all()
+    assert torch.equal(samples["texture without neighbours"][0][0, 0], luma[0, 1])
+    assert samples["motion beyond measure"][2].abs().max() > 100

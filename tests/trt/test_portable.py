@@ -16,6 +16,8 @@ from network.export import export_network
 from network.models import registry
 from network.planes import Layout, Matrix, PlaneSpec
 from network.weights import digest_of
+from network.window.windows import Window
+from tests.support.networks import rgb_network
 from trt.errors import BuildError, MissingError, PortableError
 from trt.portable import (
     Range,
@@ -27,6 +29,7 @@ from trt.portable import (
 from trt.portable_compiler import PortableCompiler
 from trt.portable_file import ENGINE_NAME, HEADER_NAME, Header, Portable, read_portable, write_portable
 from trt.settings import EngineSettings, Precision
+from trt.signature import Signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +40,7 @@ needs_builder = pytest.mark.skipif(
 )
 ENGINE = bytes(range(256)) * 4
 HEADER = Header(
-    network="idc-rt",
+    network="idc-video",
     network_digest="a" * 64,
     onnx_sha256="b" * 64,
     tensorrt="1.6.1.120",
@@ -50,20 +53,22 @@ HEADER = Header(
     smallest=(16, 16),
     largest=(1088, 1920),
     batch=4,
+    inputs=("luma", "chroma", "motion"),
     size=len(ENGINE),
     sha256="40d92c6d8f4e5e1dc2e8a0c0e7cbf5dc",
 )
+WINDOW = Window(1, 1)
 SHAPES = Range((64, 64), (128, 192), (256, 256), 2)
 
 
 def shipped() -> Path:
-    path = onnx_file("idc-rt")
+    path = onnx_file("idc-video")
     assert path is not None
     return path
 
 
 def shipped_weights() -> Path:
-    path = weights_file("idc-rt")
+    path = weights_file("idc-video")
     assert path is not None
     return path
 
@@ -78,7 +83,7 @@ def written(tmp_path: Path) -> Path:
 
 @needs_builder
 def test_what_is_built_is_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "idc-rt.engine"
+    path = tmp_path / "idc-video.engine"
     spec, settings = PlaneSpec(64, 64, Layout.NV12, 10, Matrix.BT2020), EngineSettings(strength=0.5)
     header = build_portable(shipped(), shipped_weights(), path, spec, settings, SHAPES)
     content = read_portable(path)
@@ -86,15 +91,15 @@ def test_what_is_built_is_read_back(tmp_path: Path) -> None:
     assert read == header
     assert content.weights == shipped_weights().read_bytes()
     assert (len(engine), header.largest, header.smallest, header.batch) == (header.size, (256, 256), (64, 64), 2)
-    assert header.size > 2_000_000, "two million weights in FP16 make four megabytes"
-    check_portable(read, replace(spec, width=201, height=67), 2, settings)
-    print(f"idc-rt, portable: {header.size / 1e6:.1f} MB")
+    assert header.size > 6_000_000, "3.6 million weights in FP16 make seven megabytes"
+    check_portable(read, Signature(replace(spec, width=201, height=67), 2, WINDOW), settings)
+    print(f"idc-video, portable: {header.size / 1e6:.1f} MB")
     assert digest_of(PortableCompiler(path).network.state_dict()) == header.network_digest
 
 
 @needs_builder
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["idc", "idc-rt"])
+@pytest.mark.parametrize("name", ["idc", "idc-video"])
 @pytest.mark.parametrize("depth", [8, 10])
 def test_every_network_is_built_for_every_size(tmp_path: Path, name: str, depth: int) -> None:
     source = shipped()
@@ -108,12 +113,17 @@ def test_every_network_is_built_for_every_size(tmp_path: Path, name: str, depth:
 
 @needs_builder
 @pytest.mark.parametrize("precision", list(Precision))
-def test_convolutions_are_in_the_precision_asked_for(precision: Precision) -> None:
+@pytest.mark.parametrize("kind", ["rgb", "video"])
+def test_convolutions_are_in_the_precision_asked_for(kind: str, precision: Precision, tmp_path: Path) -> None:
     import tensorrt_rtx as tensorrt
 
-    from trt.onnx_graph import planar_model
+    from trt.onnx_graph import engine_model
 
-    model = planar_model(shipped(), PlaneSpec(16, 16), EngineSettings(precision))
+    source = shipped()
+    if kind == "rgb":
+        source = tmp_path / "rgb.onnx"
+        export_network(rgb_network(), source, name="rgb", digest="")
+    model = engine_model(source, PlaneSpec(16, 16), EngineSettings(precision))
     logger = tensorrt.Logger(tensorrt.Logger.ERROR)
     network = tensorrt.Builder(logger).create_network(0)
     parser = tensorrt.OnnxParser(network, logger)
@@ -121,14 +131,16 @@ def test_convolutions_are_in_the_precision_asked_for(precision: Precision) -> No
     layers = [network.get_layer(index) for index in range(network.num_layers)]
     convolutions = [layer for layer in layers if layer.type == tensorrt.LayerType.CONVOLUTION]
     expected = tensorrt.DataType.HALF if precision is Precision.FP16 else tensorrt.DataType.FLOAT
-    assert len(convolutions) > 20
+    if kind == "video":
+        assert len(convolutions) > 30
+        assert convolutions.pop(0).get_output(0).dtype == tensorrt.DataType.FLOAT, "the cosine transform"
     assert {layer.get_output(0).dtype for layer in convolutions} == {expected}
 
 
 @needs_builder
 def test_what_the_builder_refuses_is_told_in_one_line() -> None:
     with pytest.raises(BuildError, match=r"can't read the network: .+") as caught:
-        serialize_portable(b"no model", PlaneSpec(16, 16), EngineSettings(), SHAPES)
+        serialize_portable(b"no model", Signature(PlaneSpec(16, 16)), EngineSettings(), SHAPES)
     assert "\n" not in str(caught.value)
 
 
@@ -172,7 +184,7 @@ def rewrite(path: Path, **changes: object) -> None:
 
 
 def make_older(path: Path) -> None:
-    rewrite(path, format="deblur-stream portable engine 1")
+    rewrite(path, format="deblur-stream portable engine 2")
 
 
 def swap_the_checksum(path: Path) -> None:
@@ -215,18 +227,20 @@ def test_a_harmed_file_is_refused(written: Path, harm: Callable[[Path], None], t
 def test_an_engine_for_something_else_is_refused() -> None:
     header = replace(HEADER, tensorrt=installed_version())
     spec, settings = PlaneSpec(1920, 1080), EngineSettings()
-    check_portable(header, spec, 4, settings)
-    for told, arguments in {
+    check_portable(header, Signature(spec, 4, WINDOW), settings)
+    with pytest.raises(PortableError, match="it takes luma, chroma, motion, not plane0, plane1, plane2"):
+        check_portable(header, Signature(spec, 4), settings)
+    for told, (kind, batch, wanted) in {
         "for planes": (replace(spec, depth=10), 1, settings),
         "computes in fp16, not fp32": (spec, 1, EngineSettings(Precision.FP32)),
         "strength": (spec, 1, EngineSettings(strength=0.5)),
-        "to 1920x1088, not 3840x1080": (replace(spec, width=3840), 1, settings),
+        "to 1920x1088, not 3840x1088": (replace(spec, width=3840), 1, settings),
         "batches up to 4, not 5": (spec, 5, settings),
     }.items():
         with pytest.raises(PortableError, match=told):
-            check_portable(header, *arguments)
+            check_portable(header, Signature(kind, batch, WINDOW), wanted)
     with pytest.raises(PortableError, match=r"for TensorRT-RTX 0\.1, and"):
-        check_portable(replace(header, tensorrt="0.1"), spec, 1, settings)
+        check_portable(replace(header, tensorrt="0.1"), Signature(spec, 1, WINDOW), settings)
 
 
 def test_ranges_end_at_multiples_of_the_stride() -> None:

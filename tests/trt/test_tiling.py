@@ -11,26 +11,17 @@ from torch import nn
 
 from network.models import registry
 from network.models.identity import Identity
+from network.models.layers import to_precision
 from network.planes import Layout, Matrix, PlaneSpec
+from network.window.windows import Window
+from tests.support.networks import lively, rgb_network, video_network
 from trt.compiled import TorchCompiled, plane_dtype
+from trt.samples import samples_for
 from trt.settings import EngineSettings, Precision
-from trt.tiling import Grid, TiledCompiled, grid, grid_step, overlap_of, reach, tile_spec
+from trt.signature import Signature
+from trt.tiling import Grid, TiledCompiled, grid, grid_step, overlap_of, reach
 
 EXACT = EngineSettings(Precision.FP32)
-
-
-def lively(network: nn.Module, gain: float = 1.0) -> nn.Module:
-    """Random weights, so that every layer and the farthest pixel count."""
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for tensor in network.parameters():
-            fan = max(1, tensor[0].numel()) if tensor.dim() else 1
-            tensor.copy_(torch.randn(tensor.shape, generator=generator) * gain * (2 / fan) ** 0.5)
-    return network.eval()
-
-
-def small_idc_rt() -> nn.Module:
-    return lively(registry.create("idc-rt", widths=[8, 8, 8], depth=1))
 
 
 def noise(spec: PlaneSpec, batch: int = 1) -> tuple[torch.Tensor, ...]:
@@ -71,9 +62,9 @@ def test_a_network_that_sees_everything_has_no_reach() -> None:
         reach(WholePicture())
 
 
-@pytest.mark.parametrize("name", ["idc-rt", "idc"])
+@pytest.mark.parametrize("name", ["small", "idc"])
 def test_nothing_beyond_the_reach_counts_and_something_near_it_does(name: str) -> None:
-    network = small_idc_rt() if name == "idc-rt" else lively(registry.create("idc", scales=1, texture=False), 0.7)
+    network = rgb_network() if name == "small" else lively(registry.create("idc", scales=1, texture=False), gain=1.0)
     step = grid_step(network)
     far = reach(network)
     probe = copy.deepcopy(network).double()
@@ -118,44 +109,78 @@ SPECS = [
 ]
 
 
-def in_tiles(network: nn.Module, spec: PlaneSpec, batch: int, cut: Grid) -> TiledCompiled:
-    return TiledCompiled(TorchCompiled(tile_spec(spec, cut), batch, network, EXACT), spec, cut)
+def in_tiles(network: nn.Module, signature: Signature, cut: Grid) -> TiledCompiled:
+    return TiledCompiled(TorchCompiled(signature.of_size(*cut.shape), network, EXACT), signature, cut)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.layout}-{spec.depth}")
-def test_idc_rt_in_tiles_is_the_whole_within_one_code(spec: PlaneSpec) -> None:
-    network = small_idc_rt()
-    cut = grid(spec.height, spec.width, 1, 2, overlap_of(network), grid_step(network))
-    assert len(cut.columns) == 2
-    tiled = in_tiles(network, spec, 2, cut)
-    assert (tiled.spec, tiled.batch) == (spec, 2)
+def test_tiles_are_the_whole_within_one_code(spec: PlaneSpec) -> None:
+    network = rgb_network()
+    cut = grid(spec.height, spec.width, 2, 2, overlap_of(network), grid_step(network))
+    assert (len(cut.rows), len(cut.columns)) == (2, 2)
+    signature = Signature(spec, 2)
     planes = noise(spec, 2)
-    whole = TorchCompiled(spec, 2, network, EXACT)(planes)
+    whole = TorchCompiled(signature, network, EXACT)(planes)
     assert off_by(spec, whole, planes) > 10, "nothing was changed"
-    assert off_by(spec, tiled(planes), whole) <= 1
+    assert off_by(spec, in_tiles(network, signature, cut)(planes), whole) <= 1
+
+
+@pytest.mark.parametrize("spec", [PlaneSpec(311, 203), PlaneSpec(311, 203, Layout.YUV444P)], ids=str)
+def test_a_network_over_time_in_tiles_is_the_whole(spec: PlaneSpec) -> None:
+    network = video_network(depth=0)
+    signature = Signature(spec, 1, Window(1, 1))
+    cut = grid(*signature.size, 1, 2, overlap_of(network), grid_step(network))
+    assert len(cut.columns) == 2
+    tiled, whole = in_tiles(network, signature, cut), TorchCompiled(signature, network, EXACT)
+    assert tiled.inputs == whole.inputs
+    for sample in samples_for(signature):
+        for one, other, port in zip(tiled(sample.inputs), whole(sample.inputs), signature.outputs, strict=True):
+            assert ((one - other).abs() * port.scale).max() <= 1 + 1e-3 * port.scale
+
+
+def test_the_reach_over_time_is_that_of_every_input() -> None:
+    """What lies beyond it changes nothing, be it luma, chroma or motion; something near it does."""
+    network = video_network(depth=0)
+    far, step = reach(network), grid_step(network)
+    probe = to_precision(copy.deepcopy(network), torch.float64)
+    width = (-(-far // step) + 2) * step
+    signature = Signature(PlaneSpec(2 * width, step), 1, Window(1, 1))
+    generator = torch.Generator().manual_seed(1)
+    inputs = [torch.rand(port.shape, generator=generator, dtype=torch.float64) for port in signature.inputs]
+    near = []
+    with torch.no_grad():
+        before = probe(*inputs)[0][0, 0]
+        for index, port in enumerate(signature.inputs):
+            others = [tensor.clone() for tensor in inputs]
+            part = port.part(others[index], (0, step), (width, 2 * width))
+            part.copy_(torch.rand(part.shape, generator=generator, dtype=torch.float64))
+            changed = (probe(*others)[0][0, 0] != before).any(dim=0)
+            assert not changed[: width - far].any()
+            near.append(bool(changed[width - far // 2 : width].any()))
+    assert near == [True, True, True]
 
 
 def test_too_little_overlap_would_be_seen() -> None:
-    network = small_idc_rt()
+    network = rgb_network()
     spec = SPECS[0]
-    cut = grid(spec.height, spec.width, 2, 2, 16, grid_step(network))
-    planes = noise(spec)
-    assert off_by(spec, in_tiles(network, spec, 1, cut)(planes), TorchCompiled(spec, 1, network, EXACT)(planes)) > 1
+    cut = grid(spec.height, spec.width, 2, 2, 2, grid_step(network))
+    planes, signature = noise(spec), Signature(spec)
+    assert off_by(spec, in_tiles(network, signature, cut)(planes), TorchCompiled(signature, network, EXACT)(planes)) > 1
 
 
 def test_a_small_idc_in_tiles_is_the_whole_within_one_code() -> None:
-    network = lively(registry.create("idc", scales=1, texture=False), 0.3)
+    network = lively(registry.create("idc", scales=1, texture=False), gain=0.42)
     spec = PlaneSpec(330, 21)
     cut = grid(spec.height, spec.width, 1, 2, overlap_of(network), grid_step(network))
     assert len(cut.columns) == 2
-    planes = noise(spec)
-    whole = TorchCompiled(spec, 1, network, EXACT)(planes)
+    planes, signature = noise(spec), Signature(spec)
+    whole = TorchCompiled(signature, network, EXACT)(planes)
     assert off_by(spec, whole, planes) > 10, "nothing was changed"
-    assert off_by(spec, in_tiles(network, spec, 1, cut)(planes), whole) <= 1
+    assert off_by(spec, in_tiles(network, signature, cut)(planes), whole) <= 1
 
 
 def test_a_tile_of_another_shape_is_refused() -> None:
-    spec = PlaneSpec(64, 64)
+    signature = Signature(PlaneSpec(64, 64))
     cut = grid(64, 64, 1, 2, 2, 2)
     with pytest.raises(ValueError, match="tiles are"):
-        TiledCompiled(TorchCompiled(spec, 1, Identity(), EXACT), spec, cut)
+        TiledCompiled(TorchCompiled(signature, Identity(), EXACT), signature, cut)

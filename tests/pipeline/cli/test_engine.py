@@ -60,18 +60,18 @@ def test_where_is_the_folder(cache: EngineCache) -> None:
 
 def test_list_shows_what_there_is(cache: EngineCache) -> None:
     assert "no engine is cached" in run("list").output
-    cache.store(key(network="idc-rt", gpu_name="RTX"), ENGINE, 9.0)
-    cache.judge(key(network="idc-rt", gpu_name="RTX"), parity="70 dB")
+    cache.store(key(network="idc-video", gpu_name="RTX"), ENGINE, 9.0)
+    cache.judge(key(network="idc-video", gpu_name="RTX"), parity="70 dB")
     cache.store(key(batch=2), ENGINE, 9.0)
     (cache.folder / f"{'0' * 64}.engine").write_bytes(b"half")
     lines = run("list").output.splitlines()
     assert len(lines) == 3
-    assert any("idc-rt 1x1" in line and "RTX" in line and "70 dB" in line for line in lines)
+    assert any("idc-video 1x1" in line and "RTX" in line and "70 dB" in line for line in lines)
     assert any("not compared yet" in line for line in lines)
     assert any("not finished" in line for line in lines)
     values = json.loads(run("list", "--json").output)
     assert {value["digest"] for value in values} == {found.digest for found in cache.entries()}
-    assert [value["key"]["network"] for value in values if value.get("parity")] == ["idc-rt"]
+    assert [value["key"]["network"] for value in values if value.get("parity")] == ["idc-video"]
 
 
 def test_verify_tells_intact_from_damaged(cache: EngineCache) -> None:
@@ -142,12 +142,12 @@ def test_without_a_gpu_the_way_to_a_portable_engine_is_shown(cache: EngineCache)
 
 @pytest.mark.skipif(find_spec("tensorrt_rtx") is None, reason="TensorRT-RTX is not installed")
 def test_a_portable_engine_is_built_and_verified(tmp_path: Path) -> None:
-    out = tmp_path / "idc-rt.engine"
+    out = tmp_path / "idc-video.engine"
     result = run("build", "--portable", str(out), "--size", "320x240", "--layout", "yuv420p10le", "--batch", "2")
     assert result.exit_code == 0, result.output
     assert "up to 320x240, batch 2" in result.output
     checked = run("verify", str(out))
-    assert "intact: idc-rt yuv420p 10 bits fp16" in checked.output
+    assert "intact: idc-video yuv420p 10 bits fp16" in checked.output
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="there is no CUDA device"):
@@ -155,7 +155,7 @@ def test_a_portable_engine_is_built_and_verified(tmp_path: Path) -> None:
     content = bytearray(out.read_bytes())
     content[len(content) // 2] ^= 1
     out.write_bytes(content)
-    assert "idc-rt.engine" in refused(PortableError, "verify", str(out))
+    assert "idc-video.engine" in refused(PortableError, "verify", str(out))
 
 
 def test_the_default_batch_is_that_of_the_engine() -> None:

@@ -17,16 +17,19 @@ import torch
 from network import catalogue, weights
 from network.models import registry
 from network.planes import PlaneSpec
+from network.window.windows import Window
 from pipeline.engines.load import load_engine
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
 from pipeline.errors import UsageError
+from tests.support.networks import save_video_network, video_network
 from trt import build, portable
 from trt.compiled import TorchCompiled
 from trt.errors import PortableError
 from trt.portable_compiler import PortableCompiler
 from trt.portable_file import Header, Portable, read_portable, write_portable
 from trt.settings import EngineSettings, Precision
+from trt.signature import Signature
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
 
 ENGINE = b"engine" * 100
 VERSION = "1.6.1.120"
-OPTIONS = {"widths": [8, 8, 8], "depth": 1}
 SPEC = PlaneSpec(96, 64)
 
 
@@ -45,18 +47,13 @@ SPEC = PlaneSpec(96, 64)
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network that changes its input visibly."""
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    torch.manual_seed(0)
-    network = registry.create("idc-rt", **OPTIONS)
-    with torch.no_grad():
-        for tensor in network.parameters():
-            tensor.copy_(torch.randn_like(tensor) / max(1, tensor[0].numel()) ** 0.5)
-    weights.save(path, network.eval(), name="idc-rt", options=OPTIONS, card={})
+    save_video_network(path)
     return path
 
 
 def header_of(digest: str) -> Header:
     return Header(
-        network="idc-rt",
+        network="idc-video",
         network_digest=digest,
         onnx_sha256="b" * 64,
         tensorrt=VERSION,
@@ -69,6 +66,7 @@ def header_of(digest: str) -> Header:
         smallest=(16, 16),
         largest=(128, 192),
         batch=1,
+        inputs=("luma", "chroma", "motion"),
         size=len(ENGINE),
         sha256=hashlib.sha256(ENGINE).hexdigest(),
     )
@@ -82,14 +80,14 @@ def file(trained: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch, trained: Path) -> list[tuple[PlaneSpec, int, str]]:
-    """Lets engines be loaded without a GPU; what was loaded, for which batch, and on which device."""
-    calls: list[tuple[PlaneSpec, int, str]] = []
+def loaded(monkeypatch: pytest.MonkeyPatch, trained: Path) -> list[tuple[Signature, str]]:
+    """Lets engines be loaded without a GPU; what was loaded, and on which device."""
+    calls: list[tuple[Signature, str]] = []
 
-    def load(engine: bytes, spec: PlaneSpec, batch: int, device: torch.device) -> Compiled:
+    def load(engine: bytes, signature: Signature, device: torch.device) -> Compiled:
         assert engine == ENGINE
-        calls.append((spec, batch, str(device)))
-        return TorchCompiled(spec, batch, weights.load(trained)[0], EngineSettings(Precision.FP32), device)
+        calls.append((signature, str(device)))
+        return TorchCompiled(signature, weights.load(trained)[0], EngineSettings(Precision.FP32), device)
 
     monkeypatch.setattr(build, "load", load)
     monkeypatch.setattr(portable, "installed_version", lambda: VERSION)
@@ -99,33 +97,34 @@ def loaded(monkeypatch: pytest.MonkeyPatch, trained: Path) -> list[tuple[PlaneSp
 def engine(file: Path, network: nn.Module | None = None) -> TensorRTEngine:
     compiler = PortableCompiler(file)
     options = TensorRTOptions(devices=("cpu",), at_once=compiler.header.batch, settings=EngineSettings(Precision.FP32))
-    return TensorRTEngine(network or compiler.network, name="idc-rt", compiler=compiler, options=options)
+    return TensorRTEngine(network or compiler.network, name="idc-video", compiler=compiler, options=options)
 
 
 def deblurred(by: TensorRTEngine | TorchEngine, spec: PlaneSpec) -> tuple[np.ndarray[Any, Any], ...]:
     frames, out = by.buffers(spec, 8), by.buffers(spec, 8)
     for index, plane in enumerate(frames.planes):
         plane[...] = np.random.default_rng(index).integers(0, 256, plane.shape)
-    by.run(frames, out)
+    by.run(frames, out, Window(1, 1).consecutive(8))
     assert (out.planes[0] != frames.planes[0]).any()
     return out.planes
 
 
 def test_it_runs_in_the_calls_that_its_file_allows(
-    file: Path, trained: Path, loaded: list[tuple[PlaneSpec, int, str]], told: list[str]
+    file: Path, trained: Path, loaded: list[tuple[Signature, str]], told: list[str]
 ) -> None:
     made = engine(file)
     found = deblurred(made, SPEC)
     expected = deblurred(TorchEngine.from_weights(trained, TorchOptions(device="cpu")), SPEC)
     for one, other in zip(found, expected, strict=True):
         assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
-    assert loaded == [(SPEC, 1, "cpu")], "a batch of 8 in chunks of 2, of which the file allows one frame a call"
+    allowed = [(Signature(SPEC, 1, Window(1, 1)), "cpu")]
+    assert loaded == allowed, "a batch of 8 in chunks of 2, of which the file allows one frame a call"
     assert told[0].startswith("the portable engine, compared with PyTorch: ")
     assert made.info.backend == f"TensorRT-RTX {VERSION}"
 
 
 def test_frames_that_it_is_not_for_are_run_by_pytorch_and_that_is_told(
-    file: Path, loaded: list[tuple[PlaneSpec, int, str]], told: list[str]
+    file: Path, loaded: list[tuple[Signature, str]], told: list[str]
 ) -> None:
     made = engine(file)
     deblurred(made, replace(SPEC, depth=10))
@@ -136,10 +135,10 @@ def test_frames_that_it_is_not_for_are_run_by_pytorch_and_that_is_told(
 
 
 def test_one_that_computes_something_else_is_not_used(
-    file: Path, loaded: list[tuple[PlaneSpec, int, str]], monkeypatch: pytest.MonkeyPatch, told: list[str]
+    file: Path, loaded: list[tuple[Signature, str]], monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:
-    def wrong(_engine: bytes, spec: PlaneSpec, batch: int, device: torch.device) -> Compiled:
-        return TorchCompiled(spec, batch, registry.create("identity"), EngineSettings(Precision.FP32), device)
+    def wrong(_engine: bytes, signature: Signature, device: torch.device) -> Compiled:
+        return TorchCompiled(signature, video_network(seed=9), EngineSettings(Precision.FP32), device)
 
     monkeypatch.setattr(build, "load", wrong)
     deblurred(engine(file), SPEC)
@@ -177,7 +176,7 @@ def test_the_shipped_weights_are_those_of_the_shipped_onnx_file() -> None:
     for name in catalogue.shipped_names():
         onnx, safetensors = catalogue.onnx_file(name), catalogue.weights_file(name)
         assert onnx is not None
-        assert network_facts(onnx)[1] == (weights.load(safetensors)[1].digest if safetensors else "")
+        assert network_facts(onnx).digest == (weights.load(safetensors)[1].digest if safetensors else "")
 
 
 def test_a_request_that_can_not_be_met_is_refused_in_one_line(file: Path, tmp_path: Path) -> None:

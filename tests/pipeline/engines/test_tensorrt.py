@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING
 
 import av
@@ -12,14 +13,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from network.models import registry
 from network.planes import Layout, PlaneBatch, PlaneSpec
+from network.window.windows import MISSING, Window
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
 from pipeline.errors import EngineError
 from pipeline.media.frames import plane_rows, spec_of
 from pipeline.runner.protocols import DeviceEngine
 from pipeline.runner.run import run
+from tests.support.networks import rgb_network, video_network
+from tests.support.windows import SPECS, moving_frames
 from trt import build, library, parity
 from trt.build_or_load import build_or_load
 from trt.cache import EngineCache
@@ -27,37 +30,30 @@ from trt.compiled import TorchCompiled
 from trt.errors import BuildError
 from trt.library import Environment
 from trt.settings import EngineSettings, Precision
+from trt.staging import StagedBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from network.window.windows import Windows
     from trt.build_or_load import Request
     from trt.compiled import Compiled
+    from trt.signature import Signature
 
 FP32 = EngineSettings(Precision.FP32)
 SPEC = PlaneSpec(96, 64)
-
-
-def network(seed: int = 0) -> nn.Module:
-    """A small ``idc-rt`` that changes its input visibly."""
-    torch.manual_seed(seed)
-    made = registry.create("idc-rt", widths=[8, 8, 8], depth=1)
-    with torch.no_grad():
-        for tensor in made.parameters():
-            tensor.copy_(torch.randn_like(tensor) / max(1, tensor[0].numel()) ** 0.5)
-    return made.eval()
 
 
 class Limited:
     """A compiled network on a device that holds so many pixels of features at a time."""
 
     def __init__(self, inner: TorchCompiled, compiler: TorchCompiler) -> None:
-        self.spec, self.batch = inner.spec, inner.batch
+        self.signature, self.inputs = inner.signature, inner.inputs
         self._inner, self._compiler = inner, compiler
 
     def __call__(self, planes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        self._compiler.check(self.batch * self.spec.height * self.spec.width)
+        self._compiler.check(self.signature.batch * prod(self.signature.size))
         return self._inner(planes)
 
 
@@ -91,7 +87,7 @@ class TorchCompiler:
         if self.error is not None:
             raise self.error
         self.check(self.build_needs * request.batch * request.spec.width * request.spec.height)
-        inner = TorchCompiled(request.spec, request.batch, self.instead or request.network, request.settings, device)
+        inner = TorchCompiled(request.signature, self.instead or request.network, request.settings, device)
         parity.verify(inner, request.network, request.settings, device)
         return Limited(inner, self)
 
@@ -127,7 +123,7 @@ class Kept:
 
 def engine(compiler: TorchCompiler, devices: int = 1) -> TensorRTEngine:
     options = TensorRTOptions(devices=("cpu",) * devices, settings=FP32)
-    return TensorRTEngine(network(), name="idc-rt", compiler=compiler, digest="ab" * 32, options=options)
+    return TensorRTEngine(rgb_network(), name="small", compiler=compiler, digest="ab" * 32, options=options)
 
 
 def deblurred(by: TensorRTEngine | TorchEngine, spec: PlaneSpec, batch: int) -> tuple[PlaneBatch, PlaneBatch]:
@@ -141,7 +137,7 @@ def deblurred(by: TensorRTEngine | TorchEngine, spec: PlaneSpec, batch: int) -> 
 
 def assert_right(by: TensorRTEngine, spec: PlaneSpec = SPEC, batch: int = 8) -> None:
     frames, out = deblurred(by, spec, batch)
-    reference = TorchEngine(network(), name="idc-rt", options=TorchOptions(device="cpu"))
+    reference = TorchEngine(rgb_network(), name="small", options=TorchOptions(device="cpu"))
     _same, expected = deblurred(reference, spec, batch)
     for one, other, before in zip(out.planes, expected.planes, frames.planes, strict=True):
         assert np.abs(one.astype(int) - other.astype(int)).max() <= 1 << spec.code_shift
@@ -192,7 +188,7 @@ def test_frames_are_handed_over_only_in_batches_of_this_engine() -> None:
 
 def test_info_says_tensorrt_and_how_many_frames() -> None:
     info = engine(TorchCompiler()).info
-    assert (info.backend, info.precision, info.network, info.batch) == ("TensorRT 11.1", "fp32", "idc-rt", 8)
+    assert (info.backend, info.precision, info.network, info.batch) == ("TensorRT 11.1", "fp32", "small", 8)
     assert info.digest == "ab" * 32
 
 
@@ -222,7 +218,7 @@ def test_kinds_of_frames_that_were_not_used_for_long_make_room() -> None:
 @pytest.mark.parametrize(
     ("compiler", "reason"),
     [
-        (TorchCompiler(instead=network(seed=9)), r"dB from PyTorch's FP32"),
+        (TorchCompiler(instead=rgb_network(seed=9)), r"dB from PyTorch's FP32"),
         (TorchCompiler(error=BuildError("TensorRT can't build it")), "TensorRT can't build it"),
     ],
     ids=["parity", "build"],
@@ -318,7 +314,7 @@ def test_a_device_that_fails_is_an_error_in_one_line() -> None:
 
     class Compiler(TorchCompiler):
         def __call__(self, request: Request, device: torch.device) -> Compiled:
-            return TorchCompiled(request.spec, request.batch, Failing(), request.settings, device)
+            return TorchCompiled(request.signature, Failing(), request.settings, device)
 
     made = engine(Compiler())
     frames, out = made.buffers(SPEC, 4), made.buffers(SPEC, 4)
@@ -336,9 +332,9 @@ def test_the_second_run_starts_from_the_cache(tmp_path: Path, monkeypatch: pytes
         built.append(request)
         return b"engine"
 
-    def load(serialized: bytes, spec: PlaneSpec, batch: int, device: torch.device) -> Compiled:
+    def load(serialized: bytes, signature: Signature, device: torch.device) -> Compiled:
         assert serialized == b"engine"
-        return TorchCompiled(spec, batch, network(), FP32, device)
+        return TorchCompiled(signature, rgb_network(), FP32, device)
 
     environment = Environment("GPU", "8.9", "580.1", "13.0", "tensorrt 11.1", "2.14.0", "2.14.1")
     monkeypatch.setattr(library, "environment", lambda _device: environment)
@@ -360,7 +356,132 @@ def test_the_second_run_starts_from_the_cache(tmp_path: Path, monkeypatch: pytes
     for lines in (4, 0):
         told.clear()
         options = TensorRTOptions(devices=("cpu",), settings=FP32)
-        made = TensorRTEngine(network(), name="idc-rt", compiler=Compiler(), options=options)
+        made = TensorRTEngine(rgb_network(), name="small", compiler=Compiler(), options=options)
         assert_right(made)
         assert len(built) == 1
         assert len(told) == lines, told
+
+
+def windows_engine(compiler: TorchCompiler | None = None, devices: int = 1) -> TensorRTEngine:
+    options = TensorRTOptions(devices=("cpu",) * devices, settings=FP32)
+    made = compiler or TorchCompiler()
+    return TensorRTEngine(video_network(), name="small", compiler=made, options=options)
+
+
+def over_time(
+    by: TensorRTEngine | TorchEngine, frames: PlaneBatch, windows: Windows, *, on_device: bool = False
+) -> PlaneBatch:
+    batch, out = by.buffers(frames.spec, frames.size), by.buffers(frames.spec, len(windows))
+    for target, source in zip(batch.planes, frames.planes, strict=True):
+        target[...] = 0 if on_device else source
+    if on_device:
+        assert isinstance(batch, StagedBatch)
+        for index in range(frames.size):
+            batch.load([torch.from_numpy(plane[index]) for plane in frames.planes], index, torch.device("cpu"))
+    by.run(batch, out, windows)
+    return out
+
+
+def assert_like_the_processor(
+    out: PlaneBatch, frames: PlaneBatch, windows: Windows, most: int = 1, share: float = 0.02
+) -> None:
+    reference = TorchEngine(video_network(), name="small", options=TorchOptions(device="cpu"))
+    expected = over_time(reference, frames, windows)
+    shift = frames.spec.code_shift
+    for one, other, before in zip(out.planes, expected.planes, frames.planes, strict=True):
+        differences = np.abs((one >> shift).astype(int) - (other >> shift).astype(int))
+        assert differences.max() <= most
+        assert frames.spec.depth > 8 or (differences > 0).mean() < share
+        assert (one != before[windows[:, 1]]).any()
+
+
+WINDOW = Window(1, 1)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_windows_are_those_of_the_processor(spec: PlaneSpec) -> None:
+    frames = moving_frames(spec, 5)
+    windows = np.concatenate((WINDOW.consecutive(5, 1, 3), [[0, 0, 1], [MISSING, 4, MISSING]]))
+    by = windows_engine()
+    assert by.info.window == WINDOW
+    # Rounding of aligned codes tells on a network of random weights, the more of them there are.
+    assert_like_the_processor(over_time(by, frames, windows), frames, windows, most=max(2, 1 << (spec.depth - 8)))
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_windows_of_any_number_and_order(devices: int) -> None:
+    spec = PlaneSpec(96, 64)
+    frames = moving_frames(spec, 10)
+    windows = np.concatenate((WINDOW.consecutive(10), [[9, 0, 5], [0, 9, 4], [2, 7, 3]]))
+    compiler = TorchCompiler()
+    out = over_time(windows_engine(compiler, devices), frames, windows)
+    assert_like_the_processor(out, frames, windows, most=2)
+    assert len(compiler.requests) == devices
+
+
+def test_frames_without_windows_stand_for_themselves() -> None:
+    spec = PlaneSpec(96, 64)
+    frames = moving_frames(spec, 4)
+    by = windows_engine()
+    batch, out = by.buffers(spec, 4), by.buffers(spec, 4)
+    for target, source in zip(batch.planes, frames.planes, strict=True):
+        target[...] = source
+    by.run(batch, out)
+    assert_like_the_processor(out, frames, WINDOW.alone(4), most=2)
+
+
+@pytest.mark.parametrize("spec", [PlaneSpec(96, 64), PlaneSpec(98, 66, Layout.NV12, 10)], ids=str)
+def test_frames_on_a_device_are_aligned_as_those_of_the_host(spec: PlaneSpec) -> None:
+    frames = moving_frames(spec, 6)
+    windows = WINDOW.consecutive(6)
+    by = windows_engine()
+    on_host, on_device = (over_time(by, frames, windows, on_device=where) for where in (False, True))
+    for one, other in zip(on_device.planes, on_host.planes, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_batch_to_read_and_one_to_write_share_an_engine() -> None:
+    compiler = TorchCompiler()
+    by = windows_engine(compiler)
+    by.buffers(SPEC, 10)
+    by.buffers(SPEC, 8)
+    frames = moving_frames(SPEC, 10)
+    over_time(by, frames, WINDOW.consecutive(10, 1, 8))
+    assert len(compiler.requests) == 1
+
+
+def test_the_present_frame_alone_needs_no_motion() -> None:
+    network = video_network(frames=1)
+    options = TensorRTOptions(devices=("cpu",), settings=FP32)
+    by = TensorRTEngine(network, name="one", compiler=TorchCompiler(), options=options)
+    frames = moving_frames(SPEC, 3)
+    out = over_time(by, frames, Window().consecutive(3))
+    reference = TorchEngine(video_network(frames=1), name="one", options=TorchOptions(device="cpu"))
+    for one, other in zip(out.planes, over_time(reference, frames, Window().consecutive(3)).planes, strict=True):
+        assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
+
+
+@pytest.mark.timeout(240)
+def test_short_memory_cuts_aligned_windows(told: list[str]) -> None:
+    spec = PlaneSpec(960, 48)
+    frames = moving_frames(spec, 10)
+    windows = WINDOW.consecutive(10, 1, 8)
+    compiler = TorchCompiler(pixels=900 * 48)
+    out = over_time(windows_engine(compiler), frames, windows)
+    assert_like_the_processor(out, frames, windows, most=2)
+    assert any("now 1 frame at a time in" in line and "tiles of" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("windows", "told"),
+    [
+        (np.array([[0, 1]]), "windows of 3 frames"),
+        (np.array([[0, 1, 9]]), "places from 0 to 3"),
+        (np.array([[0, MISSING, 1]]), "places from 0 to 3"),
+    ],
+)
+def test_windows_that_do_not_fit_are_refused(windows: Windows, told: str) -> None:
+    by = windows_engine()
+    batch, out = by.buffers(SPEC, 4), by.buffers(SPEC, 4)
+    with pytest.raises(EngineError, match=told):
+        by.run(batch, out, windows)
