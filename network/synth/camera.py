@@ -93,21 +93,25 @@ def random_camera(rng: Generator, profile: BlurProfile, *, at_night: bool) -> Ca
         profile: Shares and strengths.
         at_night: Whether it is dark, and the sensor's noise amplified.
     """
-    kind = rng.random()
-    steepness = CODES if kind < 0.3 else rng.uniform(1, profile.steepness) if kind < 0.8 else 1.0
-    is_noisy = rng.random() < (0.9 if at_night else 0.6)
-    noise = profile.noise * (2 if at_night else 1) / 255 * rng.uniform(0, 1) ** 2 if is_noisy else 0.0
-    processes = rng.random() < profile.processing
+    # As many draws whatever the shares: a window differs from that of another profile by what the profiles differ in.
+    kind, steep = rng.random(), rng.uniform(1, profile.steepness)
+    noise = profile.noise * (2 if at_night else 1) / 255 * rng.uniform(0, 1) ** 2
+    is_noisy, is_soft, processes, has_curve, flickers, has_caption, is_sd = rng.random(7) < (
+        *(0.9 if at_night else 0.6, profile.defocus, profile.processing),
+        *(0.3, 0.1, profile.text / 2, 0.3),
+    )
+    softness, denoising, sharpening = rng.uniform(0.3, 0.9), rng.uniform(0.4, 1.2), rng.uniform(0.2, 1.0)
+    contrast, flicker, caption = rng.uniform(0, 0.5), rng.uniform(0.02, 0.2), int(rng.integers(1 << 30))
     return Camera(
-        steepness=float(steepness),
-        softness=rng.uniform(0.3, 0.9) if rng.random() < profile.defocus else 0.0,
-        noise=noise,
-        denoising=rng.uniform(0.4, 1.2) if processes else 0.0,
-        sharpening=rng.uniform(0.2, 1.0) if processes else 0.0,
-        contrast=rng.uniform(0, 0.5) if rng.random() < 0.3 else 0.0,
-        flicker=rng.uniform(0.02, 0.2) if rng.random() < 0.1 else 0.0,
-        caption=int(rng.integers(1 << 30)) if rng.random() < profile.text / 2 else None,
-        matrix=Matrix.BT709 if rng.random() < 0.7 else Matrix.BT601,
+        steepness=CODES if kind < 0.3 else steep if kind < 0.8 else 1.0,
+        softness=softness if is_soft else 0.0,
+        noise=noise if is_noisy else 0.0,
+        denoising=denoising if processes else 0.0,
+        sharpening=sharpening if processes else 0.0,
+        contrast=contrast if has_curve else 0.0,
+        flicker=flicker if flickers else 0.0,
+        caption=caption if has_caption else None,
+        matrix=Matrix.BT601 if is_sd else Matrix.BT709,
     )
 
 
