@@ -102,6 +102,9 @@ def record_of(folder: Path) -> dict[str, Any]:
     if not record.exists():
         return {}
     try:
-        return dict(json.loads(record.read_text(encoding="utf-8")))
+        content = json.loads(record.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError("no record")
     except (ValueError, TypeError) as error:
         raise DataError(f"{record} is damaged; make the pool again in another folder") from error
+    return content

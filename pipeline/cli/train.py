@@ -114,7 +114,7 @@ def train_command(
 
 def _recipe(preset: Preset, until: int | None, fall_from: int | None, assignments: tuple[str, ...]) -> Preset:
     """The preset with what the command line changes; a name that the recipe has not may be an option of its network."""
-    names = {field.name for field in fields(preset)}
+    names = [field.name for field in fields(preset)]
     recipe = changed(preset, tuple(text for text in assignments if text.partition("=")[0] in names))
     options = registry.option_names(recipe.network)
     for text in assignments:

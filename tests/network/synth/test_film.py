@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from network.data.planes import split
 from network.errors import DataError
 from network.evaluation.metrics import psnr
-from network.data.planes import split
 from network.synth.film import expose_frames, film_windows
 from network.synth.footage import UnusableError, survey
 from network.synth.light import to_codes, to_linear
@@ -50,7 +50,9 @@ def quantised(codes: np.ndarray) -> np.ndarray:
     return np.rint(255 * codes).astype(np.uint8)
 
 
-def _present(frames: list[np.ndarray], length: float, border: int = 0, steepness: float = 1.0) -> tuple[np.ndarray, ...]:
+def _present(
+    frames: list[np.ndarray], length: float, border: int = 0, steepness: float = 1.0
+) -> tuple[np.ndarray, ...]:
     """The present exposure and the sharp frame; exposures of a whole interval."""
     (_, present, _), sharp = expose_frames(frames, length, 1.0, border, steepness)
     return present, sharp

@@ -13,7 +13,7 @@ SIDE, BORDER = 65, 40
 
 def _spot(x: float = 32, y: float = 32, width: float = 3) -> np.ndarray:
     """A spot of light in a scene with a border; places are those of the picture."""
-    rows, columns = np.mgrid[:SIDE + 2 * BORDER, : SIDE + 2 * BORDER] - BORDER
+    rows, columns = np.mgrid[: SIDE + 2 * BORDER, : SIDE + 2 * BORDER] - BORDER
     spot = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * width**2))
     return np.repeat(spot[..., None], 3, axis=2).astype(np.float32)
 
@@ -76,7 +76,7 @@ def test_an_object_moves_on_its_own() -> None:
     spot = _spot(width=4)[BORDER:-BORDER, BORDER:-BORDER, :1]
     item = MovingObject(np.concatenate((spot, spot, spot, spot), axis=2), _steady(0, 14), (0.0, 0.0))
     scene = Scene(dark, BORDER, CameraMotion(), (item,))
-    np.testing.assert_allclose(scene.at(0)[..., 0], spot[..., 0] , atol=1e-6)
+    np.testing.assert_allclose(scene.at(0)[..., 0], spot[..., 0], atol=1e-6)
     blurred = scene.exposed(0, 1.0)
     rows, columns = np.ptp(np.argwhere(blurred[..., 0] > 0.2), axis=0)
     assert rows > columns + 4

@@ -49,7 +49,9 @@ def _changed(turns: int, *, is_mirrored: bool, is_reversed: bool) -> Callable[[l
 @pytest.mark.parametrize("is_mirrored", [False, True])
 @pytest.mark.parametrize("is_reversed", [False, True])
 def test_motion_changes_as_it_would_be_found_in_the_changed_pictures(
-    turns: int, is_mirrored: bool, is_reversed: bool  # noqa: FBT001
+    turns: int,
+    is_mirrored: bool,
+    is_reversed: bool,
 ) -> None:
     change = {"is_mirrored": is_mirrored, "is_reversed": is_reversed}
     found = motion_told(_packed(_changed(turns, **change)(_pictures()))[1])
