@@ -27,7 +27,7 @@ from network.data.pairs import read_pair
 from network.evaluation.metrics import psnr
 from network.files import write_json
 from network.models import registry
-from network.training.losses import LOSSES, multi_scale_loss
+from network.training.losses import LOSSES
 from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def overfit(
     begun = time.monotonic()
     for step in range(1, steps + 1):
         results = network.forward_scales(inputs)  # type: ignore[operator]
-        loss = multi_scale_loss(results, targets, LOSSES["mixed"])
+        loss = LOSSES["mixed"](results, targets)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)

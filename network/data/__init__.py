@@ -1,1 +1,1 @@
-"""Pairs of blurred and sharp pictures on the disk."""
+"""Pairs of blurred and sharp pictures, and windows of frames, on the disk."""

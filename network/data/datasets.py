@@ -147,6 +147,10 @@ def _is_bsd(tree: Tree) -> bool:
     return bool(_both(tree, "Blur/RGB", "Sharp/RGB"))
 
 
+def _is_dvd(tree: Tree) -> bool:
+    return bool(_both(tree, "input", "GT"))
+
+
 def _reds_splits(tree: Tree) -> list[tuple[PurePosixPath, str]]:
     return [(base, split) for split in ("train", "val", "test") for base in tree.bases(f"{split}_blur")]
 
@@ -227,6 +231,32 @@ def _listed(path: Path, base: PurePosixPath) -> list[Pair]:
     return pairs
 
 
+def _is_rsblur(tree: Tree) -> bool:
+    return bool(_both(tree, "real_blur", "gt"))
+
+
+def _find_rsblur(tree: Tree) -> list[Pair]:
+    """RSBlur: single pictures; lists of pairs of paths, if they are beside its folder, say what is in which split."""
+    homes = [tree.root / base for base in tree.bases("RSBlur")]
+    if tree.root.name == "RSBlur":
+        homes.append(tree.root.parent)
+    splits: dict[Path, str] = {}
+    for home in homes:
+        for split in ("train", "val", "test"):
+            listed = home / f"RSBlur_real_{split}.txt"
+            if listed.is_file():
+                lines = listed.read_text(encoding="utf-8").splitlines()
+                splits |= {(home / line.split()[1]).parent.parent: split for line in lines if line.strip()}
+    pairs = []
+    for base in sorted(_both(tree, "real_blur", "gt"), key=_natural):
+        folder = tree.root / base
+        if splits and folder not in splits:
+            continue
+        (blurred,), (sharp,) = (pictures_in(folder / side)[:1] for side in ("real_blur", "gt"))
+        pairs.append(Pair((splits.get(folder, "") / base).as_posix(), blurred, sharp))
+    return pairs
+
+
 REALBLUR_J = "RealBlur-J_ECC_IMCORR_centroid_itensity_ref"
 REALBLUR_R = "RealBlur-R_BM3D_ECC_IMCORR_centroid_itensity_ref"
 
@@ -257,6 +287,16 @@ LAYOUTS: Mapping[str, DataLayout] = {
         "SPLIT/SEQUENCE/Blur/RGB beside Sharp/RGB",
         _is_bsd,
         partial(_beside, blur="Blur/RGB", sharp="Sharp/RGB", ordered=True),
+    ),
+    "dvd": DataLayout(
+        "SEQUENCE/input beside GT",
+        _is_dvd,
+        partial(_beside, blur="input", sharp="GT", ordered=True),
+    ),
+    "rsblur": DataLayout(
+        "RSBlur/SCENE/NUMBER/real_blur beside gt; beside RSBlur its RSBlur_real_train.txt and the like",
+        _is_rsblur,
+        _find_rsblur,
     ),
     "plain": DataLayout(
         "a folder 'blur' beside a folder 'sharp', at any depth",

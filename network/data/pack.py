@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import shutil
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from network.data.manifest import Manifest
 from network.data.pairs import read_pair
 from network.data.prefetch import made_ahead
 from network.errors import DataError
-from network.files import commit, discard_partials, write_json
+from network.files import commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 SHARD_BYTES = 256 * 2**20
-MANIFEST = "pool.json"
 _UNFINISHED = "partial"
 
 
@@ -68,13 +66,12 @@ def pack(pairs: Sequence[Pair], out: Path, options: PackOptions) -> Iterator[int
             picture is smaller than a tile.
         OSError: If ``out`` can't be written.
     """
-    manifest = _Manifest.begin(out, pairs, options)
-    finished = manifest.packed()
-    done = len(finished)
+    manifest = Manifest.begin(out, pairs, "pairs", options.size)
+    todo = manifest.left(len(pairs))
+    done = len(pairs) - len(todo)
     yield done
     writer = _Writer(out, options.shard_bytes, manifest)
     try:
-        todo = [index for index in range(len(pairs)) if index not in finished]
         decoded = made_ahead(read_pair, [pairs[index] for index in todo], options.workers)
         for index, sides in zip(todo, decoded, strict=True):
             writer.append(index, _tiles(sides, options.size, pairs[index].name))
@@ -86,54 +83,10 @@ def pack(pairs: Sequence[Pair], out: Path, options: PackOptions) -> Iterator[int
     manifest.write(complete=True)
 
 
-class _Manifest:
-    """The record of what a pool holds: ``pool.json``."""
-
-    def __init__(self, path: Path, source: dict[str, Any], shards: dict[str, list[int]]) -> None:
-        self._path = path
-        self._source = source
-        self.shards = shards
-
-    @classmethod
-    def begin(cls, out: Path, pairs: Sequence[Pair], options: PackOptions) -> _Manifest:
-        """Reads the record of an earlier call, or starts one."""
-        names = hashlib.sha256()
-        for pair in pairs:
-            names.update(f"{pair.name}\n{pair.blurred.stat().st_size} {pair.sharp.stat().st_size}\n".encode())
-        source = {"pairs": len(pairs), "size": options.size, "digest": names.hexdigest()}
-        path = out / MANIFEST
-        shards: dict[str, list[int]] = {}
-        if path.exists():
-            try:
-                before = json.loads(path.read_text(encoding="utf-8"))
-                same = before["packed"] == source
-                shards = {name: indices for name, indices in before["shards"].items() if (out / name).is_file()}
-            except (ValueError, KeyError, TypeError, AttributeError):
-                same = False  # the record of another kind of pool
-            if not same:
-                raise DataError(f"{out} holds a pool of other pairs or tiles; delete it or choose another folder")
-        elif any(out.glob("pairs_*.npy")):
-            raise DataError(f"{out} holds shards, but no {MANIFEST} of theirs; choose another folder")
-        out.mkdir(parents=True, exist_ok=True)
-        discard_partials(out)
-        manifest = cls(path, source, shards)
-        manifest.write(complete=False)
-        return manifest
-
-    def packed(self) -> frozenset[int]:
-        """Indices of the pairs in finished shards."""
-        return frozenset(index for indices in self.shards.values() for index in indices)
-
-    def write(self, *, complete: bool) -> None:
-        """Replaces the file atomically."""
-        content = {"packed": self._source, "complete": complete, "shards": self.shards}
-        write_json(self._path, content)
-
-
 class _Writer:
     """Collects pairs in one unfinished shard a size, on the disk, and finishes those that are full."""
 
-    def __init__(self, out: Path, limit: int, manifest: _Manifest) -> None:
+    def __init__(self, out: Path, limit: int, manifest: Manifest) -> None:
         self._out = out
         self._limit = limit
         self._manifest = manifest
@@ -196,13 +149,13 @@ def _tiles(sides: tuple[Picture, Picture], size: int, name: str) -> Picture:
     return np.stack(
         [
             pair[:, top : top + size, left : left + size]
-            for top in _starts(height, size)
-            for left in _starts(width, size)
+            for top in tile_starts(height, size)
+            for left in tile_starts(width, size)
         ]
     )
 
 
-def _starts(length: int, size: int) -> list[int]:
-    """Starts of tiles that cover a length with the least and most even overlap."""
+def tile_starts(length: int, size: int) -> list[int]:
+    """Starts of tiles of a size that cover a length with the least and most even overlap."""
     count = math.ceil(length / size)
     return [round(start) for start in np.linspace(0, length - size, count)]

@@ -155,6 +155,10 @@ class IDCVideo(nn.Module):
             outputs += [head(level) for head, level in zip(self.coarse_exits, (middle, low), strict=True)]
         return [output.float() * self.correction for output in outputs]
 
+    def forward_scales(self, frames: Tensor, motion: Tensor | None = None) -> list[Tensor]:
+        """Corrections of all three scales, for the loss; see :meth:`corrections`."""
+        return self.corrections(frames, motion, coarse=True)
+
     def fold(self) -> None:
         """Merges the scale of the correction into the last layers, and makes all features smaller for FP16.
 

@@ -59,22 +59,6 @@ class ConvUnit(nn.Module):
         result: Tensor = self.activation(self.normalisation(self.convolution(features)))
         return result
 
-    @torch.no_grad()
-    def shrink(self, factor: float) -> None:
-        """Divides the weights by ``factor``.
-
-        The function stays the same, since the normalisation takes every scale away, as long as what it divides by stays
-        large beside its epsilon.
-
-        Args:
-            factor: Divisor of the weights, above 0.
-        """
-        if isinstance(self.normalisation, nn.BatchNorm2d):
-            self.convolution.weight.div_(factor)
-            for statistic, power in ((self.normalisation.running_mean, 1), (self.normalisation.running_var, 2)):
-                if statistic is not None:
-                    statistic.div_(factor**power)
-
     def fold(self) -> None:
         """Merges the normalisation into the convolution: the same function, one layer, for inference only."""
         if isinstance(self.normalisation, nn.BatchNorm2d):

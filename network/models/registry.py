@@ -5,6 +5,7 @@ Needs PyTorch only to make a network.
 
 from __future__ import annotations
 
+import inspect
 import pkgutil
 import re
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,18 @@ def is_registered(name: str) -> bool:
     return name in _registered
 
 
+def option_names(name: str) -> frozenset[str]:
+    """Names of the options of a network's constructor.
+
+    Args:
+        name: Name of the network, one of :func:`names`.
+
+    Raises:
+        NetworkError: If there is no such network.
+    """
+    return frozenset(inspect.signature(_maker(name)).parameters)
+
+
 def create(name: str, **options: Any) -> nn.Module:
     """A new network with the weights that it is made with: of those of the package, untrained ones.
 
@@ -64,9 +77,7 @@ def create(name: str, **options: Any) -> nn.Module:
     """
     from torch import nn
 
-    if name not in names():
-        raise NetworkError(f"there is no network {name!r}; choose one of {', '.join(names())}")
-    make = _registered.get(name) or pkgutil.resolve_name(catalogue.NETWORKS[name])
+    make = _maker(name)
     if "widths" in options:  # JSON knows no tuples
         options["widths"] = tuple(options["widths"])
     try:
@@ -76,3 +87,10 @@ def create(name: str, **options: Any) -> nn.Module:
     if not isinstance(network, nn.Module):
         raise NetworkError(f"what makes network {name!r} gave {type(network).__name__}, not a module of PyTorch")
     return network
+
+
+def _maker(name: str) -> Callable[..., nn.Module]:
+    if name not in names():
+        raise NetworkError(f"there is no network {name!r}; choose one of {', '.join(names())}")
+    make: Callable[..., nn.Module] = _registered.get(name) or pkgutil.resolve_name(catalogue.NETWORKS[name])
+    return make

@@ -1,1 +1,1 @@
-"""Pairs of blurred and sharp pictures, synthesised from sharp footage alone."""
+"""Windows of blurred frames, synthesised from sharp footage alone."""

@@ -1,142 +1,132 @@
-"""What a camera does to a picture besides motion: tone, noise, defocus, compression."""
+"""What a camera does to a picture besides motion: response, noise, processing, tone, text, and planes."""
 
 from __future__ import annotations
 
-import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import av
 import cv2
 import numpy as np
 
-from network.synth.render import to_codes, to_srgb_light
+from network.data.planes import to_frame
+from network.planes import Matrix
+from network.synth.light import CODES, to_codes_quickly
+from network.synth.text import write_caption
 
 if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
+    from network.data.planes import Frame
     from network.synth.profile import BlurProfile
 
     FloatArray = NDArray[np.float32]
-    Picture = NDArray[np.uint8]
 
 
-def highlight_gain(rng: Generator) -> tuple[np.float32, np.float32]:
-    """Draws from which light on highlights are raised (0.6 to 0.95), and how much (2 to 8 times)."""
-    return np.float32(rng.uniform(0.6, 0.95)), np.float32(rng.uniform(2, 8))
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One camera and its settings.
 
-
-def raised(threshold: np.float32, gain: np.float32, scene: FloatArray) -> FloatArray:
-    """Scales light above a threshold, so that lamps and skies saturate as they do before a real sensor.
-
-    Args:
-        threshold: Linear light above which light is scaled, below 1.
-        gain: Linear light that white becomes.
-        scene: Scene in linear light, (H, W, 3).
+    Attributes:
+        steepness: Its response, see :func:`network.synth.light.to_linear`.
+        softness: Standard deviation of its lens's blur in pixels; 0 for none.
+        noise: Standard deviation of its noise at white, of the full scale.
+        denoising: Standard deviation of the Gaussian by which it takes noise away; 0 for none.
+        sharpening: By how much it sharpens; 0 for none.
+        contrast: Its tone curve: 0 is none, more blends in a smooth S.
+        flicker: Standard deviation of the logarithm of brightness from frame to frame.
+        caption: Seed of a text that it burns in; None for none.
+        matrix: Matrix of its planes.
     """
-    above = scene + np.maximum(scene - threshold, 0) * (gain - 1) / (1 - threshold)
-    return np.asarray(above, np.float32)
+
+    steepness: float
+    softness: float
+    noise: float
+    denoising: float
+    sharpening: float
+    contrast: float
+    flicker: float
+    caption: int | None
+    matrix: Matrix
+
+    def photograph(self, rng: Generator, light: FloatArray, *, is_neighbour: bool) -> Frame:
+        """A frame as the camera records it.
+
+        Args:
+            rng: Source of randomness.
+            light: Linear light that the sensor gathered, (H, W, 3).
+            is_neighbour: Whether the frame's brightness may differ from that of the present one.
+        """
+        if self.softness:
+            light = np.asarray(cv2.GaussianBlur(light, (0, 0), self.softness), np.float32)
+        if is_neighbour and self.flicker:
+            light = light * np.float32(np.exp(rng.normal(0, self.flicker)))
+        picture = to_codes_quickly(light, self.steepness)
+        if self.noise:
+            spread = np.sqrt(0.3 + 0.7 * picture) * np.float32(self.noise)
+            picture += rng.standard_normal(picture.shape, np.float32) * spread
+        if self.denoising and self.noise:
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.8 * self.denoising), np.float32)
+        if self.sharpening:
+            smooth = np.asarray(cv2.GaussianBlur(picture, (0, 0), self.denoising + 0.3), np.float32)
+            picture = picture + np.float32(self.sharpening) * (picture - smooth)
+        return self._finished(picture)
+
+    def ideal(self, light: FloatArray) -> Frame:
+        """The frame that a perfect camera would have recorded of the same scene: with its tone and text alone."""
+        return self._finished(to_codes_quickly(light, self.steepness))
+
+    def _finished(self, picture: FloatArray) -> Frame:
+        picture = np.clip(picture, 0, 1)
+        if self.contrast:
+            picture = picture + np.float32(self.contrast) * picture * (picture * (3 - 2 * picture) - 1)
+        if self.caption is not None:
+            picture = write_caption(np.random.default_rng(self.caption), picture)
+        return to_frame(picture, self.matrix)
 
 
-def defocus(rng: Generator, linear: FloatArray) -> FloatArray:
-    """A mild Gaussian blur of 0.3 to 1.0 pixels."""
-    return np.asarray(cv2.GaussianBlur(linear, (0, 0), rng.uniform(0.3, 1.0)), np.float32)
-
-
-def sensor_noise(rng: Generator, linear: FloatArray, strength: float) -> FloatArray:
-    """Adds Poisson-Gaussian noise: variance grows with light, over a floor.
-
-    Args:
-        rng: Source of randomness.
-        linear: Picture in linear light, (H, W, 3).
-        strength: Standard deviation at mid grey of the full scale.
-    """
-    deviation = strength * np.sqrt(0.15 + 0.85 * np.clip(linear, 0, 1) / 0.5)
-    noise = rng.standard_normal(linear.shape, np.float32)
-    return np.asarray(linear + noise * deviation, np.float32)
-
-
-def develop(linear: FloatArray, contrast: float) -> FloatArray:
-    """Tone curve and sRGB: codes in [0, 255], float32.
-
-    Args:
-        linear: Picture in linear light, (H, W, 3).
-        contrast: Contrast, 0 to 1: 0 is plain sRGB; more blends in a smooth S-curve, as cameras apply it.
-    """
-    codes = to_codes(linear)
-    if contrast:
-        x = codes / 255
-        codes = np.asarray(((1 - contrast) * x + contrast * x * x * (3 - 2 * x)) * 255, np.float32)
-    return codes
-
-
-def quantised(codes: FloatArray) -> Picture:
-    """Rounded 8-bit codes."""
-    result: Picture = np.clip(np.rint(codes), 0, 255).astype(np.uint8)
-    return result
-
-
-def compressed(rng: Generator, picture: Picture) -> Picture:
-    """The picture after JPEG or one intra frame of H.264, of random quality.
-
-    Args:
-        rng: Source of randomness.
-        picture: Picture, RGB (H, W, 3), of even height and width.
-    """
-    if rng.random() < 0.6:
-        quality = int(rng.integers(65, 97))
-        _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-        return np.ascontiguousarray(decoded[..., ::-1])
-    return _h264(picture, int(rng.integers(16, 29)))
-
-
-def _h264(picture: Picture, crf: int) -> Picture:
-    height, width = picture.shape[:2]
-    stream_file = io.BytesIO()
-    with av.open(stream_file, "w", format="nut") as container:
-        stream = container.add_stream(
-            "libx264",
-            rate=30,
-            options={"crf": str(crf), "preset": "ultrafast", "tune": "zerolatency", "threads": "1"},
-        )
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        for packet in (*stream.encode(frame), *stream.encode(None)):
-            container.mux(packet)
-    stream_file.seek(0)
-    with av.open(stream_file, "r") as container:
-        return np.asarray(next(container.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
-
-
-def steepness(rng: Generator, profile: BlurProfile) -> float:
-    """Draws how much steeper than sRGB a camera's response is: see :func:`network.synth.render.to_linear`."""
-    return float(rng.uniform(1, profile.steepness))
-
-
-def photograph(
-    rng: Generator, blurred: FloatArray, sharp: FloatArray, profile: BlurProfile, response: float
-) -> tuple[Picture, Picture]:
-    """Both sides of a pair through the same tone curve; defocus, noise and compression on the blurred side alone.
+def random_camera(rng: Generator, profile: BlurProfile, *, at_night: bool) -> Camera:
+    """Draws a camera.
 
     Args:
         rng: Source of randomness.
-        blurred: Blurred side in linear light, (H, W, 3).
-        sharp: Sharp side in linear light, of the same shape.
-        profile: Profile with shares and strengths.
-        response: The ``steepness`` by which both were made linear.
-
-    Returns:
-        Blurred and sharp picture, uint8 RGB.
+        profile: Shares and strengths.
+        at_night: Whether it is dark, and the sensor's noise amplified.
     """
-    contrast = rng.uniform(0, 0.6) if rng.random() < 0.5 else 0.0
-    if rng.random() < profile.defocus:
-        blurred = defocus(rng, blurred)
-    # Noise comes after: a power's slope has no bound at black, where a real response is cut off.
-    blurred, sharp = (to_srgb_light(light, response) for light in (blurred, sharp))
-    if rng.random() < 0.6:
-        blurred = sensor_noise(rng, blurred, profile.noise * rng.uniform(0, 1) ** 2)
-    picture = quantised(develop(blurred, contrast))
-    if rng.random() < profile.compression:
-        picture = compressed(rng, picture)
-    return picture, quantised(develop(sharp, contrast))
+    # As many draws whatever the shares: a window differs from that of another profile by what the profiles differ in.
+    kind, steep = rng.random(), rng.uniform(1, profile.steepness)
+    noise = profile.noise * (2 if at_night else 1) / 255 * rng.uniform(0, 1) ** 2
+    is_noisy, is_soft, processes, has_curve, flickers, has_caption, is_sd = rng.random(7) < (
+        *(0.9 if at_night else 0.6, profile.defocus, profile.processing),
+        *(0.3, 0.1, profile.text / 2, 0.3),
+    )
+    softness, denoising, sharpening = rng.uniform(0.3, 0.9), rng.uniform(0.4, 1.2), rng.uniform(0.2, 1.0)
+    contrast, flicker, caption = rng.uniform(0, 0.5), rng.uniform(0.02, 0.2), int(rng.integers(1 << 30))
+    return Camera(
+        steepness=CODES if kind < 0.3 else steep if kind < 0.8 else 1.0,
+        softness=softness if is_soft else 0.0,
+        noise=noise if is_noisy else 0.0,
+        denoising=denoising if processes else 0.0,
+        sharpening=sharpening if processes else 0.0,
+        contrast=contrast if has_curve else 0.0,
+        flicker=flicker if flickers else 0.0,
+        caption=caption if has_caption else None,
+        matrix=Matrix.BT601 if is_sd else Matrix.BT709,
+    )
+
+
+def random_highlights(rng: Generator) -> tuple[float, float]:
+    """Draws from which light on highlights are raised (0.6 to 0.95), and what white becomes (2 to 6)."""
+    return rng.uniform(0.6, 0.95), rng.uniform(2, 6)
+
+
+def raised(highlights: tuple[float, float], light: FloatArray) -> FloatArray:
+    """Scales the brightest light, so that lamps and skies saturate as they do before a real sensor.
+
+    Args:
+        highlights: Light above which it is scaled, and light that white becomes.
+        light: Linear light, (H, W, 3).
+    """
+    threshold, white = highlights
+    above = np.maximum(light - np.float32(threshold), 0)
+    return np.asarray(light + above * np.float32((white - 1) / (1 - threshold)), np.float32)

@@ -1,7 +1,7 @@
 """What a camera that looks out of a moving car sees, in a crop of its frame: which way things pass, and lamps at night.
 
 All points move away from a vanishing point, which lies near the upper middle of the whole frame, where the road meets
-the horizon. A pair shows a crop of that frame, so most pairs have the point far outside and see hardly anything but
+the horizon. A window shows a crop of that frame, so most windows have the point far outside and see hardly anything but
 translation; a crop with the point in it sees a zoom. How fast a point moves goes with its distance from the vanishing
 point and with its nearness: a flat road is the nearer the further below the horizon it is seen, walls and trees at the
 sides are the nearer the further to the side, and the sky does not move.
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float32]
 
 _ASPECT = 16 / 9
+
+_GLOW = 12.0
+"""Reach of a lamp's glow, relative to the radius of its disc."""
 _TRIES = 8
 
 _FASTEST = 5.0
@@ -30,16 +33,13 @@ _STEEPEST = 2.0
 """Largest path within a crop relative to its mean, so that the margin suffices for what moves in from outside."""
 
 
-def passing_field(
-    rng: Generator, height: int, width: int, depth: FloatArray | None, length: float, longest: float
-) -> FloatArray:
+def passing_field(rng: Generator, height: int, width: int, length: float, longest: float) -> FloatArray:
     """How points of a crop pass while the car drives forwards.
 
     Args:
         rng: Source of randomness.
         height: Height of the crop in pixels.
         width: Width of the crop in pixels.
-        depth: Random factors of the nearness with mean 1, (height, width); None for none.
         length: Mean path that the crop is going to have, in pixels.
         longest: Longest mean path that any crop may have.
 
@@ -66,8 +66,6 @@ def passing_field(
         # The lower edge's middle has nearness 1 at a distance of `ground`.
         if speed.mean() > 0 and length * float(ground / speed.mean()) <= _FASTEST * longest:
             break
-    if depth is not None:
-        nearness = nearness * depth
     field = np.stack([away_x * nearness, np.broadcast_to(away_y, nearness.shape) * nearness], axis=2)
     speed = np.linalg.norm(field, axis=2)
     mean = max(float(speed.mean()), 1e-6)
@@ -77,22 +75,25 @@ def passing_field(
 
 
 def light_lamps(rng: Generator, scene: FloatArray) -> FloatArray:
-    """Night: the scene darkened, with up to eight lamps, each a disc far brighter than white in a faint glow.
+    """Lamps at night: the brightest places shine, and there are up to eight discs far brighter than white that glow.
 
     Args:
         rng: Source of randomness.
-        scene: Scene in linear light, float32 (H, W, 3).
+        scene: Dark scene in linear light, float32 (H, W, 3).
     """
     height, width = scene.shape[:2]
-    night = scene * np.float32(rng.uniform(0.05, 0.5))
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    threshold = np.float32(np.quantile(scene[::4, ::4].max(2), rng.uniform(0.97, 0.999)))
+    night = scene + np.maximum(scene - threshold, 0) * np.float32(rng.uniform(2, 11))
     for _ in range(int(rng.integers(1, 9))):
-        distance = np.hypot(columns - rng.uniform(0, width), rows - rng.uniform(0, height))
-        radius = rng.uniform(0.7, 4.0)
-        disc = np.clip(radius + 0.5 - distance, 0, 1)
-        glow = 0.004 * np.exp(-np.square(distance / (4 * radius)))
-        colour = _LAMP_COLOURS[int(rng.integers(len(_LAMP_COLOURS)))]
-        night = night + (disc + glow)[..., None] * colour * np.float32(2 ** rng.uniform(1, 5))
+        x, y, radius = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(0.7, 4.0)
+        colour = _LAMP_COLOURS[int(rng.integers(len(_LAMP_COLOURS)))] * np.float32(2 ** rng.uniform(1, 5))
+        reach = _GLOW * radius
+        top, left = max(0, int(y - reach)), max(0, int(x - reach))
+        near = night[top : int(y + reach) + 1, left : int(x + reach) + 1]
+        rows, columns = np.mgrid[top : top + near.shape[0], left : left + near.shape[1]].astype(np.float32)
+        distance = np.hypot(columns - np.float32(x), rows - np.float32(y))
+        lit = np.clip(radius + 0.5 - distance, 0, 1) + 0.004 * np.exp(-np.square(distance / (4 * radius)))
+        near += lit[..., None] * colour
     return np.asarray(night, np.float32)
 
 

@@ -1,30 +1,31 @@
-"""Pairs from video: consecutive real frames, with interpolated ones between them, averaged as one long exposure.
+"""Windows from video: consecutive real frames, with interpolated ones between them, averaged as three long exposures.
 
-Windows are read by seeking, not in one pass: a pool needs a few thousand short runs out of what may be hours, and only
-with seeking can each pair's window be drawn from the pair's own random numbers. So the number of workers changes
-nothing, and memory holds one window's crops whatever the length of the video. Within a shard windows are read in order
-of time, so that neighbours share the decoding.
+Runs of frames are read by seeking, not in one pass: a pool needs a few thousand short runs out of what may be hours,
+and only with seeking can each window's run be drawn from the window's own random numbers. So the number of workers
+changes nothing, and memory holds one run's crops whatever the length of the video. Within a shard runs are read in
+order of time, so that neighbours share the decoding.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from network.data.planes import to_frame
 from network.errors import DataError
-from network.synth.camera import highlight_gain, photograph, raised, steepness
+from network.synth.camera import raised, random_camera, random_highlights
 from network.synth.footage import FrameReader, UnusableError
 from network.synth.interpolate import Step, between, estimate
-from network.synth.motion import sub_frames
-from network.synth.pair import blur_length, margin
-from network.synth.render import to_linear
+from network.synth.light import to_linear
 from network.synth.sharp_filter import is_sharp
+from network.synth.window import random_duration, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,29 +33,45 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
+    from network.data.planes import Frame
     from network.synth.footage import Footage
     from network.synth.profile import BlurProfile
+    from network.synth.window import Light, Window
 
     FloatArray = NDArray[np.float32]
     Picture = NDArray[np.uint8]
     Rejections = Counter[tuple[str, str]]
 
-HALF_WINDOW = 16
+HALF_RUN = 20
 """Most frames on either side of the sharp one."""
+
+BORDER = 16
+"""Pixels around a window that help the flow and the interpolation, and are cut off."""
 
 FLAT_SHARE = 0.1
 """Share of the crops without fine detail (sky, walls, background out of focus) that are kept."""
 
 _MOST_UNEVEN = 1.5
-"""Longest time between two frames of a window relative to the shortest: beyond, a frame is missing."""
+"""Longest time between two frames of a run relative to the shortest: beyond, a frame is missing."""
+
+_INSTANTS = (3, 33)
+"""Fewest and most instants that an exposure is made of: about one a pixel of path."""
 
 _TRIES = 60
 _TRIES_BEFORE_ANOTHER_LENGTH = 8
-"""Number of windows without enough motion after which another blur length is drawn: steady videos have no long blur."""
+"""Number of runs without enough motion after which another blur length is drawn: steady videos have no long blur."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class _Wish:
+    """What a window should be: the path during an exposure in pixels, and the exposure's part of the interval."""
+
+    length: float
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
     """Which square of which frames: ``side`` pixels from ``top`` and ``left``, ``half`` frames around ``middle``."""
 
     video: int
@@ -63,10 +80,9 @@ class _Window:
     top: int
     left: int
     side: int
-    length: float
 
 
-def film_pairs(
+def film_windows(
     generators: Mapping[int, Generator],
     videos: Sequence[Footage],
     profile: BlurProfile,
@@ -74,49 +90,48 @@ def film_pairs(
     *,
     detailed: bool,
     rejected: Rejections,
-) -> Iterator[tuple[int, Picture]]:
-    """Makes pairs from random windows of videos.
+) -> Iterator[tuple[int, Window]]:
+    """Makes windows from random runs of videos.
 
-    A window whose middle frame is not sharp, that crosses a cut, where the flow fails, or that has too little motion
-    for the wanted blur is not used; the pair then tries another.
+    A run whose middle frame is not sharp, that crosses a cut, where the flow fails, or that has too little motion for
+    the wanted blur is not used; the window then tries another.
 
     Args:
-        generators: Source of randomness of each pair, by the pair's number.
+        generators: Source of randomness of each window, by the window's number.
         videos: Videos to look in; each frame is as likely as any other.
-        profile: Distribution of the blur. Objects are left to the footage.
-        size: Height and width of a pair in pixels.
+        profile: Distribution of the blur. Objects, night and text are left to the footage.
+        size: Height and width of a window in pixels.
         detailed: Whether to leave out crops without fine detail, but for a small share.
-        rejected: Counter of the windows that were not used, by reason and name of the file.
+        rejected: Counter of the runs that were not used, by reason and name of the file.
 
     Yields:
-        Number of the pair, and its blurred and its sharp side, uint8 (2, size, size, 3).
+        Number of the window, and the window.
 
     Raises:
-        DataError: If no usable window is found for a pair.
+        DataError: If no usable run is found for a window.
     """
-    side = size + 2 * margin(profile)
-    lengths: dict[int, float] = {}
+    wishes: dict[int, _Wish] = {}
     pending = sorted(generators)
     for attempt in range(_TRIES):
-        windows: list[tuple[_Window, int]] = []
+        runs: list[tuple[_Run, int]] = []
         for number in pending:
-            rng = generators[number]
             if attempt % _TRIES_BEFORE_ANOTHER_LENGTH == 0:
-                # Sharp input must come from video too; such pairs need no motion.
-                lengths[number] = 0.0 if rng.random() < profile.untouched else blur_length(rng, profile)
-            windows.append((_draw(rng, videos, side, lengths[number]), number))
-        windows.sort(key=lambda item: (item[0].video, item[0].middle, item[1]))
+                wishes[number] = _wish(generators[number], profile)
+            runs.append((_draw(generators[number], videos, size + 2 * BORDER), number))
+        runs.sort(key=lambda item: (item[0].video, item[0].middle, item[1]))
         pending = []
-        for video, group in groupby(windows, key=lambda item: item[0].video):
+        for video, group in groupby(runs, key=lambda item: item[0].video):
             with FrameReader(videos[video]) as reader:
-                for window, number in group:
+                for run, number in group:
                     try:
-                        pair = _pair(generators[number], reader, window, profile, size, detailed=detailed)
+                        window = _window(
+                            generators[number], reader, run, wishes[number], profile, size, detailed=detailed
+                        )
                     except UnusableError as error:
                         rejected[str(error), videos[video].path.name] += 1
                         pending.append(number)
                     else:
-                        yield number, pair
+                        yield number, window
         pending.sort()
         if not pending:
             return
@@ -124,7 +139,7 @@ def film_pairs(
     for (reason, _), count in rejected.items():
         reasons[reason] += count
     raise DataError(
-        f"the videos have no usable window for {len(pending)} of the pairs, after {_TRIES} tries each "
+        f"the videos have no usable run of frames for {len(pending)} of the windows, after {_TRIES} tries each "
         f"({', '.join(f'{count} {reason}' for reason, count in reasons.most_common())}); "
         "add sharper video with more motion, or ask for shorter blur"
     )
@@ -133,95 +148,152 @@ def film_pairs(
 def expose_frames(
     frames: Sequence[Picture],
     length: float,
+    duration: float,
     border: int = 0,
+    steepness: float = 1.0,
     prepare: Callable[[FloatArray], FloatArray] | None = None,
-    response: float = 1.0,
-) -> tuple[FloatArray, FloatArray]:
-    """Averages an exposure around the middle frame, in linear light.
+) -> tuple[Light, FloatArray]:
+    """Averages three exposures around the middle frame, in linear light.
 
-    The exposure opens as long before the middle frame as it closes after it, just long enough for a mean path of
-    ``length``, by the measured flow. It may begin and end between two frames. What moved while the real shutter was
-    open is in the frames already, so the blur is a little longer than asked for.
+    The present exposure opens as long before the middle frame as it closes after it, just long enough for a mean path
+    of ``length``, by the measured flow. It may begin and end between two frames. The others are as long, one frame
+    interval before and after it. What moved while the real shutter was open is in the frames already, so the blur is a
+    little longer than asked for.
 
     Args:
         frames: Frames, RGB, uint8 (H, W, 3), of odd number.
-        length: Mean path of a pixel in pixels; 0 returns the middle frame twice.
+        length: Mean path of a pixel during the present exposure, in pixels; 0 for none, where all exposures are one
+            frame of the video.
+        duration: Duration of the exposure in frame intervals of the result, above 0 and up to 1.
         border: Width of the border that does not count, in pixels.
+        steepness: The ``steepness`` by which frames are made linear.
         prepare: Function that changes the linear light of each frame before it is averaged, such as raised highlights.
-        response: The ``steepness`` by which frames are made linear.
 
     Returns:
-        The blurred and the sharp picture (the middle frame, exactly), linear, float32 (H, W, 3).
+        The previous, the present and the next exposure, and the middle frame, linear, float32 (H, W, 3) each.
 
     Raises:
-        UnusableError: If the exposure would cross a cut, the flow fails, the motion stutters (frames are missing or
+        UnusableError: If the exposures would cross a cut, the flow fails, the motion stutters (frames are missing or
             shown twice), or all frames together have too short a path.
     """
     middle = len(frames) // 2
-    steps: dict[int, Step] = {}
+    steps = _Steps(frames, border)
+    reach = _reach(steps, middle, length) if length else 0.0
+    interval = 2 * reach / duration if length else 1.0
+    if math.ceil(interval + reach) > middle:
+        raise UnusableError("with too little motion")
+    paths = [steps[index].path for index in range(middle - math.ceil(reach), middle + math.ceil(reach))]
+    if paths and max(paths) > 4 * min(paths) + 1:
+        raise UnusableError("with stuttering motion")
+    light = _Lights(frames, steepness, prepare)
+    count = min(max(2 * math.ceil(length / 2) + 1, _INSTANTS[0]), _INSTANTS[1]) if length else 1
+    exposures = []
+    for centre in (middle - interval, float(middle), middle + interval):
+        total = np.zeros_like(light[middle])
+        for number in range(count):
+            instant = centre + (reach * (number - count // 2) / (count // 2) if count > 1 else 0)
+            index = min(math.floor(instant), len(frames) - 2)
+            total += (
+                light[index]
+                if instant == index
+                else between(light[index], light[index + 1], steps[index], float(instant - index))
+            )
+        exposures.append(total / np.float32(count))
+    return (exposures[0], exposures[1], exposures[2]), light[middle]
+
+
+class _Steps:
+    """Motion from each frame to the next, measured when it is asked for."""
+
+    def __init__(self, frames: Sequence[Picture], border: int) -> None:
+        self._frames, self._border = frames, border
+        self._known: dict[int, Step] = {}
+
+    def __getitem__(self, index: int) -> Step:
+        if index not in self._known:
+            step = estimate(self._frames[index], self._frames[index + 1], self._border)
+            if not step.holds:
+                raise UnusableError("across a cut or with failing flow")
+            self._known[index] = step
+        return self._known[index]
+
+
+class _Lights:
+    """Linear light of each frame, made when it is asked for."""
+
+    def __init__(
+        self, frames: Sequence[Picture], steepness: float, prepare: Callable[[FloatArray], FloatArray] | None
+    ) -> None:
+        self._frames, self._steepness, self._prepare = frames, steepness, prepare
+        self._known: dict[int, FloatArray] = {}
+
+    def __getitem__(self, index: int) -> FloatArray:
+        if index not in self._known:
+            light = to_linear(self._frames[index], self._steepness)
+            self._known[index] = self._prepare(light) if self._prepare else light
+        return self._known[index]
+
+
+def _reach(steps: _Steps, middle: int, length: float) -> float:
+    """Frames before and after the middle one between which a mean path of a length lies."""
     path = 0.0
     for distance in range(middle):
-        pair = (middle - distance - 1, middle + distance)
-        for index in pair:
-            steps[index] = estimate(frames[index], frames[index + 1], border)
-            if not steps[index].holds:
-                raise UnusableError("across a cut or with failing flow")
-        gain = sum(steps[index].path for index in pair)
+        gain = steps[middle - distance - 1].path + steps[middle + distance].path
         if path + gain >= length:
-            reach = distance + (length - path) / max(gain, 1e-9)
-            break
+            return distance + (length - path) / max(gain, 1e-9)
         path += gain
-    else:
-        raise UnusableError("with too little motion")
-    paths = [step.path for step in steps.values()]
-    if max(paths) > 4 * min(paths) + 1:
-        raise UnusableError("with stuttering motion")
-    light = {index: to_linear(frames[index], response) for index in range(min(steps), max(steps) + 2)}
-    if prepare is not None:
-        light = {index: prepare(picture) for index, picture in light.items()}
-    total = np.zeros_like(light[middle])
-    count = sub_frames(length)
-    # Not numpy's linspace, whose middle may miss zero by a rounding.
-    for instant in reach * (np.arange(count) - count // 2) / (count // 2):
-        index = min(max(middle + int(np.floor(instant)), min(steps)), max(steps))
-        total += between(light[index], light[index + 1], steps[index], float(instant) + middle - index)
-    return total / np.float32(count), light[middle]
+    raise UnusableError("with too little motion")
 
 
-def _draw(rng: Generator, videos: Sequence[Footage], side: int, length: float) -> _Window:
-    """A window with room for the exposure; a single frame where there is nothing to blur."""
+def _wish(rng: Generator, profile: BlurProfile) -> _Wish:
+    # Sharp input must come from video too: single frames, which may move as fast as the footage does.
+    if rng.random() < profile.still + profile.short_exposures:
+        return _Wish(0.0, 1.0)
+    return _Wish(profile.length(*rng.random(2)), random_duration(rng))
+
+
+def _draw(rng: Generator, videos: Sequence[Footage], side: int) -> _Run:
+    """A run with room for the exposures."""
     ends = np.cumsum([len(video.times) for video in videos])
     video = int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))
     footage = videos[video]
     frames = len(footage.times)
-    half = min(HALF_WINDOW, (frames - 1) // 2) if length else 0
+    half = min(HALF_RUN, (frames - 1) // 2)
     middle = int(rng.integers(half, frames - half))
     shorter = min(footage.height, footage.width)
     source_side = min(int(side / max(rng.uniform(0.5, 1.0), side / shorter)), shorter)
     top = int(rng.integers(0, footage.height - source_side + 1))
     left = int(rng.integers(0, footage.width - source_side + 1))
-    return _Window(video, middle, half, top, left, source_side, length)
+    return _Run(video, middle, half, top, left, source_side)
 
 
-def _pair(
-    rng: Generator, reader: FrameReader, window: _Window, profile: BlurProfile, size: int, *, detailed: bool
-) -> Picture:
-    border = margin(profile)
-    first, count = window.middle - window.half, 2 * window.half + 1
-    crops, times = reader.crops(first, count, window.top, window.left, window.side)
-    frames = [_reduced(crop, size + 2 * border) for crop in crops]
-    sharp = frames[window.half]
-    if detailed and not is_sharp(sharp) and rng.random() >= FLAT_SHARE:
+def _window(
+    rng: Generator,
+    reader: FrameReader,
+    run: _Run,
+    wish: _Wish,
+    profile: BlurProfile,
+    size: int,
+    *,
+    detailed: bool,
+) -> Window:
+    half = run.half if wish.length else 1
+    crops, times = reader.crops(run.middle - half, 2 * half + 1, run.top, run.left, run.side)
+    frames = [_reduced(crop, size + 2 * BORDER) for crop in crops]
+    if detailed and not is_sharp(frames[half]) and rng.random() >= FLAT_SHARE:
         raise UnusableError("blurred or without detail")
-    if not window.length:
-        return _inner(sharp, sharp, border, size)
     gaps = np.diff(times)
     if gaps.max() > _MOST_UNEVEN * gaps.min():
         raise UnusableError("with missing frames")
-    prepare = partial(raised, *highlight_gain(rng)) if rng.random() < profile.highlights else None
-    response = steepness(rng, profile)
-    blurred, middle = expose_frames(frames, window.length, border, prepare, response)
-    return _inner(*photograph(rng, blurred, middle, profile, response), border, size)
+    camera = random_camera(rng, profile, at_night=False)
+    prepare = partial(raised, random_highlights(rng)) if rng.random() < profile.highlights else None
+    exposures, sharp = expose_frames(frames, wish.length, wish.duration, BORDER, camera.steepness, prepare)
+    first, present, last, sharp = (_inner(light) for light in (*exposures, sharp))
+
+    def other_scene() -> Frame:
+        return to_frame(np.float32(1 / 255) * _inner(frames[0])[::-1, ::-1], camera.matrix)
+
+    return recorded(rng, camera, (first, present, last), sharp, profile, other_scene)
 
 
 def _reduced(crop: Picture, side: int) -> Picture:
@@ -230,5 +302,5 @@ def _reduced(crop: Picture, side: int) -> Picture:
     return np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _inner(blurred: Picture, sharp: Picture, border: int, size: int) -> Picture:
-    return np.stack([picture[border : border + size, border : border + size] for picture in (blurred, sharp)])
+def _inner(picture: NDArray[Any]) -> NDArray[Any]:
+    return picture[BORDER:-BORDER, BORDER:-BORDER]

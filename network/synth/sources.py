@@ -1,4 +1,4 @@
-"""The sources of pairs: photographs and videos, and which of them are fit for use."""
+"""The sources of windows: photographs and videos, and which of them are fit for use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TRIED_FRAMES = 8
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Sources of pairs.
+    """Sources of windows.
 
     Attributes:
         photos: Sharp photographs.

@@ -34,9 +34,8 @@ class TrainingState:
         optimisers: Optimisers of the network's parameters, with their moments.
         scaler: Scaler of gradients; disabled but for fp16.
         step: Number of steps done, over all starts of the run.
-        seconds: Seconds spent on these steps.
-        inherited_steps: Number of earlier steps of the weights that the run began with.
-        inherited_hours: Hours of earlier training of these weights.
+        patches: Number of patches seen over all runs, those of the starting weights included.
+        seconds: Seconds of training over all runs, those of the starting weights included.
     """
 
     network: nn.Module
@@ -44,9 +43,8 @@ class TrainingState:
     optimisers: list[Optimizer]
     scaler: GradScaler
     step: int = 0
+    patches: int = 0
     seconds: float = 0.0
-    inherited_steps: int = 0
-    inherited_hours: float = 0.0
 
 
 def save_checkpoint(path: Path, state: TrainingState) -> None:
@@ -64,9 +62,9 @@ def save_checkpoint(path: Path, state: TrainingState) -> None:
             tensors |= {f"optimisers.{number}.{index}.{name}": tensor for name, tensor in values.items()}
     header = {
         "step": state.step,
+        "patches": state.patches,
         "seconds": state.seconds,
-        "inherited_steps": state.inherited_steps,
-        "inherited_hours": state.inherited_hours,
+        "averaged": int(state.average.n_averaged),
         "optimisers": _names(state.optimisers),
         "scaler": state.scaler.state_dict(),
     }
@@ -78,7 +76,7 @@ def save_checkpoint(path: Path, state: TrainingState) -> None:
 
 
 def load_checkpoint(path: Path, state: TrainingState) -> None:
-    """Restores what :func:`save_checkpoint` wrote, or what its first version did, which knew one optimiser only.
+    """Restores what :func:`save_checkpoint` wrote.
 
     Args:
         path: Path of the checkpoint.
@@ -92,7 +90,7 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
             header = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
             # Copies: an optimiser keeps what it is given, and Windows can't replace a file of which a part is mapped.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a mapping
-        step = int(header["step"])
+        counts = {name: header[name] for name in ("step", "patches", "seconds", "averaged")}
         for prefix, module in (("network.", state.network), ("average.", state.average.module)):
             module.load_state_dict(_below(tensors, prefix))
         _restore_optimisers(tensors, header, state.optimisers)
@@ -103,32 +101,34 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
         raise TrainingError(
             f"{path} can't be resumed ({str(error).splitlines()[0]}); start in another folder"
         ) from error
-    state.step = step
-    state.average.n_averaged.fill_(step + 1)
-    state.seconds = float(header.get("seconds", 0.0))
-    state.inherited_steps = int(header.get("inherited_steps", state.inherited_steps))
-    state.inherited_hours = float(header.get("inherited_hours", state.inherited_hours))
+    state.step, state.patches, state.seconds = int(counts["step"]), int(counts["patches"]), float(counts["seconds"])
+    state.average.n_averaged.fill_(int(counts["averaged"]))
+
+
+def patches_of(path: Path) -> int:
+    """Number of patches over all runs in a checkpoint; 0 where there is none that can be read."""
+    return _number(path, "patches")
 
 
 def step_of(path: Path) -> int:
     """Number of steps done in a checkpoint; 0 where there is none that can be read."""
+    return _number(path, "step")
+
+
+def _number(path: Path, name: str) -> int:
     try:
         with safe_open(path, framework="pt") as file:
-            return int((file.metadata() or {}).get("step", 0))
+            return int((file.metadata() or {}).get(name, 0))
     except (SafetensorError, OSError):
         return 0
 
 
 def _restore_optimisers(tensors: dict[str, Tensor], header: dict[str, Any], optimisers: list[Optimizer]) -> None:
     names = _names(optimisers)
-    # The first version did not write whose moments it holds: Adam's or AdamW's, which are alike.
-    before = header.get("optimisers", names[:1])
-    if before != names:
-        raise ValueError(f"it was trained by {' and '.join(before)}, not by {' and '.join(names)}")
-    moments = {f"0.{name}": tensor for name, tensor in _below(tensors, "optimiser.").items()}
-    moments |= _below(tensors, "optimisers.")
+    if header["optimisers"] != names:
+        raise ValueError(f"it was trained by {' and '.join(header['optimisers'])}, not by {' and '.join(names)}")
     states: list[dict[int, dict[str, Any]]] = [{} for _ in optimisers]
-    for name, tensor in moments.items():
+    for name, tensor in _below(tensors, "optimisers.").items():
         number, index, key = name.split(".", 2)
         states[int(number)].setdefault(int(index), {})[key] = tensor
     for optimiser, state in zip(optimisers, states, strict=True):

@@ -116,5 +116,5 @@ class _Scales(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, images: Tensor) -> Any:
-        return self.network.forward_scales(images)  # type: ignore[operator]
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.network.forward_scales(*inputs)  # type: ignore[operator]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from contextlib import closing
 from dataclasses import asdict
@@ -17,21 +18,22 @@ from network.files import discard_partials
 from network.training.checkpoint import TrainingState, save_checkpoint
 from network.training.distributed import ALONE, Processes
 from network.training.optimisers import arithmetic
-from network.training.pool import add_noise, images
+from network.training.pool import add_noise
 from network.training.run_log import RunRecord, describe, differences
 from network.training.signals import DeferredInterrupts
 from network.training.start import initial_state, usable_device
-from network.training.step import NotFiniteError, Progress, take_step
+from network.training.step import Progress, take_step
 from network.training.tensorboard import TensorBoardLog, TensorBoardOptions, make_log
+from network.window.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
     import torch
-    from torch import Tensor
+    from torch import nn
 
-    from network.training.pool import Pool
+    from network.training.examples import Examples, TrainingPool
     from network.training.recipes import Preset
 
 _log = logging.getLogger("deblur.training")
@@ -40,10 +42,16 @@ CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"
 OFFENDING_BATCH = "not_a_number_{rank}.npz"
 
+REFRESH = 500
+"""Steps after which a pool that changes is looked at anew."""
+
+MOST_FAULTS = 20
+"""Steps of a start that may move nothing since loss or gradient is not finite; the next one ends it."""
+
 
 def train(
     preset: Preset,
-    pool: Pool,
+    pool: TrainingPool,
     run: Path,
     *,
     start_from: Path | None = None,
@@ -59,11 +67,12 @@ def train(
     A checkpoint and the averaged weights are written every ``checkpoint_every`` seconds, at the end, when the
     iteration is closed, and on Ctrl-C or SIGTERM: while the iteration is under way, the first of these waits for the
     end of the step, and is then handed to whoever handled it before. Sampling depends on seed and step alone, so a
-    resumed run sees what an uninterrupted one would have seen.
+    resumed run sees what an uninterrupted one would have seen, as long as the pool is no ring. A step whose loss or
+    gradient is not finite moves nothing and is logged; after :data:`MOST_FAULTS` of them the run ends.
 
     Args:
         preset: The recipe.
-        pool: Pool of pairs.
+        pool: Pool of windows or pairs, as :func:`network.training.start.open_pool` gives it.
         run: Folder of the run; made if missing, resumed if it holds a checkpoint.
         start_from: Weights of the same architecture to begin a new run with; None for a random start.
         device: A torch device.
@@ -75,7 +84,7 @@ def train(
         Progress after each step.
 
     Raises:
-        TrainingError: If the loss or its gradient is not finite (the batch is saved in the run folder), if the
+        TrainingError: If loss or gradient is not finite too often (the batch is saved in the run folder), if the
             checkpoint, the starting weights or an earlier start of the run don't fit, or if the recipe can't be run
             on the device or by so many processes.
         WeightsError: If the starting weights can't be read.
@@ -95,7 +104,7 @@ def train(
         start = describe(
             preset,
             pool,
-            step=state.step,
+            state=state,
             dtype=dtype,
             device=chosen,
             processes=processes.count,
@@ -103,7 +112,7 @@ def train(
         )
         for line in differences(record.last, start) if record.last else []:
             _log.warning(line)
-        log = make_log(tensorboard, pool, run, preset, chosen, state.step)
+        log = make_log(tensorboard, pool, run, preset, chosen, _window_of(state.network), state.step)
         files = _Files(run, preset, state, record, start, log, checkpoint_every)
     with DeferredInterrupts(patient=processes.count > 1) as signals:
         stopped = yield from _steps(preset, pool, run, state, chosen, dtype, processes, files, signals)
@@ -114,7 +123,7 @@ def train(
 
 def _steps(
     preset: Preset,
-    pool: Pool,
+    pool: TrainingPool,
     run: Path,
     state: TrainingState,
     device: torch.device,
@@ -130,31 +139,39 @@ def _steps(
     """
     model = processes.wrap(state.network, device)
     begun = time.monotonic()
-    waited, whole, stopped = 0.0, True, False
-    steps = range(state.step, preset.steps)
-    batches = made_ahead(lambda step: _pairs(pool, preset, step, processes), steps, threads_for(device))
-    with closing(batches):
+    waited, whole, stopped, faults = 0.0, True, False, 0
+    window = _window_of(state.network)
+    with closing(_batches(pool, preset, state, device, processes)) as batches:
         try:
-            while state.step < preset.steps and not stopped:
+            while state.patches < preset.until and not stopped:
                 asked = time.monotonic()
-                pairs = next(batches)
+                made = next(batches)
                 waited += time.monotonic() - asked
-                blurred, sharp = images(pairs, device)
+                examples = pool.examples(made, window, device)
                 if preset.noise:
-                    add_noise(blurred, _sources(preset, state.step, processes, 1), preset.noise / 255)
+                    add_noise(examples.inputs[0], _sources(preset, state.step, processes, 1), preset.noise / 255)
                 whole = False
-                try:
-                    result = take_step(
-                        state, model, preset, dtype, processes, blurred, sharp, interrupted=signals.received
-                    )
-                except NotFiniteError as error:
-                    raise _with_batch(error, run, state.step, (blurred, sharp), processes) from error
-                state.average.update_parameters(state.network)
+                result = take_step(state, model, preset, dtype, processes, examples, interrupted=signals.received)
+                if result.fault:
+                    faults += 1
+                    _log.warning(f"{result.fault} at step {state.step}, which moved nothing")
+                    if faults > MOST_FAULTS:
+                        raise _with_batch(result.fault, run, state.step, examples, processes)
+                if result.moved:
+                    state.average.update_parameters(state.network)
                 state.step += 1
+                state.patches += preset.batch
                 whole = True
                 elapsed = time.monotonic() - begun
                 progress = Progress(
-                    state.step, result.loss, result.rate, waited, elapsed, result.gradient_norm, result.gain
+                    state.step,
+                    state.patches,
+                    result.loss,
+                    result.rate,
+                    waited,
+                    elapsed,
+                    result.gradient_norm,
+                    result.gain,
                 )
                 if files is not None:
                     files.observe(progress)
@@ -212,8 +229,8 @@ class _Files:
         state.seconds = self._earlier_seconds + elapsed
         save_checkpoint(self._run / CHECKPOINT, state)
         card = {
-            "steps": state.inherited_steps + state.step,
-            "hours": round(state.inherited_hours + state.seconds / 3600, 4),
+            "patches": state.patches,
+            "hours": round(state.seconds / 3600, 4),
             "recipe": asdict(self._preset),
             **{name: self._start[name] for name in ("start_from", "pool", "versions", "git", "machine")},
         }
@@ -222,9 +239,24 @@ class _Files:
         self._record.spent(state.step - self._earlier_steps, elapsed)
 
 
-def _pairs(pool: Pool, preset: Preset, step: int, processes: Processes) -> Tensor:
-    """This process's part of a step's batch."""
-    return pool.batch(_sources(preset, step, processes), preset.patch, preset.fresh)
+def _window_of(network: nn.Module) -> Window:
+    """Neighbours that a network looks at; one for pictures has none."""
+    window = getattr(network, "window", None)
+    return window if isinstance(window, Window) else Window()
+
+
+def _batches(
+    pool: TrainingPool, preset: Preset, state: TrainingState, device: torch.device, processes: Processes
+) -> Generator[Any]:
+    """This process's parts of the batches that are left, made ahead."""
+
+    def batch(step: int) -> Any:
+        if pool.is_ring and step % REFRESH == 0:
+            pool.refresh()
+        return pool.batch(_sources(preset, step, processes), preset.patch)
+
+    left = math.ceil((preset.until - state.patches) / preset.batch)
+    return made_ahead(batch, range(state.step, state.step + left), threads_for(device))
 
 
 def _sources(preset: Preset, step: int, processes: Processes, *use: int) -> list[np.random.Generator]:
@@ -233,10 +265,9 @@ def _sources(preset: Preset, step: int, processes: Processes, *use: int) -> list
     return [np.random.default_rng([preset.seed, step, number, *use]) for number in numbers]
 
 
-def _with_batch(
-    error: NotFiniteError, run: Path, step: int, batch: tuple[Tensor, Tensor], processes: Processes
-) -> TrainingError:
+def _with_batch(fault: str, run: Path, step: int, examples: Examples, processes: Processes) -> TrainingError:
     path = run / OFFENDING_BATCH.format(rank=processes.rank)
-    np.savez(path, blurred=batch[0].cpu().numpy(), sharp=batch[1].cpu().numpy())
+    arrays: dict[str, Any] = {f"input_{index}": tensor.cpu().numpy() for index, tensor in enumerate(examples.inputs)}
+    np.savez(path, **arrays, target=examples.target.cpu().numpy())
     what = "the batch" if processes.count == 1 else f"process {processes.rank}'s part of the batch"
-    return TrainingError(f"{error} at step {step}; {what} is in {path}")
+    return TrainingError(f"{fault} at step {step}, and was in {MOST_FAULTS} steps before; {what} is in {path}")

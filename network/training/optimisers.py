@@ -21,14 +21,19 @@ same importance, so they are left to AdamW, as the authors of Muon advise for fi
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def rate_at(preset: Preset, step: int) -> float:
-    """The learning rate of a step, counted from 0."""
-    if step < preset.warmup:
-        return preset.rate * (step + 1) / preset.warmup
+def rate_at(preset: Preset, step: int, patches: int) -> float:
+    """The learning rate of a step.
+
+    Args:
+        preset: The recipe.
+        step: Number of steps that this run has done before.
+        patches: Number of patches that all runs have seen before.
+    """
+    warm = min(1.0, (step + 1) / preset.warmup) if preset.warmup else 1.0
     if preset.schedule == "exponential":
-        return float(preset.rate * (preset.final_rate / preset.rate) ** (step / preset.steps))
-    fall = min(1.0, max(0.0, (step - (preset.steps - preset.decay)) / preset.decay))
-    return preset.rate + (preset.final_rate - preset.rate) * fall
+        return float(warm * preset.rate * (preset.final_rate / preset.rate) ** (patches / preset.until))
+    fall = max(0.0, (patches - preset.fall_from) / max(1, preset.until - preset.fall_from))
+    return warm * (preset.rate + (preset.final_rate - preset.rate) * min(1.0, fall))
 
 
 def make_optimisers(network: nn.Module, preset: Preset) -> list[Optimizer]:
@@ -56,7 +61,8 @@ def make_optimisers(network: nn.Module, preset: Preset) -> list[Optimizer]:
         others = [weight for weight in network.parameters() if id(weight) not in taken]
         optimisers = [
             Muon(hidden, rate * preset.muon_factor, weight_decay=decay),
-            torch.optim.AdamW(others, rate, weight_decay=decay),
+            # Biases, normalisations and heads do not decay.
+            torch.optim.AdamW(others, rate, weight_decay=0.0),
         ]
     for optimiser in optimisers:
         factor = preset.muon_factor if isinstance(optimiser, Muon) else 1.0

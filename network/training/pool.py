@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 
 from network.errors import DataError
-from network.synth.fresh import fresh_pair
+from network.training.examples import Examples, file_digest, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from network.window.windows import Window
+
 SHARDS = "pairs_*.npy"
 
 
 def holds_pool(folder: Path) -> bool:
-    """Whether a folder looks like what ``deblur synth`` and ``deblur pack`` write."""
+    """Whether a folder looks like a pool of pairs."""
     return any(folder.glob(SHARDS))
 
 
@@ -35,21 +36,23 @@ class Pool:
     """Shards of pairs, memory-mapped.
 
     Args:
-        folders: Folders of pools, each made by ``deblur synth`` or ``deblur pack``.
+        folders: Folders of pools, each made by ``deblur pack --pairs``.
 
     Raises:
         DataError: If a folder has no shard, is not complete, or a shard is damaged or can't be opened.
     """
 
-    def __init__(self, folders: list[Path]) -> None:
+    is_ring = False
+
+    def __init__(self, folders: Sequence[Path]) -> None:
         self.shards: list[NDArray[np.uint8]] = []
         self._paths: list[Path] = []
         for folder in folders:
             paths = sorted(folder.glob(SHARDS))
-            if not _is_complete(folder):
+            if record_of(folder).get("complete", True) is not True:
                 raise DataError(f"{folder} was not packed to the end; run 'deblur pack' again to go on")
             if not paths:
-                raise DataError(f"{folder} holds no pool of pairs; make one with 'deblur synth' or 'deblur pack'")
+                raise DataError(f"{folder} holds no pool of pairs; make one with 'deblur pack --pairs'")
             for path in paths:
                 try:
                     shard = np.load(path, mmap_mode="r")
@@ -70,7 +73,10 @@ class Pool:
         Reads every file once, on several cores; whoever does not ask does not pay.
         """
         with ThreadPoolExecutor() as executor:
-            return hashlib.sha256(b"".join(executor.map(_file_digest, self._paths))).hexdigest()
+            return hashlib.sha256(b"".join(executor.map(file_digest, self._paths))).hexdigest()
+
+    def refresh(self) -> None:
+        """Does nothing: a pool of pairs does not change."""
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -87,21 +93,20 @@ class Pool:
         pair: NDArray[np.uint8] = self.shards[shard][index - int(self._ends[shard])]
         return pair
 
-    def batch(self, rngs: Sequence[Generator], patch: int, fresh: float = 0.0) -> Tensor:
+    def batch(self, rngs: Sequence[Generator], patch: int) -> Tensor:
         """Random patches, flipped and turned at random.
 
         Args:
             rngs: Sources of randomness, one for each patch, which decides it alone: whoever makes a part of a batch
                 gets the same patches as whoever makes all of it.
             patch: Height and width of a patch in pixels.
-            fresh: Share of the patches that get a new blur, see :func:`network.synth.fresh.fresh_pair`.
 
         Returns:
             Pairs, uint8 RGB (rngs, 2, patch, patch, 3), the blurred side first: a quarter of the bytes that
             :func:`images` makes of them, which counts on the way to a GPU.
 
         Raises:
-            DataError: If the pairs are smaller than a patch, or, with ``fresh``, not larger.
+            DataError: If the pairs are smaller than a patch.
         """
         pairs = np.empty((len(rngs), 2, patch, patch, 3), np.uint8)
         for slot, rng in enumerate(rngs):
@@ -109,9 +114,6 @@ class Pool:
             height, width = pair.shape[1:3]
             if height < patch or width < patch:
                 raise DataError(f"pairs of {width}x{height} are too small for patches of {patch}; set a smaller patch")
-            if fresh and rng.random() < fresh:
-                pair = fresh_pair(rng, pair[1], patch)
-                height = width = patch
             top, left = rng.integers(height - patch + 1), rng.integers(width - patch + 1)
             turns, is_flipped = int(rng.integers(4)), bool(rng.integers(2))
             # No operation of PyTorch here: in a loader's thread it starts threads of its own, which fight those of the
@@ -119,6 +121,17 @@ class Pool:
             for side, picture in enumerate(pair[:, top : top + patch, left : left + patch]):
                 pairs[slot, side] = _turned(picture, turns, is_flipped=is_flipped)
         return torch.from_numpy(pairs)
+
+    def examples(self, batch: Tensor, window: Window, device: torch.device) -> Examples:  # noqa: ARG002
+        """What a network sees and should give, on a device.
+
+        Args:
+            batch: Pairs from :meth:`batch`.
+            window: Not used: pictures have no neighbours.
+            device: Device to train on.
+        """
+        blurred, sharp = images(batch, device)
+        return Examples((blurred,), blurred, sharp, blurred.shape[1], lambda pictures: pictures)
 
 
 _TURNS = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
@@ -158,19 +171,3 @@ def add_noise(blurred: Tensor, rngs: Sequence[Generator], spread: float) -> None
         generator = torch.Generator(image.device).manual_seed(int(rng.integers(2**63)))
         noise = torch.randn(image.shape, generator=generator, device=image.device)
         image.add_(noise, alpha=abs(rng.normal(0, spread)))
-
-
-def _is_complete(folder: Path) -> bool:
-    """False where an interrupted ``deblur pack`` left its record."""
-    record = folder / "pool.json"
-    if not record.exists():
-        return True
-    try:
-        return json.loads(record.read_text(encoding="utf-8")).get("complete", True) is True
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{record} is damaged; make the pool again in another folder") from error
-
-
-def _file_digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

@@ -18,68 +18,56 @@ class Preset:
         loss: Name of the loss in :data:`network.training.losses.LOSSES`.
         optimiser: Name of the optimiser: ``adam``, ``adamw``, or ``muon``: Muon for the hidden convolutions, AdamW for
             the rest.
-        weight_decay: Weight decay of ``adamw`` and ``muon``.
+        weight_decay: Weight decay of ``adamw``, and of the hidden convolutions with ``muon``.
         rate: Learning rate after the warm-up.
-        final_rate: Learning rate at the last step.
+        final_rate: Learning rate at the end.
         muon_factor: Muon's learning rate over the learning rate.
-        warmup: Number of steps over which the rate rises from zero.
+        warmup: Number of steps of this run over which the rate rises from zero.
         schedule: Course of the learning rate: ``exponential`` falls from ``rate`` to ``final_rate`` over the whole run;
-            ``trapezoid`` holds ``rate`` and falls linearly over the last ``decay`` steps, so that a run can be
+            ``trapezoid`` holds ``rate`` up to ``fall_from`` and falls linearly from there, so that a run can be
             prolonged.
-        decay: Number of steps of the trapezoid's fall.
-        steps: Length of the run in steps.
-        batch: Number of pairs in a step.
+        until: Number of patches over all runs, those of the starting weights included, after which training ends.
+        fall_from: Number of patches over all runs from which the trapezoid falls.
+        batch: Number of patches in a step.
         patch: Height and width of a training patch in pixels, divisible by 16.
         noise: Standard deviation, in codes of 255, of the normal distribution from which the standard deviation of
-            the noise on a blurred patch is drawn.
-        fresh: Share of the patches whose blur is made anew in every step, see :mod:`network.synth.fresh`.
+            the noise on a blurred picture is drawn; windows hold their noise already.
         clip: Largest norm of the gradient.
         precision: Precision of the network's arithmetic in training: ``fp32``, ``bf16``, ``fp16`` (with scaled
             gradients) or ``auto``, which is bf16 on a CUDA device or x86 processor that multiplies such numbers, fp16
             on any other CUDA device, and fp32 elsewhere. Weights, averages and the loss are fp32 in every case.
         ema: Decay of the exponential moving average of the weights.
         seed: Seed of initial weights, sampling and augmentation.
-        shrink: Divisor of the starting weights where a batch normalisation follows. The function
-            stays the same, but a step then changes it by so much more: such weights grow the longer they are trained,
-            and the rate, which does not grow with them, comes to mean less and less. Of no effect without starting
-            weights, or on networks without such layers.
 
     Raises:
-        TrainingError: If a field that names a choice names none of them, ``fresh`` is no share, or ``shrink`` is not
-            positive.
+        TrainingError: If a field that names a choice names none of them.
     """
 
-    network: str = "idc-rt"
+    network: str = "idc-video"
     options: dict[str, Any] = field(default_factory=dict)
     loss: str = "deviation"
     optimiser: Literal["adam", "adamw", "muon"] = "muon"
-    weight_decay: float = 1e-4
-    rate: float = 4e-4
-    final_rate: float = 1e-6
+    weight_decay: float = 0.02
+    rate: float = 5e-4
+    final_rate: float = 0.0
     muon_factor: float = 5.0
     warmup: int = 200
     schedule: Literal["exponential", "trapezoid"] = "trapezoid"
-    decay: int = 3000
-    steps: int = 30000
-    batch: int = 4
+    until: int = 500_000
+    fall_from: int = 350_000
+    batch: int = 16
     patch: int = 256
     noise: float = 0.0
-    fresh: float = 0.0
     clip: float = 5.0
     precision: Literal["fp32", "bf16", "fp16", "auto"] = "auto"
     ema: float = 0.999
     seed: int = 0
-    shrink: float = 1.0
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self)).items():
             choices, value = get_args(kind), getattr(self, name)
             if get_origin(kind) is Literal and value not in choices:
                 raise TrainingError(f"{name} is one of {', '.join(choices)}, not {value!r}")
-        if not 0 <= self.fresh <= 1:
-            raise TrainingError(f"fresh is from 0 to 1, not {self.fresh:g}")
-        if not self.shrink > 0:
-            raise TrainingError(f"shrink is over 0, not {self.shrink:g}")
 
 
 GOPRO_TRAINING_PAIRS = 2103
@@ -95,11 +83,9 @@ PRESETS: dict[str, Preset] = {
         final_rate=1e-6,
         warmup=0,
         schedule="exponential",
-        steps=1000 * (GOPRO_TRAINING_PAIRS // 16),
-        batch=16,
-        patch=256,
+        until=1000 * (GOPRO_TRAINING_PAIRS // 16) * 16,
         noise=2.0,
     ),
-    "idc-rt": Preset(),
+    "idc-video": Preset(),
 }
 """Recipes by name."""

@@ -20,13 +20,14 @@ from network.files import write_text
 from network.processor import processor_name
 
 if TYPE_CHECKING:
-    from network.training.pool import Pool
+    from network.training.checkpoint import TrainingState
+    from network.training.examples import TrainingPool
     from network.training.recipes import Preset
     from network.weights import Header
 
 STARTS = "starts.jsonl"
 PACKAGE = "deblur-stream"
-_OF_ONE_START = ("step", "steps", "seconds", "start_from")
+_OF_ONE_START = ("step", "patches", "steps", "seconds", "start_from")
 
 
 class RunRecord:
@@ -74,9 +75,9 @@ class RunRecord:
 
 def describe(
     preset: Preset,
-    pool: Pool,
+    pool: TrainingPool,
     *,
-    step: int,
+    state: TrainingState,
     dtype: torch.dtype,
     device: torch.device,
     processes: int,
@@ -86,21 +87,22 @@ def describe(
 
     Args:
         preset: The recipe.
-        pool: Pool of pairs; its digest is computed, which may read all of it.
-        step: Steps that earlier starts have done.
+        pool: Pool of windows or pairs; its digest is computed, which may read all of it.
+        state: State from which the run begins or goes on.
         dtype: Type in which the network computes.
         device: Device to train on.
         processes: Number of processes that train together.
         start_from: The weights' file that the run began with, and its header.
     """
     return {
-        "step": step,
+        "step": state.step,
+        "patches": state.patches,
         "steps": 0,
         "seconds": 0.0,
         "recipe": asdict(preset),
         "arithmetic": str(dtype).removeprefix("torch."),
         "processes": processes,
-        "pool": {"pairs": len(pool), "digest": pool.digest},
+        "pool": {"size": None if pool.is_ring else len(pool), "digest": pool.digest},
         "start_from": {"file": start_from[0].name, "digest": start_from[1].digest} if start_from else None,
         "versions": {
             PACKAGE: _own_version(),

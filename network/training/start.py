@@ -12,15 +12,19 @@ from torch.optim.swa_utils import AveragedModel
 
 from network.errors import TrainingError
 from network.models import registry
-from network.models.layers import ConvUnit
 from network.training.checkpoint import TrainingState, load_checkpoint
 from network.training.losses import LOSSES
 from network.training.optimisers import make_optimisers, make_scaler
+from network.training.pool import Pool
+from network.training.windows import WindowPool
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from network import weights
+    from network.training.examples import TrainingPool
+    from network.training.losses import Loss
     from network.training.recipes import Preset
 
 
@@ -40,6 +44,31 @@ def usable_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise TrainingError(f"device {name!r} can't be used ({reason}); 'cpu' works everywhere") from error
     return device
+
+
+def open_pool(preset: Preset, folders: Sequence[Path]) -> TrainingPool:
+    """The pool that a recipe trains on: of windows for a network over time, else of pairs.
+
+    Args:
+        preset: The recipe.
+        folders: Folders of pools.
+
+    Raises:
+        DataError: If a folder holds no such pool, or a damaged one.
+    """
+    kind = WindowPool if loss_of(preset).of_windows else Pool
+    return kind(folders)
+
+
+def loss_of(preset: Preset) -> Loss:
+    """The loss of a recipe.
+
+    Raises:
+        TrainingError: If there is no such loss.
+    """
+    if preset.loss not in LOSSES:
+        raise TrainingError(f"loss is one of {', '.join(LOSSES)}, not {preset.loss!r}")
+    return LOSSES[preset.loss]
 
 
 def initial_state(
@@ -81,9 +110,6 @@ def initial_state(
                 f"the starting weights are {header.network} {header.options}, not {preset.network} {options}"
             )
         network.load_state_dict(loaded.state_dict())
-        for module in network.modules():
-            if isinstance(module, ConvUnit):
-                module.shrink(preset.shrink)
         card = header.card
     # Channels last trains about a seventh faster on the CPU and is what tensor cores want.
     network = convert_conv2d_weight_memory_format(network.to(device), torch.channels_last).train()
@@ -92,11 +118,17 @@ def initial_state(
         running_average(network, preset.ema),
         make_optimisers(network, preset),
         make_scaler(dtype, device),
-        inherited_steps=int(card.get("steps", 0)),
-        inherited_hours=float(card.get("hours", card.get("minutes", 0) / 60)),
+        patches=int(card.get("patches", 0)),
+        seconds=3600 * float(card.get("hours", 0)),
     )
+    # Weights that were trained long are an average already, which is not to be forgotten in a few steps.
+    state.average.n_averaged.fill_(1 + state.patches // preset.batch)
     if checkpoint.exists():
         load_checkpoint(checkpoint, state)
+    elif state.patches >= preset.until:
+        raise TrainingError(
+            f"the starting weights have seen {state.patches} patches, and until is {preset.until}; give more"
+        )
     return state
 
 
@@ -106,7 +138,8 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 def running_average(network: nn.Module, decay: float) -> AveragedModel:
     """An exponential moving average of a network's weights and of what its batch normalisation remembers.
 
-    It begins as the network is now, in evaluation mode. ``n_averaged`` is one more than the steps that are in it.
+    It begins as the network is now, in evaluation mode. ``n_averaged`` is one more than the steps that are in it;
+    set it for a network that was trained before.
 
     Args:
         network: The network; it is copied.
@@ -128,12 +161,17 @@ def running_average(network: nn.Module, decay: float) -> AveragedModel:
 
 
 def _new_network(preset: Preset) -> nn.Module:
-    if preset.loss not in LOSSES:
-        raise TrainingError(f"loss is one of {', '.join(LOSSES)}, not {preset.loss!r}")
+    loss = loss_of(preset)
     torch.manual_seed(preset.seed)
     network = registry.create(preset.network, **preset.options)
     if not hasattr(network, "forward_scales"):
         raise TrainingError(f"network {preset.network!r} has nothing to train; choose another")
+    sees_windows = hasattr(network, "window")
+    if sees_windows != loss.of_windows:
+        fitting = ", ".join(name for name, other in LOSSES.items() if other.of_windows == sees_windows)
+        raise TrainingError(f"the loss {preset.loss!r} is not for {preset.network}; choose {fitting}")
+    if sees_windows and preset.noise:
+        raise TrainingError("noise is for pictures: windows hold their noise already; set noise=0")
     multiple = int(getattr(network, "multiple", 1))
     if preset.patch % multiple:
         raise TrainingError(f"patch is {preset.patch}, but {preset.network} needs a multiple of {multiple}")

@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from network.training.losses import LOSSES, multi_scale_loss
+from network.training.losses import LOSSES
 from network.training.optimisers import rate_at, set_rate
 
 if TYPE_CHECKING:
     from network.training.checkpoint import TrainingState
     from network.training.distributed import Processes
+    from network.training.examples import Examples
     from network.training.recipes import Preset
-
-
-class NotFiniteError(Exception):
-    """A number that training can't go on from; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +27,11 @@ class StepResult:
     Attributes:
         loss: Mean loss over all processes.
         rate: Learning rate.
-        gradient_norm: Norm of the gradient before clipping; infinite or NaN where fp16 overflowed and nothing moved.
+        gradient_norm: Norm of the gradient before clipping.
         gain: PSNR over the blurred patches of this process, mean in dB; NaN where all are sharp.
         interrupted: Whether any process was interrupted before the step.
+        fault: What was not finite, so that nothing moved; empty where all was well.
+        overflowed: Whether nothing moved because fp16 overflowed, which is no fault: the next step is scaled less.
     """
 
     loss: float
@@ -40,6 +39,13 @@ class StepResult:
     gradient_norm: float
     gain: float
     interrupted: bool
+    fault: str = ""
+    overflowed: bool = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether the weights were moved."""
+        return not self.fault and not self.overflowed
 
 
 def take_step(
@@ -48,12 +54,11 @@ def take_step(
     preset: Preset,
     dtype: torch.dtype,
     processes: Processes,
-    blurred: Tensor,
-    sharp: Tensor,
+    examples: Examples,
     *,
     interrupted: bool,
 ) -> StepResult:
-    """Moves the weights once.
+    """Moves the weights once, unless loss or gradient is not finite: then the network is left as it was.
 
     Args:
         state: State whose network, optimisers and scaler are changed in place.
@@ -62,53 +67,40 @@ def take_step(
         preset: The recipe.
         dtype: Type in which the network computes; the loss is computed in fp32.
         processes: The processes that train together.
-        blurred: This process's share of the batch, in [0, 1], float (N, 3, H, W).
-        sharp: Ground truth of ``blurred``, of the same shape.
+        examples: This process's share of the batch.
         interrupted: Whether this process was interrupted, for the others to know.
-
-    Raises:
-        NotFiniteError: If loss or gradient is not finite; the weights were not moved.
     """
-    rate = rate_at(preset, state.step)
+    rate = rate_at(preset, state.step, state.patches)
     set_rate(state.optimisers, rate)
-    with nullcontext() if dtype == torch.float32 else torch.autocast(blurred.device.type, dtype):
-        results = model(blurred)
+    # A forward pass changes what batch normalisation remembers, and one bad batch would spoil it for ever.
+    remembered = [buffer.clone() for buffer in state.network.buffers()]
+    with nullcontext() if dtype == torch.float32 else torch.autocast(examples.target.device.type, dtype):
+        results = model(*examples.inputs)
     results = [result.float() for result in results]
-    loss = multi_scale_loss(results, sharp, LOSSES[preset.loss])
-    value, interruptions = processes.mean(loss.item(), float(interrupted))
-    if not math.isfinite(value):
-        raise NotFiniteError(f"the loss is {value}")
+    loss = LOSSES[preset.loss](results, examples.target)
     for optimiser in state.optimisers:
         optimiser.zero_grad(set_to_none=True)
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     for optimiser in state.optimisers:
         state.scaler.unscale_(optimiser)
     norm = nn.utils.clip_grad_norm_(state.network.parameters(), preset.clip).item()
-    if math.isfinite(norm):
+    value, interruptions = processes.mean(loss.item(), float(interrupted))
+    fault = "" if math.isfinite(value) else f"the loss is {value}"
+    overflowed = False
+    if not fault and not math.isfinite(norm):
+        overflowed = state.scaler.is_enabled() and state.scaler.get_scale() > 1
+        fault = "" if overflowed else f"the norm of the gradient is {norm}"
+    if fault or overflowed:
+        with torch.no_grad():
+            for buffer, before in zip(state.network.buffers(), remembered, strict=True):
+                buffer.copy_(before)
+    else:
         for optimiser in state.optimisers:
             state.scaler.step(optimiser)
-    elif not state.scaler.is_enabled() or state.scaler.get_scale() <= 1:
-        raise NotFiniteError(f"the norm of the gradient is {norm}")
-    # Else fp16 overflowed: no optimiser moves, and the next step is scaled less.
-    state.scaler.update()
-    return StepResult(value, rate, norm, gain_of(results[0], blurred, sharp), interruptions > 0)
-
-
-@torch.no_grad()
-def gain_of(result: Tensor, blurred: Tensor, sharp: Tensor) -> float:
-    """Mean gain in PSNR over the blurred pictures of a batch, in dB; NaN where none is blurred.
-
-    Pairs of over 40 dB are left out: they are all but sharp, and their ratio of errors would drown the others'.
-
-    Args:
-        result: Result of the network, float (N, 3, H, W).
-        blurred: Input of the network, of the same shape.
-        sharp: Ground truth, of the same shape.
-    """
-    before = (blurred - sharp).square().mean((1, 2, 3))
-    after = (result - sharp).square().mean((1, 2, 3)).clamp_min(1e-6)
-    gains = (10 * torch.log10(before / after))[before > 1e-4]
-    return float(gains.mean()) if len(gains) else math.nan
+    if not fault:
+        state.scaler.update()
+    gain = examples.gain(results[0])
+    return StepResult(value, rate, norm, gain, interruptions > 0, fault, overflowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +109,17 @@ class Progress:
 
     Attributes:
         step: Number of steps done, over all starts of the run.
+        patches: Number of patches seen over all runs, those of the starting weights included.
         loss: Loss of the step.
         rate: Learning rate of the step.
         waited: Seconds since the start that the loop waited for data.
         elapsed: Seconds since the start.
-        gradient_norm: Norm of the gradient before clipping; infinite or NaN in a step that fp16 skipped.
+        gradient_norm: Norm of the gradient before clipping; infinite or NaN in a step that moved nothing.
         gain: PSNR of the step's results over the blurred patches, mean in dB; NaN where all are sharp.
     """
 
     step: int
+    patches: int
     loss: float
     rate: float
     waited: float

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-
-from network.training.pool import images
-from network.training.step import gain_of
+from torch import nn
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from network.training.pool import Pool
+    from network.training.examples import Examples, TrainingPool
     from network.training.recipes import Preset
     from network.training.step import Progress
+    from network.window.windows import Window
 
 _log = logging.getLogger("deblur.training")
 
@@ -32,13 +30,13 @@ class TensorBoardOptions:
     """Options of TensorBoard.
 
     Attributes:
-        validation: Pairs of which a fixed batch is shown; None takes it from the training pool.
-        images: Number of pairs that are shown.
+        validation: Pool of which a fixed batch is shown; None takes it from the training pool.
+        images: Number of patches that are shown.
         image_minutes: Minutes between pictures.
         every: Number of steps over which numbers are averaged.
     """
 
-    validation: Pool | None = None
+    validation: TrainingPool | None = None
     images: int = 4
     image_minutes: float = 10.0
     every: int = 20
@@ -50,8 +48,8 @@ class TensorBoardLog:
     Args:
         folder: Folder of the event files.
         options: Options of TensorBoard.
-        batch: Blurred and sharp pictures to show, each in [0, 1], float (N, 3, H, W).
-        pairs: Number of pairs in a step.
+        examples: What to show.
+        patches: Number of patches in a step.
         step: Number of steps done before; entries that a killed start wrote after it are dropped.
 
     Raises:
@@ -59,14 +57,14 @@ class TensorBoardLog:
     """
 
     def __init__(
-        self, folder: Path, options: TensorBoardOptions, batch: tuple[Tensor, Tensor], *, pairs: int, step: int
+        self, folder: Path, options: TensorBoardOptions, examples: Examples, *, patches: int, step: int
     ) -> None:
         from torch.utils.tensorboard import SummaryWriter  # optional
 
         self._writer: Any = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
         self._options = options
-        self._batch = batch
-        self._pairs = pairs
+        self._examples = examples
+        self._patches = patches
         self._latest: list[Progress] = []
         self._before = (step, 0.0, 0.0)
         self._shown = -math.inf
@@ -100,7 +98,7 @@ class TensorBoardLog:
             "loss": _mean([progress.loss for progress in self._latest]),
             "learning rate": last.rate,
             "gradient norm": _mean([progress.gradient_norm for progress in self._latest]),
-            "images per second": (last.step - step) * self._pairs / seconds,
+            "patches per second": (last.step - step) * self._patches / seconds,
             "data wait share": (last.waited - waited) / seconds,
         } | ({"gain in dB": _mean(gains)} if gains else {})
         for name, value in scalars.items():
@@ -111,11 +109,11 @@ class TensorBoardLog:
 
     @torch.no_grad()
     def _write_pictures(self, average: nn.Module, step: int) -> None:
-        blurred, sharp = self._batch
-        result = average(blurred).clamp(0, 1)
-        self._writer.add_scalar("validation/gain in dB", gain_of(result, blurred, sharp), step)
-        triples = torch.cat((blurred.clamp(0, 1), result, sharp), dim=3)
-        for number, triple in enumerate(triples.float().cpu()):
+        examples = self._examples
+        result = average.forward_scales(*examples.inputs)[0]  # type: ignore[operator]
+        self._writer.add_scalar("validation/gain in dB", examples.gain(result), step)
+        sides = [examples.to_rgb(side).clamp(0, 1) for side in (examples.start, result, examples.target)]
+        for number, triple in enumerate(torch.cat(sides, dim=3).float().cpu()):
             self._writer.add_image(f"blurred, averaged network, sharp/{number}", triple, step)
         self._writer.flush()
 
@@ -126,30 +124,33 @@ def _mean(values: list[float]) -> float:
 
 def make_log(
     options: TensorBoardOptions | None,
-    pool: Pool,
+    pool: TrainingPool,
     run: Path,
     preset: Preset,
     device: torch.device,
+    window: Window,
     step: int,
 ) -> TensorBoardLog | None:
     """The log of a run; None where none is wanted, or where TensorBoard is not installed, which is logged.
 
-    The pictures are the same for every start of every run on the same pairs.
+    The pictures are the same for every start of every run on the same pool.
 
     Args:
         options: Options of TensorBoard; None for no TensorBoard.
-        pool: Pool of pairs that the network is trained on.
+        pool: Pool that the network is trained on.
         run: Folder of the run.
         preset: The recipe.
         device: Device of the averaged network.
+        window: Neighbours that the network looks at.
         step: Number of steps done before.
     """
     if options is None:
         return None
     rngs = [np.random.default_rng([0, number]) for number in range(options.images)]
-    batch = images((options.validation or pool).batch(rngs, preset.patch), device)
+    shown = options.validation or pool
+    examples = shown.examples(shown.batch(rngs, preset.patch), window, device)
     try:
-        return TensorBoardLog(run / FOLDER, options, batch, pairs=preset.batch, step=step)
+        return TensorBoardLog(run / FOLDER, options, examples, patches=preset.batch, step=step)
     except ImportError as error:
         _log.warning(f"nothing goes to TensorBoard ({error}): pip install tensorboard")
         return None

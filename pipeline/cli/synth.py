@@ -1,4 +1,4 @@
-"""`deblur synth`: pairs for training from sharp photographs and videos."""
+"""`deblur synth`: windows for training from sharp photographs and videos."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from network.errors import DataError
-from network.synth.make_pool import PoolOptions, make_pool
-from network.synth.pair import margin
+from network.synth.film import BORDER
+from network.synth.make_pool import PoolOptions, keep_ring, make_pool
 from network.synth.profile import PROFILES, BlurProfile
 from network.synth.sources import find_sources, fit_sources
 from pipeline.cli.notes import show_notes
@@ -36,20 +36,30 @@ _NAMES_SHOWN = 10
     "assignments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Change a field of the profile, such as noise=0 for clean pairs; an unknown name lists them.",
+    help="Change a field of the profile, such as noise=0 for clean windows; an unknown name lists them.",
 )
-@click.option("--pairs", type=click.IntRange(1), default=2048, show_default=True, help="Number of pairs.")
-@click.option("--size", type=click.IntRange(32), default=320, show_default=True, help="Height and width of a pair.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same pairs.")
+@click.option("--windows", type=click.IntRange(1), default=4096, show_default=True, help="Number of windows.")
+@click.option("--size", type=click.IntRange(48), default=320, show_default=True, help="Height and width of a window.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same windows.")
 @click.option(
     "--video-share",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="Share of the pairs made from video, where SOURCES hold both.",
+    help="Share of the windows made from video, where SOURCES hold both.",
 )
 @click.option("--keep-blurred", is_flag=True, help="Use sources that are themselves blurred or upscaled, too.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
+@click.option(
+    "--ring", is_flag=True, help="Go on when OUT is full: replace the oldest windows by new ones, until Ctrl-C."
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(0),
+    default=120.0,
+    show_default=True,
+    help="Seconds between two replacements of --ring, for training to have the cores.",
+)
 def synth(
     sources: tuple[Path, ...],
     out: Path,
@@ -58,38 +68,45 @@ def synth(
     shortest: float | None,
     longest: float | None,
     assignments: tuple[str, ...],
-    pairs: int,
+    windows: int,
     size: int,
     seed: int,
     video_share: float,
     keep_blurred: bool,
     workers: int,
+    ring: bool,
+    pause: float,
 ) -> None:
-    """Blurs the sharp photographs and videos in SOURCES and writes a pool of pairs to OUT.
+    """Makes windows of three blurred frames from the sharp photographs and videos in SOURCES, as a pool in OUT.
 
-    SOURCES are folders or files. Photographs are moved along random paths; of video, consecutive frames are averaged.
+    SOURCES are folders or files. Over a photograph, a camera moves along a random path; of video, consecutive frames
+    are averaged.
     """
     blur = changed(_with_lengths(PROFILES[profile], shortest, longest), assignments)
-    if size % 2:
-        raise click.BadParameter("must be even", param_hint="--size")
+    try:
+        options = PoolOptions(windows, size, seed, workers, detailed=not keep_blurred, video_share=video_share)
+    except DataError as error:
+        raise click.BadParameter(str(error), param_hint="--size") from error
     photos, videos = find_sources(sources)
-    side = size + 2 * margin(blur)
-    fit = fit_sources(photos, videos, side, keep_blurred=keep_blurred, workers=workers)
+    fit = fit_sources(photos, videos, size + 2 * BORDER, keep_blurred=keep_blurred, workers=workers)
     _tell_left_out(fit.left_out, len(photos) + len(videos), keep_blurred=keep_blurred)
     for name, fault in fit.notes:
         click.echo(f"{name} {fault}; what there is of it is used", err=True)
     if not fit.photos and not fit.videos:
-        raise DataError("none of the sources is fit to make pairs of; see the reasons above, and add sharp ones")
+        raise DataError("none of the sources is fit to make windows of; see the reasons above, and add sharp ones")
     counts = [f"{len(fit.photos)} photographs"] if fit.photos else []
     counts += [f"{len(fit.videos)} videos"] if fit.videos else []
     click.echo(
         f"{' and '.join(counts)}, profile {profile}, blur {blur.shortest:g} to {blur.longest:g} pixels",
     )
-    options = PoolOptions(pairs, size, seed, workers, detailed=not keep_blurred, video_share=video_share)
     show_notes(show=lambda line: click.echo(line, err=True))
+    if ring:
+        made = keep_ring(fit.photos, out, blur, options, fit.videos, pause=pause)
+    else:
+        made = make_pool(fit.photos, out, blur, options, fit.videos)
     try:
-        for done in make_pool(fit.photos, out, blur, options, fit.videos):
-            click.echo(f"{done} of {pairs} pairs")
+        for done in made:
+            click.echo(f"{done} of {windows} windows")
     except OSError as error:
         raise OutputError(f"{out} can't be written: {error.strerror or error}; run it again to go on") from error
 

@@ -157,10 +157,7 @@ def changed(record: Record, assignments: tuple[str, ...]) -> Record:
             raise click.BadParameter(
                 f"{assignment!r} is not NAME=VALUE with a NAME of {', '.join(kinds)}", param_hint="--set"
             )
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            value = text
+        value = literal(text)
         if kinds[name] is float and isinstance(value, int):
             value = float(value)
         if not isinstance(value, kinds[name]):
@@ -170,3 +167,11 @@ def changed(record: Record, assignments: tuple[str, ...]) -> Record:
         return replace(record, **changes)
     except NetworkError as error:
         raise click.BadParameter(str(error), param_hint="--set") from error
+
+
+def literal(text: str) -> Any:
+    """The value of a Python literal; other words stand for themselves."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -82,6 +82,28 @@ def _bsd(root: Path) -> None:
             _picture(base / "Blur" / "RAW" / f"{number:08d}.tiff", number)  # the sensor's own data, not read
 
 
+def _dvd(root: Path) -> None:
+    for sequence in ("720p_240fps_1", "IMG_0001"):
+        for number in range(2):
+            base = root / "quantitative_datasets" / sequence
+            _picture(base / "input" / f"{number:05d}.jpg", number)
+            _picture(base / "GT" / f"{number:05d}.jpg", number + 100)
+
+
+def _rsblur(root: Path) -> None:
+    lines = {"train": "", "test": ""}
+    for split, scene, number in (("train", "0001", 1), ("train", "0001", 2), ("test", "0003", 7), ("", "0004", 9)):
+        base = f"RSBlur/{scene}/{number:06d}"
+        blurred, sharp = f"{base}/real_blur/real_blur.png", f"{base}/gt/gt_sharp.png"
+        _picture(root / blurred, number)
+        _picture(root / sharp, number + 100)
+        _picture(root / base / "avg_blur" / "avg_blur.png", number)  # averaged from sharp frames, not read
+        if split:
+            lines[split] += f"{sharp} {blurred}\n"
+    for split, text in lines.items():
+        (root / f"RSBlur_real_{split}.txt").write_text(text, encoding="utf-8")
+
+
 def _plain(root: Path) -> None:
     for sequence in ("000", "night/001"):
         for number in (1, 2, 10):
@@ -97,6 +119,8 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "realblur-j": _realblur_j,
     "realblur-r": _realblur_r,
     "bsd": _bsd,
+    "dvd": _dvd,
+    "rsblur": _rsblur,
     "plain": _plain,
 }
 
@@ -127,6 +151,15 @@ EXPECTED = {
         (f"BSD_3ms24ms/{split}/000/{number:08d}", f"BSD_3ms24ms/{split}/000")
         for split in ("test", "train", "valid")
         for number in range(2)
+    ],
+    "dvd": [
+        (f"quantitative_datasets/{sequence}/{number:05d}", f"quantitative_datasets/{sequence}")
+        for sequence in ("720p_240fps_1", "IMG_0001")
+        for number in range(2)
+    ],
+    "rsblur": [
+        (f"{split}/RSBlur/{scene}/{number:06d}", "")
+        for split, scene, number in (("train", "0001", 1), ("train", "0001", 2), ("test", "0003", 7))
     ],
     "plain": [(f"{base}/frame{number}", base) for base in ("000", "night/001") for number in (1, 2, 10)],
 }
@@ -296,3 +329,11 @@ def test_a_folder_of_several_data_sets_is_not_guessed_at(tmp_path: Path) -> None
     with pytest.raises(DataError, match="holds realblur-j and realblur-r; choose"):
         find_pairs(tmp_path)
     assert {pair.blurred.parts[-4] for pair in find_pairs(tmp_path, "realblur-r")} == {REALBLUR_R}
+
+
+def test_rsblur_without_its_lists_is_read_whole(tmp_path: Path) -> None:
+    _rsblur(tmp_path)
+    for path in tmp_path.glob("*.txt"):
+        path.unlink()
+    names = [pair.name for pair in find_pairs(tmp_path / "RSBlur")]
+    assert names == ["0001/000001", "0001/000002", "0003/000007", "0004/000009"]

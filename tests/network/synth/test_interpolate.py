@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from network.evaluation.metrics import psnr
-from network.synth.camera import quantised
 from network.synth.interpolate import between, estimate
-from network.synth.render import to_codes, to_linear
+from network.synth.light import to_codes, to_linear
 from tests.support.scenes import Scene
 
 INNER = np.s_[24:-24, 24:-24]
+
+
+def _codes(light: np.ndarray) -> np.ndarray:
+    return np.rint(255 * to_codes(light)).astype(np.uint8)
 
 
 @pytest.mark.parametrize("time", [0.25, 0.5, 0.8])
@@ -20,7 +23,7 @@ def test_between_two_frames_a_scene_is_where_it_would_be(scene: Scene, time: flo
     step = estimate(first, second, border=24)
     assert step.holds
     assert step.path == pytest.approx(np.hypot(5, 3), abs=0.05)
-    middle = quantised(to_codes(between(to_linear(first), to_linear(second), step, time)))
+    middle = _codes(between(to_linear(first), to_linear(second), step, time))
     assert psnr(middle[INNER], scene.picture(5 * time, -3 * time, 160, 200)[INNER]) > 42
 
 
@@ -47,8 +50,8 @@ def test_a_square_before_a_ground_is_not_smeared_over_what_it_hides(scene: Scene
     assert 0 < step.inconsistent < 0.1
     # The flow is the square's or the ground's everywhere, and not something between the two.
     assert (np.abs(step.forward[56:104, :, 0] - 4) > 2.5).mean() > 0.97
-    middle = quantised(to_codes(between(to_linear(first), to_linear(last), step, 0.5)))
-    mixed = quantised(to_codes((to_linear(first) + to_linear(last)) / 2))
+    middle = _codes(between(to_linear(first), to_linear(last), step, 0.5))
+    mixed = _codes((to_linear(first) + to_linear(last)) / 2)
     around = np.s_[40:120, 44:150]
     assert psnr(middle[around], true[around]) > psnr(mixed[around], true[around]) + 5
     assert psnr(middle[56:104, 76:120], true[56:104, 76:120]) > 40  # inside the square

@@ -1,4 +1,4 @@
-"""Checkpoints: whole whatever happens, and readable for later versions."""
+"""Checkpoints: whole whatever happens."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from network.errors import TrainingError
 from network.files import discard_partials
-from network.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint, step_of
+from network.training.checkpoint import TrainingState, load_checkpoint, patches_of, save_checkpoint, step_of
 from network.training.optimisers import make_optimisers, make_scaler
 from network.training.start import running_average
 
@@ -58,13 +57,14 @@ def test_a_state_comes_back_whole(optimiser: str, tiny: Preset, tmp_path: Path) 
     recipe = replace(tiny, optimiser=optimiser)
     state, restored = new_state(recipe, torch.float16), new_state(recipe, torch.float16)
     move(state)
-    state.seconds, state.inherited_steps, state.inherited_hours = 12.5, 7, 1.25
+    state.patches, state.seconds = 7, 12.5
+    state.average.n_averaged.fill_(40)
     state.scaler.load_state_dict(state.scaler.state_dict() | {"scale": 1024.0, "_growth_tracker": 3})
     save_checkpoint(tmp_path / "state", state)
     load_checkpoint(tmp_path / "state", restored)
 
-    assert (restored.step, restored.seconds, restored.inherited_steps, restored.inherited_hours) == (1, 12.5, 7, 1.25)
-    assert restored.average.n_averaged == restored.step + 1
+    assert (restored.step, restored.patches, restored.seconds) == (1, 7, 12.5)
+    assert restored.average.n_averaged == 40
     assert restored.scaler.state_dict() == state.scaler.state_dict()
     assert restored.scaler.get_scale() == 1024
     for before, after in ((state.network, restored.network), (state.average.module, restored.average.module)):
@@ -91,47 +91,21 @@ def test_nothing_of_the_file_stays_mapped(tiny: Preset, tmp_path: Path) -> None:
     assert resumed.step == state.step
 
 
-def write_first_format(path: Path, state: TrainingState) -> None:
-    """As the first version of this package wrote it."""
-    tensors = {}
-    for prefix, module in (("network", state.network), ("average", state.average.module)):
-        tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
-    for index, values in state.optimisers[0].state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in values.items()}
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path, {"step": "41"})
-
-
-def test_the_first_format_still_loads(tiny: Preset, tmp_path: Path) -> None:
-    recipe = replace(tiny, optimiser="adamw")
-    state, restored = new_state(recipe), new_state(recipe)
-    move(state)
-    write_first_format(tmp_path / "state", state)
-    restored.inherited_steps = 5
-    load_checkpoint(tmp_path / "state", restored)
-    assert (restored.step, restored.inherited_steps) == (41, 5)
-    first, second = (one.optimisers[0].state_dict()["state"] for one in (state, restored))
-    assert first.keys() == second.keys() != set()
-    assert all(torch.equal(first[index]["exp_avg"], second[index]["exp_avg"]) for index in first)
-
-
 def test_moments_of_other_optimisers_are_refused(tiny: Preset, tmp_path: Path) -> None:
     state = new_state(replace(tiny, optimiser="adamw"))
     move(state)
-    save_checkpoint(tmp_path / "new", state)
-    write_first_format(tmp_path / "old", state)
-    for name in ("new", "old"):
-        with pytest.raises(TrainingError, match="not by Muon and AdamW"):
-            load_checkpoint(tmp_path / name, new_state(replace(tiny, optimiser="muon")))
-
-
-def test_the_step_is_read_without_the_rest(tiny: Preset, tmp_path: Path) -> None:
-    state = new_state(tiny)
-    state.step = 6
     save_checkpoint(tmp_path / "state", state)
-    assert step_of(tmp_path / "state") == 6
-    assert step_of(tmp_path / "absent") == 0
+    with pytest.raises(TrainingError, match="not by Muon and AdamW"):
+        load_checkpoint(tmp_path / "state", new_state(replace(tiny, optimiser="muon")))
+
+
+def test_counts_are_read_without_the_rest(tiny: Preset, tmp_path: Path) -> None:
+    state = new_state(tiny)
+    state.step, state.patches = 6, 96
+    save_checkpoint(tmp_path / "state", state)
     (tmp_path / "damaged").write_bytes(b"no tensors")
-    assert step_of(tmp_path / "damaged") == 0
+    read = [(step_of(tmp_path / name), patches_of(tmp_path / name)) for name in ("state", "absent", "damaged")]
+    assert read == [(6, 96), (0, 0), (0, 0)]
 
 
 @pytest.mark.timeout(120)

@@ -16,12 +16,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from network.data.windows import write_shard
 from network.errors import TrainingError
 from network.training.checkpoint import step_of
 from network.training.distributed import ALONE, Processes, joined
 from network.training.loop import CHECKPOINT, WEIGHTS, train
-from network.training.pool import Pool
 from network.training.run_log import RunRecord
+from network.training.windows import WindowPool
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -55,8 +56,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("together")
     folder = out / "pool"
     folder.mkdir()
-    pairs = np.random.default_rng(0).integers(0, 256, (6, 2, 40, 40, 3), dtype=np.uint8)
-    np.save(folder / "pairs_0000000.npy", pairs)
+    rng = np.random.default_rng(0)
+    windows = rng.integers(16, 236, (6, 4, 72, 48), dtype=np.uint8)
+    write_shard(folder, "00000000", windows, rng.normal(0, 1, (6, 4, 12, 12)).astype(np.float16))
     environment = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -97,7 +99,7 @@ def test_two_processes_have_the_gradient_of_one_with_the_whole_batch(case: str, 
 
 @pytest.mark.slow
 def test_two_processes_have_the_losses_of_one(results: Path, tmp_path: Path) -> None:
-    whole = [progress.loss for progress in train(together.RECIPE, Pool([results / "pool"]), tmp_path / "run")]
+    whole = [progress.loss for progress in train(together.RECIPE, WindowPool([results / "pool"]), tmp_path / "run")]
     shares = [load_file(results / f"process_{rank}" / "training.safetensors")["losses"] for rank in (0, 1)]
     assert torch.equal(*shares)
     assert shares[0].tolist() == pytest.approx(whole, rel=1e-3)
@@ -115,7 +117,7 @@ def test_all_processes_stop_at_the_same_step_when_one_is_interrupted(results: Pa
     assert 3 <= done[0] <= 5
 
 
-def test_a_batch_that_can_not_be_shared_evenly_is_refused(pool: Pool, tmp_path: Path) -> None:
+def test_a_batch_that_can_not_be_shared_evenly_is_refused(pool: WindowPool, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="a batch of 4 can't be shared evenly by 3 processes"):
         next(train(together.RECIPE, pool, tmp_path / "run", processes=Processes(0, 3)))
 
@@ -129,7 +131,7 @@ def test_a_process_that_nobody_started_with_others_is_alone() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent Ctrl-C alone")
-def test_torchrun_trains_and_is_interrupted(pool: Pool, tmp_path: Path) -> None:
+def test_torchrun_trains_and_is_interrupted(pool: WindowPool, tmp_path: Path) -> None:
     assert len(pool) == 8
     run = tmp_path / "run"
     changes = {"patch": 32, "batch": 4, "warmup": 1, "options": {"widths": [8, 8, 8], "depth": 1}}
@@ -140,15 +142,15 @@ def test_torchrun_trains_and_is_interrupted(pool: Pool, tmp_path: Path) -> None:
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     whole = subprocess.run(  # noqa: S603
-        [*command, "--set", "steps=4"], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [*command, "--until", "16"], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert whole.returncode == 0, whole.stderr
-    assert whole.stdout.splitlines()[0].startswith("4 steps done by 2 processes")
+    assert whole.stdout.splitlines()[0].startswith("4 steps done by 2 processes, 16 patches over all runs")
     assert whole.stdout.splitlines()[1:] == [f"weights: {run / WEIGHTS}"]
 
     # Both processes and torchrun get Ctrl-C, as from a terminal; torchrun passes it on a second time.
     process = subprocess.Popen(  # noqa: S603
-        [*command, "--set", "steps=100000", "--checkpoint-minutes", "0"],
+        [*command, "--until", "400000", "--checkpoint-minutes", "0"],
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
@@ -164,4 +166,4 @@ def test_torchrun_trains_and_is_interrupted(pool: Pool, tmp_path: Path) -> None:
         process.wait()
     assert process.returncode != 0
     done = step_of(run / CHECKPOINT)
-    assert f"holds the state after step {done} of 100000" in " ".join(errors.split())
+    assert f"holds the state after {4 * done} of 400000 patches" in " ".join(errors.split())

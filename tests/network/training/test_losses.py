@@ -11,7 +11,8 @@ from pytorch_msssim import ssim
 from skimage.metrics import structural_similarity
 from torch.nn import functional as F
 
-from network.training.losses import LOSSES, deviation_loss, frequency_loss, gradient_loss, mixed_loss, multi_scale_loss
+from network.models.idc_video import as_channels
+from network.training.losses import LOSSES, deviation_loss, gradient_loss, mixed_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,29 +50,25 @@ def test_mixed_loss_is_the_sum_of_its_three_terms() -> None:
     assert mixed_loss(result, sharp).item() == pytest.approx(expected, abs=1e-4)
 
 
-def test_frequency_loss_by_hand() -> None:
-    # A constant difference of 0.5 over 4x4: one coefficient of 0.5 * sqrt(16) among 4x3 complex ones.
-    result, sharp = torch.full((1, 1, 4, 4), 0.75), torch.full((1, 1, 4, 4), 0.25)
-    assert frequency_loss(result, sharp).item() == pytest.approx(0.5 + 0.5 * math.sqrt(16) / (4 * 3 * 2))
-
-
 def test_deviation_loss_by_hand() -> None:
-    # One picture off by 0.3 everywhere, one by 0.4 in half its pixels.
-    result, sharp = torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4)
-    sharp[0] = 0.3
-    sharp[1, :, :2] = 0.4
-    expected = (math.sqrt(0.3**2 + 0.02**2) + math.sqrt(0.4**2 / 2 + 0.02**2)) / 2 - 0.02
+    # One patch off by 0.3 in all luma, one by 0.4 in all chroma, of which a squared difference counts half.
+    result, sharp = torch.zeros(2, 24, 4, 4), torch.zeros(2, 24, 4, 4)
+    sharp[0, :16] = 0.3
+    sharp[1, 16:] = 0.4
+    squares = 0.3**2 * 16 / 24, 0.5 * 0.4**2 * 8 / 24
+    expected = sum(math.sqrt(square + 0.005**2) - 0.005 for square in squares) / 2
     assert deviation_loss(result, sharp).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_perfect_result_costs_nothing(name: str) -> None:
-    image = torch.rand(2, 3, 16, 16)
-    assert LOSSES[name](image, image).item() == pytest.approx(0, abs=1e-6)
+    image = torch.rand(2, 24 if LOSSES[name].of_windows else 3, 16, 16)
+    assert LOSSES[name]([image], image).item() == pytest.approx(0, abs=1e-6)
 
 
 TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    **LOSSES,
+    "mixed": mixed_loss,
+    "deviation": deviation_loss,
     "squares": F.mse_loss,
     "similarity": lambda result, sharp: 1 - ssim(result, sharp, data_range=1.0),
     "gradient": gradient_loss,
@@ -81,8 +78,9 @@ TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 @pytest.mark.parametrize("name", TERMS)
 def test_gradient_agrees_with_differences(name: str) -> None:
     generator = torch.Generator().manual_seed(5)
-    sharp = torch.rand(1, 1, 12, 12, dtype=torch.float64, generator=generator)
-    result = torch.rand(1, 1, 12, 12, dtype=torch.float64, generator=generator)
+    shape = (1, 24 if name == "deviation" else 1, 12, 12)
+    sharp = torch.rand(shape, dtype=torch.float64, generator=generator)
+    result = torch.rand(shape, dtype=torch.float64, generator=generator)
     value = result.clone().requires_grad_()
     TERMS[name](value, sharp).backward()  # type: ignore[no-untyped-call]
     assert value.grad is not None
@@ -96,9 +94,17 @@ def test_gradient_agrees_with_differences(name: str) -> None:
         assert (value.grad * direction).sum().item() == pytest.approx(expected, rel=tolerance, abs=1e-6)
 
 
-def test_scales_add_up_against_the_ground_truth_halved() -> None:
+def test_scales_of_pictures_add_up_against_the_ground_truth_halved() -> None:
     sharp = torch.rand(1, 3, 32, 32)
     half = torch.nn.functional.avg_pool2d(sharp, 2)
     results = [sharp + 0.1, half + 0.2]
-    expected = frequency_loss(results[0], sharp) + frequency_loss(results[1], half)
-    assert multi_scale_loss(results, sharp, frequency_loss).item() == pytest.approx(expected.item())
+    expected = mixed_loss(results[0], sharp) + mixed_loss(results[1], half)
+    assert LOSSES["mixed"](results, sharp).item() == pytest.approx(expected.item())
+
+
+def test_coarser_scales_of_windows_count_half() -> None:
+    planes = torch.rand(2, 1, 64, 64), torch.rand(2, 2, 32, 32)
+    sharp = [as_channels(*(F.avg_pool2d(plane, 2**scale) for plane in planes)) for scale in range(3)]
+    results = [truth + 0.1 * (scale + 1) for scale, truth in enumerate(sharp)]
+    terms = [deviation_loss(*pair).item() for pair in zip(results, sharp, strict=True)]
+    assert LOSSES["deviation"](results, sharp[0]).item() == pytest.approx(terms[0] + 0.5 * (terms[1] + terms[2]))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "muon"])
-@pytest.mark.parametrize("name", ["idc", "idc-rt"])
+@pytest.mark.parametrize("name", ["idc", "idc-video"])
 def test_every_weight_belongs_to_exactly_one_optimiser(name: str, optimiser: str, tiny: Preset) -> None:
     network = registry.create(name)
     optimisers = make_optimisers(network, replace(tiny, optimiser=optimiser))
@@ -25,7 +25,7 @@ def test_every_weight_belongs_to_exactly_one_optimiser(name: str, optimiser: str
     assert sorted(owned) == sorted(id(weight) for weight in network.parameters())
 
 
-@pytest.mark.parametrize(("name", "heads"), [("idc", 1), ("idc-rt", 3)])
+@pytest.mark.parametrize(("name", "heads"), [("idc", 1), ("idc-video", 3)])
 def test_muon_moves_the_hidden_convolutions_alone(name: str, heads: int, tiny: Preset) -> None:
     network = registry.create(name)
     muon, rest = make_optimisers(network, replace(tiny, optimiser="muon"))
@@ -35,11 +35,12 @@ def test_muon_moves_the_hidden_convolutions_alone(name: str, heads: int, tiny: P
     hidden = {id(weight) for group in muon.param_groups for weight in group["params"]}
     left_out = [module for module in convolutions if id(module.weight) not in hidden]
     assert len(left_out) == heads
-    assert all(module.out_channels in {3, 48} for module in left_out)  # what makes pixels
+    assert [group["weight_decay"] for one in (muon, rest) for group in one.param_groups] == [0.02, 0.0]
+    assert all(module.out_channels in {3, 24} for module in left_out)  # what makes pixels
 
 
 def test_rates_keep_their_proportion(tiny: Preset) -> None:
-    optimisers = make_optimisers(registry.create("idc-rt"), replace(tiny, optimiser="muon", muon_factor=6.0))
+    optimisers = make_optimisers(registry.create("idc-video"), replace(tiny, optimiser="muon", muon_factor=6.0))
     set_rate(optimisers, 0.25)
     assert [group["lr"] for one in optimisers for group in one.param_groups] == [1.5, 0.25]
 

@@ -1,4 +1,4 @@
-"""Pools: what their digest covers, and which are refused."""
+"""Pools of pairs: what their digest covers, what batches are made of, and which are refused."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 
 from network.errors import DataError
 from network.training.pool import Pool, add_noise, images
+from network.window.windows import Window
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,6 +107,26 @@ def test_images_are_the_pairs_in_the_order_that_networks_take(tmp_path: Path) ->
         expected = pairs[:, side].numpy().transpose(0, 3, 1, 2) / np.float32(255)
         assert np.array_equal(result.numpy(), expected)
         assert result.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_both_sides_of_a_pair_are_cropped_and_turned_alike(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    sharp = rng.integers(0, 255, (4, 20, 24, 3), dtype=np.uint8)
+    np.save(tmp_path / "pairs_0000000.npy", np.stack([sharp + 1, sharp], axis=1))
+    pool = Pool([tmp_path])
+    examples = pool.examples(pool.batch(rng.spawn(16), 16), Window(), torch.device("cpu"))
+    (blurred,) = examples.inputs
+    torch.testing.assert_close(blurred - examples.target, torch.full_like(blurred, 1 / 255))
+    assert examples.start is blurred
+    assert examples.to_rgb(blurred) is blurred
+
+
+def test_an_empty_pool_and_patches_that_are_too_large_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="deblur pack --pairs"):
+        Pool([tmp_path])
+    pool = Pool([_pool(tmp_path / "pool")])
+    with pytest.raises(DataError, match="too small for patches of 64"):
+        pool.batch([np.random.default_rng(0)], 64)
 
 
 def test_noise_has_a_strength_of_its_own_on_every_image_and_can_be_repeated() -> None:

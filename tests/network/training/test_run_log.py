@@ -16,22 +16,33 @@ import torch
 
 from network import weights
 from network.errors import TrainingError
+from network.training.checkpoint import TrainingState
+from network.training.optimisers import make_scaler
 from network.training.run_log import STARTS, RunRecord, checkout_of, describe, differences
+from network.training.start import running_average
 
 if TYPE_CHECKING:
-    from network.training.pool import Pool
     from network.training.recipes import Preset
+    from network.training.windows import WindowPool
 
-START_FROM = (Path("somewhere") / "first.safetensors", weights.Header("idc-rt", {}, "abc", {}))
+START_FROM = (Path("somewhere") / "first.safetensors", weights.Header("idc-video", {}, "abc", {}))
 
 
-def test_a_start_is_described_whole(tiny: Preset, pool: Pool) -> None:
+def _state(step: int, patches: int) -> TrainingState:
+    network = torch.nn.Linear(1, 1)
+    scaler = make_scaler(torch.float32, torch.device("cpu"))
+    return TrainingState(network, running_average(network, 0.9), [], scaler, step, patches)
+
+
+def test_a_start_is_described_whole(tiny: Preset, pool: WindowPool) -> None:
     cpu = torch.device("cpu")
-    start = describe(tiny, pool, step=3, dtype=torch.bfloat16, device=cpu, processes=2, start_from=START_FROM)
+    start = describe(
+        tiny, pool, state=_state(3, 48), dtype=torch.bfloat16, device=cpu, processes=2, start_from=START_FROM
+    )
     assert json.loads(json.dumps(start)) == start
     assert start["recipe"] == asdict(tiny)
-    assert start["pool"] == {"pairs": 8, "digest": pool.digest}
-    assert (start["step"], start["arithmetic"], start["processes"]) == (3, "bfloat16", 2)
+    assert start["pool"] == {"size": 8, "digest": pool.digest}
+    assert (start["step"], start["patches"], start["arithmetic"], start["processes"]) == (3, 48, "bfloat16", 2)
     assert start["start_from"] == {"file": "first.safetensors", "digest": "abc"}
     versions = start["versions"]
     assert (versions["python"], versions["torch"], versions["numpy"]) == (
@@ -63,9 +74,9 @@ def test_an_installed_package_has_no_commit(tmp_path: Path) -> None:
     assert checkout_of(tmp_path) is None
 
 
-def test_a_run_from_nothing_says_so(tiny: Preset, pool: Pool) -> None:
+def test_a_run_from_nothing_says_so(tiny: Preset, pool: WindowPool) -> None:
     cpu = torch.device("cpu")
-    start = describe(tiny, pool, step=0, dtype=torch.float32, device=cpu, processes=1, start_from=None)
+    start = describe(tiny, pool, state=_state(0, 0), dtype=torch.float32, device=cpu, processes=1, start_from=None)
     assert start["start_from"] is None
 
 

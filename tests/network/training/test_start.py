@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from torch import nn
 
 from network import weights
-from network.errors import TrainingError
+from network.errors import DataError, TrainingError
 from network.models import registry
-from network.models.layers import ConvUnit
-from network.training.start import initial_state, running_average
+from network.training.pool import Pool
+from network.training.start import initial_state, open_pool, running_average
+from network.training.windows import WindowPool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,43 +22,56 @@ if TYPE_CHECKING:
     from network.training.recipes import Preset
 
 
+CPU = torch.device("cpu")
+
+
 @pytest.fixture
-def start(tiny: Preset, tmp_path: Path) -> Path:
-    """Weights whose normalisations have seen pictures, and whose last layer does something."""
-    torch.manual_seed(0)
+def trained(tiny: Preset, tmp_path: Path) -> Path:
+    """Weights that have seen many patches."""
+    path = tmp_path / "trained.safetensors"
+    torch.manual_seed(5)
     network = registry.create(tiny.network, **tiny.options)
-    torch.nn.init.normal_(network.exit.weight)  # type: ignore[union-attr, arg-type]
-    for _ in range(20):
-        network(torch.rand(2, 3, 32, 32))
-    path = tmp_path / "start.safetensors"
-    weights.save(path, network, name=tiny.network, options=tiny.options, card={})
+    card = {"patches": 342_000, "hours": 3.5}
+    weights.save(path, network, name=tiny.network, options=tiny.options, card=card)
     return path
 
 
-def test_shrunk_weights_are_the_same_function(tiny: Preset, start: Path, tmp_path: Path) -> None:
-    loaded = weights.load(start)
-    recipe = replace(tiny, shrink=3.0)
-    state = initial_state(recipe, torch.device("cpu"), torch.float32, tmp_path / "none", start_weights=loaded)
-    units = [unit for unit in state.network.modules() if isinstance(unit, ConvUnit)]
-    before = [unit for unit in loaded[0].modules() if isinstance(unit, ConvUnit)]
-    assert units
-    for unit, old in zip(units, before, strict=True):
-        torch.testing.assert_close(unit.convolution.weight, old.convolution.weight / 3)
-    image = torch.rand(2, 3, 32, 32)
-    for network in (state.network, state.average.module):
-        with torch.no_grad():
-            expected = loaded[0].eval()(image)
-            result = network.eval()(image)
-        assert (expected - image).abs().max() > 0.01
-        torch.testing.assert_close(result, expected, atol=1e-3, rtol=1e-3)
-    with torch.no_grad():  # with the statistics of the batch, as in training, too
-        torch.testing.assert_close(state.network.train()(image), loaded[0].train()(image), atol=1e-3, rtol=1e-3)
+def test_a_run_goes_on_counting_where_its_weights_left_off(tiny: Preset, trained: Path, tmp_path: Path) -> None:
+    longer = replace(tiny, until=400_000)
+    state = initial_state(longer, CPU, torch.float32, tmp_path / "none", start_weights=weights.load(trained))
+    assert (state.step, state.patches, state.seconds) == (0, 342_000, 3.5 * 3600)
+    # They are an average already, which the first steps do not wipe out.
+    assert int(state.average.n_averaged) == 1 + 342_000 // tiny.batch
+    with pytest.raises(TrainingError, match="have seen 342000 patches, and until is 16; give more"):
+        initial_state(tiny, CPU, torch.float32, tmp_path / "none", start_weights=weights.load(trained))
 
 
-@pytest.mark.parametrize("factor", [0.0, -1.0, float("nan")])
-def test_a_factor_that_shrinks_nothing_is_refused(tiny: Preset, factor: float) -> None:
-    with pytest.raises(TrainingError, match="shrink is over 0"):
-        replace(tiny, shrink=factor)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss": "mixed"}, "the loss 'mixed' is not for idc-video; choose deviation"),
+        ({"network": "idc", "options": {}}, "the loss 'deviation' is not for idc; choose mixed"),
+        ({"noise": 2.0}, "noise is for pictures"),
+        ({"loss": "guess"}, "loss is one of mixed, deviation, not 'guess'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    changes: dict[str, Any], message: str, tiny: Preset, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        initial_state(replace(tiny, **changes), CPU, torch.float32, tmp_path / "none")
+
+
+def test_each_network_is_trained_on_its_own_kind_of_pool(
+    tiny: Preset, tiny_pairs: Preset, pool: WindowPool, pair_pool: Pool, tmp_path: Path
+) -> None:
+    assert isinstance(open_pool(tiny, [tmp_path / "pool"]), WindowPool)
+    assert isinstance(open_pool(tiny_pairs, [tmp_path / "pairs"]), Pool)
+    assert len(pool) == len(pair_pool) == 8
+    with pytest.raises(DataError, match="pairs holds no windows"):
+        open_pool(tiny, [tmp_path / "pairs"])
+    with pytest.raises(DataError, match="pool holds no pool of pairs"):
+        open_pool(tiny_pairs, [tmp_path / "pool"])
 
 
 def test_the_average_begins_with_the_network_and_forgets_slower_and_slower() -> None:

@@ -36,22 +36,37 @@ def gopro(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_data_set_is_packed_and_trained_on(gopro: Path, tmp_path: Path) -> None:
+def test_a_data_set_is_packed_as_windows_and_trained_on(gopro: Path, tmp_path: Path) -> None:
     runner, pool, run = CliRunner(), tmp_path / "pool", tmp_path / "run"
     for _ in range(2):  # the second has nothing left to do
-        packed = runner.invoke(pack_command, [str(gopro), str(pool), "--split", "train"], catch_exceptions=False)
+        command = [str(gopro), str(pool), "--split", "train", "--size", "64"]
+        packed = runner.invoke(pack_command, command, catch_exceptions=False)
         assert packed.stdout == f"pool: {pool}, 2 pairs\n"
+    flows = np.load(pool / "flows_00000000.npy")
+    assert flows.shape == (4, 4, 16, 16)  # two tiles of each frame
+    # The first frame has no previous one, the last one no next one.
+    assert [[bool(np.isnan(flow[side]).all()) for side in (0, 2)] for flow in flows] == [[True, False]] * 2 + [
+        [False, True]
+    ] * 2
+    changes = [text for change in ("patch=32", "batch=2", "widths=[8, 8, 8]", "depth=1") for text in ("--set", change)]
+    runner.invoke(train_command, [str(pool), str(run), *changes, "--until", "4"], catch_exceptions=False)
+    assert weights.load(run / "weights.safetensors")[1].card["patches"] == 4
+
+
+def test_pairs_are_packed_for_a_network_that_sees_one_picture(gopro: Path, tmp_path: Path) -> None:
+    runner, pool, run = CliRunner(), tmp_path / "pool", tmp_path / "run"
+    runner.invoke(pack_command, [str(gopro), str(pool), "--split", "train", "--pairs"], catch_exceptions=False)
     expected = [np.stack(read_pair(pair)) for pair in find_pairs(gopro / "train")]
     assert np.array_equal(np.load(pool / "pairs_80x64_00000.npy"), expected)
-
-    recipe = {"steps": 2, "patch": 32, "batch": 2, "options": {"widths": [8, 8, 8], "depth": 1}}
-    changes = [text for name, value in recipe.items() for text in ("--set", f"{name}={value}")]
-    runner.invoke(train_command, [str(pool), str(run), *changes], catch_exceptions=False)
-    assert weights.load(run / "weights.safetensors")[1].card["steps"] == 2
+    changes = [text for change in ("patch=48", "batch=1", "scales=1", "texture=False") for text in ("--set", change)]
+    arguments = [str(pool), str(run), "--preset", "idc-gopro", *changes, "--until", "2", "--no-tensorboard"]
+    runner.invoke(train_command, arguments, catch_exceptions=False)
+    header = weights.load(run / "weights.safetensors")[1]
+    assert (header.network, header.card["patches"]) == ("idc", 2)
 
 
 def test_a_data_set_is_cut_into_tiles(gopro: Path, tmp_path: Path) -> None:
-    arguments = [str(gopro), str(tmp_path / "pool"), "--layout", "gopro", "--size", "32"]
+    arguments = [str(gopro), str(tmp_path / "pool"), "--layout", "gopro", "--size", "32", "--pairs"]
     CliRunner().invoke(pack_command, arguments, catch_exceptions=False)
     assert np.load(tmp_path / "pool" / "pairs_32x32_00000.npy").shape == (4 * 6, 2, 32, 32, 3)
 

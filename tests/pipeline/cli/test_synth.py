@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import av
@@ -11,12 +14,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from network.data.planes import split
 from network.errors import DataError
-from network.training.pool import Pool
+from network.training.windows import WindowPool
 from pipeline.cli.synth import synth
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.commands import CommandLine
 
 SMALL = ("--size", "48", "--longest", "6", "--workers", "1")
 
@@ -56,63 +62,78 @@ def _run(*arguments: object) -> Result:
 
 
 def test_photographs_and_videos_become_one_pool(sources: Path, tmp_path: Path) -> None:
-    made = _run(sources, tmp_path / "pool", "--pairs", 6, *SMALL)
+    made = _run(sources, tmp_path / "pool", "--windows", 6, *SMALL)
     assert made.exit_code == 0
     assert made.stdout.splitlines() == [
         "1 photographs and 1 videos, profile handheld, blur 1 to 6 pixels",
-        "6 of 6 pairs",
+        "6 of 6 windows",
     ]
     assert "left out 1 of 4 sources: soft.png (blurred or upscaled)" in made.stderr
     assert "left out 1 of 4 sources: text.mp4 (can't be read as a video" in made.stderr
     assert "film.mp4 ends early, after" in made.stderr
     record = json.loads((tmp_path / "pool" / "pool.json").read_text(encoding="utf-8"))
-    assert record["sources"] == ["sharp.png"]
+    assert record["photos"] == ["sharp.png"]
     assert record["videos"] == ["film.mp4"]
 
-    # Another number of processes makes the same pairs.
-    again = tmp_path / "again"
-    _run(sources, again, "--pairs", 6, *SMALL[:-1], 2)
-    pairs = np.load(tmp_path / "pool" / "pairs_0000000.npy")
-    assert np.array_equal(np.load(again / "pairs_0000000.npy"), pairs)
-    assert len(Pool([again])) == 6
-    # Pairs of both kinds are there: the photograph alone makes some of them, and others in place of the video's.
-    _run(sources, tmp_path / "photo", "--pairs", 6, "--video-share", 0, *SMALL)
-    alone = np.load(tmp_path / "photo" / "pairs_0000000.npy")
-    assert 0 < sum(np.array_equal(*both) for both in zip(alone, pairs, strict=True)) < 6
+    windows = np.load(tmp_path / "pool" / "windows_00000000.npy")
+    assert len(WindowPool([tmp_path / "pool"])) == 6
+    # Windows of both kinds are there: the photograph alone makes some of them, and others in place of the video's.
+    _run(sources, tmp_path / "photo", "--windows", 6, "--video-share", 0, *SMALL)
+    alone = np.load(tmp_path / "photo" / "windows_00000000.npy")
+    assert 0 < sum(np.array_equal(*both) for both in zip(alone, windows, strict=True)) < 6
 
 
 def test_blurred_sources_are_used_on_request(sources: Path, tmp_path: Path) -> None:
     soft = sources / "soft.png"
     with pytest.raises(DataError, match="none of the sources is fit"):
-        _run(soft, tmp_path / "pool", "--pairs", 2, *SMALL)
-    made = _run(soft, tmp_path / "pool", "--pairs", 2, "--keep-blurred", *SMALL)
-    assert made.output.splitlines()[-1] == "2 of 2 pairs"
+        _run(soft, tmp_path / "pool", "--windows", 2, *SMALL)
+    made = _run(soft, tmp_path / "pool", "--windows", 2, "--keep-blurred", *SMALL)
+    assert made.output.splitlines()[-1] == "2 of 2 windows"
 
 
 def test_set_changes_the_profile(sources: Path, tmp_path: Path) -> None:
     photo = sources / "sharp.png"
-    _run(
-        photo, tmp_path / "pool", "--pairs", 3, "--set", "untouched=1", "--set", "longest=5", *SMALL[:2], "--workers", 1
-    )
+    clean = ("still=1", "longest=5", "noise=0", "compression=0", "defocus=0", "processing=0", "short_exposures=0")
+    assignments = [word for change in (*clean, "objects=0") for word in ("--set", change)]
+    _run(photo, tmp_path / "pool", "--windows", 3, *assignments, *SMALL[:2], "--workers", 1)
     record = json.loads((tmp_path / "pool" / "pool.json").read_text(encoding="utf-8"))
-    assert (record["profile"]["untouched"], record["profile"]["longest"]) == (1.0, 5.0)
-    pairs = np.load(tmp_path / "pool" / "pairs_0000000.npy")
-    assert np.array_equal(pairs[:, 0], pairs[:, 1])
+    assert (record["profile"]["still"], record["profile"]["longest"]) == (1.0, 5.0)
+    luma, _ = split(np.load(tmp_path / "pool" / "windows_00000000.npy"))
+    assert np.array_equal(luma[:, 1], luma[:, 3])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent SIGTERM alone")
+def test_a_ring_goes_on_until_it_is_ended(sources: Path, tmp_path: Path, deblur: CommandLine) -> None:
+    ring = tmp_path / "ring"
+    process = deblur.start("synth", sources / "sharp.png", ring, "--windows", "2", "--ring", "--pause", "0.1", *SMALL)
+    try:
+        while not (ring / "windows_00000004.npy").exists():
+            assert process.poll() is None, process.stderr.read().decode()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert len(list(ring.glob("windows_*.npy"))) <= 2
+    assert WindowPool([ring]).is_ring
 
 
 def test_a_folder_with_another_pool_is_left_alone(sources: Path, tmp_path: Path) -> None:
     photo, pool = sources / "sharp.png", tmp_path / "pool"
-    _run(photo, pool, "--pairs", 2, *SMALL)
-    before = (pool / "pairs_0000000.npy").read_bytes()
-    with pytest.raises(DataError, match="holds a pool of other pairs"):
-        _run(photo, pool, "--pairs", 2, "--seed", 1, *SMALL)
-    assert (pool / "pairs_0000000.npy").read_bytes() == before
+    _run(photo, pool, "--windows", 2, *SMALL)
+    before = (pool / "windows_00000000.npy").read_bytes()
+    with pytest.raises(DataError, match="holds a pool of other windows"):
+        _run(photo, pool, "--windows", 2, "--seed", 1, *SMALL)
+    assert (pool / "windows_00000000.npy").read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--size", "33"), "must be even"),
+        (("--size", "50"), "size must be a multiple of 16, not 50"),
         (("--set", "speed=1"), "'speed=1' is not NAME=VALUE with a NAME of shortest, longest"),
         (("--set", "objects=2"), "objects must be from 0 to 1, not 2"),
         (("--longest", "0.5"), "longest must be at least shortest, 1, not 0.5"),
