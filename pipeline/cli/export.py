@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.errors import OutputError, UsageError
 
-if TYPE_CHECKING:
-    from pipeline.engines.calibration import Calibration
-
-FRAMES = 96
-PAIRS = 48
-"""Pictures that a network is calibrated with, and pairs that it is checked on."""
+EXAMPLES = 300
+CHECKS = 60
+"""Examples that a network is calibrated with, and those that it is checked on."""
 
 
 @click.command()
@@ -31,14 +27,14 @@ PAIRS = 48
     "--calibration",
     type=click.Path(path_type=Path, exists=True),
     multiple=True,
-    help="For --int8: a pool of pairs, a folder of blurred pictures, a video. Repeat it; a pool is needed.",
+    help="For --int8: a pool of `deblur synth` or `deblur pack`. Repeat it for several.",
 )
 @click.option(
     "--loss",
     type=click.FloatRange(min=0, min_open=True),
     default=0.1,
     show_default=True,
-    help="For --int8: dB of PSNR that may be lost on pairs of the pools; layers are kept in FP32 until it holds.",
+    help="For --int8: dB of PSNR that may be lost on examples of the pools; layers are kept in FP32 until it holds.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
 def export(
@@ -63,23 +59,24 @@ def export(
     from network import catalogue  # PyTorch is imported only now that the request makes sense
     from network.export import export_shipped, export_weights
 
-    pictures = _gather(calibration) if int8 else None
+    if int8:
+        _require_nncf()
     try:
         if out is not None and weights is not None:
-            if pictures is None:
+            if not int8:
                 export_weights(weights, out)
                 _tell_written(out)
             else:
                 with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
                     original = Path(folder) / f"{weights.stem}.onnx"
                     export_weights(weights, original)
-                    _quantise(original, out, pictures, loss)
+                    _quantise(original, out, calibration, loss)
         else:
             for path in export_shipped(catalogue.folder()):
                 _tell_written(path)
             for name in catalogue.shipped_names():
                 if catalogue.weights_file(name) is not None:
-                    _renew(name, pictures, loss)
+                    _renew(name, calibration, loss)
     except OSError as error:
         place = out.parent if out is not None else catalogue.folder()
         raise OutputError(f"can't write to {place}: {error.strerror or error}") from error
@@ -99,35 +96,34 @@ def _check(out: Path | None, weights: Path | None, *, shipped: bool, overwrite: 
         raise click.UsageError(f"{out} is there already; add --overwrite to replace it")
 
 
-def _gather(sources: tuple[Path, ...]) -> Calibration:
+def _require_nncf() -> None:
     from importlib.util import find_spec
 
     if find_spec("nncf") is None:
         raise UsageError('INT8 needs nncf: pip install "deblur-stream[quantise]"')
-    from pipeline.engines.calibration import gather
-
-    return gather(sources, FRAMES, PAIRS)
 
 
-def _renew(name: str, pictures: Calibration | None, loss: float) -> None:
+def _renew(name: str, sources: tuple[Path, ...], loss: float) -> None:
     """Writes the shipped INT8 form of a network again, or says that it must be."""
     from network import catalogue
     from pipeline.engines.openvino_network import read_network
 
     original, old = catalogue.onnx_file(name), catalogue.int8_file(name)
     assert original is not None, "a network with weights was exported"
-    if pictures is not None:
-        _quantise(original, catalogue.folder() / catalogue.int8_name(name), pictures, loss)
+    if sources:
+        _quantise(original, catalogue.folder() / catalogue.int8_name(name), sources, loss)
     elif old is not None and read_network(old).digest != read_network(original).digest:
         click.echo(f"note: {old.name} is of other weights now and is not used; add --int8 and --calibration", err=True)
 
 
-def _quantise(original: Path, out: Path, pictures: Calibration, loss: float) -> None:
+def _quantise(original: Path, out: Path, sources: tuple[Path, ...], loss: float) -> None:
+    from pipeline.engines.calibration import gather
+    from pipeline.engines.openvino_network import read_network
     from pipeline.engines.quantise import quantise
 
-    done = quantise(original, out, pictures, loss)
+    done = quantise(original, out, gather(sources, read_network(original).window, EXAMPLES, CHECKS), loss)
     kept = f"all but {len(done.kept)}" if done.kept else "all"
-    click.echo(f"{kept} of {done.layers} convolutions in INT8: {done.loss:+.3f} dB lost on {len(pictures.pairs)} pairs")
+    click.echo(f"{kept} of {done.layers} convolutions in INT8: {done.loss:+.3f} dB lost on {CHECKS} examples")
     _tell_written(out)
     _tell_written(out.with_suffix(".bin"))
 

@@ -1,9 +1,15 @@
 """INT8: a network whose convolutions multiply integers of 8 bits, made after training by NNCF.
 
-Convolutions and what lies between them are quantised. The sum of the network's input and its correction is not: the
-planes get back exactly what the network changed, and rounding the input to 8 bits of another scale would be a change
-(it cost 0.6 dB). Where that loses more than is allowed, NNCF measures which layers it is, and leaves them in floating
-point one after the other until the rest is good enough.
+Convolutions and what lies between them are quantised. Three things are not:
+
+- The sum of an RGB network's input and its correction: the planes get back exactly what the network changed, and
+  rounding the input to 8 bits of another scale would be a change (it cost 0.6 dB).
+- The cosine transform at the beginning of a network over time: beside brightness, 8 bits round away the fine detail.
+- What sees the motion alone, and the products with it: their ranges change with the motion (it cost 0.25 dB).
+
+Then the ranges of features are moved until the pictures are best (:mod:`pipeline.engines.ranges`). Where that still
+loses more than is allowed, NNCF measures which layers it is, and leaves them in floating point one after the other
+until the rest is good enough.
 
 Processors without VNNI add two products in 16 bits, which stop at their end. That happens above all where a layer reads
 the picture itself, white being the largest of codes, so weights of those layers take half the range of 8 bits (NNCF's
@@ -33,16 +39,18 @@ from network.errors import DataError
 from network.evaluation.metrics import psnr
 from network.files import commit
 from pipeline.engines.openvino_core import openvino_core, with_cores_of_its_own
+from pipeline.engines.ranges import by_name, refine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.engines.calibration import Calibration
+    from pipeline.engines.calibration import Calibration, Example
 
-    Picture = NDArray[np.uint8]
 
+REFINED = 96
+"""Number of examples, about, by which the ranges of features are moved."""
 
 TRANSPARENT = 45.0
 """PSNR in dB beyond which nobody sees a difference, and which counts as no better. Else pairs without blur, where FP32
@@ -57,7 +65,7 @@ class Quantised:
         path: File of the network's description; the weights lie beside it in a file ending in ``.bin``.
         layers: Number of convolutions of the network.
         kept: Names of the convolutions left in floating point.
-        loss: PSNR lost against the network in FP32, in dB: mean over the pairs of the calibration, where each PSNR is
+        loss: PSNR lost against the network in FP32, in dB: mean over the checks of the calibration, where each PSNR is
             at most :data:`TRANSPARENT`.
     """
 
@@ -73,40 +81,48 @@ def quantise(source: Path, out: Path, calibration: Calibration, limit: float = 0
     Args:
         source: ONNX file, as ``deblur export`` writes it.
         out: File to write, ending in ``.xml``; the weights go beside it. Replaced if they are there.
-        calibration: Pictures to choose scales with and pairs to check the result on.
-        limit: PSNR in dB that may be lost on the pairs, counted as in :class:`Quantised`.
+        calibration: Examples to choose scales with and to check the result on.
+        limit: PSNR in dB that may be lost on the checks, counted as in :class:`Quantised`.
 
     Raises:
         DataError: If the limit can't be reached, or the file holds no convolution.
     """
     nncf.set_log_level(logging.ERROR)
-    original = openvino_core().read_model(source)
+    original = _with_plain_biases(openvino_core().read_model(source))
     names = [node.get_friendly_name() for node in original.get_ops() if node.get_type_name() == "Convolution"]
     if not names:
         raise DataError(f"{source} has no convolution to quantise")
-    before = measured(original, calibration.pairs)
+    before = measured(original, calibration.checks)
+    options: dict[str, Any] = {
+        "preset": nncf.QuantizationPreset.MIXED,
+        "target_device": nncf.TargetDevice.CPU,
+        "subset_size": len(calibration.examples),
+        "ignored_scope": nncf.IgnoredScope(names=[*_last_sums(original), *_exact(original)]),
+    }
+    shown = nncf.Dataset(calibration.examples, lambda example: _named(original, example))
+    tuning = AdvancedQuantizationParameters(overflow_fix=OverflowFix.FIRST_LAYER)
     # NNCF makes cores and lets them go.
-    model = with_cores_of_its_own(
-        lambda: nncf.quantize_with_accuracy_control(
-            _with_plain_biases(original.clone()),
-            calibration_dataset=nncf.Dataset(calibration.frames, _as_input),
-            validation_dataset=nncf.Dataset(calibration.pairs),
-            validation_fn=_validate,
-            max_drop=limit,
-            preset=nncf.QuantizationPreset.MIXED,
-            target_device=nncf.TargetDevice.CPU,
-            subset_size=len(calibration.frames),
-            ignored_scope=nncf.IgnoredScope(names=_last_sums(original)),
-            advanced_quantization_parameters=AdvancedQuantizationParameters(overflow_fix=OverflowFix.FIRST_LAYER),
+    model = with_cores_of_its_own(lambda: nncf.quantize(original.clone(), shown, advanced_parameters=tuning, **options))
+    refine(model, original, calibration.examples[:: max(len(calibration.examples) // REFINED, 1)])
+    if before - measured(model, calibration.checks) > limit:
+        model = with_cores_of_its_own(
+            lambda: nncf.quantize_with_accuracy_control(
+                original.clone(),
+                calibration_dataset=shown,
+                validation_dataset=nncf.Dataset(calibration.checks),
+                validation_fn=_validate,
+                max_drop=limit,
+                advanced_quantization_parameters=tuning,
+                **options,
+            )
         )
-    )
-    loss = before - measured(model, calibration.pairs)
+    loss = before - measured(model, calibration.checks)
     if loss > limit:
         raise DataError(f"{source.name} loses {loss:.2f} dB in INT8, more than {limit} dB, whatever layers are kept")
     kept = tuple(name for name in names if not _is_quantised(model, name))
     notes = {
         "calibration": calibration.origin,
-        "checked_on_pairs": len(calibration.pairs),
+        "checked_on": len(calibration.checks),
         "kept": kept,
         "loss_db": round(loss, 4),
         "nncf": version("nncf"),
@@ -115,30 +131,63 @@ def quantise(source: Path, out: Path, calibration: Calibration, limit: float = 0
     return Quantised(out, len(names), kept, loss)
 
 
-def measured(model: ov.Model, pairs: Sequence[tuple[Picture, Picture]]) -> float:
-    """PSNR of what a network makes of blurred pictures, 8-bit rounded, in dB: mean over the pairs.
+def measured(model: ov.Model, checks: Sequence[Example]) -> float:
+    """PSNR of what a network makes of examples, 8-bit rounded, in dB: mean over them.
 
-    That of each pair counts as :data:`TRANSPARENT` at most.
+    That of each counts as :data:`TRANSPARENT` at most.
 
     Args:
-        model: Network from RGB to RGB, of any size.
-        pairs: Blurred and sharp side, RGB, uint8 (H, W, 3).
+        model: Network, of any size.
+        checks: Examples.
     """
-    return _validate(openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}), pairs)[0]
+    return _validate(openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}), checks)[0]
 
 
-def _validate(model: Any, pairs: Iterable[tuple[Picture, Picture]]) -> tuple[float, list[float]]:
+def _validate(model: Any, checks: Iterable[Example]) -> tuple[float, list[float]]:
     scores = []
-    for blurred, sharp in pairs:
-        result = model(_as_input(blurred))[0][0]
-        codes = np.clip(np.rint(result * 255), 0, 255).astype(np.uint8).transpose(1, 2, 0)
-        scores.append(min(psnr(codes, sharp), TRANSPARENT))
+    for example in checks:
+        result = example.result(model(by_name(model, example.inputs))[0])
+        codes = np.clip(np.rint(result), 0, 255).astype(np.uint8)
+        scores.append(min(psnr(codes, example.sharp), TRANSPARENT))
     return float(np.mean(scores)), scores
 
 
-def _as_input(picture: Picture) -> NDArray[np.float32]:
-    """A picture as floating point, (1, 3, H, W) in [0, 1]."""
-    return np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+def _named(model: ov.Model, example: Example) -> dict[str, NDArray[np.float32]]:
+    return by_name(model, example.inputs)
+
+
+def _exact(model: ov.Model) -> list[str]:
+    """Names of what stays in floating point in a network over time: its cosine transform, and what motion decides."""
+    inputs = {parameter.output(0).get_any_name(): parameter for parameter in model.get_parameters()}
+    if "luma" not in inputs:
+        return []
+    seen = {name: _behind(inputs[name]) for name in ("luma", "motion") if name in inputs}
+    told = seen.get("motion", set()) - seen["luma"]
+    found = []
+    for node in model.get_ordered_ops():
+        kind, name = node.get_type_name(), node.get_friendly_name()
+        sources = {value.get_node().get_friendly_name() for value in node.input_values()}
+        is_transform = kind == "Convolution" and tuple(node.input_value(1).get_shape()) == (24, 24, 1, 1)
+        if is_transform or (kind in _ROUNDED and (name in told or sources & told)):
+            found.append(name)
+    return found
+
+
+_ROUNDED = frozenset(("Convolution", "Add", "Subtract", "Multiply", "Divide", "Sqrt", "Concat"))
+"""Kinds of operations whose inputs NNCF rounds."""
+
+
+def _behind(node: ov.Node) -> set[str]:
+    """Names of all that depends on a node."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        for reader in waiting.pop().output(0).get_target_inputs():
+            following = reader.get_node()
+            if following.get_friendly_name() not in found:
+                found.add(following.get_friendly_name())
+                waiting += [output.get_node() for output in following.outputs()]
+    return found
 
 
 def _with_plain_biases(model: ov.Model) -> ov.Model:
@@ -176,9 +225,18 @@ def _is_quantised(model: ov.Model, name: str) -> bool:
     return bool(node.input_value(0).get_node().get_type_name() == "FakeQuantize")
 
 
+_KEPT_KEYS = (
+    catalogue.NETWORK_KEY,
+    catalogue.DIGEST_KEY,
+    catalogue.CARD_KEY,
+    catalogue.WINDOW_KEY,
+    catalogue.PLANES_KEY,
+)
+
+
 def _save(model: ov.Model, original: ov.Model, out: Path, notes: dict[str, Any]) -> None:
     """Writes both files; the description names the digest of the weights, so that two that do not fit are found."""
-    for key in (catalogue.NETWORK_KEY, catalogue.DIGEST_KEY, catalogue.CARD_KEY):
+    for key in _KEPT_KEYS:
         place = ["framework", key]
         if original.has_rt_info(place):
             model.set_rt_info(original.get_rt_info(place).value, place)
