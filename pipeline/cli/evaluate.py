@@ -16,9 +16,11 @@ from network.evaluation.evaluate import Candidate, Sample, deblur_samples, pool_
 from network.evaluation.runners import Neighbours
 from network.evaluation.scoreboard import Scoreboard, markdown, write_scores
 from network.evaluation.tiles import Tiling
+from network.evaluation.windows import deblur_windows
 from network.files import write_text
 from network.models.layers import fold_for_inference
 from network.training.pool import Pool, holds_pool
+from network.training.windows import WindowPool, holds_windows
 from pipeline.engines.load import load_engine
 from pipeline.engines.precision import PRECISIONS
 from pipeline.engines.registry import engine_names
@@ -109,7 +111,7 @@ def evaluate_command(
     device: str,
     out: Path | None,
 ) -> None:
-    """Scores networks on FOLDER: pairs of blurred and sharp pictures, as data sets lay them out, or a pool of pairs.
+    """Scores networks on FOLDER: pairs of blurred and sharp pictures, as data sets lay them out, or a pool of training.
 
     A network over time sees the frames of a sequence with their neighbours, in the order of their names.
 
@@ -120,14 +122,20 @@ def evaluate_command(
         raise UsageError("an engine has a device of its own, and no tiles; leave out --device and --tile")
     _check_device(device)
     tiling = None if tile is None else Tiling(tile, tile_margin)
-    samples = _samples(folder, layout, split, video=video)
+    windows = _windows(folder, layout, split, video=video, tile=tile)
+    samples = iter(()) if windows else _samples(folder, layout, split, video=video)
     if on_engine:
         candidates, origins = _engines(files, engine or AUTO, precisions or (AUTO,))
     else:
         candidates, origins = _networks(files, device)
     board = Scoreboard(candidates, video=video)
     neighbours = Neighbours.NONE if singles else Neighbours.BOTH
-    for result in deblur_samples(candidates, samples, device, tiling, neighbours):
+    results = (
+        deblur_windows(candidates, windows, device, neighbours)
+        if windows
+        else deblur_samples(candidates, samples, device, tiling, neighbours)
+    )
+    for result in results:
         for score in board.add(result):
             click.echo(
                 f"{score.name}: {score.blurred_psnr:.2f} -> {score.psnr:.2f} dB ({score.gain:+.2f}), "
@@ -157,8 +165,19 @@ def _seen(board: Scoreboard, neighbours: Neighbours) -> str:
     """What the networks saw beside each image."""
     if all(score.frames == 1 for score in board.scores):
         return "each by itself"
-    sequences = len({score.sequence for score in board.scores})
+    sequences = len({score.sequence for score in board.scores if score.sequence})
+    if not sequences:
+        return f"windows, each frame with its neighbours ({neighbours})"
     return f"{sequences} sequences, each frame with its neighbours ({neighbours})"
+
+
+def _windows(folder: Path, layout: str, split: str, *, video: bool, tile: int | None) -> WindowPool | None:
+    """The pool of windows that a folder is; None for another folder."""
+    if layout != AUTO or not holds_windows(folder):
+        return None
+    if video or split or tile is not None:
+        raise UsageError(f"{folder} is a pool of windows; leave out --video, --split and --tile")
+    return WindowPool([folder])
 
 
 def _samples(folder: Path, layout: str, split: str, *, video: bool) -> Iterator[Sample]:

@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 from torch import Tensor, nn
 
 from network import weights
+from network.data.planes import to_frame, to_picture
+from network.data.windows import aligned, write_shard
 from network.errors import DataError, NetworkError
 from network.evaluation.metrics import psnr
 from network.models import registry
@@ -205,4 +207,21 @@ def test_a_pool_is_scored_pair_by_pair(tmp_path: Path) -> None:
         expected = psnr(pairs[index, 0], pairs[index, 1])
         assert f"{index:07d}: {expected:.2f} -> " in result.output
     with pytest.raises(UsageError, match="without sequences"):
+        run(pool, "--video")
+
+
+def test_a_pool_of_windows_is_scored_window_by_window(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shot = to_frame(cv2.resize(rng.random((6, 8, 3), np.float32), (128, 96)))
+    moved = to_frame(cv2.resize(rng.random((6, 8, 3), np.float32), (128, 96)))
+    frames, flows = aligned(moved, shot, None)
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    write_shard(pool, "0000000", np.concatenate((frames, moved[None]))[None], flows[None])
+    result = run(pool, "--out", tmp_path / "out")
+    assert f"0000000: {psnr(to_picture(shot), to_picture(moved)):.2f} -> " in result.output
+    assert "pool: 1 images, windows, each frame with its neighbours (both), cpu" in result.output
+    assert summary_of(tmp_path / "out")["rows"][1]["frames"] == 2
+    assert "each by itself" in run(pool, "--singles").output
+    with pytest.raises(UsageError, match="is a pool of windows"):
         run(pool, "--video")
