@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.api.pictures import empty_picture, put_picture, take_picture
 from pipeline.runner.chunks import pad
+from pipeline.runner.protocols import run_windows
 from pipeline.runner.windows import WindowPlaces
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Following:
         """Deblurs the pictures that are there, and makes room for others."""
         rows, self._rows = self._rows, []
         if self._sees_others:
-            self._engine.run(self._batch, self._result, np.stack(rows))
+            run_windows(self._engine, self._batch, self._result, np.stack(rows))
             for source, target in self._places.move():
                 _copy(self._batch, source, target)
         else:

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
+from pipeline.runner.protocols import run_windows
 
 if TYPE_CHECKING:
     from network.planes import PlaneBatch, PlaneSpec
@@ -60,10 +61,7 @@ class SharedEngine:
             if self._latest is not stream:
                 self._engine.reset()
                 self._latest = stream
-            if windows is None:  # an engine that sees each frame by itself need not know of any
-                self._engine.run(batch, out)
-            else:
-                self._engine.run(batch, out, windows)
+            run_windows(self._engine, batch, out, windows)
 
     def reset(self, stream: StreamEngine) -> None:
         """Has the engine forget a stream before it runs for it again."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.runner.protocols import run_windows
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,7 +37,7 @@ class LazyEngine:
 
     def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         """Deblurs a batch; see the engine."""
-        self._loaded().run(batch, out, windows)
+        run_windows(self._loaded(), batch, out, windows)
 
     def reset(self) -> None:
         """Forgets the stream; before the engine is loaded there is nothing to forget."""

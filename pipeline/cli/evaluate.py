@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 import torch
@@ -28,6 +28,8 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pipeline.runner.protocols import WindowEngine
 
 NAME_DIGITS = 12
 
@@ -228,7 +230,7 @@ def _engines(
             info = loaded.info
             name = f"{info.network} {info.digest[:NAME_DIGITS]} {info.precision}"
             _check_new(name, candidates, file or precision)
-            candidates.append(Candidate(name, loaded))
+            candidates.append(Candidate(name, cast("WindowEngine", loaded)))
             said = "shipped" if file is None else file.name
             origins.append(
                 _Origin(name, said, info.network, info.digest, backend=info.backend, precision=info.precision)

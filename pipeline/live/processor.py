@@ -12,6 +12,7 @@ from av.video.reformatter import VideoReformatter
 from network.planes import MAX_STRENGTH, PlaneBatch, PlaneSpec
 from network.window.windows import MISSING
 from pipeline.media.frames import convert_frame, plane_rows, read_planes, spec_of
+from pipeline.runner.protocols import run_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,10 +119,8 @@ class FrameProcessor:
             one if one is not None and spec_of(one.frame) == kind else None for one in (moment.before, moment.after)
         ]
         present, before, after = self._load(self._input, (moment.present, *beside), kind[1])
-        if engine.info.window.frames == 1:
-            engine.run(self._input, self._output)
-        else:
-            engine.run(self._input, self._output, _window(engine, before, present, after))
+        windows = None if engine.info.window.frames == 1 else _window(engine, before, present, after)
+        run_windows(engine, self._input, self._output, windows)
         apply_strength(_frame_at(self._input, present), self._output, strength)
         place = self._places[present]
         assert place is not None

@@ -14,6 +14,7 @@ from pipeline.decode.open import open_source
 from pipeline.errors import DeblurError, UsageError
 from pipeline.media.frames import plane_rows
 from pipeline.notes import Note, NoteCode
+from pipeline.runner.protocols import run_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,10 +125,7 @@ class TextKeeper:
 
     def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         """Deblurs a batch with the other engine, and restores the text."""
-        if windows is None:  # an engine that sees each frame by itself need not know of any
-            self._engine.run(batch, out)
-        else:
-            self._engine.run(batch, out, windows)
+        run_windows(self._engine, batch, out, windows)
         if batch.spec != self._spec:
             self._spec, self._places = batch.spec, _places(self._mask, batch.spec)
         before = self.info.window.before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, cast, runtime_checkable
 
 from network.window.windows import Window
 
@@ -72,6 +72,24 @@ class Engine(Protocol):
             pipeline.errors.EngineError: If the engine can't take such frames.
         """
 
+    def run(self, batch: PlaneBatch, out: PlaneBatch) -> None:
+        """Deblurs ``batch`` into ``out``, both made by ``buffers`` for the same spec and size; every frame by itself.
+
+        Args:
+            batch: The blurred frames; left as they are.
+            out: Batch that is overwritten with the deblurred frames.
+
+        Raises:
+            pipeline.errors.EngineError: If the frames can't be processed.
+        """
+
+    def reset(self) -> None:
+        """Forgets the stream: the next frame does not follow on the last one."""
+
+
+class WindowEngine(Engine, Protocol):
+    """An engine that looks at neighbours: its ``info.window`` says at how many."""
+
     def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None, /) -> None:
         """Deblurs frames of ``batch`` into ``out``, both made by ``buffers`` for the same spec.
 
@@ -81,15 +99,23 @@ class Engine(Protocol):
             windows: For each frame to make, the places in ``batch`` of the frames of its window, (N,
                 ``info.window.frames``), a missing neighbour being :data:`network.window.windows.MISSING`. N is at most
                 the size of ``out``, whose first N frames are made. None where every frame stands for itself: then
-                ``batch`` and ``out`` are of the same size. Only an engine whose ``info.window`` has neighbours is
-                given any.
+                ``batch`` and ``out`` are of the same size.
 
         Raises:
             pipeline.errors.EngineError: If the frames can't be processed.
         """
 
-    def reset(self) -> None:
-        """Forgets the stream: the next frame does not follow on the last one."""
+
+def run_windows(engine: Engine, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None) -> None:
+    """Runs an engine: with windows, if there are any, which only one that looks at neighbours is given.
+
+    Raises:
+        pipeline.errors.EngineError: If the frames can't be processed.
+    """
+    if windows is None:
+        engine.run(batch, out)
+    else:
+        cast("WindowEngine", engine).run(batch, out, windows)
 
 
 @runtime_checkable

@@ -24,6 +24,7 @@ import av
 from pipeline.errors import Cancelled, InputError
 from pipeline.media.frames import write_planes
 from pipeline.runner.chunks import Chunk, FrameChunks, FrameLoader, pad
+from pipeline.runner.protocols import run_windows
 from pipeline.runner.skip import FrameAction
 from pipeline.runner.threads import POLL, Channel, Stage, Stopped
 from pipeline.runner.timing import LatencyHistogram, RunProgress, RunResult, StageClock
@@ -228,9 +229,7 @@ class _Flow:
                 with clock.busy():
                     if chunk.windows is None:
                         pad(blurred, chunk.filled)
-                        self._engine.run(blurred, chunk.planes)
-                    else:
-                        self._engine.run(blurred, chunk.planes, chunk.windows)
+                    run_windows(self._engine, blurred, chunk.planes, chunk.windows)
                 self._free_inputs.put(blurred)
             with clock.waiting():
                 self._inferred.put(chunk)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.runner.protocols import run_windows
+
 if TYPE_CHECKING:
     from network.planes import PlaneSpec
     from pipeline.runner.protocols import Engine
@@ -53,7 +55,4 @@ class Trial:
         Raises:
             EngineError: If the engine fails.
         """
-        if self._windows is None:
-            self._engine.run(self.blurred, self.sharp)
-        else:
-            self._engine.run(self.blurred, self.sharp, self._windows)
+        run_windows(self._engine, self.blurred, self.sharp, self._windows)
