@@ -156,8 +156,9 @@ class WindowStage:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Two threads, one for each neighbour: OpenCV's own would make the flow depend on how many there are."""
-    return ThreadPoolExecutor(2, thread_name_prefix="deblur-motion")
+    """Two threads of the process, one for each neighbour, that stay: OpenCV's own would make the flow depend on how many
+    there are."""
+    return ThreadPoolExecutor(2, thread_name_prefix="motion")
 
 
 def _bring(present: Small, small: Small, planes: Planes, out: Planes) -> Flow:

@@ -49,11 +49,11 @@ def refine(model: ov.Model, reference: ov.Model, examples: Sequence[Example]) ->
     """
     before = np.array([np.mean((example.blurred.astype(np.float32) - example.sharp) ** 2) for example in examples])
     groups = [group for group in (before >= SHARP, before < SHARP) if group.any()]
-    wanted = _errors(reference, examples)
+    wanted = mean_errors(reference, examples)
 
     def loss() -> float:
         """What INT8 loses, in dB: the mean of both groups."""
-        lost = 10 * np.log10((_errors(model, examples) + FLOOR) / (wanted + FLOOR))
+        lost = 10 * np.log10((mean_errors(model, examples) + FLOOR) / (wanted + FLOOR))
         return float(np.mean([lost[group].mean() for group in groups]))
 
     best = loss()
@@ -68,8 +68,8 @@ def refine(model: ov.Model, reference: ov.Model, examples: Sequence[Example]) ->
         _set(node, low * chosen, high * chosen)
 
 
-def _errors(model: ov.Model, examples: Sequence[Example]) -> NDArray[np.float64]:
-    """Mean square error of each example, in codes."""
+def mean_errors(model: ov.Model, examples: Sequence[Example]) -> NDArray[np.float64]:
+    """Mean square error that a network makes of each example, in codes."""
     compiled = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     results = [example.result(compiled(by_name(compiled, example.inputs))[0]) for example in examples]
     pairs = zip(results, examples, strict=True)
