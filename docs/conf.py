@@ -32,7 +32,7 @@ napoleon_numpy_docstring = False
 
 # The libraries of the extras, without which some commands can't be imported. Only options and help texts are read from
 # these commands, so stand-ins do where a library is missing; the documentation builds beside the default install.
-EXTRAS = ("cv2", "nncf", "onnx", "onnxscript", "pytorch_msssim", "safetensors", "skimage", "tensorboard", "torch")
+EXTRAS = ("nncf", "onnx", "onnxscript", "pytorch_msssim", "safetensors", "skimage", "tensorboard", "torch")
 
 with mock([name for name in EXTRAS if find_spec(name) is None]):
     context = click.Context(group)

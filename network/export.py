@@ -1,8 +1,9 @@
 """Networks and plane arithmetic as ONNX, which inference libraries read without PyTorch.
 
-Two kinds of files: a network alone, RGB to RGB; and per layout two *planar graphs* without weights, exported from the
-modules of :mod:`network.planar`, that go before and after a network. The colour coefficients are inputs of the planar
-graphs, so that they serve every matrix, range and depth. An engine joins the three and puts constants in.
+Two kinds of files: a network alone; and for networks from RGB to RGB, per layout, two *planar graphs* without weights,
+exported from the modules of :mod:`network.planar`, that go before and after a network. The colour coefficients are
+inputs of the planar graphs, so that they serve every matrix, range and depth. An engine joins the three and puts
+constants in.
 """
 
 from __future__ import annotations

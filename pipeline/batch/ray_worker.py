@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.resume.workers import ExpectedOutput, FinishedSegment, WorkerShare
     from pipeline.runner.protocols import Engine, EngineInfo
 
-LIBRARIES = ("deblur-stream", "av", "numpy", "openvino", "torch")
+LIBRARIES = ("deblur-stream", "av", "numpy", "opencv-python-headless", "openvino", "torch")
 """Libraries that must have the same version everywhere, so that it does not matter which machine makes a segment."""
 
 

@@ -97,7 +97,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 @click.option("--debug", is_flag=True, help=f"Show the traceback of every error (or set {DEBUG_VARIABLE}=1).")
 @click.pass_context
 def group(ctx: click.Context, *, debug: bool) -> None:
-    """Makes blurred video sharper, frame by frame."""
+    """Makes blurred video sharper."""
     ctx.obj = {"debug": debug}
 
 
