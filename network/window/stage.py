@@ -156,8 +156,10 @@ class WindowStage:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Two threads of the process, one for each neighbour, that stay: OpenCV's own would make the flow depend on how many
-    there are."""
+    """Two threads of the process, one for each neighbour, that stay.
+
+    OpenCV's own would make the flow depend on how many there are.
+    """
     return ThreadPoolExecutor(2, thread_name_prefix="motion")
 
 
