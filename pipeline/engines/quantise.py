@@ -222,7 +222,9 @@ def _last_sums(model: ov.Model) -> list[str]:
 
 def _is_quantised(model: ov.Model, name: str) -> bool:
     node = next(node for node in model.get_ops() if node.get_friendly_name() == name)
-    return bool(node.input_value(0).get_node().get_type_name() == "FakeQuantize")
+    source = node.input_value(0).get_node()
+    sources = [value.get_node() for value in source.input_values()] if source.get_type_name() == "Concat" else [source]
+    return all(part.get_type_name() == "FakeQuantize" for part in sources)
 
 
 _KEPT_KEYS = (
