@@ -6,11 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rich.progress import TaskID
 
     from pipeline.notes import Note
     from pipeline.runner.timing import RunProgress
@@ -77,6 +76,10 @@ class BarDisplay:
     """
 
     def __init__(self, stream: TextIO, width: int | None = None, words: Callable[[str], str] = str) -> None:
+        # Most runs show no bar, and need not wait for this.
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         self._words = words
         self._console = Console(file=stream, width=width)
         self._progress = Progress(

@@ -15,7 +15,7 @@ from onnx import TensorProto, compose, helper, numpy_helper
 
 from network import catalogue
 from network.colour import coefficients
-from network.window.stage import SEEING
+from network.window.windows import SEEING
 from trt.errors import ConversionError
 from trt.onnx_windows import window_model
 from trt.settings import EngineSettings, Precision

@@ -19,8 +19,8 @@ from network.window.motion import (
     is_cut,
     motion_of,
 )
-from network.window.windows import MISSING, Window
-from network.window.working import add_correction, read_working, working_spec, write_direct
+from network.window.windows import MISSING, SEEING, Window
+from network.window.working import add_correction, own_planes, read_working, working_spec, write_direct
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -31,10 +31,7 @@ if TYPE_CHECKING:
     from network.window.motion import Flow, Small
     from network.window.windows import Windows
 
-    Planes = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
-
-SEEING = (Window(0, 0), Window(1, 1))
-"""Windows that networks may have here."""
+    Planes = tuple[NDArray[Any], ...]
 
 
 class WindowStage:
@@ -65,8 +62,8 @@ class WindowStage:
         self.chroma = np.empty((size, 2 * window.frames, height // 2, width // 2), working.dtype)
         self.motion = np.zeros((size, MOTION_CHANNELS, height // 8, width // 8), np.float32)
         self._small_shape = height // STEP, width // STEP
-        # A neighbour before it is aligned, one for each side.
-        self._neighbours = [self._planes() for _ in range(window.frames - 1)]
+        # Neighbours before they are aligned, for each side, where that takes a copy.
+        self._copies: dict[int, Planes] = {}
 
     def fill(self, batch: PlaneBatch, windows: Windows) -> None:
         """Brings windows into place.
@@ -122,13 +119,15 @@ class WindowStage:
             return
         neighbours: list[tuple[Small, Planes] | None] = []
         small = averaged(own[0], self.working.extra_bits)
-        for side, place in enumerate((window[0], window[2])):
-            planes = self._neighbours[side]
-            if place == MISSING or not can_find_motion(*self._small_shape) or _equal(batch, present, int(place)):
+        for side, place in enumerate((int(window[0]), int(window[2]))):
+            if place == MISSING or not can_find_motion(*self._small_shape):
                 neighbours.append(None)
                 continue
-            read_working(batch, int(place), self.working, planes)
-            neighbours.append((averaged(planes[0], self.working.extra_bits), planes))
+            planes = self._read_neighbour(batch, place, side)
+            its = averaged(planes[0], self.working.extra_bits)
+            # Equal frames have equal means, which are few: those that differ need no look at all of their codes.
+            repeats = np.array_equal(small, its) and _equal(batch, present, place)
+            neighbours.append(None if repeats else (its, planes))
         smalls = [found and found[0] for found in neighbours]
         cuts = [it is not None and is_cut(small, it, other) for it, other in zip(smalls, smalls[::-1], strict=True)]
         jobs: list[Future[Flow] | None] = []
@@ -147,11 +146,16 @@ class WindowStage:
         chroma = self.chroma[row]
         return self.luma[row, frame], chroma[2 * frame], chroma[2 * frame + 1]
 
-    def _planes(self) -> Planes:
-        _, _, height, width = self.luma.shape
-        dtype = self.working.dtype
-        halves = (np.empty((height // 2, width // 2), dtype) for _ in range(2))
-        return np.empty((height, width), dtype), next(halves), next(halves)
+    def _read_neighbour(self, batch: PlaneBatch, place: int, side: int) -> Planes:
+        """The working planes of a neighbour before it is aligned: its own, or a copy in the memory of that side."""
+        own = own_planes(batch, place, self.working)
+        if own is not None:
+            return own
+        if side not in self._copies:
+            shapes = (self.luma.shape[2:], *[self.chroma.shape[2:]] * 2)
+            self._copies[side] = tuple(np.empty(shape, self.working.dtype) for shape in shapes)
+        read_working(batch, place, self.working, self._copies[side])
+        return self._copies[side]
 
 
 @cache

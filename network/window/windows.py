@@ -70,3 +70,7 @@ class Window:
         present = np.arange(first, frames if count is None else first + count)
         windows = present[:, None] + np.arange(-self.before, self.after + 1)
         return np.where((windows >= 0) & (windows < frames), windows, MISSING).astype(np.intp)
+
+
+SEEING = (Window(0, 0), Window(1, 1))
+"""Windows that networks of this package, and in files, may have."""

@@ -125,6 +125,20 @@ def read_working(batch: PlaneBatch, index: int, working: WorkingSpec, out: tuple
         _put_padded(component, target)
 
 
+def own_planes(batch: PlaneBatch, index: int, working: WorkingSpec) -> tuple[NDArray[Any], ...] | None:
+    """The planes of a frame where they are its working planes as they lie, which saves a copy; else None.
+
+    Args:
+        batch: Frames.
+        index: Place of the frame.
+        working: :func:`working_spec` of the batch's frames.
+    """
+    spec = batch.spec
+    if spec.layout is not Layout.YUV420P or (spec.height, spec.width) != (working.height, working.width):
+        return None
+    return tuple(plane[index] for plane in batch.planes)
+
+
 def write_direct(planes: tuple[NDArray[Any], ...], out: PlaneBatch, index: int) -> None:
     """Puts corrected working planes into a batch whose frames are working planes as they are.
 

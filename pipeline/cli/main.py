@@ -111,6 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name or a tag may hold what the output's encoding does not: Windows has code pages of 256 characters.
         sys.stdout.reconfigure(errors="backslashreplace")
+    # numpy and OpenCV come with OpenBLAS, whose threads begin to spin when it is loaded, and get no work here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     seen = signals.install_signal_handlers()
     try:
         code = group.main(arguments, prog_name="deblur", standalone_mode=False)

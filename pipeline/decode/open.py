@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.decode.concat import ConcatSource
-from pipeline.decode.isolated_source import IsolatedSource
 from pipeline.decode.source import VideoSource
 from pipeline.errors import UsageError
 from pipeline.job import SourceOptions
@@ -42,4 +41,7 @@ def _open_part(path: Path | BinaryIO, options: SourceOptions) -> Part:
         raise UsageError(
             "`isolation` needs a file, because two processes read it; leave it out for a pipe", field="isolation"
         )
+    # It imports what other processes and shared memory take.
+    from pipeline.decode.isolated_source import IsolatedSource
+
     return IsolatedSource(path, options, options.isolation)

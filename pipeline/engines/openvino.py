@@ -11,12 +11,11 @@ import numpy as np
 import openvino as ov
 
 from network.planes import PlaneBatch
-from network.window.stage import WindowStage
 from network.window.windows import Window
 from pipeline.engines.base import allocating, check_pair, check_windows
 from pipeline.engines.openvino_core import openvino_core
 from pipeline.engines.openvino_graphs import planar_model, window_model
-from pipeline.engines.openvino_network import read_network, reason
+from pipeline.engines.openvino_network import Network, read_network, reason
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from network.planes import PlaneSpec
+    from network.window.stage import WindowStage
     from network.window.windows import Windows
 
 KEPT = 4
@@ -58,21 +58,21 @@ class OpenVinoEngine:
     kind of frames, and gets one window after the other.
 
     Args:
-        path: File of the network, as ``deblur export`` writes it: RGB (N, 3, H, W) float32 to the same, or one over
-            time.
+        network: File of the network, as ``deblur export`` writes it: RGB (N, 3, H, W) float32 to the same, or one over
+            time; or a network that was read from one.
         options: Options to run the network with.
 
     Raises:
         EngineError: If the file can't be read, is no such network, or the device is not there or has no bfloat16.
     """
 
-    def __init__(self, path: Path, options: OpenVinoOptions | None = None) -> None:
+    def __init__(self, network: Path | Network, options: OpenVinoOptions | None = None) -> None:
         self._options = options or OpenVinoOptions()
         self._core = openvino_core()
         device_name = self._device_name()
         if self._options.bf16:
             self._require_bf16(device_name)
-        self._network = network = read_network(path)
+        self._network = network = network if isinstance(network, Network) else read_network(network)
         self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()
         self._network_seconds = 0.0
         self._info = EngineInfo(
@@ -165,7 +165,7 @@ class OpenVinoEngine:
             if self._options.threads is not None:
                 properties["INFERENCE_NUM_THREADS"] = self._options.threads
         network, strength = self._network, self._options.strength
-        stage = None if network.window is None else WindowStage(spec, network.window)
+        stage = None if network.window is None else _stage(spec, network.window)
         try:
             if stage is None:
                 model = planar_model(network.model, spec, batch, strength)
@@ -200,6 +200,13 @@ class _OverTime:
             seconds += _infer(self._request, self._inputs, (self._luma, self._chroma))
             self._stage.put(batch, window, self._luma, self._chroma, out, row)
         return seconds
+
+
+def _stage(spec: PlaneSpec, window: Window) -> WindowStage:
+    # It imports OpenCV, which networks from RGB to RGB need not wait for.
+    from network.window.stage import WindowStage
+
+    return WindowStage(spec, window)
 
 
 def _infer(request: Any, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]]) -> float:

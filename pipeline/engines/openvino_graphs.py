@@ -84,7 +84,6 @@ def window_model(network: ov.Model, window: Window, working: WorkingSpec, batch:
         "chroma": [batch, 2 * window.frames, height // 2, width // 2],
         "motion": [batch, 6, height // 8, width // 8],
     }
-    inner.reshape({parameter.output(0): sizes[name] for name, parameter in parameters.items()})
     codes, results, inputs = ov.Type(working.dtype), [], []
     colours = {"luma": (working.luma_zero, working.luma_range), "chroma": (working.chroma_zero, working.chroma_range)}
     for index, (name, (zero, whole)) in enumerate(colours.items()):
@@ -103,7 +102,9 @@ def window_model(network: ov.Model, window: Window, working: WorkingSpec, batch:
         corrected = ops.clamp(ops.add(present, change), 0.0, float(working.maximum))
         results.append(ops.result(ops.convert(corrected, codes)))
     if "motion" in parameters:
-        inputs.append(parameters["motion"])
+        entry = ops.parameter(sizes["motion"], ov.Type.f32, "motion")
+        inputs.append(entry)
+        _feed(parameters["motion"], entry.output(0))
     return ov.Model(results, inputs, f"{network.get_friendly_name()} for {height} rows and {width} columns")
 
 

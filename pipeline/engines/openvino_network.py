@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import openvino as ov
 
 from network import catalogue
-from network.window.stage import SEEING
-from network.window.windows import Window
+from network.window.windows import SEEING, Window
+from pipeline.engines.onnx_metadata import onnx_metadata
 from pipeline.engines.openvino_core import openvino_core
 from pipeline.errors import EngineError
 
@@ -75,6 +76,19 @@ def read_network(path: Path) -> Network:
         _metadata(model, catalogue.PRECISION_KEY),
         window,
     )
+
+
+def read_digest(path: Path) -> str:
+    """The digest of a network's weights, as :func:`read_network` gives it; an ONNX file that says it is not read whole.
+
+    Raises:
+        EngineError: If it can't be read, or is no such network.
+    """
+    stated = None
+    if path.suffix.lower() == ".onnx":
+        with suppress(OSError, ValueError):
+            stated = onnx_metadata(path).get(catalogue.DIGEST_KEY)
+    return read_network(path).digest if stated is None else stated
 
 
 def model_ports(model: ov.Model) -> list[Any]:

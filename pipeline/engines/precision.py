@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pipeline.engines.openvino_network import Network
+
 _log = logging.getLogger("deblur.engines")
 
 PRECISIONS = ("auto", "fp32", "int8", "bf16")
@@ -60,8 +62,8 @@ def int8_form(
     quantised: Path | None,
     precision: str,
     features: Mapping[str, bool | None] | None = None,
-) -> Path | None:
-    """The INT8 form of a network if that is to be run, else None.
+) -> Network | None:
+    """Reads the INT8 form of a network if that is to be run, else None.
 
     Args:
         original: File of the network in FP32.
@@ -79,10 +81,11 @@ def int8_form(
         return None
     if quantised is None:
         raise UsageError(f"{original.stem} comes without INT8; choose `precision` fp32", field="precision")
-    from pipeline.engines.openvino_network import read_network
+    from pipeline.engines.openvino_network import read_digest, read_network
 
     try:
-        if read_network(quantised).digest != read_network(original).digest:
+        network = read_network(quantised)
+        if network.digest != read_digest(original):
             raise EngineError(
                 f"{quantised.name} was made from other weights than {original.name}; make it again with "
                 "`deblur export --shipped --int8`"
@@ -92,4 +95,4 @@ def int8_form(
             raise
         _log.warning(f"{error}; running in fp32")
         return None
-    return quantised
+    return network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -38,6 +39,23 @@ def test_no_motion_leaves_every_code() -> None:
     align(planes, np.zeros((8, 12, 2), np.float32), out)
     for plane, aligned in zip(planes, out, strict=True):
         np.testing.assert_array_equal(plane, aligned)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_samples_come_from_where_the_flow_leads(dtype: type) -> None:
+    random = np.random.default_rng(2)
+    flow = cv2.GaussianBlur(random.normal(0, 30, (48, 64, 2)).astype(np.float32), (0, 0), 3)
+    planes = tuple(random.integers(0, 256, shape).astype(dtype) for shape in ((192, 256), (96, 128)))
+    aligned = tuple(np.empty_like(plane) for plane in planes)
+    align(planes, flow, aligned)
+    for plane, found in zip(planes, aligned, strict=True):
+        height, width = plane.shape
+        down, across = np.indices(plane.shape, np.float32)
+        shift = cv2.resize(flow, (width, height)) * np.float32(height / 48)
+        expected = cv2.remap(
+            plane, across + shift[..., 0], down + shift[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
+        )
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_device_aligns_within_one_code_of_the_processor() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
-from network.window.working import MULTIPLE, add_correction, read_working, working_spec, write_direct
+from network.window.working import MULTIPLE, add_correction, own_planes, read_working, working_spec, write_direct
 from tests.network.window.scenes import batch_of, scene
 
 SIZES = [(48, 32), (37, 21), (2, 2), (1, 1), (1, 6), (7, 1), (30, 30)]
@@ -117,3 +117,15 @@ def test_codes_stay_in_their_range() -> None:
     assert all((plane[0] == 1023 << 6).all() for plane in out.planes)
     add_correction(batch, 0, tuple(np.full(s, -2.0, np.float32) for s in ((16, 16), (8, 8), (8, 8))), out, 0)
     assert all((plane[0] == 0).all() for plane in out.planes)
+
+
+def test_frames_that_are_working_planes_are_not_copied() -> None:
+    for spec in (PlaneSpec(64, 48), PlaneSpec(64, 48, depth=10)):
+        batch = random_batch(spec)
+        planes = own_planes(batch, 1, working_spec(spec))
+        assert planes is not None
+        for own, plane, read in zip(planes, batch.planes, working_planes(batch, 1), strict=True):
+            assert np.shares_memory(own, plane)
+            np.testing.assert_array_equal(own, read)
+    for spec in (PlaneSpec(62, 48), PlaneSpec(64, 46), PlaneSpec(64, 48, Layout.NV12), PlaneSpec(64, 48, Layout.GRAY)):
+        assert own_planes(random_batch(spec), 1, working_spec(spec)) is None

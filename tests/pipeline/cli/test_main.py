@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
 import re
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +18,6 @@ from pipeline.cli.main import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.support.commands import CommandLine
 
@@ -34,6 +36,25 @@ def test_help_and_version_import_nothing_heavy(deblur: CommandLine, arguments: l
     modules = set(json.loads(ended.out.decode().splitlines()[-1]))
     assert modules & HEAVY == set()
     assert "click" in modules
+
+
+def test_info_imports_nothing_that_only_a_run_needs(deblur: CommandLine, tmp_path: Path) -> None:
+    ended = deblur.run("info", tmp_path / "missing.mp4", prelude=SHOW_MODULES)
+    assert ended.code == 3
+    modules = set(json.loads(ended.out.decode().splitlines()[-1]))
+    assert modules & {"cv2", "openvino", "torch", "rich", "multiprocessing"} == set()
+    assert "av" in modules
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir() or os.cpu_count() == 1, reason="threads can't be counted")
+@pytest.mark.parametrize("library", ["numpy", "cv2"])
+def test_libraries_start_no_threads_that_wait_for_nothing(deblur: CommandLine, library: str) -> None:
+    count = f"""import atexit, os
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.pop(name, None)
+atexit.register(lambda: (__import__("{library}"), print(os.listdir("/proc/self/task"))))"""
+    ended = deblur.run("--version", prelude=count)
+    assert len(ast.literal_eval(ended.out.decode().splitlines()[-1])) == 1
 
 
 def test_help_lists_every_command(deblur: CommandLine) -> None:
