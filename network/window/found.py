@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -20,6 +17,7 @@ from network.window.motion import (
     halved_motion,
     is_cut,
     motion_of,
+    motion_threads,
 )
 from network.window.tensors import averaged_tensor, read_luma
 from network.window.windows import MISSING
@@ -160,7 +158,7 @@ def _begin(frames: Frames, window: NDArray[np.intp], *, can_see: bool) -> list[F
     return [
         None
         if small is None or is_cut(frames.small(present), small, other)
-        else _threads().submit(find_flow, frames.small(present), small)
+        else motion_threads().submit(find_flow, frames.small(present), small)
         for small, other in zip(smalls, smalls[::-1], strict=True)
     ]
 
@@ -168,9 +166,3 @@ def _begin(frames: Frames, window: NDArray[np.intp], *, can_see: bool) -> list[F
 def _is_repeated(frames: Frames, present: int, neighbour: int) -> bool:
     # Where the averages differ, the frames do.
     return np.array_equal(frames.small(present), frames.small(neighbour)) and frames.is_equal(present, neighbour)
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """As many threads as there are processors: each flow is found by one."""
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="deblur-flow")

@@ -5,7 +5,10 @@ Training and pipeline find the motion by these functions, so that a network sees
 
 from __future__ import annotations
 
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -52,6 +55,15 @@ def averaged(luma: NDArray[np.uint8] | NDArray[np.uint16], shift: int = 0) -> Sm
     mean = cv2.resize(luma.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small: Small = np.clip(np.rint(mean / np.float32(1 << shift)), 0, 255).astype(np.uint8)
     return small
+
+
+@cache
+def motion_threads() -> ThreadPoolExecutor:
+    """Threads of the process in which motion is found, one for each neighbour; they stay.
+
+    OpenCV's own would make the flow depend on how many there are.
+    """
+    return ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1)), thread_name_prefix="motion")
 
 
 def can_find_motion(height: int, width: int) -> bool:

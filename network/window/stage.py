@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from network.window.motion import (
     halved_motion,
     is_cut,
     motion_of,
+    motion_threads,
 )
 from network.window.windows import MISSING, SEEING, Window
 from network.window.working import add_correction, own_planes, read_working, working_spec, write_direct
@@ -138,7 +137,7 @@ class WindowStage:
                     plane[...] = source
                 jobs.append(None)
             else:
-                jobs.append(_threads().submit(_bring, small, *found, target))
+                jobs.append(motion_threads().submit(_bring, small, *found, target))
         flows = [None if job is None else job.result() for job in jobs]
         self.motion[row] = halved_motion(motion_of(flows[0], flows[1], self._small_shape))
 
@@ -156,15 +155,6 @@ class WindowStage:
             self._copies[side] = tuple(np.empty(shape, self.working.dtype) for shape in shapes)
         read_working(batch, place, self.working, self._copies[side])
         return self._copies[side]
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """Two threads of the process, one for each neighbour, that stay.
-
-    OpenCV's own would make the flow depend on how many there are.
-    """
-    return ThreadPoolExecutor(2, thread_name_prefix="motion")
 
 
 def _bring(present: Small, small: Small, planes: Planes, out: Planes) -> Flow:
