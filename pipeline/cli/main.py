@@ -29,9 +29,9 @@ COMMANDS = {
     "batch": LazyCommand("pipeline.cli.batch:batch", "Deblur many video files, and go on after a crash."),
     "bench": LazyCommand("pipeline.cli.bench:bench", "Measure how fast this machine is, stage by stage."),
     "doctor": LazyCommand("pipeline.cli.doctor:doctor", "Show what this machine offers, and what auto takes."),
-    "synth": LazyCommand("pipeline.cli.synth:synth", "Make pairs for training from sharp photographs.", extra="train"),
-    "pack": LazyCommand("pipeline.cli.pack:pack_command", "Make a pool for training from a data set.", extra="train"),
-    "train": LazyCommand("pipeline.cli.train:train_command", "Train a network on pairs.", extra="train"),
+    "synth": LazyCommand("pipeline.cli.synth:synth", "Make windows for training from sharp photographs and videos."),
+    "pack": LazyCommand("pipeline.cli.pack:pack_command", "Make a pool for training from a data set."),
+    "train": LazyCommand("pipeline.cli.train:train_command", "Train a network on windows or pairs.", extra="train"),
     "evaluate": LazyCommand(
         "pipeline.cli.evaluate:evaluate_command", "Score weights on blurred and sharp pictures.", extra="train"
     ),

@@ -55,7 +55,7 @@ def test_bench_measures_each_stage_of_a_file(deblur: CommandLine, tmp_path: Path
     found = json.loads(figures.read_text(encoding="utf-8"))
     assert found["machine"]["versions"]["av"] == av.__version__
     (case,) = found["cases"]
-    assert set(case["frames_per_second"]) == {"decode", "infer", "encode", "whole"}
+    assert set(case["frames_per_second"]) == {"decode", "infer", "network", "encode", "whole"}
     assert all(rate > 0 for rate in case["frames_per_second"].values())
     assert ET.parse(plot).getroot().tag.endswith("svg")  # noqa: S314 - our own file
 
