@@ -29,7 +29,7 @@ def test_a_synthetic_clip_gives_table_json_and_plot(deblur: CommandLine, tmp_pat
     assert [case["video"]["width"] for case in found["cases"]] == [96, 128]
     assert found["machine"]["versions"]["av"]
     for case in found["cases"]:
-        assert set(case["frames_per_second"]) == {"decode", "infer", "encode", "whole"}
+        assert set(case["frames_per_second"]) == {"decode", "infer", "network", "encode", "whole"}
         assert all(rate > 0 for rate in case["frames_per_second"].values())
         assert case["real_time"] > 0
     assert ET.parse(plot).getroot().tag.endswith("svg")  # noqa: S314 - our own file

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from network import files, weights
+from network.data.windows import write_shard
 from network.models import registry
 from pipeline.cli.export import export
 from pipeline.engines.load import load_engine
@@ -65,8 +66,8 @@ def test_int8_is_written_and_runs(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("nncf", reason="INT8 networks are made with NNCF")
     pool = tmp_path / "pool"
     pool.mkdir()
-    pairs = np.random.default_rng(0).integers(0, 256, (160, 2, 64, 64, 3), np.uint8)
-    np.save(pool / "pairs_0000000.npy", pairs)
+    windows = np.random.default_rng(0).integers(0, 256, (360, 4, 72, 48), np.uint8)
+    write_shard(pool, "0000000", windows, np.zeros((360, 4, 12, 12), np.float16))
     out = tmp_path / "tiny.xml"
     result = CliRunner().invoke(export, ["--weights", str(trained), "--int8", "--calibration", str(pool), str(out)])
     assert result.exit_code == 0, result.output

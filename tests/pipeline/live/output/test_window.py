@@ -263,8 +263,17 @@ class Screen:
 
     def find_window(self) -> None:
         """Waits for the window, and gives it the keyboard, as a window manager would."""
-        self.window = self._do("search", "--sync", "--onlyvisible", "--class", "deblur").split()[0]
-        self._do("windowfocus", self.window)
+        end = time.monotonic() + 60
+        while True:
+            self.window = self._do("search", "--sync", "--onlyvisible", "--class", "deblur").split()[0]
+            try:
+                self._do("windowfocus", self.window)
+            except subprocess.CalledProcessError:  # SDL shows a first window, and then one of the picture's size
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
 
     def _do(self, *arguments: object) -> str:
         return subprocess.run(  # noqa: S603
