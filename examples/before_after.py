@@ -15,6 +15,8 @@ import numpy as np
 import deblur_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 CLIP = Path(__file__).with_name("clip.mp4")
@@ -25,6 +27,11 @@ def side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8], zoom: int) -
     enlarged = [np.kron(picture, np.ones((zoom, zoom, 1), np.uint8)) for picture in (left, right)]
     bar = np.full((enlarged[0].shape[0], 8, 3), 255, np.uint8)
     return np.concatenate([enlarged[0], bar, enlarged[1]], axis=1)
+
+
+def frame_at(time: float, frames: Iterable[deblur_stream.Frame]) -> NDArray[np.uint8]:
+    """Samples of the first frame that is shown at a time in seconds, or later."""
+    return next(frame for frame in frames if frame.time >= time - 0.001).rgb
 
 
 def write_png(picture: NDArray[np.uint8], out: Path) -> None:
@@ -46,10 +53,11 @@ if __name__ == "__main__":
     parser.add_argument("--weights", type=Path, help="weights other than the shipped ones")
     arguments = parser.parse_args()
     deblurrer = deblur_stream.Deblurrer(weights=arguments.weights)
-    with deblur_stream.open_video(arguments.clip, start=arguments.time) as video:
-        before = next(video).rgb
-    with deblur_stream.open_video(arguments.clip, start=arguments.time) as video:
-        after = next(deblurrer.frames(video)).rgb
+    start = max(arguments.time - 1, 0)  # so that the frame has one before it
+    with deblur_stream.open_video(arguments.clip, start=start) as video:
+        before = frame_at(arguments.time - start, video)
+    with deblur_stream.open_video(arguments.clip, start=start) as video:
+        after = frame_at(arguments.time - start, deblurrer.frames(video))
     if arguments.box:
         left, top, width, height = map(int, arguments.box.split(","))
         box = np.s_[top : top + height, left : left + width]
