@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
-from pipeline.api.following import Following
-from pipeline.api.pictures import picture_spec, put_picture, take_picture
 from pipeline.api.shared_engine import SharedEngine, check_engine
 from pipeline.errors import UsageError
+from pipeline.images.arrays import picture_spec, put_picture, take_picture
+from pipeline.images.following import Following
 from pipeline.runner.chunks import pad
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pipeline.errors import InputError, UsageError
 from pipeline.system.file_names import windows_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 TEMPLATE = "{folder}/{name}"
 """Default template of an output's name: the input's name, in the same folders."""
@@ -63,13 +63,22 @@ class FoundInputs:
     ignored: int
 
 
-def find_inputs(arguments: Iterable[str], output: Path, *, recursive: bool = False) -> FoundInputs:
+def find_inputs(
+    arguments: Iterable[str],
+    output: Path,
+    *,
+    recursive: bool = False,
+    suffixes: Collection[str] = VIDEO_SUFFIXES,
+    kind: str = "video",
+) -> FoundInputs:
     """Finds the files of a batch.
 
     Args:
         arguments: Files, folders, and patterns such as ``card/*.mp4`` (which not every shell expands).
         output: The folder of the outputs, of which nothing is read.
         recursive: Go into the folders of folders.
+        suffixes: Extensions, in lower case, of the files that are taken from folders.
+        kind: Name of what such a file is, for messages.
 
     Raises:
         InputError: If there is no such file or folder.
@@ -85,7 +94,7 @@ def find_inputs(arguments: Iterable[str], output: Path, *, recursive: bool = Fal
                 real = found.resolve()
                 if real in seen or (path.is_dir() and own in real.parents):
                     continue
-                if path.is_dir() and found.suffix.lower() not in VIDEO_SUFFIXES:
+                if path.is_dir() and found.suffix.lower() not in suffixes:
                     ignored += 1
                     continue
                 seen.add(real)
@@ -93,7 +102,7 @@ def find_inputs(arguments: Iterable[str], output: Path, *, recursive: bool = Fal
     if not inputs:
         hint = "" if recursive else ", or add `recursive` to go into the folders"
         raise UsageError(
-            f"there is no video in {', '.join(arguments)}; name other files or folders{hint}",
+            f"there is no {kind} in {', '.join(arguments)}; name other files or folders{hint}",
             field=None if recursive else "recursive",
         )
     return FoundInputs(tuple(inputs), ignored)

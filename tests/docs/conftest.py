@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from markdown_it import MarkdownIt
+from PIL import Image
 
 from tests.support.clips import write_clip
 
@@ -78,12 +79,13 @@ def quickstart() -> Page:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """What the documents take for granted: examples/clip.mp4, in.mp4 and in.mkv."""
+    """What the documents take for granted: examples/clip.mp4, in.mp4, in.mkv and photo.jpg."""
     folder, programs = tmp_path / "work", tmp_path / "programs"
     for path in (folder, folder / "examples", programs):
         path.mkdir()
     for name in ("examples/clip.mp4", "in.mp4", "in.mkv"):
         write_clip(folder / name, size=(160, 90), frames=FRAMES)
+    Image.new("RGB", (64, 48), (90, 120, 60)).save(folder / "photo.jpg")
     program = programs / "deblur"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m pipeline.cli "$@"\n', encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)

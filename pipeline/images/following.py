@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.api.pictures import empty_picture, put_picture, take_picture
+from pipeline.images.arrays import empty_picture, put_picture, take_picture
 from pipeline.runner.chunks import pad
 from pipeline.runner.protocols import run_windows
 from pipeline.runner.windows import WindowPlaces
