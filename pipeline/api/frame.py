@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from av.video.reformatter import Colorspace, VideoReformatter
-
-from network.planes import Layout, Matrix
-from pipeline.media.frames import EXACT, RANGE_FULL, RANGE_LIMITED, plane_rows
+from pipeline.media.frames import plane_rows
+from pipeline.media.rgb import rgb_of
 
 if TYPE_CHECKING:
     import av
     from numpy.typing import NDArray
 
     from network.planes import PlaneSpec
-
-_COLORSPACES = {
-    Matrix.BT601: Colorspace.ITU601,
-    Matrix.BT709: Colorspace.ITU709,
-    Matrix.BT2020: Colorspace.BT2020,
-}
-
-_RGB48 = "rgb48le" if sys.byteorder == "little" else "rgb48be"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,17 +61,4 @@ class Frame:
         It is converted when it is first asked for. RGB video at 8 and 16 bits is not changed by that. The gamma curve
         stays: HDR video is not mapped to SDR.
         """
-        spec = self.spec
-        if spec.matrix is Matrix.RGB and spec.depth in (8, 16):
-            green, blue, red = self.planes
-            return np.stack((red, green, blue), axis=-1)
-        converted = VideoReformatter().reformat(
-            self.picture,
-            format="rgb24" if spec.depth == 8 else _RGB48,
-            interpolation=EXACT,
-            src_colorspace=None if spec.layout is Layout.GRAY else _COLORSPACES.get(spec.matrix),
-            src_color_range=RANGE_FULL if spec.full_range else RANGE_LIMITED,
-            dst_color_range=RANGE_FULL,
-        )
-        rgb: NDArray[Any] = converted.to_ndarray()
-        return rgb
+        return rgb_of(self.picture, self.spec)

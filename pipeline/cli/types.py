@@ -60,6 +60,24 @@ class Size(click.ParamType[Any]):
         return self._smallest <= length <= self._largest and not (self._is_even and length % 2)
 
 
+class Rectangle(click.ParamType[Any]):
+    """Part of a picture, as LEFT,TOP,WIDTH,HEIGHT in pixels."""
+
+    name = "l,t,w,h"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Four numbers."""
+        if not isinstance(value, str):
+            return value
+        try:
+            left, top, width, height = map(int, value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not LEFT,TOP,WIDTH,HEIGHT in pixels, such as 100,80,320,120", param, ctx)
+        if left < 0 or top < 0 or width < 1 or height < 1:
+            self.fail(f"{value!r} is no part of a picture", param, ctx)
+        return left, top, width, height
+
+
 class Time(click.ParamType[Any]):
     """Seconds, or [HH:]MM:SS, either with a fraction."""
 

@@ -94,8 +94,18 @@ def chunks_of(metadata: Metadata) -> tuple[bytes, ...]:
     if metadata.exif:
         chunks.append(_chunk(b"eXIf", metadata.exif))
     if metadata.xmp:
-        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + metadata.xmp))
     return tuple(chunks)
+
+
+def text_chunk(key: str, text: str) -> bytes:
+    """A PNG chunk that holds a text.
+
+    Args:
+        key: Its name, 1 to 79 characters of Latin-1.
+        text: The text.
+    """
+    return _chunk(b"iTXt", key.encode("latin-1") + bytes(5) + text.encode(errors="replace"))
 
 
 def with_png_chunks(encoded: bytes, chunks: tuple[bytes, ...]) -> bytes:
