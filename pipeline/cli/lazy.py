@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,19 @@ class LazyGroup(click.Group):
     def __init__(self, *, entries: Mapping[str, LazyCommand], **options: Any) -> None:
         super().__init__(**options)
         self._entries = entries
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the subcommand; for a mistyped one, names what comes close."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self._entries, n=2)
+            if not close:
+                raise
+            text = f"{error.message.rstrip('.')} (did you mean {' or '.join(close)}?)"
+            raise click.UsageError(text, ctx) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names of the subcommands."""

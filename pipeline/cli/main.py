@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from pipeline.cli.config import CONFIG_VARIABLE, config_file, own_defaults
 from pipeline.cli.exit_codes import BUG, INTERRUPTED, exit_code
 from pipeline.cli.lazy import LazyCommand, LazyGroup
 from pipeline.cli.spelling import spelled
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 DEBUG_VARIABLE = "DEBLUR_DEBUG"
 """Environment variable that does what ``--debug`` does if it is not empty."""
+
+ENGINE_LIBRARIES = ("openvino", "torch", "torch-tensorrt", "torch-tensorrt-rtx", "onnxruntime", "av")
+"""What ``--version`` names besides the program: what computes, and what decodes and encodes."""
 
 COMMANDS = {
     "video": LazyCommand("pipeline.cli.video:video", "Deblur a video file."),
@@ -39,6 +43,7 @@ COMMANDS = {
     ),
     "export": LazyCommand("pipeline.cli.export:export", "Write a network as ONNX.", extra="train"),
     "engine": LazyCommand("pipeline.cli.engine:engine", "Build and manage TensorRT engines.", extra="trt"),
+    "completion": LazyCommand("pipeline.cli.completion:completion", "Print what completes commands in your shell."),
 }
 
 
@@ -62,7 +67,7 @@ class _Commands(LazyGroup):
     """The commands, whose errors become a :class:`Failure` while it is known which command it was."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command."""
+        """Runs the command, with a person's own defaults of its options."""
         try:
             return super().invoke(ctx)
         except (DeblurError, KeyboardInterrupt) as error:  # click itself would lose the notes of an interruption
@@ -83,7 +88,13 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         version = metadata.version("deblur-stream")
     except metadata.PackageNotFoundError:
         version = "(not installed)"
+    from pipeline.system.libraries import installed
+
     click.echo(f"deblur {version}")
+    for name in ENGINE_LIBRARIES:
+        library = installed(name)
+        if library is not None:
+            click.echo(f"{library.name} {library.version}")
     ctx.exit()
 
 
@@ -97,10 +108,17 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     "--version", is_flag=True, callback=_print_version, expose_value=False, is_eager=True, help="Show the version."
 )
 @click.option("--debug", is_flag=True, help=f"Show the traceback of every error (or set {DEBUG_VARIABLE}=1).")
+@click.option("--no-config", is_flag=True, help=f"Read no file of own defaults (see {CONFIG_VARIABLE}).")
 @click.pass_context
-def group(ctx: click.Context, *, debug: bool) -> None:
+def group(ctx: click.Context, *, debug: bool, no_config: bool) -> None:
     """Makes blurred video sharper."""
     ctx.obj = {"debug": debug}
+    name = ctx.invoked_subcommand
+    path = None if no_config or name is None else config_file()
+    if path is not None and name is not None:
+        command = group.get_command(ctx, name)
+        if command is not None:
+            ctx.default_map = {name: own_defaults(path, name, command, COMMANDS)}
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

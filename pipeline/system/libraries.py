@@ -32,6 +32,8 @@ TESTED: dict[str, tuple[str, str]] = {
     "onnxruntime": ("1.32", "1"),
     "onnxscript": ("0.7", "0.7"),
     "opencv-python-headless": ("5.0", "5"),
+    "pillow": ("12.0", "13"),
+    "pillow-heif": ("1.8", "1"),
     "platformdirs": ("4.14", "4"),
     "pygame-ce": ("2.5.2", "2"),
     "pytorch-msssim": ("1.0", "1"),

@@ -35,7 +35,7 @@ class Ended:
 class CommandLine:
     """Runs ``deblur`` in a process of its own."""
 
-    environment: ClassVar = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    environment: ClassVar = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "DEBLUR_CONFIG": ""}
 
     def run(
         self,

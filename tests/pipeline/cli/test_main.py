@@ -180,3 +180,29 @@ def test_a_name_that_the_outputs_encoding_does_not_hold_is_escaped(
     assert b"\\u6620\\u50cf.mp4" in ended.out
     as_json = deblur.run("info", "--json", clip, prelude=narrow)
     assert json.loads(as_json.out)["name"] == str(clip)
+
+
+def test_a_mistyped_command_is_answered_by_what_comes_close(deblur: CommandLine) -> None:
+    ended = deblur.run("vidoe", "a.mp4", "b.mp4")
+    assert ended.code == 2
+    assert "did you mean video?" in ended.error
+
+
+def test_the_version_names_the_engines(deblur: CommandLine) -> None:
+    lines = deblur.run("--version").out.decode().splitlines()
+    assert lines[0].startswith("deblur ")
+    assert f"openvino {metadata.version('openvino')}" in lines
+    assert f"av {metadata.version('av')}" in lines
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_are_given_a_script_that_completes(shell: str, deblur: CommandLine) -> None:
+    script = deblur.run("completion", shell).out.decode()
+    assert f"_DEBLUR_COMPLETE={shell}_complete" in script
+
+
+def test_options_are_completed(deblur: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(deblur.environment, "_DEBLUR_COMPLETE", "bash_complete")
+    monkeypatch.setitem(deblur.environment, "COMP_WORDS", "deblur video --over")
+    monkeypatch.setitem(deblur.environment, "COMP_CWORD", "2")
+    assert deblur.run().out.decode().splitlines() == ["plain,--overwrite"]
