@@ -11,6 +11,8 @@ import av
 from av.stream import Disposition
 
 from pipeline.errors import InputError, UsageError
+from pipeline.media.dolby_vision import DolbyVisionKeeper
+from pipeline.media.frames import has_alpha
 from pipeline.media.stream_names import describe
 from pipeline.notes import Note, NoteCode
 
@@ -65,6 +67,7 @@ class ConcatSource:
         self._open_part = open_part
         self._part_options = replace(options, continued=())
         self._later = options.continued
+        self._dolby_vision = DolbyVisionKeeper()
         self._own_notes: list[Note] = []
         self._own_damage: list[str] = []
         self._past_packets = self._past_frames = 0
@@ -126,6 +129,7 @@ class ConcatSource:
                 shift = self._end - part.info.first_frame.pts * base
             for event in part.events():
                 if isinstance(event, av.VideoFrame):
+                    event, _ = self._dolby_vision.complete(event)
                     yield self._moved_frame(event, base, shift)
                 elif event.stream.index in streams:
                     yield _moved_packet(event, streams[event.stream.index], shift)
@@ -154,6 +158,9 @@ class ConcatSource:
                 )
                 continue
             self._part = part
+            if has_alpha(part.info.pixel_format) and not has_alpha(self.info.pixel_format):
+                text = f"the transparency of {path} is dropped, because {self._first.info.name} has none"
+                self._own_notes.append(Note(NoteCode.ALPHA_DROPPED, text))
             yield part
             self._end_part()
 

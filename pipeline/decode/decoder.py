@@ -12,7 +12,9 @@ from av.video.reformatter import VideoReformatter
 
 from pipeline.decode.deinterlace import Deinterlacer
 from pipeline.errors import InputError
-from pipeline.media.frames import convert_frame, depth_of, format_of, has_alpha, on_host, spec_of
+from pipeline.media.alpha import decoder_with_alpha, is_with_alpha
+from pipeline.media.dolby_vision import DolbyVisionKeeper
+from pipeline.media.frames import convert_frame, depth_of, format_of, on_host, spec_of
 from pipeline.media.pyav18 import fraction
 from pipeline.media.timestamps import Timeline
 from pipeline.notes import Note, NoteCode
@@ -32,6 +34,8 @@ _REPLAY_PACKETS = 600
 _EXPORTED = {"nv12", "p010le", "p016le"}
 """Pixel formats of frames on a GPU that PyAV can export."""
 
+_COMPLETED = "frames without Dolby Vision metadata take that of the frame before"
+
 _PICTURE_PER_PACKET = {"h264", "hevc", "mjpeg"}
 """Names of the decoders for codecs where each packet of a progressive video holds one visible picture."""
 
@@ -45,6 +49,8 @@ class FrameDecoder:
     Attributes:
         interlaced: Whether the first frame was interlaced.
         first: The first frame, in its native format and in the processor's memory; None until it is decoded.
+        plain_first: The first frame without its alpha, where the decoder that reads the alpha does not know what the
+            container says of the picture, such as its rotation; else None.
         is_on_device: Whether frames are decoded on a GPU and stay there.
         spec: Layout of the planes of every frame; None until the first frame is decoded.
         corrupt_packets: Number of packets that could not be decoded.
@@ -67,6 +73,7 @@ class FrameDecoder:
         """
         guard.check_picture(stream.codec_context.width, stream.codec_context.height)
         self._stream = stream
+        self._codec = stream.codec_context
         self._name = stream.codec_context.name
         self._guard = guard
         self._deinterlace = deinterlace
@@ -74,6 +81,7 @@ class FrameDecoder:
         self._reformatter = VideoReformatter()
         self._deinterlacer: Deinterlacer | None = None
         self._pixel_format = ""
+        self._dolby_vision = DolbyVisionKeeper()
         step = round(1 / (rate * self._time_base)) if rate else round(Fraction(1, 25) / self._time_base)
         self._timeline = Timeline(step, jump=round(10 / self._time_base))
         self._interlaced_frames = 0
@@ -88,6 +96,7 @@ class FrameDecoder:
         self._last_pts: int | None = None
         self._held: av.VideoFrame | None = None
         self.first: av.VideoFrame | None = None
+        self.plain_first: av.VideoFrame | None = None
         self.is_on_device = False
         self.spec: PlaneSpec | None = None
         self.corrupt_packets = 0
@@ -107,6 +116,22 @@ class FrameDecoder:
         self._without_picture += not packet.is_discard
         if packet.is_corrupt:
             self._damaged("the container marks a packet as damaged", packet.pts, packet.dts)
+        self._remember(packet)
+        if is_with_alpha(packet, self._codec):
+            self._read_alpha(packet)
+        try:
+            frames = self._codec.decode(packet)
+        except (av.error.FFmpegError, ValueError) as error:  # ValueError: the decoder could not be opened before
+            if self.first is None:
+                self._guard.check_picture(self._codec.width, self._codec.height)
+            self._fault(error, packet)
+            self._recent_faults += 1
+            return
+        for frame in frames:
+            yield from self._finish(frame)
+
+    def _remember(self, packet: av.Packet[av.VideoStream]) -> None:
+        """Keeps what later packets and frames may need of a packet."""
         if packet.pts is not None and packet.duration:
             self._durations[packet.pts] = packet.duration
             if len(self._durations) > _REPLAY_PACKETS:
@@ -116,16 +141,6 @@ class FrameDecoder:
             self._recent_faults = 0
         if len(self._recent) < _REPLAY_PACKETS:
             self._recent.append(packet)
-        try:
-            frames = self._stream.decode(packet)
-        except (av.error.FFmpegError, ValueError) as error:  # ValueError: the decoder could not be opened before
-            if self.first is None:
-                self._guard.check_picture(self._stream.codec_context.width, self._stream.codec_context.height)
-            self._fault(error, packet)
-            self._recent_faults += 1
-            return
-        for frame in frames:
-            yield from self._finish(frame)
 
     def close(self, *, is_whole: bool) -> None:
         """Adds the notes and the damage that are known only at the end. Call it once, after the last packet.
@@ -151,7 +166,7 @@ class FrameDecoder:
 
     def _drain(self, end: av.Packet[av.VideoStream]) -> Iterator[av.VideoFrame]:
         try:
-            for frame in self._stream.decode(end):
+            for frame in self._codec.decode(end):
                 yield from self._finish(frame)
         except av.error.EOFError:
             pass
@@ -175,7 +190,7 @@ class FrameDecoder:
             self._damaged("the last frames could not be decoded")
             self.corrupt_packets += 1
             return
-        original = self._stream.codec_context
+        original = self._codec
         decoder: Any = av.CodecContext.create(original.codec.name, "r")
         decoder.extradata = original.extradata
         decoder.options = self._guard.limits.decoder_options
@@ -195,10 +210,19 @@ class FrameDecoder:
                     frame.time_base = self._time_base
                     yield from self._finish(frame)
 
+    def _read_alpha(self, packet: av.Packet[av.VideoStream]) -> None:
+        """Changes to a decoder that reads the alpha, if the stream begins with it."""
+        if self.first is not None:
+            text = "transparency is dropped, because the first frame has none"
+            self._note_once(NoteCode.ALPHA_DROPPED, text, text)
+            return
+        self.plain_first = _first_frame(self._codec, packet)
+        self._codec = decoder_with_alpha(self._codec, self._guard.limits.decoder_options)
+
     def _fault(self, error: av.error.FFmpegError | ValueError, packet: av.Packet[av.VideoStream]) -> None:
         self.corrupt_packets += 1
         self._without_picture -= 1
-        context = self._stream.codec_context
+        context = self._codec
         excess = self._guard.limits.picture_excess(context.width, context.height)
         words = getattr(error, "strerror", "") or str(error)
         reason = f"its picture is {excess}" if excess else words.lower()
@@ -253,7 +277,9 @@ class FrameDecoder:
             self._start(frame)
         self._interlaced_frames += frame.interlaced_frame
         self._note_change(frame)
-        native = self._to_native(frame)
+        native, was_completed = self._dolby_vision.complete(self._to_native(frame))
+        if was_completed:
+            self._note_once(NoteCode.FRAMES_CHANGED, _COMPLETED, _COMPLETED)
         if self.first is None:
             self.first = on_host(native)
             self.is_on_device = native is not self.first
@@ -277,8 +303,6 @@ class FrameDecoder:
         self._first_format = name
         if name != self._pixel_format and not name.startswith("yuvj"):
             self._note(NoteCode.PIXEL_FORMAT, f"pixel format {name} is processed as {self._pixel_format}")
-        if has_alpha(name):
-            self._note(NoteCode.ALPHA_DROPPED, "transparency is dropped")
         if depth_of(name) > 16:
             self._note(NoteCode.DEPTH_REDUCED, f"{name} has more than 16 bits; reduced to 16")
         if self._deinterlace:
@@ -307,6 +331,16 @@ class FrameDecoder:
             stamp = next((value for value in stamps if value is not None), None)
             place = "at an unknown time" if stamp is None else f"at {float(stamp * self._time_base):.3f} s"
             self.damage.append(f"{place}: {what}")
+
+
+def _first_frame(decoder: av.VideoCodecContext, packet: av.Packet[av.VideoStream]) -> av.VideoFrame | None:
+    """The frame of the first packet of a stream; None if it can't be decoded."""
+    try:
+        return next(iter([*decoder.decode(packet), *decoder.decode(None)]), None)
+    except av.error.FFmpegError:
+        return None
+    finally:
+        decoder.flush_buffers()  # another decoder of the same stream may ask once more
 
 
 def _is_handed_over(frame: av.VideoFrame) -> bool:

@@ -16,7 +16,9 @@ from pipeline.decode.shared_memory import SLOTS, SharedFrames
 from pipeline.decode.worker import Child, ChildDied, ChildHangs
 from pipeline.decode.worker_main import Findings
 from pipeline.errors import DeblurError, InputError
-from pipeline.media.frames import pixel_format_of, write_planes
+from pipeline.media.frames import has_alpha
+from pipeline.media.side_data import DOLBY_VISION
+from pipeline.notes import Note, NoteCode
 from pipeline.system.unexpected import UnexpectedError
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneSpec
     from pipeline.job import Isolation, SourceOptions
-    from pipeline.notes import Note
 
 
 MOST_RESTARTS = 10
@@ -77,11 +78,12 @@ class IsolatedSource:
         self._child = Child(path, options, self._timeout)
         try:
             beginning, self._found = self._expect_ready()
+            beginning = self._without_dolby_vision(beginning)
             # Open until the source is closed: a packet that waits to be written still knows its stream.
             self._demuxer = Demuxer(path, options)
             self.info = describe(self._demuxer, options, beginning)
             self._packets = self._numbered_packets(self._demuxer, beginning.seek_time)
-            self._frames = SharedFrames.create(beginning.spec, SLOTS)
+            self._frames = SharedFrames.create(beginning.spec, SLOTS, alpha=has_alpha(self.info.pixel_format))
             self._share()
         except BaseException:
             self.close()
@@ -172,6 +174,15 @@ class IsolatedSource:
             raise _raised_there(message)
         return Beginning.from_json(message["beginning"]), Findings.from_json(message["found"])
 
+    def _without_dolby_vision(self, beginning: Beginning) -> Beginning:
+        """Says that Dolby Vision metadata does not come along with the frames."""
+        if not DOLBY_VISION & beginning.first_frame.side_data.keys():
+            return beginning
+        note = Note(NoteCode.SIDE_DATA_DROPPED, "Dolby Vision metadata is left out with `isolation`")
+        self._kept = replace(self._kept, notes=(note,))
+        self._found = replace(self._found, notes=(*self._found.notes, note))
+        return replace(beginning, first_frame=beginning.first_frame.without(DOLBY_VISION))
+
     def _share(self) -> None:
         assert self._frames is not None, "the memory is made before it is shared"
         self._child.send({"kind": "memory", "name": self._frames.name, "slots": SLOTS})
@@ -218,9 +229,9 @@ class IsolatedSource:
         assert self._frames is not None, "frames come only after their memory was made"
         spec = self.info.spec
         is_new = self._last_pts is None or message["pts"] > self._last_pts
-        frame = av.VideoFrame(spec.width, spec.height, pixel_format_of(spec))
+        frame = av.VideoFrame(spec.width, spec.height, self.info.pixel_format)
         if is_new:
-            write_planes(self._frames.batch, message["slot"], frame)
+            self._frames.take(message["slot"], frame)
         self._child.send({"kind": "free", "slot": message["slot"]})
         if not is_new:
             return

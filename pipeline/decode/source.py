@@ -200,7 +200,7 @@ class VideoSource:
         guard.check_covers(len(covers), sum(packet.size for packet in covers.values()))
         return Beginning(
             spec=spec,
-            first_frame=FrameInfo.of(first),
+            first_frame=FrameInfo.of(first).with_side_data_of(self._decoder.plain_first),
             interlaced=self._decoder.interlaced,
             is_on_device=self._decoder.is_on_device,
             earliest=min(time for event in self._backlog if (time := _time_of(event)) is not None),

@@ -17,7 +17,7 @@ from av.sidedata.sidedata import Type
 from pipeline.decode.shared_memory import SharedFrames
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError
-from pipeline.media.frames import read_planes
+from pipeline.media.frames import has_alpha
 from pipeline.media.pyav18 import side_data
 from pipeline.notes import Note, NoteCode
 from pipeline.system.unexpected import explain
@@ -106,7 +106,8 @@ class _Decoding:
             self._found = Findings.of(source)
             self._tell({"kind": "ready", "beginning": source.beginning.as_json(), "found": asdict(self._found)})
             memory = self._hear("memory")
-            frames = SharedFrames.attach(memory["name"], source.spec, memory["slots"])
+            alpha = has_alpha(source.info.pixel_format)
+            frames = SharedFrames.attach(memory["name"], source.spec, memory["slots"], alpha=alpha)
             free = list(range(memory["slots"]))
             for event in source.events():
                 self._tell_findings(source)
@@ -114,7 +115,7 @@ class _Decoding:
                     while self._connection.poll() or not free:
                         free.append(self._hear("free")["slot"])
                     slot = free.pop()
-                    read_planes(event, frames.batch, slot)
+                    frames.put(event, slot)
                     self._tell_frame(event, slot)
                 else:
                     self._tell_packet(event)

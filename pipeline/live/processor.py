@@ -11,7 +11,7 @@ from av.video.reformatter import VideoReformatter
 
 from network.planes import MAX_STRENGTH, PlaneBatch, PlaneSpec
 from network.window.windows import MISSING
-from pipeline.media.frames import convert_frame, plane_rows, read_planes, spec_of
+from pipeline.media.frames import convert_frame, plane_rows, read_planes, spec_of, without_alpha
 from pipeline.runner.protocols import run_windows
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class FrameProcessor:
             EngineError: If the engine fails or can't take such frames.
         """
         frame = moment.present.frame
-        kind = spec_of(frame)
+        kind = _kind(frame)
         width, height = fit_size((kind[0].width, kind[0].height), limit)
         spec = replace(kind[0], width=width, height=height)
         self.source_size, self.size = (frame.width, frame.height), (width, height)
@@ -116,7 +116,7 @@ class FrameProcessor:
             self._input, self._output = engine.buffers(spec, engine.info.window.frames), engine.buffers(spec, 1)
             self._places = [None] * self._input.size
         beside = [
-            one if one is not None and spec_of(one.frame) == kind else None for one in (moment.before, moment.after)
+            one if one is not None and _kind(one.frame) == kind else None for one in (moment.before, moment.after)
         ]
         present, before, after = self._load(self._input, (moment.present, *beside), kind[1])
         windows = None if engine.info.window.frames == 1 else _window(engine, before, present, after)
@@ -162,6 +162,12 @@ class _Place:
 
     number: int
     frame: av.VideoFrame
+
+
+def _kind(frame: av.VideoFrame) -> tuple[PlaneSpec, str]:
+    """Layout and pixel format in which a frame is processed; nothing that shows live video shows transparency."""
+    spec, name = spec_of(frame)
+    return spec, without_alpha(name)
 
 
 def _window(engine: Engine, before: int, present: int, after: int) -> Windows:

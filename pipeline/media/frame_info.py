@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from pipeline.media.pyav18 import chroma_location
 from pipeline.media.side_data import display_matrix, kept_side_data
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import av
     from av.sidedata.sidedata import Type
@@ -55,6 +55,18 @@ class FrameInfo:
             rotation=frame.rotation,
             side_data=kept_side_data(frame),
         )
+
+    def with_side_data_of(self, other: av.VideoFrame | None) -> Self:
+        """These properties, with the rotation and side data that another frame has in addition."""
+        if other is None:
+            return self
+        return replace(
+            self, rotation=self.rotation or other.rotation, side_data={**kept_side_data(other), **self.side_data}
+        )
+
+    def without(self, kinds: Collection[Type]) -> Self:
+        """These properties without some kinds of side data."""
+        return replace(self, side_data={kind: data for kind, data in self.side_data.items() if kind not in kinds})
 
     @property
     def display_matrix(self) -> tuple[int, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +65,20 @@ def _native_formats() -> dict[str, tuple[Layout, int, bool]]:
     return formats
 
 
-_NATIVE = _native_formats()
-_NAME_OF = {facts: name for name, facts in _NATIVE.items()}
+def _formats_with_alpha() -> dict[str, tuple[Layout, int, bool]]:
+    """The same planes with one more behind them, which no engine sees: it stays on its frame."""
+    formats = {"ya8": (Layout.GRAY, 8, False), f"ya16{_ENDIAN}": (Layout.GRAY, 16, False)}
+    for name, facts in _OPAQUE.items():
+        known = name.replace("yuv", "yuva").replace("gbrp", "gbrap")
+        with contextlib.suppress(ValueError):  # not every depth is known with alpha
+            if known != name and VideoFormat(known):
+                formats[known] = facts
+    return formats
+
+
+_OPAQUE = _native_formats()
+_NATIVE = _OPAQUE | _formats_with_alpha()
+_NAME_OF = {facts: name for name, facts in _OPAQUE.items()}
 
 
 def depth_of(pixel_format: str) -> int:
@@ -78,14 +91,29 @@ def has_alpha(pixel_format: str) -> bool:
     return any(component.is_alpha for component in VideoFormat(pixel_format).components)
 
 
-def native_format(pixel_format: str) -> str:
+def without_alpha(pixel_format: str) -> str:
+    """The native format with the same planes and no alpha; ``pixel_format`` itself if it has none."""
+    return _NAME_OF[_NATIVE[pixel_format]] if has_alpha(pixel_format) else pixel_format
+
+
+def with_layout(pixel_format: str, layout: Layout) -> str:
+    """The native format that differs from another native format in the layout of its planes alone."""
+    _, depth, is_rgb = _NATIVE[pixel_format]
+    wanted = layout, depth, is_rgb
+    alike = (name for name, facts in _NATIVE.items() if facts == wanted and has_alpha(name) == has_alpha(pixel_format))
+    return pixel_format if _NATIVE[pixel_format] == wanted else next(alike)
+
+
+def native_format(pixel_format: str, *, alpha: bool | None = None) -> str:
     """Native format of a pixel format, in which the planes of a frame are kept: the same format, or the nearest one.
 
     Args:
         pixel_format: Name of any FFmpeg pixel format, such as ``yuyv422``.
+        alpha: Whether there is transparency to keep; None if the format has an alpha channel.
 
     Returns:
-        Name of a planar (or NV12-like) format of the same or a higher depth, such as ``yuv422p``.
+        Name of a planar (or NV12-like) format of the same or a higher depth, such as ``yuv422p``. Grey with alpha alone
+        is not planar.
     """
     if pixel_format in _NATIVE:
         return pixel_format
@@ -95,20 +123,22 @@ def native_format(pixel_format: str) -> str:
     # Components of floating-point formats say 32 bits; 16 are the most that planes hold.
     depth = min(depth_of(pixel_format), 16)
     colours = sum(not component.is_alpha for component in wide.components)
+    alpha = has_alpha(pixel_format) if alpha is None else alpha
     candidates = [
         name
         for name, (layout, bits, is_rgb) in _NATIVE.items()
         if bits >= depth
+        and has_alpha(name) == alpha
         and (layout is not Layout.NV12 or pixel_format.startswith("nv21"))
         and is_rgb == (wide.is_rgb or wide.is_bayer or wide.has_palette)
         and (layout is Layout.GRAY) == (colours == 1 and not (wide.is_bayer or wide.has_palette))
     ]
-    best, _ = find_best_pix_fmt_of_list(candidates, pixel_format)
-    return best.name if best else f"gbrp16{_ENDIAN}"
+    best, _ = find_best_pix_fmt_of_list(candidates, pixel_format, has_alpha=alpha)
+    return best.name if best else f"gbrap16{_ENDIAN}" if alpha else f"gbrp16{_ENDIAN}"
 
 
 def pixel_format_of(spec: PlaneSpec) -> str:
-    """Name of the FFmpeg pixel format whose planes ``spec`` describes.
+    """Name of the FFmpeg pixel format without alpha whose planes ``spec`` describes.
 
     Raises:
         ValueError: If FFmpeg has no such format (for example at 11 bits).
@@ -162,7 +192,7 @@ def copied(frame: av.VideoFrame) -> av.VideoFrame:
     if frame.sw_format is not None:
         return frame
     copy = VideoFrame(frame.width, frame.height, frame.format.name)
-    for index in range(len(frame.planes)):
+    for index in range(plane_count(frame)):
         plane_rows(copy, index)[...] = plane_rows(frame, index)
     copy.pts, copy.time_base = frame.pts, frame.time_base
     return copy
@@ -178,7 +208,7 @@ def spec_of(frame: av.VideoFrame) -> tuple[PlaneSpec, str]:
         Layout of the planes, and the name of their pixel format (that of the frame itself if it is native).
     """
     coded = format_of(frame)
-    name = native_format(coded)
+    name = native_format(coded, alpha=has_alpha(coded) or _has_clear_colour(frame))
     layout, depth, is_rgb = _NATIVE[name]
     matrix = Matrix.RGB if is_rgb else guess_matrix(frame.width, frame.height, frame.colorspace, frame.color_primaries)
     full_range = is_rgb or frame.color_range == RANGE_FULL or coded.startswith("yuvj")
@@ -223,21 +253,43 @@ def convert_frame(
     return converted
 
 
+def _has_clear_colour(frame: av.VideoFrame) -> bool:
+    """Whether a colour of a frame's palette is not opaque."""
+    if not frame.format.has_palette:
+        return False
+    palette = np.frombuffer(frame.planes[1], np.uint32, 256)  # type: ignore[call-overload, unused-ignore]
+    return bool((palette >> 24 != 255).any())
+
+
+def plane_count(frame: av.VideoFrame) -> int:
+    """Number of planes of a frame in a native format, its alpha included, which comes last."""
+    return 2 if _is_grey_with_alpha(frame) else len(frame.planes)
+
+
+def _is_grey_with_alpha(frame: av.VideoFrame) -> bool:
+    return frame.format.name.startswith("ya")
+
+
 def plane_rows(frame: av.VideoFrame, index: int) -> NDArray[Any]:
     """View of the samples of a plane without line padding: shape (height, samples per line), uint8 or uint16.
 
     Args:
-        frame: Frame in a planar or NV12-like format of 8 to 16 bits.
+        frame: Frame in a native format.
         index: Index of the plane, from 0.
 
     Raises:
         ValueError: If the lines are stored from bottom to top.
     """
-    plane = frame.planes[index]
+    # FFmpeg interleaves grey and its alpha in one plane.
+    packed = 2 if _is_grey_with_alpha(frame) else 1
+    plane = frame.planes[index if packed == 1 else 0]
     if plane.line_size < 0:
         raise ValueError("frames stored from bottom to top are not supported")
     dtype = np.dtype(np.uint8 if depth_of(frame.format.name) == 8 else np.uint16)
     rows = np.frombuffer(plane, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)  # type: ignore[call-overload, unused-ignore]
+    if packed == 2:
+        grey_or_alpha: NDArray[Any] = rows[:, index : 2 * plane.width : 2]
+        return grey_or_alpha
     interleaved = 2 if index == 1 and len(frame.planes) == 2 else 1
     samples: NDArray[Any] = rows[:, : plane.width * interleaved]
     return samples
@@ -247,7 +299,7 @@ def read_planes(frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
     """Copies the planes of a frame into a batch.
 
     Args:
-        frame: Frame in the native format and size of ``batch.spec``.
+        frame: Frame in the native format and size of ``batch.spec``, with or without alpha.
         batch: Batch that is written, at ``index`` only.
         index: Place of the frame in the batch, 0 to ``batch.size - 1``.
 
@@ -261,16 +313,16 @@ def read_planes(frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
 
 
 def write_planes(batch: PlaneBatch, index: int, like: av.VideoFrame) -> av.VideoFrame:
-    """Returns a frame with the planes of a batch and all other properties of ``like``.
+    """Returns a frame with the planes of a batch and all other properties of ``like``, its alpha included.
 
-    The samples of ``like`` are replaced: the returned frame *is* ``like``, detached from the decoder's buffers. This
-    keeps every property, also those that PyAV does not know. Only the picture type is cleared, so that the encoder
-    chooses its own.
+    The other samples of ``like`` are replaced: the returned frame *is* ``like``, detached from the decoder's buffers.
+    This keeps every property, also those that PyAV does not know. Only the picture type is cleared, so that the
+    encoder chooses its own.
 
     Args:
         batch: Batch that is read, at ``index`` only.
         index: Place of the frame in the batch, 0 to ``batch.size - 1``.
-        like: Decoded frame, in the native format and size of ``batch.spec``.
+        like: Decoded frame, in the native format and size of ``batch.spec``, with or without alpha.
 
     Raises:
         ValueError: If ``like`` does not match ``batch.spec``.
@@ -286,7 +338,8 @@ def write_planes(batch: PlaneBatch, index: int, like: av.VideoFrame) -> av.Video
 
 def _check(frame: av.VideoFrame, batch: PlaneBatch) -> None:
     spec = batch.spec
-    if frame.format.name != pixel_format_of(spec) or (frame.width, frame.height) != (spec.width, spec.height):
+    facts = spec.layout, spec.depth, spec.matrix is Matrix.RGB
+    if _NATIVE.get(frame.format.name) != facts or (frame.width, frame.height) != (spec.width, spec.height):
         raise ValueError(
             f"a {frame.format.name} frame of {frame.width}x{frame.height} does not fit planes of "
             f"{pixel_format_of(spec)}, {spec.width}x{spec.height}"

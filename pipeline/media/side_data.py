@@ -11,7 +11,7 @@ from av.sidedata.sidedata import Type
 from pipeline.media.pyav18 import side_data
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import av
 
@@ -21,7 +21,20 @@ _MASTERING = struct.Struct("=20i2i")
 _LIGHT_LEVEL = struct.Struct("=2I")
 """Layout of FFmpeg's ``AVContentLightMetadata``: maximum and frame-average light level, in cd/m²."""
 
+_RPU_PLACE = struct.Struct("@N")
+"""Beginning of FFmpeg's ``AVDOVIMetadata``: the place of the header."""
+
+_RPU_HEADER = struct.Struct("=4xB5xB2xBx2B")
+"""What tells the profile in ``AVDOVIRpuDataHeader``: the profile of the metadata, whether the range is full, the depth
+of the whole picture, whether there is an enhancement layer, and whether it is to be ignored."""
+
 _CARRIED = {Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL}
+
+DOLBY_VISION = frozenset({Type.DOVI_RPU_BUFFER, Type.DOVI_METADATA})
+"""Kinds of side data that hold the Dolby Vision metadata of a frame."""
+
+PROJECTION = frozenset({Type.SPHERICAL, Type.STEREO3D})
+"""Kinds of side data on the space that a picture shows."""
 
 _DYNAMIC = {
     Type.DOVI_RPU_BUFFER: "Dolby Vision metadata",
@@ -33,7 +46,7 @@ _DYNAMIC = {
     Type.STEREO3D: "the stereoscopic arrangement",
     Type.ICC_PROFILE: "the ICC profile",
 }
-"""Names, as users know them, of the kinds of side data that no available encoder writes."""
+"""Names, as users know them, of the kinds of side data that few or no encoders write."""
 
 _WRITERS = {
     "libx265": ("x265-params", "master-display", "max-cll", ":"),
@@ -69,17 +82,45 @@ def hdr_options(encoder: str, found: Mapping[Type, bytes]) -> dict[str, str]:
     return {option: separator.join(parts)} if parts else {}
 
 
-def lost_side_data(encoder: str, found: Mapping[Type, bytes]) -> list[str]:
+def dolby_vision_profile(found: Mapping[Type, bytes]) -> int | None:
+    """Profile of a frame's Dolby Vision metadata; None without it, or where it is none that FFmpeg knows.
+
+    Args:
+        found: Side data of a frame, from :func:`kept_side_data`.
+    """
+    data = found.get(Type.DOVI_METADATA, b"")
+    if len(data) < _RPU_PLACE.size:
+        return None
+    (place,) = _RPU_PLACE.unpack_from(data)
+    if len(data) < place + _RPU_HEADER.size:
+        return None
+    header, is_full_range, depth, has_enhancement, is_disabled = _RPU_HEADER.unpack_from(data, place)
+    if header == 0:
+        return 5 if is_full_range else None
+    if header != 1:
+        return None
+    if has_enhancement and not is_disabled:
+        return 7 if depth == 12 else 4
+    return 8
+
+
+def lost_side_data(encoder: str, found: Mapping[Type, bytes], carried: Collection[Type] = ()) -> list[str]:
     """Names of the side data that ``encoder`` can't write, in a user's words.
 
     Args:
         encoder: FFmpeg's name of the encoder.
         found: Side data of a frame, from :func:`kept_side_data`.
+        carried: Kinds that are written all the same.
     """
-    lost = [name for kind, name in _DYNAMIC.items() if kind in found]
+    lost = [_name_of(kind, found) for kind in _DYNAMIC if kind in found and kind not in carried]
     if encoder not in _WRITERS and _CARRIED & found.keys():
         lost.append("the HDR mastering display and light level")
     return list(dict.fromkeys(lost))
+
+
+def _name_of(kind: Type, found: Mapping[Type, bytes]) -> str:
+    profile = dolby_vision_profile(found) if kind in DOLBY_VISION else None
+    return _DYNAMIC[kind] if profile is None else f"{_DYNAMIC[kind]} (profile {profile})"
 
 
 def display_matrix(found: Mapping[Type, bytes]) -> tuple[int, ...] | None:

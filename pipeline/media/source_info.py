@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.media.frames import without_alpha
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
@@ -90,7 +92,9 @@ class SourceInfo:
     @property
     def coded_pixel_format(self) -> str:
         """FFmpeg's name of the pixel format in the input."""
-        return self.stream.codec_context.pix_fmt or self.pixel_format
+        coded = self.stream.codec_context.pix_fmt or self.pixel_format
+        # The alpha of VP8 and VP9 is found in their packets, not in their headers.
+        return self.pixel_format if coded == without_alpha(self.pixel_format) else coded
 
     @property
     def rotation(self) -> int:

@@ -106,7 +106,7 @@ def test_several_isolated_files_are_opened_once_here_and_decoded_elsewhere(clips
     [
         ("rotate90.mov", SourceOptions()),
         ("mastering_display_light_level.mp4", SourceOptions()),
-        ("dolby_vision.mov", SourceOptions()),
+        ("hlg10.mp4", SourceOptions()),
         ("chapters.mp4", SourceOptions(start=0.5)),
         ("scte35_data.ts", SourceOptions(start=0.7, duration=1.0)),
     ],
