@@ -13,7 +13,7 @@ from pipeline.encode.video_encoder import VideoEncoder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.encode.plan import EncoderPlan
+    from pipeline.encode.encoder_plan import EncoderPlan
     from pipeline.job import SinkOptions
     from pipeline.media.source_info import SourceInfo
 

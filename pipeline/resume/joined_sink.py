@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from pipeline.encode.muxer import Muxer
+from pipeline.media.alpha import put_beside
 from pipeline.resume.encoders import SegmentEncoders
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class JoinedSink(Muxer):
             dts = min(max(dts, self._last_dts + 1), pts)
         self._last_dts = dts
         packet: av.Packet[Any] = av.Packet(frame.data)
+        put_beside(packet, frame.beside)
         packet.pts, packet.dts, packet.duration = pts, dts, frame.duration
         packet.time_base = self._base
         packet.is_keyframe = frame.is_keyframe

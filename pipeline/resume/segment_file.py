@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_MAGIC = b"deblur segment 1\n"
-_RECORD = struct.Struct("<qqqBQ")  # pts, dts, duration, whether it is a keyframe, bytes of data
+_MAGIC = b"deblur segment 2\n"
+_RECORD = struct.Struct("<qqqBQQ")  # pts, dts, duration, whether it is a keyframe, bytes of data and of what is beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class CodedFrame:
         duration: Time for which the frame is shown; 0 if unknown.
         is_keyframe: Whether a decoder can begin with it.
         data: The encoded frame.
+        beside: What Matroska and WebM keep beside it, as FFmpeg numbers it: the alpha of VP8 and VP9. Empty for most.
     """
 
     pts: int
@@ -36,6 +37,7 @@ class CodedFrame:
     duration: int
     is_keyframe: bool
     data: bytes
+    beside: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,10 @@ class SegmentWriter:
         Raises:
             OSError: If it can't be written.
         """
-        self._put(_RECORD.pack(frame.pts, frame.dts, frame.duration, frame.is_keyframe, len(frame.data)))
+        times = frame.pts, frame.dts, frame.duration
+        self._put(_RECORD.pack(*times, frame.is_keyframe, len(frame.data), len(frame.beside)))
         self._put(frame.data)
+        self._put(frame.beside)
 
     def commit(self) -> FileDigest:
         """Writes all to the disk and gives the file its name.
@@ -163,5 +167,5 @@ def read_segment(path: Path) -> Iterator[CodedFrame]:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise ValueError(f"{path} is no segment")
         while header := file.read(_RECORD.size):
-            pts, dts, duration, is_keyframe, size = _RECORD.unpack(header)
-            yield CodedFrame(pts, dts, duration, bool(is_keyframe), file.read(size))
+            pts, dts, duration, is_keyframe, size, more = _RECORD.unpack(header)
+            yield CodedFrame(pts, dts, duration, bool(is_keyframe), file.read(size), file.read(more))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.encode.output_file import writing_errors
 from pipeline.errors import OutputError
+from pipeline.media.alpha import beside
 from pipeline.resume.segment_file import CodedFrame, FileDigest, SegmentWriter
 
 if TYPE_CHECKING:
@@ -134,4 +135,5 @@ class SegmentSink:
             encoder = self._encoders.plan.encoder
             raise OutputError(f"{encoder} lost the time of a frame; choose another `codec`", field="codec")
         dts = packet.pts if packet.dts is None else packet.dts
-        return CodedFrame(packet.pts, dts, packet.duration or 0, packet.is_keyframe, bytes(packet))
+        times = packet.pts, dts, packet.duration or 0
+        return CodedFrame(*times, packet.is_keyframe, bytes(packet), beside(packet))
