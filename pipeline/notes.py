@@ -23,6 +23,7 @@ class NoteCode(StrEnum):
     HARDWARE = "hardware"
     INTERLACED_FRAMES = "interlaced-frames"
     PACKETS_REFUSED = "packets-refused"
+    PICTURE_TURNED = "picture-turned"
     PIXEL_FORMAT = "pixel-format"
     SEGMENT_DAMAGED = "segment-damaged"
     SIDE_DATA_DROPPED = "side-data-dropped"

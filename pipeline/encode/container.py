@@ -49,6 +49,13 @@ class MuxerPlan:
     notes: tuple[Note, ...]
 
 
+def keeps_times(container: OutputContainer) -> bool:
+    """Whether the container keeps the time of each frame. If not, the frame rate is constant."""
+    flag: Any = av.format.Flags.variable_fps.value
+    # FFmpeg sets the flag for some of the formats of one muxer and forgets the others.
+    return container.format.name in MOV_FAMILY or bool(container.format.flags & flag)
+
+
 def plan_muxer(info: SourceInfo, format_name: str, codec: str, *, seekable: bool) -> MuxerPlan:
     """Chooses the options of a muxer.
 
@@ -164,8 +171,11 @@ def _movie_timescale(info: SourceInfo) -> int:
 _MUXER_OWNED = {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"}
 """Keys of the tags that describe the file itself; a muxer writes its own."""
 
-_STALE = {"encoder", "bps", "duration", "number_of_frames", "number_of_bytes"}
-"""Keys of the stream tags that describe the encoded data, and are wrong once the video is encoded anew."""
+_STALE = {"encoder", "bps", "duration", "number_of_frames", "number_of_bytes", "alpha_mode"}
+"""Keys of the stream tags that describe the encoded data, and are wrong once the video is encoded anew.
+
+Whether there is alpha, the muxer of Matroska writes by itself, from the pixel format.
+"""
 
 
 def video_tags(stream: Stream) -> dict[str, str]:

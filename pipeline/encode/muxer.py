@@ -11,14 +11,15 @@ import av
 import av.error
 from av.stream import Disposition
 
-from pipeline.encode.container import MOV_FAMILY, container_tags, plan_muxer, video_tags
+from pipeline.encode.container import MOV_FAMILY, container_tags, keeps_times, plan_muxer, video_tags
 from pipeline.encode.output_file import OutputTarget, writing_errors
-from pipeline.encode.plan import keeps_times, plan_encoder
+from pipeline.encode.plan import plan_encoder
+from pipeline.encode.projection import UNOFFICIAL, add_like_input
 from pipeline.encode.stream_copy import add_copy, add_cover, plan_copies, takes_packet
 from pipeline.errors import OutputError, UsageError
 from pipeline.job import SinkOptions
 from pipeline.media.pyav18 import open_media
-from pipeline.media.side_data import lost_side_data
+from pipeline.media.side_data import PROJECTION, lost_side_data
 from pipeline.media.stream_names import describe
 from pipeline.media.timestamps import Timeline
 from pipeline.notes import Note, NoteCode
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.stream import Stream
 
-    from pipeline.encode.plan import EncoderPlan
+    from pipeline.encode.encoder_plan import EncoderPlan
     from pipeline.media.source_info import SourceInfo
 
 
@@ -54,7 +55,9 @@ class Muxer:
         name: Name of the output, for messages.
         plan: Encoder and settings of the video.
         container: Container that is written.
-        video: Video stream of the output. Its encoder was opened for the header, and may encode the frames.
+        video: Video stream of the output.
+        has_encoder: Whether that stream has an encoder, which was opened for the header and may encode the frames. If
+            not, an encoder that belongs to no output has to.
         keeps_times: Whether the container keeps the time of each frame. If not, the frame rate is constant.
         notes: Notes for the user on what changes or can't be carried, one line each. The list is complete before the
             first frame, except for packets that the container refuses, which ``finish`` adds.
@@ -183,12 +186,13 @@ class Muxer:
         copies = plan_copies(info, format_name)
         muxer = plan_muxer(info, format_name, self.plan.codec, seekable=self._target.seekable)
         self.notes += (*self.plan.notes, *copies.notes, *muxer.notes)
-        lost = lost_side_data(self.plan.encoder, info.first_frame.side_data)
+        lost = lost_side_data(self.plan.encoder, info.first_frame.side_data, self.plan.carried)
         if lost:
-            text = f"{self.plan.encoder} can't write {', '.join(lost)}; left out"
+            text = f"{self.plan.encoder} in {format_name} can't write {', '.join(lost)}; left out"
             self.notes.append(Note(NoteCode.SIDE_DATA_DROPPED, text))
 
-        container = _open(self._target.opened, self.name, options.format, muxer.options)
+        unofficial = UNOFFICIAL if self.plan.carried else {}
+        container = _open(self._target.opened, self.name, options.format, {**muxer.options, **unofficial})
         container.metadata.update(container_tags(info.tags))
         container.set_chapters(list(info.chapters))
         self.keeps_times = keeps_times(container)
@@ -216,14 +220,19 @@ class Muxer:
 
     def _add_video(self, container: OutputContainer) -> av.VideoStream:
         info, plan = self._info, self.plan
-        stream: Any = container.add_stream(plan.encoder, rate=plan.rate)
-        plan.configure(stream.codec_context, info)
+        stream: Any
+        self.has_encoder = not PROJECTION & plan.carried
+        if self.has_encoder:
+            stream = container.add_stream(plan.encoder, rate=plan.rate)
+            plan.configure(stream.codec_context, info)
+        else:
+            stream = add_like_input(container, plan, info)
         stream.time_base = info.time_base if self.keeps_times else plan.time_base
         if container.format.name in MOV_FAMILY and plan.codec == "hevc":
             stream.codec_context.codec_tag = "hvc1"  # the only one that Apple's players take
         stream.metadata.update(video_tags(info.stream))
         stream.disposition = info.stream.disposition & ~Disposition.attached_pic
-        if info.display_matrix:
+        if info.display_matrix and plan.turn is None:
             stream.set_display_matrix(info.display_matrix)
         return stream  # type: ignore[no-any-return]
 

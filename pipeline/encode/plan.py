@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,24 @@ import av.error
 from av.codec.codec import UnknownCodecError
 
 from network.planes import Matrix
-from pipeline.encode.container import MOV_FAMILY
-from pipeline.encode.pixel_formats import differs, encoder_format, loses
-from pipeline.encode.settings import merge_parameters, repeatable, settings_of
+from pipeline.encode.container import keeps_times
+from pipeline.encode.dolby_vision import with_dolby_vision
+from pipeline.encode.encoder_plan import EncoderPlan
+from pipeline.encode.orientation import Turn, is_upright
+from pipeline.encode.pixel_formats import differs, encoder_format, formats_with_alpha, loses
+from pipeline.encode.projection import with_projection
+from pipeline.encode.read_back import keeps_alpha, keeps_matrix
+from pipeline.encode.settings import merge_parameters, settings_of
 from pipeline.errors import UsageError
-from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709
-from pipeline.media.pyav18 import set_chroma_location
+from pipeline.media.frames import (
+    RANGE_FULL,
+    RANGE_LIMITED,
+    SPACE_BT709,
+    SPACE_RGB,
+    SPACE_UNSPECIFIED,
+    has_alpha,
+    without_alpha,
+)
 from pipeline.media.side_data import hdr_options
 from pipeline.notes import Note, NoteCode
 from pipeline.system.scheduling import ordinary_scheduling
@@ -27,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from av.container import OutputContainer
-    from av.video.codeccontext import VideoCodecContext
 
     from pipeline.media.source_info import SourceInfo
 
@@ -55,60 +66,6 @@ FFmpeg's muxer takes any other codec as well, but no player could read the file.
 _FULL_RANGE_ONLY = {"mjpeg"}
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderPlan:
-    """Encoder and settings of the video, tested by opening the encoder once.
-
-    Attributes:
-        encoder: FFmpeg's name of the encoder, such as ``libx264``.
-        codec: FFmpeg's name of the codec, such as ``h264``.
-        pixel_format: FFmpeg's name of the pixel format that the encoder takes.
-        width: Width of the encoded picture, in pixels: that of the input, or one more where the encoder needs even
-            sizes.
-        height: Height of the encoded picture, in pixels, with the same rounding as the width.
-        full_range: Whether the encoded samples have full range; None if the input does not say and nothing is
-            converted.
-        colorspace: FFmpeg's ``AVColorSpace`` of the encoded samples.
-        time_base: Unit of the encoder's time stamps, in seconds.
-        counts_frames: Whether the encoder gets the number of each frame instead of its time, because it can't take the
-            input's time base. The time is put back on the packets.
-        rate: Nominal frame rate, in frames a second.
-        options: Options of the encoder, by FFmpeg's names.
-        notes: Notes for the user on what changes, one line each.
-    """
-
-    encoder: str
-    codec: str
-    pixel_format: str
-    width: int
-    height: int
-    full_range: bool | None
-    colorspace: int
-    time_base: Fraction
-    rate: Fraction
-    counts_frames: bool = False
-    options: dict[str, str] = field(default_factory=dict)
-    notes: tuple[Note, ...] = ()
-
-    def configure(self, context: VideoCodecContext, info: SourceInfo) -> None:
-        """Sets size, format, clock, colour and options on an encoder context that is not open yet."""
-        first = info.first_frame
-        context.width, context.height = self.width, self.height
-        context.pix_fmt = self.pixel_format
-        context.time_base = self.time_base
-        context.framerate = self.rate
-        context.color_range = {None: 0, True: RANGE_FULL, False: RANGE_LIMITED}[self.full_range]
-        context.colorspace = self.colorspace
-        context.color_primaries = first.color_primaries
-        context.color_trc = first.color_trc
-        set_chroma_location(context, first.chroma_location)
-        aspect = info.stream.sample_aspect_ratio
-        if aspect:
-            context.sample_aspect_ratio = aspect
-        context.thread_count = 0
-        context.options = repeatable(self.encoder, self.options)
-
-
 def plan_encoder(
     info: SourceInfo,
     container: OutputContainer,
@@ -118,6 +75,8 @@ def plan_encoder(
     bitrate: int | None = None,
 ) -> EncoderPlan:
     """Chooses the encoder and proves that it opens.
+
+    Where the container can't say how a player is to turn the picture, the plan turns the picture itself.
 
     Args:
         info: Description of the input that the frames come from.
@@ -136,7 +95,13 @@ def plan_encoder(
         raise UsageError("choose either `crf` (constant quality) or `bitrate` (constant size), not both", field="crf")
     chosen = _choose(info, container, codec, crf, preset, bitrate)
     if isinstance(chosen, EncoderPlan):
-        return chosen
+        turn, notes = _lost_turn(chosen, info, container.format.name)
+        if turn is None:
+            chosen = with_dolby_vision(chosen, info, container.format.name)
+            chosen = with_projection(chosen, info, container.format.name)
+            return replace(chosen, notes=(*chosen.notes, *notes))
+        turned = plan_encoder(turn.applied_to(info), container, codec, crf, preset, bitrate)
+        return replace(turned, turn=turn, notes=(*turned.notes, *notes))
     if codec and codec.lower().endswith(_GPU_SUFFIX):
         software = codec.lower().removesuffix(_GPU_SUFFIX)
         plan = plan_encoder(info, container, software, crf, preset, bitrate)
@@ -144,6 +109,19 @@ def plan_encoder(
         return replace(plan, notes=(Note(NoteCode.ENCODER_CHANGED, text), *plan.notes))
     hint = "choose another `codec`, or another extension for the output" if codec else "choose a `codec`"
     raise UsageError(f"{chosen or 'no encoder fits'}; {hint}", field="codec")
+
+
+def _lost_turn(plan: EncoderPlan, info: SourceInfo, format_name: str) -> tuple[Turn | None, list[Note]]:
+    """How to turn the picture because its container can't have players do it, with notes; None for not at all."""
+    matrix = info.display_matrix
+    if matrix is None or is_upright(matrix) or keeps_matrix(plan, info, format_name, matrix):
+        return None, []
+    turn = Turn.of(matrix)
+    if turn is None:
+        text = f"{format_name} can't say that the picture is shown at an angle or scaled; left out"
+        return None, [Note(NoteCode.SIDE_DATA_DROPPED, text)]
+    text = f"{format_name} can't have players turn the picture; the picture itself is {turn}"
+    return turn, [Note(NoteCode.PICTURE_TURNED, text)]
 
 
 def _choose(
@@ -166,7 +144,7 @@ def _choose(
         if not _takes(container, encoder):
             problem = f"{container.format.name} can't hold {encoder.canonical_name}"
             continue
-        plan = _plan(info, container, encoder, crf, preset, bitrate)
+        plan = _first_that_fits(info, container, encoder, crf, preset, bitrate)
         if plan is None:
             size = f"{info.spec.width}x{info.spec.height}"
             problem = f"{container.format.name} can't hold {encoder.canonical_name}, or {encoder.name} refuses {size}"
@@ -203,11 +181,21 @@ def _takes(container: OutputContainer, encoder: av.Codec) -> bool:
     return True  # the header, written to try, tells
 
 
-def keeps_times(container: OutputContainer) -> bool:
-    """Whether the container keeps the time of each frame. If not, the frame rate is constant."""
-    flag: Any = av.format.Flags.variable_fps.value
-    # FFmpeg sets the flag for some of the formats of one muxer and forgets the others.
-    return container.format.name in MOV_FAMILY or bool(container.format.flags & flag)
+def _first_that_fits(
+    info: SourceInfo,
+    container: OutputContainer,
+    encoder: av.Codec,
+    crf: float | None,
+    preset: str | None,
+    bitrate: int | None,
+) -> EncoderPlan | None:
+    """The plan of an encoder, with transparency if there is any, and if encoder and container keep it."""
+    for pixel_format in formats_with_alpha(info.pixel_format, encoder):
+        plan = _plan(info, container, encoder, crf, preset, bitrate, pixel_format)
+        if plan is not None and keeps_alpha(plan, info, container.format.name):
+            return plan
+    pixel_format = encoder_format(without_alpha(info.pixel_format), encoder)
+    return _plan(info, container, encoder, crf, preset, bitrate, pixel_format)
 
 
 def _plan(
@@ -217,27 +205,25 @@ def _plan(
     crf: float | None,
     preset: str | None,
     bitrate: int | None,
+    pixel_format: str,
 ) -> EncoderPlan | None:
     spec, first = info.spec, info.first_frame
     notes: list[Note] = []
-    pixel_format = encoder_format(info.pixel_format, encoder)
+    if has_alpha(info.pixel_format) and not has_alpha(pixel_format):
+        text = f"{encoder.canonical_name} in {container.format.name} holds no transparency; it is dropped"
+        notes.append(Note(NoteCode.ALPHA_DROPPED, text))
     if differs(info.pixel_format, pixel_format):
         text = f"{encoder.name} takes no {info.pixel_format}; encoding as {pixel_format}"
         notes.append(Note(NoteCode.PIXEL_FORMAT, text))
-    full_range: bool | None = {RANGE_FULL: True, RANGE_LIMITED: False}.get(first.color_range)
-    colorspace = first.colorspace
-    if encoder.name in _FULL_RANGE_ONLY and not spec.full_range:
-        full_range = True
-        text = f"{encoder.name} has full range only; the samples are stretched to it"
-        notes.append(Note(NoteCode.COLOUR_CONVERTED, text))
-    if spec.matrix is Matrix.RGB and not av.VideoFormat(pixel_format).is_rgb:
-        full_range, colorspace = False, SPACE_BT709
-        notes.append(Note(NoteCode.COLOUR_CONVERTED, "RGB is converted to BT.709"))
+    full_range, colorspace, colour_notes = _colour_of(info, encoder, pixel_format)
+    notes += colour_notes
     options, setting_notes = settings_of(encoder, crf, preset, bitrate)
     notes += [Note(NoteCode.ENCODER_CHANGED, text) for text in setting_notes]
     merge_parameters(options, hdr_options(encoder.name, first.side_data))
     if encoder.name == "libx265":
         merge_parameters(options, {"x265-params": "log-level=error"})
+    if encoder.name == "libvpx" and has_alpha(pixel_format):
+        options["auto-alt-ref"] = "0"  # frames that are not shown have no alpha, and the encoder refuses both
     if encoder.name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors alone; the library reads nothing else
     plan = EncoderPlan(
@@ -263,6 +249,20 @@ def _plan(
         if any(_opens(variant, info, container.format.name) for variant in plain):
             raise UsageError(f"{encoder.name} refuses these settings; check `preset`, `crf` and `bitrate`")
     return None
+
+
+def _colour_of(info: SourceInfo, encoder: av.Codec, pixel_format: str) -> tuple[bool | None, int, list[Note]]:
+    """Range and matrix of the encoded samples, and notes on what is converted for that."""
+    spec, first, encoded = info.spec, info.first_frame, av.VideoFormat(pixel_format)
+    if spec.matrix is Matrix.RGB and not encoded.is_rgb:
+        return False, SPACE_BT709, [Note(NoteCode.COLOUR_CONVERTED, "RGB is converted to BT.709")]
+    colorspace = first.colorspace
+    if colorspace == SPACE_RGB and not encoded.is_rgb and len(encoded.components) > 2:
+        colorspace = SPACE_UNSPECIFIED  # as grey pictures say it; of luma and chroma it can't be true
+    if encoder.name in _FULL_RANGE_ONLY and not spec.full_range:
+        text = f"{encoder.name} has full range only; the samples are stretched to it"
+        return True, colorspace, [Note(NoteCode.COLOUR_CONVERTED, text)]
+    return {RANGE_FULL: True, RANGE_LIMITED: False}.get(first.color_range), colorspace, []
 
 
 def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iterator[EncoderPlan]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import av
     from av.stream import Stream
 
-    from pipeline.encode.plan import EncoderPlan
+    from pipeline.encode.encoder_plan import EncoderPlan
     from pipeline.job import SinkOptions
     from pipeline.media.source_info import SourceInfo
     from pipeline.notes import Note
@@ -43,7 +43,11 @@ class VideoSink:
             OutputError: If the output can't be created, or if it exists and ``overwrite`` is off.
         """
         self._muxer = Muxer(path, info, options)
-        self._encoder = VideoEncoder(self._muxer.container, self._muxer.video, self._muxer.plan, info)
+        muxer = self._muxer
+        if muxer.has_encoder:
+            self._encoder = VideoEncoder(muxer.container, muxer.video, muxer.plan, info)
+        else:
+            self._encoder = VideoEncoder.alone(muxer.plan, info, muxer.container.format.name)
         self.frames = 0
 
     @property
@@ -104,7 +108,13 @@ class VideoSink:
             self.abandon()
             raise
         self._muxer.finish()
+        self._close_encoder()
 
     def abandon(self) -> None:
         """Closes the output and deletes what was written; does nothing if the output is finished."""
         self._muxer.abandon()
+        self._close_encoder()
+
+    def _close_encoder(self) -> None:
+        if not self._muxer.has_encoder:
+            self._encoder.close()

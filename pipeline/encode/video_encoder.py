@@ -13,16 +13,18 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from network.planes import Matrix, PlaneSpec
-from pipeline.encode.plan import keeps_times
-from pipeline.media.frames import EXACT, RANGE_FULL, RANGE_LIMITED, SPACE_BT709, plane_rows
+from pipeline.encode.container import keeps_times
+from pipeline.encode.orientation import Turner
+from pipeline.media.frames import EXACT, RANGE_FULL, RANGE_LIMITED, SPACE_BT709, plane_count, plane_rows
 from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from av.container import OutputContainer
+    from av.video.codeccontext import VideoCodecContext
 
-    from pipeline.encode.plan import EncoderPlan
+    from pipeline.encode.encoder_plan import EncoderPlan
     from pipeline.media.source_info import SourceInfo
 
 _DEEPEST_REORDERING = 64
@@ -76,6 +78,12 @@ class VideoEncoder:
     def header(self) -> bytes:
         """Codec header that a decoder needs first, such as the parameter sets of H.264; empty for some codecs."""
         return bytes(self._stream.codec_context.extradata or b"")
+
+    def describe(self, context: VideoCodecContext) -> None:
+        """Says of another stream's context what decoders need to know of this encoder's frames."""
+        encoder = self._stream.codec_context
+        context.extradata, context.level = encoder.extradata, encoder.level
+        context.profile, context.bit_rate = encoder.profile, encoder.bit_rate or 0
 
     def encode(self, frame: av.VideoFrame) -> list[av.Packet[Any]]:
         """Encodes a frame at its own time.
@@ -195,11 +203,14 @@ class FrameFitter:
         """Prepares for frames with the planes of ``spec``."""
         self._plan = plan
         self._spec = spec
+        self._turner = Turner(plan.turn, spec) if plan.turn else None
         self._reformatter = VideoReformatter()
 
     def fit(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Returns the frame in the encoder's format and size, with the same time."""
         plan = self._plan
+        if self._turner is not None:
+            frame = self._turner.turn(frame)
         if frame.format.name != plan.pixel_format or (plan.full_range and not self._spec.full_range):
             frame = self._convert(frame)
         if (frame.width, frame.height) != (plan.width, plan.height):
@@ -235,7 +246,7 @@ def pad_frame(frame: av.VideoFrame, width: int, height: int) -> av.VideoFrame:
         height: New height, in pixels; at least that of the frame.
     """
     padded = av.VideoFrame(width, height, frame.format.name)
-    for index in range(len(frame.planes)):
+    for index in range(plane_count(frame)):
         source, target = plane_rows(frame, index), plane_rows(padded, index)
         group = 2 if index == 1 and len(frame.planes) == 2 else 1  # NV12's chroma samples come in pairs
         columns = np.minimum(np.arange(target.shape[1] // group), source.shape[1] // group - 1)

@@ -194,12 +194,6 @@ def test_rgb_is_lossless_in_a_lossless_codec(
         np.testing.assert_array_equal(frame.to_ndarray(format="rgb24"), wanted.to_ndarray(format="rgb24"))
 
 
-def test_transparency_is_dropped_and_said(tmp_path: Any, make_clip: Any, convert: Any) -> None:
-    source = make_clip(tmp_path / "in.mkv", codec="ffv1", pix_fmt="yuva420p", audio=None, frames=2)
-    done = convert(source, tmp_path / "out.mkv", None, SinkOptions(codec="ffv1"))
-    assert NoteCode.ALPHA_DROPPED in codes(done.source_notes)
-
-
 def test_a_picture_that_changes_size_is_scaled_to_the_first(tmp_path: Any, convert: Any, read_file: Any) -> None:
     path = tmp_path / "in.h264"
     with path.open("wb") as file:
