@@ -11,6 +11,7 @@ class NoteCode(StrEnum):
 
     ALPHA_DROPPED = "alpha-dropped"
     ASPECT_DROPPED = "aspect-dropped"
+    BOXES_DROPPED = "boxes-dropped"
     CAPTIONS_DROPPED = "captions-dropped"
     CHAPTERS_DROPPED = "chapters-dropped"
     CLOCK_JUMPED = "clock-jumped"
@@ -22,6 +23,7 @@ class NoteCode(StrEnum):
     FRAMES_CHANGED = "frames-changed"
     HARDWARE = "hardware"
     INTERLACED_FRAMES = "interlaced-frames"
+    OUTPUT_UNREADABLE = "output-unreadable"
     PACKETS_REFUSED = "packets-refused"
     PICTURE_TURNED = "picture-turned"
     PIXEL_FORMAT = "pixel-format"
@@ -43,6 +45,7 @@ LOSSES = frozenset(
     {
         NoteCode.ALPHA_DROPPED,
         NoteCode.ASPECT_DROPPED,
+        NoteCode.BOXES_DROPPED,
         NoteCode.CAPTIONS_DROPPED,
         NoteCode.CHAPTERS_DROPPED,
         NoteCode.DEPTH_REDUCED,

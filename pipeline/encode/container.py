@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
 
+from pipeline.encode.movie_edit import MovieEdit, free_tags
 from pipeline.media.pyav18 import open_media
 from pipeline.media.tags import readable
 from pipeline.notes import Note, NoteCode
@@ -43,10 +44,16 @@ class MuxerPlan:
     Attributes:
         options: Options of the muxer, by FFmpeg's names.
         notes: Notes for the user on what the container can't carry, one line each.
+        tags: Keys of the tags that the output should have.
+        has_chapters: Whether the output should have chapters.
+        movie: What is put into an MP4 or MOV file when it is complete.
     """
 
     options: dict[str, str]
     notes: tuple[Note, ...]
+    tags: tuple[str, ...] = ()
+    has_chapters: bool = False
+    movie: MovieEdit = field(default_factory=MovieEdit)
 
 
 def keeps_times(container: OutputContainer) -> bool:
@@ -56,7 +63,9 @@ def keeps_times(container: OutputContainer) -> bool:
     return container.format.name in MOV_FAMILY or bool(container.format.flags & flag)
 
 
-def plan_muxer(info: SourceInfo, format_name: str, codec: str, *, seekable: bool) -> MuxerPlan:
+def plan_muxer(
+    info: SourceInfo, format_name: str, codec: str, *, seekable: bool, movie: MovieEdit | None = None
+) -> MuxerPlan:
     """Chooses the options of a muxer.
 
     Args:
@@ -64,14 +73,18 @@ def plan_muxer(info: SourceInfo, format_name: str, codec: str, *, seekable: bool
         format_name: FFmpeg's name of the container.
         codec: FFmpeg's name of the video codec.
         seekable: Whether the muxer can seek back in the output.
+        movie: What is put into the output when it is complete; None if it can't be changed then.
     """
     tags, chapters = container_tags(info.tags), info.chapters
-    lost, lost_chapters = lost_tags(format_name, codec, {}, tags, chapters)
+    lost, lost_chapters = lost_tags(format_name, codec, {}, tags, chapters, movie)
     options: dict[str, str] = {}
     if format_name in MOV_FAMILY:
         options = _mov_options(info, seekable=seekable)
-        if lost:
-            # The free form of tags keeps all keys; the usual one is what most players read.
+        if lost and movie is not None:
+            # Beside the usual form, which most players read, and which has the cover.
+            movie = replace(movie, in_movie=(*movie.in_movie, *_free_form(format_name, codec, tags, lost)))
+            lost, _ = lost_tags(format_name, codec, {}, tags, chapters, movie)
+        elif lost and not info.covers:  # the muxer writes one form or the other, and only the usual one has a cover
             still_lost, _ = lost_tags(format_name, codec, {"movflags": "use_metadata_tags"}, tags, chapters)
             if len(still_lost) < len(lost):
                 options["movflags"] = "+".join(filter(None, (options.get("movflags"), "use_metadata_tags")))
@@ -84,7 +97,8 @@ def plan_muxer(info: SourceInfo, format_name: str, codec: str, *, seekable: bool
         notes.append(Note(NoteCode.TAGS_DROPPED, text))
     if lost_chapters:
         notes.append(Note(NoteCode.CHAPTERS_DROPPED, f"{format_name} can't carry chapters; left out"))
-    return MuxerPlan(options, tuple(notes))
+    kept = tuple(key for key in tags if key not in lost)
+    return MuxerPlan(options, tuple(notes), kept, bool(chapters) and not lost_chapters, movie or MovieEdit())
 
 
 def _mov_options(info: SourceInfo, *, seekable: bool) -> dict[str, str]:
@@ -142,7 +156,33 @@ def _moves_all_later(info: SourceInfo, format_name: str) -> bool:
 def _sound(output: OutputContainer, stream: Stream) -> Iterator[Stream]:
     """Yields an audio stream added to an output; yields nothing where the container does not take the codec."""
     with contextlib.suppress(av.error.FFmpegError, ValueError):
-        yield output.add_stream_from_template(stream, opaque=True)
+        yield add_template(output, stream)
+
+
+_FLV_NAMED = {"aac", "mp3", "ac3", "eac3", "opus", "flac"}
+"""Codecs of sound that FLV has a name of four characters for."""
+
+
+def add_template(output: OutputContainer, stream: Stream) -> Any:
+    """Adds a stream of the same codec and parameters.
+
+    FFmpeg 8 ends the whole process where FLV gets another codec of sound than those with a name, and its channels are
+    not said to be one or two.
+
+    Raises:
+        ValueError: If the container does not know the codec, or can't hold that many channels.
+    """
+    copy: Any = output.add_stream_from_template(stream, opaque=True)
+    if (
+        output.format.name == "flv"
+        and stream.type == "audio"
+        and copy.codec_context.codec.canonical_name not in _FLV_NAMED
+    ):
+        channels = copy.codec_context.layout.nb_channels
+        if channels not in (1, 2):
+            raise ValueError(f"flv can't hold {channels} channels of this codec")
+        copy.codec_context.layout = ("mono", "stereo")[channels - 1]
+    return copy
 
 
 def write_sample(output: OutputContainer, stream: Stream, time: Fraction = Fraction(0)) -> None:
@@ -169,7 +209,7 @@ def _movie_timescale(info: SourceInfo) -> int:
 
 
 _MUXER_OWNED = {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"}
-"""Keys of the tags that describe the file itself; a muxer writes its own."""
+"""Keys of the tags that describe the file itself, with or without a language; a muxer writes its own."""
 
 _STALE = {"encoder", "bps", "duration", "number_of_frames", "number_of_bytes", "alpha_mode"}
 """Keys of the stream tags that describe the encoded data, and are wrong once the video is encoded anew.
@@ -189,11 +229,16 @@ def video_tags(stream: Stream) -> dict[str, str]:
 
 def container_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Selects the tags of a container that a muxer does not write by itself."""
-    return {key: value for key, value in tags.items() if key.lower() not in _MUXER_OWNED}
+    return {key: value for key, value in tags.items() if key.lower().split("-")[0] not in _MUXER_OWNED}
 
 
 def lost_tags(
-    format_name: str, codec: str, options: dict[str, str], tags: dict[str, str], chapters: Sequence[Chapter]
+    format_name: str,
+    codec: str,
+    options: dict[str, str],
+    tags: dict[str, str],
+    chapters: Sequence[Chapter],
+    movie: MovieEdit | None = None,
 ) -> tuple[list[str], bool]:
     """Finds the tags that a container drops, and whether it drops the chapters, by writing and reading back a header.
 
@@ -203,19 +248,16 @@ def lost_tags(
         options: Options of the muxer, by FFmpeg's names.
         tags: Tags of the container.
         chapters: Chapters to be written.
+        movie: What is put into an MP4 or MOV file when it is complete.
 
     Returns:
         Keys of the tags that are lost, and True if there are chapters that are lost. Where an empty file of the format
         can't be read back, nothing counts as lost.
     """
-    scratch = io.BytesIO()
     try:
-        with open_media(scratch, "w", format=format_name, container_options=options) as output:
-            stream = output.add_mux_stream(codec, width=64, height=64)
-            stream.time_base = Fraction(1, 1000)
-            output.metadata.update(tags)
-            output.set_chapters(list(chapters))
-            output.start_encoding()
+        scratch = _empty_file(format_name, codec, options, tags, chapters)
+        if movie:
+            movie.apply(scratch)
         scratch.seek(0)
         with open_media(scratch, "r") as read:
             kept = {key.lower() for key in read.metadata}
@@ -223,3 +265,27 @@ def lost_tags(
     except (av.error.FFmpegError, ValueError, OSError):
         return [], False
     return [key for key in tags if key.lower() not in kept], lost_chapters
+
+
+def _empty_file(
+    format_name: str, codec: str, options: dict[str, str], tags: dict[str, str], chapters: Sequence[Chapter]
+) -> io.BytesIO:
+    scratch = io.BytesIO()
+    with open_media(scratch, "w", format=format_name, container_options=options) as output:
+        stream = output.add_mux_stream(codec, width=64, height=64)
+        stream.time_base = Fraction(1, 1000)
+        output.metadata.update(tags)
+        output.set_chapters(list(chapters))
+        output.start_encoding()
+    return scratch
+
+
+def _free_form(format_name: str, codec: str, tags: dict[str, str], keys: Sequence[str]) -> tuple[bytes, ...]:
+    """The box in which the MOV muxer writes tags with any keys; nothing where it can't."""
+    try:
+        scratch = _empty_file(
+            format_name, codec, {"movflags": "use_metadata_tags"}, {key: tags[key] for key in keys}, ()
+        )
+        return free_tags(scratch)
+    except (av.error.FFmpegError, ValueError, OSError):
+        return ()

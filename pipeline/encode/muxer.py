@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -12,10 +12,14 @@ import av.error
 from av.stream import Disposition
 
 from pipeline.encode.container import MOV_FAMILY, container_tags, keeps_times, plan_muxer, video_tags
+from pipeline.encode.edits import OutputEdits
+from pipeline.encode.hidden_boxes import boxes_of, plan_boxes
 from pipeline.encode.output_file import OutputTarget, writing_errors
 from pipeline.encode.plan import plan_encoder
 from pipeline.encode.projection import UNOFFICIAL, add_like_input
-from pipeline.encode.stream_copy import add_copy, add_cover, plan_copies, takes_packet
+from pipeline.encode.stream_copy import StreamCopy, add_copy, add_cover, cover_boxes, plan_copies, takes_packet
+from pipeline.encode.track_length import TrackLength
+from pipeline.encode.written import Promise, differences
 from pipeline.errors import OutputError, UsageError
 from pipeline.job import SinkOptions
 from pipeline.media.pyav18 import open_media
@@ -26,8 +30,6 @@ from pipeline.notes import Note, NoteCode
 from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from av.container import OutputContainer
     from av.stream import Stream
 
@@ -37,12 +39,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Copy:
-    source: Stream
+    plan: StreamCopy
     stream: Stream
     timeline: Timeline
-    tag: str
     is_proven: bool = False
     refused: int = 0
+    written: int = 0
+
+    @property
+    def source(self) -> Stream:
+        return self.plan.stream
 
 
 class Muxer:
@@ -60,7 +66,8 @@ class Muxer:
             not, an encoder that belongs to no output has to.
         keeps_times: Whether the container keeps the time of each frame. If not, the frame rate is constant.
         notes: Notes for the user on what changes or can't be carried, one line each. The list is complete before the
-            first frame, except for packets that the container refuses, which ``finish`` adds.
+            first frame, except for what ``finish`` adds: packets that the container refused, and what it misses when it
+            compares the output with the plan.
         is_closed: Whether the output is finished or abandoned.
     """
 
@@ -84,7 +91,7 @@ class Muxer:
         self.is_closed = False
         self._copies: dict[int, _Copy] = {}
         self._waiting: av.Packet[Any] | None = None
-        self._length = _TrackLength(info.time_base)
+        self._length = TrackLength(info.time_base)
         self._target = OutputTarget(path, info.path, overwrite=self._options.overwrite)
         self.name = self._target.name
         try:
@@ -119,7 +126,7 @@ class Muxer:
         if copy is None:
             return
         if not copy.is_proven or packet.has_sidedata("new_extradata"):
-            if not takes_packet(self.container.format.name, copy.source, copy.tag, packet):
+            if not takes_packet(self.container.format.name, copy.plan, packet):
                 copy.refused += 1
                 return
             copy.is_proven = True
@@ -135,6 +142,7 @@ class Muxer:
         try:
             with writing_errors(self.name):
                 self.container.mux_one(packet)
+            copy.written += 1
         except OutputError as error:
             if not isinstance(error.__cause__, (av.error.ArgumentError, av.error.InvalidDataError)):
                 raise
@@ -152,6 +160,7 @@ class Muxer:
             with writing_errors(self.name):
                 self._write_last()
                 self.container.close()
+                self._complete()
             self._target.commit()
         except BaseException:
             self.abandon()
@@ -174,6 +183,39 @@ class Muxer:
             self.container.close()
         self._target.discard()
 
+    def _complete(self) -> None:
+        """Changes in the file what FFmpeg can't write, and compares what is there with the plan."""
+        path = self._target.opened
+        if not isinstance(path, Path):
+            return
+        if self._edits:
+            with path.open("r+b") as file:
+                try:
+                    self._edits.apply(file, self._track_numbers())
+                except ValueError as error:
+                    text = f"tracks and boxes that FFmpeg can't write could not be put into {self.name}: {error}"
+                    self.notes.append(Note(NoteCode.BOXES_DROPPED, text))
+        copies = [copy for copy in self._copies.values() if copy.written or copy.source.type == "attachment"]
+        is_cover = {copy.source.index: bool(copy.source.disposition & Disposition.attached_pic) for copy in copies}
+        promise = Promise(
+            [copy.source for copy in copies if not is_cover[copy.source.index]],
+            [copy.source for copy in copies if is_cover[copy.source.index]] + self._covers,
+            self._muxer.tags,
+            len(self._info.chapters) if self._muxer.has_chapters else 0,
+            self._edits.movie,
+        )
+        self.notes += differences(path, promise)
+
+    def _track_numbers(self) -> dict[int, int]:
+        """Numbers of the tracks of an MP4 or MOV output, by those of the input.
+
+        The muxer counts the streams that have packets; covers become no tracks.
+        """
+        written: list[Stream] = [self._info.stream]
+        written += [copy.source for copy in self._copies.values() if copy.written]
+        tracks = [s for s in written if not s.disposition & Disposition.attached_pic]
+        return {s.id: number for number, s in enumerate(sorted(tracks, key=lambda s: s.index), start=1)}
+
     def _write_last(self) -> None:
         if self._waiting is not None:
             if self.container.format.name in MOV_FAMILY:
@@ -183,9 +225,16 @@ class Muxer:
     def _create(self) -> OutputContainer:
         info, options = self._info, self._options
         self.plan, format_name = plan_video(info, self._target.opened, self.name, options)
-        copies = plan_copies(info, format_name)
-        muxer = plan_muxer(info, format_name, self.plan.codec, seekable=self._target.seekable)
-        self.notes += (*self.plan.notes, *copies.notes, *muxer.notes)
+        editable, boxes = isinstance(self._target.opened, Path), boxes_of(info)
+        copies = plan_copies(info, format_name, boxes=boxes, editable=editable)
+        movie, dropped = plan_boxes(boxes, format_name, editable=editable)
+        if movie is not None:
+            boxed = cover_boxes(format_name, copies.covers, info.covers)
+            movie = replace(movie, in_user_data=(*movie.in_user_data, *boxed))
+        muxer = plan_muxer(info, format_name, self.plan.codec, seekable=self._target.seekable, movie=movie)
+        self._muxer, self._covers = muxer, list(copies.covers)
+        self._edits = OutputEdits.of(((copy.stream, copy.track) for copy in copies.streams), muxer.movie)
+        self.notes += (*self.plan.notes, *copies.notes, *muxer.notes, *dropped)
         lost = lost_side_data(self.plan.encoder, info.first_frame.side_data, self.plan.carried)
         if lost:
             text = f"{self.plan.encoder} in {format_name} can't write {', '.join(lost)}; left out"
@@ -196,21 +245,19 @@ class Muxer:
         container.metadata.update(container_tags(info.tags))
         container.set_chapters(list(info.chapters))
         self.keeps_times = keeps_times(container)
-        tags = {stream.index: tag for stream, tag in copies.streams}
+        planned = {copy.stream.index: copy for copy in copies.streams}
         covers = {stream.index for stream in copies.covers}
         for stream in info.streams:
             if stream.index == info.stream.index:
                 self.video = self._add_video(container)
             elif stream.index in covers:
                 add_cover(container, stream, info.covers[stream.index])
-            elif stream.index in tags:
+            elif stream.index in planned:
                 jump = round(10 / stream.time_base) if stream.time_base else 10**6
-                copy = add_copy(container, stream, tags[stream.index])
                 self._copies[stream.index] = _Copy(
-                    stream,
-                    copy,
+                    planned[stream.index],
+                    add_copy(container, planned[stream.index]),
                     Timeline(1, jump),
-                    tags[stream.index],
                     is_proven=stream.type not in ("audio", "video"),  # a sample of others was tried by the plan
                 )
         with writing_errors(self.name), ordinary_scheduling():
@@ -281,32 +328,3 @@ def _open(target: Path | BinaryIO, name: str, format_name: str | None, muxer: di
             f"{name}: its extension names no video container; use .mp4, .mkv or .webm, or add `format`",
             field="format",
         ) from error
-
-
-class _TrackLength:
-    """Measures how long the frames of the video are shown, in ticks of the source.
-
-    MP4 stores only the times between packets in decoding order, and adds the duration of the last packet. Where frames
-    are reordered and irregular, the last frame's own duration would end the track early.
-    """
-
-    def __init__(self, time_base: Fraction) -> None:
-        self._time_base = time_base
-        self._first_dts: int | None = None
-        self._begin = self._end = 0
-
-    def see(self, packet: av.Packet[Any]) -> None:
-        """Records the times of a coded frame, before it is handed to the container."""
-        if packet.pts is None or packet.dts is None:
-            return
-        end = packet.pts + (packet.duration or 0)
-        if self._first_dts is None:
-            self._first_dts, self._begin, self._end = packet.dts, packet.pts, end
-        self._begin, self._end = min(self._begin, packet.pts), max(self._end, end)
-
-    def stretch(self, last: av.Packet[Any]) -> None:
-        """Sets the duration of the last packet so that the track is as long as its frames are shown."""
-        if last.dts is None or self._first_dts is None or last.time_base != self._time_base:
-            return
-        shown = self._end - self._begin
-        last.duration = max(shown - (last.dts - self._first_dts), last.duration or 0)

@@ -1,0 +1,144 @@
+"""Comparing what was written with what was planned, from the header of the output alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+from av.stream import Disposition
+
+from pipeline.media.movie_boxes import read_movie
+from pipeline.media.pyav18 import open_media
+from pipeline.media.stream_names import codec_name, describe
+from pipeline.media.tags import readable
+from pipeline.notes import Note, NoteCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from av.container import InputContainer
+    from av.stream import Stream
+
+    from pipeline.encode.movie_edit import MovieEdit
+
+_STREAM_TAGS = ("language", "title")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What an output should hold beside its video.
+
+    Attributes:
+        streams: Streams of the input that were copied, in the order of the file.
+        covers: How many of them are cover pictures.
+        tags: Keys of the container's tags.
+        chapters: Number of chapters.
+        movie: Boxes that were put into it.
+    """
+
+    streams: Sequence[Stream]
+    covers: Sequence[Stream]
+    tags: Sequence[str]
+    chapters: int
+    movie: MovieEdit
+
+
+def differences(path: Path, promise: Promise) -> list[Note]:
+    """Names what is not in an output that should be in it.
+
+    It reads the header, and of the rest what FFmpeg reads to know the streams: a few megabytes at most.
+
+    Args:
+        path: Path of the output.
+        promise: What it should hold.
+    """
+    try:
+        with open_media(str(path)) as output:
+            notes = [*_streams(output, promise), *_tags(output, promise), *_chapters(output, promise)]
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        return [Note(NoteCode.OUTPUT_UNREADABLE, f"the output can't be read again to check it: {error}")]
+    return [*notes, *_boxes(path, promise.movie)]
+
+
+def _streams(output: InputContainer, promise: Promise) -> list[Note]:
+    notes = []
+    left = list(output.streams)
+    main = next((stream for stream in left if stream.type == "video" and not _is_cover(stream)), None)
+    if main is not None:
+        left.remove(main)
+    covers = [stream for stream in left if _is_cover(stream)]
+    for stream in promise.covers[len(covers) :]:
+        text = f"{describe(stream)}, a cover picture, is not in the output"
+        notes.append(Note(NoteCode.STREAM_LEFT_OUT, text, stream.index))
+    left = [stream for stream in left if not _is_cover(stream)]
+    for stream in promise.streams:
+        found = _counterpart(stream, left)
+        if found is None:
+            text = f"{describe(stream)} is not in the output"
+            notes.append(Note(NoteCode.STREAM_LEFT_OUT, text, stream.index))
+            continue
+        left.remove(found)
+        if _channels(stream) and not _channels(found):
+            text = f"the output does not say how many channels {describe(stream)} has; few players will play it"
+            notes.append(Note(NoteCode.STREAM_LEFT_OUT, text, stream.index))
+        notes += _stream_tags(stream, found)
+    return notes
+
+
+def _counterpart(stream: Stream, candidates: Sequence[Stream]) -> Stream | None:
+    """The stream that is the copy: of the same kind, and of the same codec, or of another one with a name.
+
+    Some containers have one name for several codecs that are decoded alike, such as those of MPEG audio.
+    """
+    same = [found for found in candidates if found.type == stream.type]
+    exact = [found for found in same if codec_name(found) == codec_name(stream)]
+    return next(iter(exact), None) or next((found for found in same if codec_name(found)), None)
+
+
+def _channels(stream: Stream) -> int:
+    return stream.codec_context.layout.nb_channels if isinstance(stream, av.AudioStream) and stream.codec_context else 0
+
+
+def _stream_tags(stream: Stream, found: Stream) -> list[Note]:
+    lost = [
+        f"{key} ({readable(value)})"
+        for key in _STREAM_TAGS
+        if (value := stream.metadata.get(key)) and value != "und" and not found.metadata.get(key)
+    ]
+    if not lost:
+        return []
+    text = f"{describe(stream)} has lost in the output: {', '.join(lost)}"
+    return [Note(NoteCode.TAGS_DROPPED, text, stream.index)]
+
+
+def _tags(output: InputContainer, promise: Promise) -> list[Note]:
+    kept = {key.lower() for key in output.metadata}
+    lost = [readable(key) for key in promise.tags if key.lower() not in kept]
+    return [Note(NoteCode.TAGS_DROPPED, f"these tags are not in the output: {', '.join(lost)}")] if lost else []
+
+
+def _chapters(output: InputContainer, promise: Promise) -> list[Note]:
+    missing = promise.chapters - len(output.chapters())
+    if missing <= 0:
+        return []
+    text = f"{missing} of {promise.chapters} chapters are not in the output"
+    return [Note(NoteCode.CHAPTERS_DROPPED, text)]
+
+
+def _boxes(path: Path, movie: MovieEdit) -> list[Note]:
+    # Tags and covers were looked for above.
+    wanted = Counter(box[4:8] for box in (*movie.in_user_data, *movie.at_end) if box[4:8] != b"meta")
+    if not wanted:
+        return []
+    found = read_movie(path)
+    there = Counter(box[4:8] for box in (*found.in_user_data, *found.at_end)) if found else Counter[bytes]()
+    lost = [kind.decode("latin-1").strip() for kind in wanted - there]
+    return [Note(NoteCode.BOXES_DROPPED, f"these boxes are not in the output: {', '.join(lost)}")] if lost else []
+
+
+def _is_cover(stream: Stream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
