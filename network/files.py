@@ -1,8 +1,8 @@
 """Files that are whole under their name, or not there at all.
 
 A file is written under a temporary name beside its own, put on the disk, and renamed. Whatever ends the process, and
-whenever the power goes, the name holds the old content or the new one, never a part. Imports nothing of this project
-but the standard library, so that every package can use it.
+whenever the power goes, the name holds the old content or the new one, never a part. Imports nothing but
+the standard library and :mod:`network.names`, so that every package can use it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
+from network.names import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 PARTIAL_SUFFIX = ".partial"
 """Suffix of temporary names; a process that was killed may leave such a file."""
-
-_NAME_KEPT = 40  # characters of the name that go into the temporary one, which must not become too long
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ def replace_atomically(path: Path, *, private: bool = False) -> Iterator[Path]:
         yield path
         return
     final = path if private else path.resolve()
-    temporary = final.with_name(f".{final.name[:_NAME_KEPT]}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+    temporary = final.with_name(f".{shortened(final.name)}.{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
         os.close(descriptor)

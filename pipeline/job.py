@@ -213,7 +213,8 @@ class VideoJob:
     """One video to deblur.
 
     Attributes:
-        input: A file, or something to read from, such as a :class:`pipeline.system.pipes.PipeReader`.
+        input: A file, an address (a string such as ``http://host/clip.mp4``), or something to read from, such as a
+            :class:`pipeline.system.pipes.PipeReader`.
         output: A file, or something to write to, such as a :class:`pipeline.system.pipes.PipeWriter`.
         source: How to read.
         sink: How to write.
@@ -225,7 +226,7 @@ class VideoJob:
         keep_text: Leave burned-in text as it is; the input has to be a file.
     """
 
-    input: Path | BinaryIO
+    input: Path | str | BinaryIO
     output: Path | BinaryIO
     source: SourceOptions = field(default_factory=SourceOptions)
     sink: SinkOptions = field(default_factory=SinkOptions)

@@ -10,6 +10,7 @@ import av.error
 import numpy as np
 
 from network.errors import DataError
+from network.names import as_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +70,7 @@ def survey(path: Path) -> Footage:
         DataError: If it can't be opened, has no video or no time stamps, or is HDR.
     """
     try:
-        with av.open(str(path)) as container:
+        with av.open(as_url(path)) as container:
             if not container.streams.video:
                 raise DataError(f"{path} has no video stream; leave it out")
             stream = container.streams.video[0]
@@ -196,7 +197,7 @@ class FrameReader:
 
     def _seek(self, time: int) -> None:
         if self._container is None:
-            self._container = av.open(str(self._footage.path))
+            self._container = av.open(as_url(self._footage.path))
             # Processes work side by side, and one thread gives the same frames every time, damage included.
             self._container.streams.video[0].codec_context.thread_count = 1
         stream = self._container.streams.video[0]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.api.deblurrer import check_batch, check_request, load
-from pipeline.api.video import as_path, source_options
+from pipeline.api.video import as_path, as_place, source_options
 from pipeline.errors import UsageError
 from pipeline.job import SEGMENT_SECONDS, GateOptions, SegmentOptions, SinkOptions, VideoJob, segment_settings
 from pipeline.video import deblur_video as run_job
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.api.deblurrer import PrecisionName
     from pipeline.api.video import AccelerationName, StrPath
@@ -84,7 +84,7 @@ def deblur_video(
         print(report.frames_per_second, report.damage, report.notes)
 
     Args:
-        input: A file, or a binary file object, which is not closed.
+        input: A file, an address such as ``http://host/clip.mp4``, or a binary file object, which is not closed.
         output: A file, or a binary file object, which is not closed and needs ``output_format``.
         engine: Name of an engine, or an object that implements :class:`Engine`; as for :class:`Deblurrer`. What shapes
             the frames of an object has to show in its ``info``: only then is work that another one left not used.
@@ -133,7 +133,7 @@ def deblur_video(
         raise UsageError(f"segment_seconds must be a number from 0, not {segment_seconds}")
     keep_text = bool(continued) if keep_text is None else keep_text
     job = VideoJob(
-        input=as_path(input),
+        input=as_place(input),
         output=as_path(output),
         source=source_options(
             start=start,
@@ -182,3 +182,6 @@ class _ProgressDisplay:
 
     def end(self) -> None:
         """Does nothing."""
+
+    def tell(self, notes: Iterable[Note]) -> None:
+        """Does nothing: the report has the notes."""

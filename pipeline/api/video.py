@@ -16,6 +16,7 @@ from pipeline.decode.open import open_source
 from pipeline.errors import UsageError
 from pipeline.job import Acceleration, Limits, SourceOptions
 from pipeline.media.frames import on_host
+from pipeline.media.places import is_address
 from pipeline.media.pyav18 import fraction
 from pipeline.report import Damage
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneSpec
     from pipeline.job import Isolation
+    from pipeline.media.places import Place
     from pipeline.media.source_info import SourceInfo
     from pipeline.notes import Note
     from pipeline.runner.protocols import Engine, Source
@@ -106,7 +108,7 @@ def open_video(
                 print(frame.time, frame.rgb.mean())
 
     Args:
-        path: A file, or a binary file object, which is not closed.
+        path: A file, an address such as ``http://host/clip.mp4``, or a binary file object, which is not closed.
         start: Where to begin, in seconds from the beginning; None for the beginning. The first frame is then at 0.
         duration: Length to read, in seconds; None for all.
         input_format: FFmpeg's name of the container, such as ``mp4``; None to find out from the content.
@@ -132,7 +134,7 @@ def open_video(
         isolation=isolation,
         continued=continued,
     )
-    return Video(open_source(as_path(path), options))
+    return Video(open_source(as_place(path), options))
 
 
 class Video:
@@ -245,6 +247,11 @@ class Video:
         base, rate = fraction(picture.time_base) or self._source.info.time_base, self.info.frame_rate
         duration = float(picture.duration * base) if picture.duration else (float(1 / rate) if rate else None)
         return Frame(float((picture.pts or 0) * base), duration, self.info.spec, picture)
+
+
+def as_place(place: StrPath | BinaryIO) -> Place:
+    """The address that a string is; else as :func:`as_path`."""
+    return place if isinstance(place, str) and is_address(place) else as_path(place)
 
 
 def as_path(place: StrPath | BinaryIO) -> Path | BinaryIO:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
+from network.names import as_url
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -38,7 +40,7 @@ def write_clip(path: Path, width: int, height: int) -> None:
         height: Height of the picture in pixels, even.
     """
     piece = _encode(width, height)
-    with av.open(str(path), "w") as output, av.open(io.BytesIO(piece), "r") as source:
+    with av.open(as_url(path), "w") as output, av.open(io.BytesIO(piece), "r") as source:
         stream = output.add_stream_from_template(source.streams.video[0])
         for repeat in range(REPEATS):
             source.seek(0)

@@ -8,22 +8,25 @@ from typing import Any
 
 import click
 
+from network.counting import count_of
+from network.names import printable
 from pipeline.cli.spelling import spelled
 from pipeline.cli.video import video
 from pipeline.decode.source import VideoSource
 from pipeline.job import SourceOptions
+from pipeline.media.places import place_of
 from pipeline.probe import facts
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--to", "suffix", metavar=".EXT", help="Container that the plan is for; that of FILE if not given.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def info(*, file: Path, suffix: str | None, as_json: bool) -> None:
+def info(*, file: str, suffix: str | None, as_json: bool) -> None:
     """Shows what FILE holds as `deblur video` sees it, and what its output would keep."""
-    suffix = suffix or file.suffix or ".mkv"
+    suffix = suffix or Path(file).suffix or ".mkv"
     # Interlaced video is refused without deinterlacing; this command is to tell about it all the same.
-    with VideoSource(file, SourceOptions(deinterlace=True)) as source:
+    with VideoSource(place_of(file), SourceOptions(deinterlace=True)) as source:
         found = facts(source, suffix if suffix.startswith(".") else f".{suffix}")
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_lines(found)))
 
@@ -48,7 +51,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     else:
         rows.append(("output", _join(output["suffix"], output["encoder"], output["pixel_format"], _size(output))))
     rows += [("note", note) for note in [*found["notes"], *output.get("notes", [])]]
-    return [f"{label:<10} {spelled(text, video)}" for label, text in rows if text]
+    return [printable(f"{label:<10} {spelled(text, video)}") for label, text in rows if text]
 
 
 def _join(*parts: str | None) -> str:
@@ -66,7 +69,7 @@ def _size(video: dict[str, Any]) -> str:
 
 
 def _chapters(container: dict[str, Any]) -> str:
-    return f"{container['chapters']} chapters" if container["chapters"] else ""
+    return count_of(container["chapters"], "chapter") if container["chapters"] else ""
 
 
 def _frames(video: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Self
 
 import av
 from av.stream import Disposition
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.decode.isolated_source import IsolatedSource
     from pipeline.decode.source import VideoSource
     from pipeline.job import SourceOptions
+    from pipeline.media.places import Place
 
     Part: TypeAlias = VideoSource | IsolatedSource
 
@@ -44,9 +45,7 @@ class ConcatSource:
             estimates for all files.
     """
 
-    def __init__(
-        self, path: Path | BinaryIO, options: SourceOptions, open_part: Callable[[Path, SourceOptions], Part]
-    ) -> None:
+    def __init__(self, path: Place, options: SourceOptions, open_part: Callable[[Path, SourceOptions], Part]) -> None:
         """Opens the first file.
 
         Args:

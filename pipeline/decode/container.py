@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import av
 import av.error
 from av.codec.context import Flags
 from av.stream import Disposition
 
+from network.counting import are, count_of
 from pipeline.errors import InputError
+from pipeline.media.places import Place, for_ffmpeg
 from pipeline.media.pyav18 import open_media
 
 if TYPE_CHECKING:
@@ -29,12 +31,12 @@ _MOST_BOXES = 10_000
 
 
 def open_container(
-    path: Path | BinaryIO, name: str, format_name: str | None, limits: Limits, accelerator: HWAccel | None
+    path: Place, name: str, format_name: str | None, limits: Limits, accelerator: HWAccel | None
 ) -> InputContainer:
     """Opens an input.
 
     Args:
-        path: Path of a file, or a file object.
+        path: Path of a file, an address, or a file object.
         name: Name of the input, for messages.
         format_name: FFmpeg's name of the container format; None to detect it from the content.
         limits: Limits on the memory that decoders allocate while FFmpeg probes the streams.
@@ -43,14 +45,16 @@ def open_container(
     Raises:
         InputError: If the input is missing, unreadable or not a video.
     """
-    if isinstance(path, Path) and path.is_dir():
-        raise InputError(f"{path} is a folder, not a video file")
     try:
+        if isinstance(path, Path) and path.is_dir():
+            raise InputError(f"{path} is a folder, not a video file")
+        is_file = isinstance(path, Path) and path.is_file()
         return open_media(
-            str(path) if isinstance(path, Path) else path,
+            for_ffmpeg(path),
             "r",
             format=format_name,
-            options=limits.decoder_options,
+            # Else a file that is called so would be taken for the pattern of many.
+            options={**limits.decoder_options, **({"pattern_type": "none"} if is_file else {})},
             hwaccel=accelerator,
         )
     except (FileNotFoundError, PermissionError) as error:
@@ -59,7 +63,7 @@ def open_container(
     except (av.error.InvalidDataError, av.error.EOFError) as error:
         raise InputError(f"{name} {_why_unreadable(path)}") from error
     except (av.error.FFmpegError, ValueError, OSError) as error:
-        raise InputError(f"{name} can't be opened: {error}") from error
+        raise InputError(f"{name} can't be opened: {getattr(error, 'strerror', None) or error}") from error
 
 
 def choose_video(container: InputContainer, name: str, limits: Limits) -> av.VideoStream:
@@ -113,7 +117,7 @@ def seek(container: InputContainer, stream: av.VideoStream, time: Fraction) -> b
     return True
 
 
-def _why_unreadable(path: Path | BinaryIO) -> str:
+def _why_unreadable(path: Place) -> str:
     """Reason why FFmpeg can't read an input, in words."""
     if isinstance(path, Path):
         if not path.stat().st_size:
@@ -175,7 +179,9 @@ class EndWatch:
         lines = []
         expected = len(self._video.index_entries) if self._video.frames else 0
         if self._video_packets < expected:
-            lines.append(f"the file ends early: {self._video_packets} of {expected} video packets are there")
+            packets = self._video_packets
+            there = f"{packets} of {count_of(expected, 'video packet')} {are(packets)} there"
+            lines.append(f"the file ends early: {there}")
         # Matroska has no count of packets, but its header says the end of the last one of all streams.
         declared = Fraction(self._container.duration or 0, av.time_base)
         missing = declared - self._end

@@ -10,6 +10,7 @@ import av.error
 from av.codec.context import Flags
 from av.video.reformatter import VideoReformatter
 
+from network.counting import count_of
 from pipeline.decode.deinterlace import Deinterlacer
 from pipeline.errors import InputError
 from pipeline.media.alpha import decoder_with_alpha, is_with_alpha
@@ -151,17 +152,17 @@ class FrameDecoder:
         """
         timeline = self._timeline
         if is_whole and self._without_picture > 0 and self._name in _PICTURE_PER_PACKET and not self.interlaced:
-            self.damage.append(f"{self._without_picture} packets gave no picture")
+            self.damage.append(f"{count_of(self._without_picture, 'packet')} gave no picture")
         if timeline.repaired:
-            text = f"{timeline.repaired} frames had no time stamp or one out of order; repaired"
+            text = f"{count_of(timeline.repaired, 'frame')} had no time stamp or one out of order; repaired"
             self._note(NoteCode.TIMES_REPAIRED, text)
         if timeline.jumps:
-            text = f"the video's clock jumped back {timeline.jumps} times; the rest was moved up"
+            text = f"the video's clock jumped back {count_of(timeline.jumps, 'time')}; the rest was moved up"
             self._note(NoteCode.CLOCK_JUMPED, text)
         if self._interlaced_frames and not self._deinterlacer:
             self._note(
                 NoteCode.INTERLACED_FRAMES,
-                f"{self._interlaced_frames} interlaced frames in a progressive stream; kept as they are",
+                f"{count_of(self._interlaced_frames, 'interlaced frame')} in a progressive stream; kept as they are",
             )
 
     def _drain(self, end: av.Packet[av.VideoStream]) -> Iterator[av.VideoFrame]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import av
 from av.stream import Discard
 
 from pipeline.decode.container import choose_video, open_container
 from pipeline.decode.limits import LimitGuard
+from pipeline.media.places import Place, name_of
 from pipeline.media.pyav18 import fraction
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Demuxer:
 
     Attributes:
         name: Name of the input, for messages.
-        path: Path of the input; None if it is a file object.
+        path: Path of the input; None if it is an address or a file object.
+        is_address: Whether the input is an address.
         is_seekable: Whether the input supports seeking.
         container: The container. It has one read position, so it must have one reader.
         video: The video stream that is decoded.
@@ -35,11 +37,11 @@ class Demuxer:
         origin: Time of the beginning of the input, in seconds.
     """
 
-    def __init__(self, path: Path | BinaryIO, options: SourceOptions, accelerator: HWAccel | None = None) -> None:
+    def __init__(self, path: Place, options: SourceOptions, accelerator: HWAccel | None = None) -> None:
         """Opens the container and chooses the streams.
 
         Args:
-            path: Path of a file, or a file object (which may be a pipe, and is not closed).
+            path: Path of a file, an address, or a file object (which may be a pipe, and is not closed).
             options: Options for reading the input.
             accelerator: Hardware decoder; None to decode on the processor.
 
@@ -48,9 +50,13 @@ class Demuxer:
             LimitError: If the input has too many streams or attachments.
         """
         self.path = path if isinstance(path, Path) else None
-        self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
-        self.is_seekable = path.is_file() if isinstance(path, Path) else path.seekable()
+        self.is_address = isinstance(path, str)
+        self.name = name_of(path)
         self.container = open_container(path, self.name, options.format, options.limits, accelerator)
+        if isinstance(path, Path):
+            self.is_seekable = path.is_file()
+        else:
+            self.is_seekable = not isinstance(path, str) and path.seekable()
         try:
             LimitGuard(self.name, options.limits).check_container(self.container)
             self.video = choose_video(self.container, self.name, options.limits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from pipeline.decode.concat import ConcatSource
 from pipeline.decode.source import VideoSource
@@ -12,13 +12,15 @@ from pipeline.job import SourceOptions
 
 if TYPE_CHECKING:
     from pipeline.decode.concat import Part
+    from pipeline.media.places import Place
 
 
-def open_source(path: Path | BinaryIO, options: SourceOptions | None = None) -> Part | ConcatSource:
+def open_source(path: Place, options: SourceOptions | None = None) -> Part | ConcatSource:
     """Opens an input.
 
     Args:
-        path: Path of a file. A file object is allowed where neither isolation nor further files are asked for.
+        path: Path of a file. An address or a file object is allowed where neither isolation nor further files are
+            asked for.
         options: Options for reading the input; ``continued`` names further files, ``isolation`` asks for a process.
 
     Raises:
@@ -33,13 +35,14 @@ def open_source(path: Path | BinaryIO, options: SourceOptions | None = None) -> 
     return _open_part(path, options)
 
 
-def _open_part(path: Path | BinaryIO, options: SourceOptions) -> Part:
-    """Opens one file, or one file object."""
+def _open_part(path: Place, options: SourceOptions) -> Part:
+    """Opens one file, one address, or one file object."""
     if options.isolation is None:
         return VideoSource(path, options)
     if not isinstance(path, Path):
         raise UsageError(
-            "`isolation` needs a file, because two processes read it; leave it out for a pipe", field="isolation"
+            "`isolation` needs a file, because two processes read it; leave it out for a pipe or an address",
+            field="isolation",
         )
     # It imports what other processes and shared memory take.
     from pipeline.decode.isolated_source import IsolatedSource

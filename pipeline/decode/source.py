@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from fractions import Fraction
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Self
 
 import av
 import av.error
@@ -25,11 +25,11 @@ from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from pathlib import Path
 
     from av.stream import Stream
 
     from network.planes import PlaneSpec
+    from pipeline.media.places import Place
 
 
 class VideoSource:
@@ -46,7 +46,7 @@ class VideoSource:
 
     def __init__(
         self,
-        path: Path | BinaryIO,
+        path: Place,
         options: SourceOptions | None = None,
         *,
         wants: Callable[[int, av.Packet[Stream]], bool] | None = None,
@@ -54,7 +54,7 @@ class VideoSource:
         """Opens the input and decodes its first frame.
 
         Args:
-            path: Path of a file, or a file object (which may be a pipe, and is not closed).
+            path: Path of a file, an address, or a file object (which may be a pipe, and is not closed).
             options: Options for reading the input; ``isolation`` and ``continued`` are ignored.
             wants: Function that decides whether a packet is processed. It is called for each packet of each stream,
                 with the packet's number since :attr:`Beginning.seek_time`. None processes all packets.
@@ -70,7 +70,7 @@ class VideoSource:
         self._notes = [Note(NoteCode.HARDWARE, note)] if note else []
         self._damage: list[str] = []
         self._backlog: deque[av.VideoFrame | av.Packet[Stream]] = deque()
-        self._read_to_end = False
+        self._read_to_end = self._is_stuck = self._has_packets = False
         self._demuxer = Demuxer(path, self._options, acceleration)
         try:
             seek_time = self._begin()
@@ -182,8 +182,22 @@ class VideoSource:
     def _empty(self) -> InputError:
         if self._decoder.first is not None:
             return InputError(f"{self._demuxer.name} has no frames in the part that was asked for")
+        if self._has_late_index():
+            is_address = self._demuxer.is_address
+            where = "from a server that hands out no parts of a file" if is_address else "from a pipe"
+            instead = "fetch the file first, and name it" if is_address else "name the file itself"
+            return InputError(
+                f"{self._demuxer.name} is an MP4 whose index (its moov box) comes last, which can't be read {where}; "
+                f"{instead}, or put the index first: ffmpeg -i IN.mp4 -map 0 -c copy -movflags +faststart OUT.mp4"
+            )
         reason = f": {self._decoder.damage[0]}" if self._decoder.damage else ""
         return InputError(f"{self._demuxer.name} has no frame that can be decoded{reason}")
+
+    def _has_late_index(self) -> bool:
+        """Whether FFmpeg has read an MP4 to its end for the index, and can't go back to the first packet."""
+        demuxer = self._demuxer
+        is_mp4 = "mp4" in demuxer.container.format.name.split(",")
+        return is_mp4 and not demuxer.is_seekable and self._is_stuck and not self._has_packets
 
     def _tell_beginning(self, seek_time: Fraction | None) -> Beginning:
         first, spec, zero = self._decoder.first, self._decoder.spec, self._window.zero
@@ -213,6 +227,7 @@ class VideoSource:
         video = self._demuxer.video.index
         copied = {stream.index for stream in self._demuxer.copied}
         for number, packet in enumerate(self._packets()):
+            self._has_packets = self._has_packets or packet.size > 0
             self._end_watch.see(packet)
             if self._wants is not None and not self._wants(number, packet):
                 continue
@@ -235,7 +250,8 @@ class VideoSource:
         try:
             yield from self._demuxer.container.demux()
         except (av.error.FFmpegError, OSError) as error:
-            self._damage.append(f"the input can't be read any further: {error}")
+            self._is_stuck = True
+            self._damage.append(f"the input can't be read any further: {error.strerror or error}")
             end: av.Packet[Stream] = av.Packet()
             end.stream = self._demuxer.video
             end.time_base = self._demuxer.time_base

@@ -18,13 +18,13 @@ from pipeline.runner.protocols import run_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import BinaryIO
 
     from numpy.typing import NDArray
 
     from network.planes import PlaneBatch, PlaneSpec
     from network.window.windows import Windows
     from pipeline.job import SourceOptions
+    from pipeline.media.places import Place
     from pipeline.runner.protocols import Engine, EngineInfo, Source
 
     Mask = NDArray[np.bool_]
@@ -139,9 +139,7 @@ class TextKeeper:
         self._engine.reset()
 
 
-def keeping_text(
-    path: Path | BinaryIO, options: SourceOptions, load: Callable[[], Engine]
-) -> tuple[Callable[[], Engine], Note]:
+def keeping_text(path: Place, options: SourceOptions, load: Callable[[], Engine]) -> tuple[Callable[[], Engine], Note]:
     """A function that loads an engine which leaves the text of an input as it is, and notes for the user.
 
     Args:

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import select
+import stat
 import sys
 from typing import TYPE_CHECKING, cast
 
@@ -25,7 +26,7 @@ _SAFE_WRITE = 512
 
 
 class PipeReader(io.RawIOBase):
-    """Reads a pipe until it ends or is cancelled.
+    """Reads a pipe until it ends or is cancelled. A file that stands in for the pipe can be sought.
 
     Args:
         name: Name of the pipe, for messages.
@@ -36,6 +37,8 @@ class PipeReader(io.RawIOBase):
         super().__init__()
         self.name = name
         self._descriptor = stream.fileno()
+        self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+        self._begin = os.lseek(self._descriptor, 0, os.SEEK_CUR) if self._is_file else 0
         self._is_cancelled = False
 
     def read(self, size: int = -1, /) -> bytes:
@@ -48,6 +51,23 @@ class PipeReader(io.RawIOBase):
     def readable(self) -> bool:
         """True."""
         return True
+
+    def seekable(self) -> bool:
+        """Whether it is a file."""
+        return self._is_file
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Goes to a place in the file, counted from where it began.
+
+        Raises:
+            OSError: If it is a pipe.
+        """
+        shift = self._begin if whence == os.SEEK_SET else 0
+        return os.lseek(self._descriptor, offset + shift, whence) - self._begin
+
+    def tell(self) -> int:
+        """The place in the file."""
+        return self.seek(0, os.SEEK_CUR)
 
     def cancel(self) -> None:
         """Makes every read return empty, including one that is waiting. May be called from any thread."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -10,8 +9,10 @@ from pathlib import Path
 
 import av
 
+from network.names import as_url
 from pipeline.errors import InputError, UsageError
 from pipeline.live.input.srt import find_program
+from pipeline.media.places import without_password
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp")
 """Schemes of addresses on a network."""
@@ -102,9 +103,9 @@ def find_address(source: str, request: CameraRequest | None = None) -> Address:
     if source and path.is_dir():
         raise InputError(f"{source} is a folder; give a camera, an address or a video file")
     if source and path.exists() and not path.is_file():  # a pipe: whoever writes into it sets the pace
-        return Address(source, Kind.NETWORK, source, request.input_format, dict(_LOW_DELAY))
+        return Address(source, Kind.NETWORK, as_url(path), request.input_format, dict(_LOW_DELAY))
     if path.is_file():
-        return Address(source, Kind.FILE, source, request.input_format)
+        return Address(source, Kind.FILE, as_url(path), request.input_format)
     if "://" in source:
         raise UsageError(f"addresses of {scheme}: are not supported; there is {', '.join(SCHEMES)}")
     raise InputError(
@@ -145,11 +146,6 @@ def _network(source: str, scheme: str, request: CameraRequest) -> Address:
     if scheme.startswith("rtsp"):
         options["rtsp_transport"] = "tcp"  # over UDP, a lost datagram smears the picture until the next keyframe
     return Address(without_password(source), Kind.NETWORK, source, request.input_format, options)
-
-
-def without_password(url: str) -> str:
-    """The address as it may be shown and kept in a report."""
-    return re.sub(r"(?<=[?&]passphrase=)[^&]*", "...", re.sub(r"(?<=://)[^/@]*@", "", url))
 
 
 def _is_device(source: str) -> bool:

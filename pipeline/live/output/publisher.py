@@ -9,9 +9,10 @@ import av.error
 
 from pipeline.errors import UsageError
 from pipeline.live.backoff import Backoff
-from pipeline.live.input.address import has_protocol, without_password
+from pipeline.live.input.address import has_protocol
 from pipeline.live.input.srt import SrtPipe, find_program
 from pipeline.live.output.encoder import EncoderOptions, LiveEncoder
+from pipeline.media.places import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable

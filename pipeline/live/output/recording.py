@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import av.error
 
+from network.names import as_url
 from pipeline.errors import OutputError, UsageError
 from pipeline.live.output.encoder import EncoderOptions, LiveEncoder
 
@@ -81,7 +82,7 @@ class Recording:
         """
         try:
             if self._encoder is None:
-                self._encoder = LiveEncoder(str(self.path), result, self._options)
+                self._encoder = LiveEncoder(as_url(self.path), result, self._options)
             self._encoder.encode(result)
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self._has_failed = True

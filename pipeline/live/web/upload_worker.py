@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import av
 import av.error
 
+from network.counting import count_of
+from network.names import as_url
 from network.planes import PlaneBatch
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError, InputError, LimitError
@@ -22,7 +24,7 @@ from pipeline.system.unexpected import explain
 from pipeline.video import deblur_video
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -125,7 +127,8 @@ def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -
     if not is_playable:
         copy = replace(job, output=task.original)
         deblur_video(copy, _NoEngine, _Reporter(sending, is_copying=True))
-    done = f"{report.result.frames_out} frames by {report.engine.network}, {report.frames_per_second:.1f} a second"
+    frames = count_of(report.result.frames_out, "frame")
+    done = f"{frames} by {report.engine.network}, {report.frames_per_second:.1f} a second"
     notes = [done, *(_without_paths(note.text, task) for note in report.notes)]
     if report.damage:
         notes.append("parts of the file are damaged; what could be decoded is in the result")
@@ -143,7 +146,7 @@ def container_format(path: Path) -> str:
     """
     allowed = {"format_whitelist": ",".join(_whole_names()), "protocol_whitelist": "file"}
     try:
-        with av.open(str(path), options=allowed) as container:
+        with av.open(as_url(path), options=allowed) as container:
             return container.format.name.partition(",")[0]
     except (av.error.FFmpegError, ValueError, OSError) as error:
         raise InputError("the file is not a video of a kind that is taken here") from error
@@ -189,4 +192,7 @@ class _Reporter:
         self._sending.send(UploadProgress(progress.frames, self._total, self._is_copying))
 
     def end(self) -> None:
+        pass
+
+    def tell(self, notes: Iterable[Note]) -> None:
         pass

@@ -12,12 +12,13 @@ import av.error
 import pytest
 
 from pipeline.errors import InputError, UsageError
-from pipeline.live.input.address import find_address, has_protocol, without_password
+from pipeline.live.input.address import find_address, has_protocol
 from pipeline.live.input.connection import ReaderOptions
 from pipeline.live.input.feed import EventKind, ReconnectingSource, ReconnectOptions
 from pipeline.live.input.srt import PROGRAM, SrtPipe, find_program
 from pipeline.live.output.publisher import Publisher
 from pipeline.live.subscription import LiveResult
+from pipeline.media.places import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
