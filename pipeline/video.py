@@ -16,6 +16,7 @@ from pipeline.resume.run import ChangedError, deblur_in_segments
 from pipeline.runner.keep_text import keeping_text
 from pipeline.runner.run import free_leftovers, run
 from pipeline.runner.skip import FrameGate
+from pipeline.system.file_names import check_name
 from pipeline.system.pipes import PipeReader, PipeWriter
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def deblur_video(
     free_leftovers()  # of the video before
     display = display or SilentDisplay()
     if isinstance(job.output, Path):
+        check_name(job.output)
         for path in job.source.continued:
             check_output(job.output, path, overwrite=job.sink.overwrite)
     notes: list[Note] = []
@@ -80,10 +82,13 @@ def deblur_video(
             if output is None:
                 report = _in_one_piece(job, source, load, display, notes, cancel)
                 on_output(report)
+                display.tell(report.notes)
                 return report
             # Each time, at least one segment is forgotten.
             with contextlib.suppress(ChangedError):
-                return deblur_in_segments(job, source, output, load, display, on_output, notes, workers, cancel)
+                report = deblur_in_segments(job, source, output, load, display, on_output, notes, workers, cancel)
+                display.tell(report.notes)
+                return report
 
 
 def _segmented_output(job: VideoJob, source: Source) -> Path | None:

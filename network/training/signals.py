@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 
+HANGUP: tuple[int, ...] = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+"""Signal by which a terminal that is closed ends its programs; none on Windows."""
+
+
 class DeferredInterrupts:
-    """Holds SIGINT and SIGTERM back, so that what is at work is left whole.
+    """Holds SIGINT, SIGTERM and SIGHUP back, so that what is at work is left whole.
 
     A context manager. In threads other than the main one, and for signals that are ignored, it does nothing.
 
@@ -27,7 +31,7 @@ class DeferredInterrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, *HANGUP):
                 handler = signal.getsignal(number)
                 if handler not in (signal.SIG_IGN, None):  # None: set by something that is not Python
                     signal.signal(number, self._receive)

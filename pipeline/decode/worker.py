@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from pipeline.job import SourceOptions
 
+_INTERRUPTIONS = {signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ())}
+"""Signals that the user, or who ends programs, sends to all processes of a command."""
+
 _GRACE = 2.0
 """Time that the process has to end by itself, in seconds."""
 
@@ -23,12 +26,12 @@ class ChildDied(Exception):  # noqa: N818 - translated where it is caught
     """The decoding process has ended without a message. The text of the error says how it ended.
 
     Attributes:
-        was_interrupted: Whether Ctrl-C ended it.
+        was_interrupted: Whether Ctrl-C, SIGTERM or a terminal that is closed ended it.
     """
 
     def __init__(self, code: int | None) -> None:
         """Builds the text from the exit code of the process, which is negative for a signal."""
-        self.was_interrupted = code == -signal.SIGINT
+        self.was_interrupted = code is not None and -code in _INTERRUPTIONS
         how = f"exit code {code}"
         if code is not None and code < 0:
             with contextlib.suppress(ValueError):

@@ -11,6 +11,7 @@ import av
 import av.error
 from av.stream import Disposition
 
+from network.counting import count_of, were
 from pipeline.encode.container import MOV_FAMILY, container_tags, keeps_times, plan_muxer, video_tags
 from pipeline.encode.edits import OutputEdits
 from pipeline.encode.hidden_boxes import boxes_of, plan_boxes
@@ -22,6 +23,7 @@ from pipeline.encode.track_length import TrackLength
 from pipeline.encode.written import Promise, differences
 from pipeline.errors import OutputError, UsageError
 from pipeline.job import SinkOptions
+from pipeline.media.places import for_ffmpeg
 from pipeline.media.pyav18 import open_media
 from pipeline.media.side_data import PROJECTION, lost_side_data
 from pipeline.media.stream_names import describe
@@ -71,16 +73,20 @@ class Muxer:
         is_closed: Whether the output is finished or abandoned.
     """
 
-    def __init__(self, path: Path | BinaryIO, info: SourceInfo, options: SinkOptions | None = None) -> None:
+    def __init__(
+        self, path: Path | BinaryIO, info: SourceInfo, options: SinkOptions | None = None, folder: Path | None = None
+    ) -> None:
         """Plans the output and opens it.
 
         Args:
             path: Path of a file, or a file object (which may be a pipe, and is not closed).
             info: Description of the input that frames and packets come from.
             options: Options for writing the output.
+            folder: Path of a folder for the temporary file; None for that of the output.
 
         Raises:
-            UsageError: If the options contradict each other or do not fit the container, or if the output is the input.
+            UsageError: If the options contradict each other or do not fit the container, if the output is the input,
+                or if another process is writing it.
             OutputError: If the output can't be created, or if it exists and ``overwrite`` is off.
         """
         self._options = options or SinkOptions()
@@ -92,7 +98,7 @@ class Muxer:
         self._copies: dict[int, _Copy] = {}
         self._waiting: av.Packet[Any] | None = None
         self._length = TrackLength(info.time_base)
-        self._target = OutputTarget(path, info.path, overwrite=self._options.overwrite)
+        self._target = OutputTarget(path, info.path, overwrite=self._options.overwrite, folder=folder)
         self.name = self._target.name
         try:
             self.container = self._create()
@@ -168,7 +174,8 @@ class Muxer:
         self.is_closed = True
         for copy in self._copies.values():
             if copy.refused:
-                text = f"{copy.refused} packets of {describe(copy.source)} were refused by the container"
+                packets = f"{count_of(copy.refused, 'packet')} of {describe(copy.source)}"
+                text = f"{packets} {were(copy.refused)} refused by the container"
                 self.notes.append(Note(NoteCode.PACKETS_REFUSED, text, copy.source.index))
             if copy.timeline.jumps:
                 text = f"the clock of {describe(copy.source)} jumped back; the rest was moved up"
@@ -309,6 +316,8 @@ def plan_video(info: SourceInfo, target: Path | BinaryIO, name: str, options: Si
     Raises:
         UsageError: If the options contradict each other or do not fit the container.
     """
+    if isinstance(target, Path) and target.name.strip():
+        target = target.with_name(target.name.strip())  # a space behind the extension hides it from FFmpeg
     scratch = _open(target, name, options.format, {})  # opening writes nothing yet
     if scratch.format.no_file:
         raise UsageError(f"{scratch.format.name} is not one file; choose a container such as .mp4 or .mkv")
@@ -318,9 +327,7 @@ def plan_video(info: SourceInfo, target: Path | BinaryIO, name: str, options: Si
 
 def _open(target: Path | BinaryIO, name: str, format_name: str | None, muxer: dict[str, str]) -> OutputContainer:
     try:
-        return open_media(
-            str(target) if isinstance(target, Path) else target, "w", format=format_name, container_options=muxer
-        )
+        return open_media(for_ffmpeg(target), "w", format=format_name, container_options=muxer)
     except (ValueError, av.error.FFmpegError) as error:
         if format_name:
             raise UsageError(f"unknown `format` {format_name!r}; try mp4, matroska or webm", field="format") from error

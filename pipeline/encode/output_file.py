@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import av.error
 
-from network.files import commit
+from network.names import shortened
+from pipeline.encode.partial import PartialFile, partial_name, remove_left
 from pipeline.errors import OutputError, UsageError
+from pipeline.system.file_names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ def work_folder(output: Path) -> Path:
         output: Path of the output itself; the file need not exist.
     """
     output = output.resolve()
-    return output.with_name(f".{output.name}.deblur")
+    return output.with_name(f".{shortened(output.name)}.deblur")
 
 
 def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
@@ -62,6 +63,7 @@ def check_output(path: Path, source: Path | None, *, overwrite: bool) -> None:
         UsageError: If the output is the input.
         OutputError: If the path is a folder, lies in a missing folder, or holds a file and ``overwrite`` is off.
     """
+    check_name(path)
     if source is not None and path.exists() and source.exists() and path.samefile(source):
         raise UsageError(f"{path} is the input itself; choose another output")
     if path.is_dir():
@@ -125,22 +127,25 @@ class OutputTarget:
         opened: Path of the temporary file, or the file object, that is written to.
     """
 
-    def __init__(self, path: Path | BinaryIO, source: Path | None, *, overwrite: bool) -> None:
+    def __init__(
+        self, path: Path | BinaryIO, source: Path | None, *, overwrite: bool, folder: Path | None = None
+    ) -> None:
         """Checks the path and reserves it.
 
         Args:
             path: Path of a file, device or named pipe, or a file object (which is not closed).
             source: Path of the input, which is never overwritten; None if the input is not a file.
             overwrite: Whether to replace a file that exists.
+            folder: Path of a folder in the same file system for the temporary file; None for that of the output.
 
         Raises:
-            UsageError: If the output is the input.
+            UsageError: If the output is the input, or if another process is writing it.
             OutputError: If the path can't be written, or if it holds a file and ``overwrite`` is off.
         """
         self.name = str(path) if isinstance(path, Path) else str(getattr(path, "name", "-"))
         self._overwrite = overwrite
         self._final: Path | None = None
-        self._temporary: Path | None = None
+        self._partial: PartialFile | None = None
         self._device: BinaryIO | None = None
         self.opened: Path | BinaryIO = path
         if not isinstance(path, Path):
@@ -153,14 +158,14 @@ class OutputTarget:
             self.opened = cast("BinaryIO", _RaisesOnce(self._device))
             return
         self._final = path.resolve()
-        # A run that keeps its work for later has a folder for it. What such a run leaves when it is killed is found
-        # there by the next one, and removed.
-        work = work_folder(path)
-        folder = work if work.is_dir() else self._final.parent
-        # The same extension: the container is chosen by it.
-        temporary = folder / f".{self._final.stem}.{secrets.token_hex(4)}.partial{self._final.suffix}"
-        self._open(temporary).close()
-        self._temporary = self.opened = temporary
+        # A run that keeps its work for later writes in the folder of the work, any other beside the output. Each
+        # removes what either has left when it was killed, and neither begins while the other is at work.
+        temporary = (folder or self._final.parent) / partial_name(self._final)
+        for other in (self._final.parent, work_folder(path)):
+            if other / temporary.name != temporary:
+                self._remove_left(other / temporary.name)
+        self._partial = PartialFile(temporary, self.name)
+        self.opened = self._partial.path
 
     @property
     def seekable(self) -> bool:
@@ -178,11 +183,11 @@ class OutputTarget:
                 self._device.close()
             elif not isinstance(self.opened, Path):
                 self.opened.flush()
-            elif self._temporary is not None and self._final is not None:
+            elif self._partial is not None and self._final is not None:
                 if self._final.exists() and not self._overwrite:
                     raise OutputError(f"{self.name} came to exist in the meantime; it was left as it is")
-                commit(self._temporary, self._final)
-                self._temporary = None
+                self._partial.commit(self._final)
+                self._partial = None
         except OSError as error:
             raise OutputError(f"{self.name} can't be written: {error.strerror}") from error
 
@@ -191,8 +196,14 @@ class OutputTarget:
         with contextlib.suppress(OSError):
             if self._device is not None:
                 self._device.close()
-            if self._temporary is not None:
-                self._temporary.unlink(missing_ok=True)
+            if self._partial is not None:
+                self._partial.discard()
+
+    def _remove_left(self, path: Path) -> None:
+        try:
+            remove_left(path, self.name)
+        except OSError as error:
+            raise OutputError(f"{self.name} can't be written: {error.strerror}") from error
 
     def _open(self, path: Path) -> BinaryIO:
         try:

@@ -39,7 +39,8 @@ class VideoSink:
             options: Options for writing the output.
 
         Raises:
-            UsageError: If the options contradict each other or do not fit the container, or if the output is the input.
+            UsageError: If the options contradict each other or do not fit the container, if the output is the input,
+                or if another process is writing it.
             OutputError: If the output can't be created, or if it exists and ``overwrite`` is off.
         """
         self._muxer = Muxer(path, info, options)

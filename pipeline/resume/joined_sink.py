@@ -26,9 +26,11 @@ class JoinedSink(Muxer):
         encoders: Factory of the segments' encoders.
     """
 
-    def __init__(self, path: Path, info: SourceInfo, options: SinkOptions | None = None) -> None:
+    def __init__(
+        self, path: Path, info: SourceInfo, options: SinkOptions | None = None, folder: Path | None = None
+    ) -> None:
         """Plans the output and opens it; see :class:`pipeline.encode.muxer.Muxer`."""
-        super().__init__(path, info, options)
+        super().__init__(path, info, options, folder)
         header = bytes(self.video.codec_context.extradata or b"")
         self.encoders = SegmentEncoders(self.name, info, self.plan, self.container.format.name, header)
         self.frames = 0

@@ -83,7 +83,7 @@ def deblur_in_segments(
         work.notes += notes
         # An output beside work that is joined is that work's own: the run ended before it could tidy up.
         sink = replace(job.sink, overwrite=job.sink.overwrite or work.is_joined)
-        joined = JoinedSink(output, source.info, sink)
+        joined = JoinedSink(output, source.info, sink, work.path)
         try:
             engine = load()
             batch = engine.info.batch if job.batch is None else job.batch

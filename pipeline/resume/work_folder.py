@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING, Self
 
+from network.counting import are, count_of, were
 from pipeline.encode.output_file import work_folder
 from pipeline.errors import DeblurError, OutputError, UsageError
 from pipeline.notes import Note, NoteCode
@@ -120,8 +121,9 @@ class WorkFolder:
         if finished:
             other = [name for name in facts if found.get(name) != facts[name]]
             if other:
+                done = f"{_segments(len(finished))} of it {were(len(finished))}"
                 raise UsageError(
-                    f"{self._name}: {_count(len(finished))} of it were finished by an interrupted run with another "
+                    f"{self._name}: {done} finished by an interrupted run with another "
                     f"{words(other)}; run it the same way to go on, or add `segments.fresh` to start over",
                     field="segments.fresh",
                 )
@@ -133,7 +135,8 @@ class WorkFolder:
         )
         if whole:
             frames = sum(record.frames for record in whole.values())
-            text = f"going on: {_count(len(whole))} ({frames} frames) of an interrupted run are kept"
+            kept = f"{_segments(len(whole))} ({count_of(frames, 'frame')})"
+            text = f"going on: {kept} of an interrupted run {are(len(whole))} kept"
             self.notes.append(Note(NoteCode.WORK_RESUMED, text))
         return whole
 
@@ -156,8 +159,8 @@ class WorkFolder:
         """The end of a message about a run that failed; empty if nothing is finished."""
         if not self.finished:
             return ""
-        done = _count(self.finished)
-        return f"; {done} are finished: run the same again to go on, or add `segments.fresh` to start over"
+        done = f"{_segments(self.finished)} {are(self.finished)}"
+        return f"; {done} finished: run the same again to go on, or add `segments.fresh` to start over"
 
     def check_space(self, expected: int = 0) -> None:
         """Stops before the disk is full.
@@ -236,5 +239,5 @@ def discard_work(output: Path) -> None:
             work.done()
 
 
-def _count(segments: int) -> str:
-    return f"{segments} segment{'s' * (segments != 1)}"
+def _segments(number: int) -> str:
+    return count_of(number, "segment")

@@ -1,8 +1,14 @@
-"""File names that Windows accepts."""
+"""File names that a system accepts."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+from pipeline.errors import OutputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\..*)?", re.IGNORECASE)
 """Pattern of the names that Windows reserves for devices, with any extension."""
@@ -26,3 +32,17 @@ def windows_name(name: str) -> str:
     """
     kept = _REFUSED.sub("_", name).rstrip(". ") or "_"
     return f"_{kept}" if _RESERVED.fullmatch(kept) else kept
+
+
+def check_name(path: Path) -> None:
+    """Refuses a path that the system does not take, such as one with a name that is too long.
+
+    Raises:
+        OutputError: If it is such a path.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror}") from error

@@ -1,10 +1,11 @@
-"""Signals and priority: Ctrl-C, SIGTERM (also where a library loses the exception that they raise), and pausing."""
+"""Signals and priority: Ctrl-C, SIGTERM, SIGHUP (also where a library loses the exception of one), and pausing."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import stat
 import sys
 import threading
 import time
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
 
 _seen: list[int] = []
 
+_HANGUP: int | None = getattr(signal, "SIGHUP", None)
+"""Signal by which a terminal that is closed ends its programs; None on Windows."""
+
 
 def install_signal_handlers() -> list[int]:
-    """Makes SIGTERM do the same as Ctrl-C; `timeout`, `docker stop` and service managers end a program by SIGTERM.
+    """Makes SIGTERM and SIGHUP do the same as Ctrl-C.
+
+    `timeout`, `docker stop` and service managers end a program by SIGTERM, a terminal that is closed by SIGHUP.
 
     Returns:
         List to which the number of each such signal is appended when it comes.
@@ -29,12 +35,25 @@ def install_signal_handlers() -> list[int]:
 
     def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
         _seen.append(number)
+        if number == _HANGUP:
+            _leave_terminal()
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as for a job in the background
+    for number in (signal.SIGINT, signal.SIGTERM, _HANGUP):
+        # Ignored is what a shell ignores for a job in the background, and what nohup does.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, interrupt)
     return _seen
+
+
+def _leave_terminal() -> None:
+    """Sends what is still written to a terminal to nowhere: it is gone, and an error would stop the tidying up."""
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
 
 
 def raise_if_lost() -> None:
