@@ -6,8 +6,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from network.names import printable
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from rich.progress import TaskID
 
@@ -36,6 +38,22 @@ class Display(Protocol):
     def end(self) -> None:
         """Stops to show the run; called once after ``begin``, whatever happened."""
 
+    def tell(self, notes: Iterable[Note]) -> None:
+        """Shows those notes that were not shown before; called at the end of a run that went well."""
+
+
+class NewNotes:
+    """Notes that nobody has been told of yet."""
+
+    def __init__(self) -> None:
+        self._told: set[Note] = set()
+
+    def of(self, notes: Iterable[Note]) -> list[Note]:
+        """Those of the notes that have never been among any, in order, each once."""
+        new = [note for note in dict.fromkeys(notes) if note not in self._told]
+        self._told.update(new)
+        return new
+
 
 class SilentDisplay:
     """Shows nothing."""
@@ -47,6 +65,9 @@ class SilentDisplay:
         """Does nothing."""
 
     def end(self) -> None:
+        """Does nothing."""
+
+    def tell(self, notes: Iterable[Note]) -> None:
         """Does nothing."""
 
 
@@ -93,13 +114,13 @@ class BarDisplay:
         )
         self._task: TaskID | None = None
         self._speed = _Speed()
+        self._new_notes = NewNotes()
 
     def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:
         """Prints the notes and shows the bar."""
-        for note in notes:
-            self._console.print(f"note: {self._words(note.text)}", markup=False, highlight=False)
+        self.tell(notes)
         self._speed = _Speed()
-        self._task = self._progress.add_task(_escape(name), total=frames, speed="")
+        self._task = self._progress.add_task(_escape(printable(name)), total=frames, speed="")
         self._progress.start()
 
     def update(self, progress: RunProgress) -> None:
@@ -111,6 +132,11 @@ class BarDisplay:
     def end(self) -> None:
         """Takes the bar away."""
         self._progress.stop()
+
+    def tell(self, notes: Iterable[Note]) -> None:
+        """Prints the notes that are new."""
+        for note in self._new_notes.of(notes):
+            self._console.print(f"note: {printable(self._words(note.text))}", markup=False, highlight=False)
 
 
 class LineDisplay:
@@ -124,13 +150,12 @@ class LineDisplay:
         self._name = ""
         self._speed = _Speed()
         self._next = 0.0
+        self._new_notes = NewNotes()
 
     def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:
         """Prints the notes."""
-        for note in notes:
-            print(f"note: {self._words(note.text)}", file=self._stream)
-        self._stream.flush()
-        self._name, self._frames, self._speed = name, frames, _Speed()
+        self.tell(notes)
+        self._name, self._frames, self._speed = printable(name), frames, _Speed()
         self._next = time.perf_counter() + self._every
 
     def update(self, progress: RunProgress) -> None:
@@ -148,6 +173,12 @@ class LineDisplay:
 
     def end(self) -> None:
         """Does nothing: the last line stays."""
+
+    def tell(self, notes: Iterable[Note]) -> None:
+        """Prints the notes that are new."""
+        for note in self._new_notes.of(notes):
+            print(f"note: {printable(self._words(note.text))}", file=self._stream)
+        self._stream.flush()
 
 
 def display_for(stream: TextIO | None = None, *, quiet: bool = False, words: Callable[[str], str] = str) -> Display:

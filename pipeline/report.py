@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from network.counting import count_of, were
 from network.files import write_json
+from network.names import printable
 from pipeline.errors import DamagedInputError, OutputError
 from pipeline.system.machine import versions
 
@@ -153,7 +155,7 @@ class Report:
             text
             for count, text in (
                 (result.duplicates, f"{result.duplicates} repeated the frame before"),
-                (result.sharp, f"{result.sharp} were sharp and passed untouched"),
+                (result.sharp, f"{result.sharp} {were(result.sharp)} sharp and passed untouched"),
             )
             if count
         ]
@@ -161,7 +163,7 @@ class Report:
             f"{name} {getattr(result, name).busy / result.wall:.0%}" for name in ("decode", "infer", "encode")
         )
         return (
-            f"{self.output}: {result.frames_out} frames in {result.wall:.1f} s, "
+            f"{printable(self.output)}: {count_of(result.frames_out, 'frame')} in {result.wall:.1f} s, "
             f"{self.frames_per_second:.1f} frames/s, latency p50 {result.latency.p50:.0f} ms, "
             f"p99 {result.latency.p99:.0f} ms\n"
             f"busy: {stages}; {self.engine.network} ({self.engine.precision}) "
@@ -180,14 +182,15 @@ class Report:
             return
         text = f"{self.input} is damaged"
         counts = [
-            f"{count} corrupt {kind}{'s' * (count != 1)}"
+            count_of(count, f"corrupt {kind}")
             for count, kind in ((self.damage.packets, "packet"), (self.damage.frames, "frame"))
             if count
         ]
-        if counts:
-            text += f": {', '.join(counts)}"
-        if self.damage.places:
-            text += f" (first: {self.damage.places[0]})"
+        places = self.damage.places
+        # Some damage is no packet and no frame, such as an end that is missing.
+        text += f": {', '.join(counts or [count_of(len(places), 'fault')])}"
+        if places:
+            text += f" (first: {places[0]})"
         raise DamagedInputError(f"{text}; everything that could be decoded is in {self.output}")
 
 

@@ -86,19 +86,23 @@ def find_inputs(
     """
     inputs: list[BatchInput] = []
     seen: set[Path] = set()
-    ignored = 0
+    ignored, is_own = 0, False
     own = output.resolve()
     for argument in arguments:
         for path in _expand(argument):
             for found, folder in _files(path, recursive=recursive):
                 real = found.resolve()
-                if real in seen or (path.is_dir() and own in real.parents):
+                is_below = path.is_dir() and own in real.parents
+                is_own = is_own or is_below
+                if real in seen or is_below:
                     continue
                 if path.is_dir() and found.suffix.lower() not in suffixes:
                     ignored += 1
                     continue
                 seen.add(real)
                 inputs.append(BatchInput(found, folder))
+    if not inputs and is_own:
+        raise UsageError(f"{output} is the folder of the outputs, of which nothing is read; name another one for them")
     if not inputs:
         hint = "" if recursive else ", or add `recursive` to go into the folders"
         raise UsageError(

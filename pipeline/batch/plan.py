@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from rich import filesize
 
+from network.counting import count_of
 from pipeline.decode.open import open_source
 from pipeline.encode.output_file import work_folder
-from pipeline.errors import DeblurError, InputError, OutputError
+from pipeline.errors import DeblurError, InputError, OutputError, UsageError
 from pipeline.media.stream_names import describe
 from pipeline.resume.segment_file import size_of
+from pipeline.system.file_names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,6 +110,11 @@ class Plan:
         return [video for video in self.videos if video.state is state]
 
     @property
+    def files(self) -> list[Path]:
+        """Every file that is read or written."""
+        return [path for video in self.videos for path in (*video.files, video.output)]
+
+    @property
     def megapixels(self) -> float:
         """Millions of pixels of all frames to do."""
         return sum(video.megapixels for video in self.of(PlannedState.TODO))
@@ -128,12 +135,15 @@ class Plan:
         todo = self.of(PlannedState.TODO)
         frames = sum(video.frames for video in todo)
         lines.append(
-            f"{len(self.videos)} inputs: {len(todo)} to do ({frames} frames), "
+            f"{count_of(len(self.videos), 'input')}: {len(todo)} to do ({count_of(frames, 'frame')}), "
             f"{len(self.of(PlannedState.FINISHED))} finished before, "
             f"{len(self.of(PlannedState.FAILED))} that can't be done"
         )
         if self.ignored:
-            lines.append(f"{self.ignored} other files are no videos by their extension; name them to try them")
+            others = count_of(self.ignored, "other file")
+            what = "is no video by its" if self.ignored == 1 else "are no videos by their"
+            them = "it" if self.ignored == 1 else "them"
+            lines.append(f"{others} {what} extension; name {them} to try {them}")
         if todo:
             needed = f"about {filesize.decimal(self.bytes_needed)} on the disk if outputs are as large as inputs"
             lines.append(f"{needed}, {filesize.decimal(self.free)} are free")
@@ -177,6 +187,9 @@ def _look(
     video = PlannedVideo(item.path, output, PlannedState.TODO, continued=item.continued, note=item.note)
     try:
         size = size_of(video.files)
+        check_name(output)
+        if output.exists() and any(file.exists() and output.samefile(file) for file in video.files):
+            raise UsageError(f"{output} is the input itself; choose another folder")
         if finished.is_finished(video.files, output):
             return replace(video, state=PlannedState.FINISHED, size=size, is_damaged=finished.was_damaged(output))
         with open_source(item.path, replace(options, continued=item.continued, isolation=None)) as source:
@@ -204,12 +217,12 @@ def _look(
 
 def _line(video: PlannedVideo) -> str:
     if video.state is not PlannedState.TODO:
-        return f"{video.name}: {video.reason or video.state.value}"
-    facts = [f"{video.frames or 'unknown number of'} frames"]
+        return f"{video.name}: {without_name(video.reason, video.name) or video.state.value}"
+    facts = [count_of(video.frames, "frame") if video.frames else "unknown number of frames"]
     if video.spec:
         facts.append(f"{video.spec.width}x{video.spec.height}")
     facts += [
-        f"video + {len(video.streams)} other stream{'s' * (len(video.streams) != 1)}",
+        f"video + {count_of(len(video.streams), 'other stream')}",
         filesize.decimal(video.size),
     ]
     if video.is_begun:
@@ -217,6 +230,17 @@ def _line(video: PlannedVideo) -> str:
     if video.note:
         facts.append(video.note)
     return f"{video.name} -> {video.output}: {', '.join(facts)}"
+
+
+def without_name(text: str, name: str) -> str:
+    """What a message says of a file, for a line that has named it already.
+
+    Args:
+        text: Message, which may begin with the name.
+        name: Name of the file.
+    """
+    rest = text.removeprefix(name)
+    return rest.lstrip(": ") if rest != text and rest[:1] in (" ", ":") else text
 
 
 def _duration(seconds: float) -> str:

@@ -11,10 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pipeline.progress import LINE_EVERY, SilentDisplay
+from network.counting import count_of
+from network.names import printable
+from pipeline.batch.plan import without_name
+from pipeline.progress import LINE_EVERY, NewNotes, SilentDisplay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pipeline.batch.plan import Outcome, Plan, PlannedVideo
     from pipeline.notes import Note
@@ -89,7 +92,7 @@ class BatchBars:
 
     def finished(self, number: int, outcome: Outcome) -> None:  # noqa: ARG002 - the protocol's signature
         """Prints a line above the bars."""
-        self._console.print(self._words(_line(outcome)), markup=False, highlight=False)
+        self._console.print(printable(self._words(_line(outcome))), markup=False, highlight=False)
 
     def end(self) -> None:
         """Takes the bars away."""
@@ -112,14 +115,14 @@ class _Bar:
         self._task: TaskID | None = None
         self._started = time.perf_counter()
         self._shown = 0.0
+        self._new_notes = NewNotes()
 
-    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:
-        for note in notes:
-            self._console.print(f"note: {name}: {self._words(note.text)}", markup=False, highlight=False)
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:  # noqa: ARG002 - the protocol's
+        self.tell(notes)
         self._started = time.perf_counter()
         # What an earlier run has finished counts for all, and not for the work that is left.
         self._advance(self._video.frames - (frames or self._video.frames))
-        self._task = self._progress.add_task(escape(self._video.input.name), total=frames, speed="")
+        self._task = self._progress.add_task(escape(printable(self._video.input.name)), total=frames, speed="")
 
     def update(self, progress: RunProgress) -> None:
         if self._task is None:
@@ -132,6 +135,11 @@ class _Bar:
         if self._task is not None:
             self._progress.remove_task(self._task)
             self._task = None
+
+    def tell(self, notes: Iterable[Note]) -> None:
+        for note in self._new_notes.of(notes):
+            line = printable(f"note: {self._video.name}: {self._words(note.text)}")
+            self._console.print(line, markup=False, highlight=False)
 
     def _advance(self, frames: int) -> None:
         megapixels = self._video.megapixels / max(self._video.frames, 1) * frames
@@ -180,7 +188,7 @@ class BatchLines:
                 self._print(f"{self._finished}/{self._total} finished; {line}")
 
     def _print(self, line: str) -> None:
-        print(self._words(line), file=self._stream, flush=True)
+        print(printable(self._words(line)), file=self._stream, flush=True)
 
 
 class _Lines:
@@ -189,11 +197,11 @@ class _Lines:
     def __init__(self, batch: BatchLines, video: PlannedVideo) -> None:
         self._batch, self._video = batch, video
         self._frames: int | None = None
+        self._new_notes = NewNotes()
 
-    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:
+    def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:  # noqa: ARG002 - the protocol's
         self._frames = frames
-        for note in notes:
-            self._batch.note(f"note: {name}: {note}")
+        self.tell(notes)
 
     def update(self, progress: RunProgress) -> None:
         of = f" of {self._frames}" if self._frames else ""
@@ -201,6 +209,10 @@ class _Lines:
 
     def end(self) -> None:
         pass
+
+    def tell(self, notes: Iterable[Note]) -> None:
+        for note in self._new_notes.of(notes):
+            self._batch.note(f"note: {self._video.name}: {note}")
 
 
 def batch_display(
@@ -223,5 +235,6 @@ def _line(outcome: Outcome) -> str:
     text = f"{outcome.video.name}: {outcome.state.value}"
     if outcome.report is not None:
         result = outcome.report.result
-        text += f", {result.frames_out} frames, {outcome.report.frames_per_second:.1f} frames/s"
-    return f"{text}: {outcome.error}" if outcome.error else text
+        text += f", {count_of(result.frames_out, 'frame')}, {outcome.report.frames_per_second:.1f} frames/s"
+        text += f", {count_of(len(outcome.report.notes), 'note')}" * bool(outcome.report.notes)
+    return f"{text}: {without_name(outcome.error, outcome.video.name)}" if outcome.error else text

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from network.counting import count_of
 from network.processor import processor_name
 from pipeline.batch.ray_worker import Node, Refusal, ask, make
 from pipeline.encode.output_file import work_folder
@@ -118,7 +119,9 @@ class RayCluster:
             orders = self._ask_all(token)
             _, late = self._ray.wait(orders, num_returns=len(orders), timeout=_ANSWER)
             if late:
-                raise UsageError(f"{len(late)} machines of the cluster did not answer in {_ANSWER:.0f} s; is it busy?")
+                raise UsageError(
+                    f"{count_of(len(late), 'machine')} of the cluster did not answer in {_ANSWER:.0f} s; is it busy?"
+                )
             nodes = [node for order in orders if (node := self._answer(order)) is not None]
         except OSError as error:
             raise OutputError(f"{folder} can't be written: {error.strerror}") from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.batch.plan import Outcome, State
+from network.counting import are, count_of, have
+from pipeline.batch.plan import Outcome, State, without_name
 from pipeline.errors import BatchError, DamagedInputError
 from pipeline.report import write_report
 from pipeline.system.machine import versions
@@ -47,6 +48,17 @@ class BatchReport:
             if outcome.report is not None
         )
 
+    @property
+    def notes(self) -> int:
+        """Number of notes of all runs together."""
+        return sum(len(outcome.report.notes) for outcome in self.outcomes if outcome.report is not None)
+
+    @property
+    def losses(self) -> int:
+        """Number of those notes that are on something that an input has and its output has not."""
+        reports = [outcome.report for outcome in self.outcomes if outcome.report is not None]
+        return sum(note.is_loss for report in reports for note in report.notes)
+
     def as_dict(self, exit_code: ExitCode) -> dict[str, Any]:
         """The report as plain values. Times are in seconds.
 
@@ -57,6 +69,8 @@ class BatchReport:
             "schema": SCHEMA,
             "counts": {state.name.lower(): self.count(state) for state in State},
             "frames": self.frames,
+            "notes": self.notes,
+            "losses": self.losses,
             "wall_s": self.wall,
             "paused_s": self.paused,
             "versions": versions(),
@@ -78,10 +92,14 @@ class BatchReport:
     def summary(self) -> str:
         """One line for people."""
         counts = [f"{self.count(state)} {state.value}" for state in State if self.count(state)]
-        speed = f", {self.frames} frames in {self.wall:.1f} s, {self.frames / self.wall:.1f} frames/s" * bool(
-            self.frames
-        )
-        return f"{len(self.outcomes)} inputs: {'; '.join(counts)}{speed}"
+        parts = [f"{count_of(len(self.outcomes), 'input')}: {'; '.join(counts)}"]
+        if self.frames:
+            speed = self.frames / self.wall
+            parts.append(f"{count_of(self.frames, 'frame')} in {self.wall:.1f} s, {speed:.1f} frames/s")
+        if self.notes:
+            among = f", {count_of(self.losses, 'loss', 'losses')} among them" * bool(self.losses)
+            parts.append(f"{count_of(self.notes, 'note')}{among}")
+        return ", ".join(parts)
 
     def raise_if_wrong(self) -> None:
         """Raises where something is not as it should be, for those who must not miss it.
@@ -93,14 +111,15 @@ class BatchReport:
         missing = [outcome for outcome in self.outcomes if outcome.state in (State.FAILED, State.NOT_DONE)]
         if missing:
             first = next((outcome for outcome in missing if outcome.error), missing[0])
-            reason = f": {first.error}" if first.error else ""
+            reason = f": {without_name(first.error, first.video.name)}" if first.error else ""
             raise BatchError(
-                f"{len(missing)} of {len(self.outcomes)} inputs have no output; the first is {first.video.name}{reason}"
+                f"{len(missing)} of {count_of(len(self.outcomes), 'input')} {have(len(missing))} no output; "
+                f"the first is {first.video.name}{reason}"
             )
         damaged = self.count(State.DAMAGED)
         if damaged:
             raise DamagedInputError(
-                f"{damaged} of {len(self.outcomes)} inputs are damaged; "
+                f"{damaged} of {count_of(len(self.outcomes), 'input')} {are(damaged)} damaged; "
                 "everything that could be decoded is in the outputs"
             )
 

@@ -10,8 +10,10 @@ import av
 import av.error
 import numpy as np
 
+from network.counting import count_of
 from network.files import write_text
-from pipeline.batch.plan import Outcome, State
+from network.names import printable
+from pipeline.batch.plan import Outcome, State, without_name
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError, OutputError
 from pipeline.job import SourceOptions
@@ -74,27 +76,29 @@ def write_page(report: BatchReport, path: Path, options: SourceOptions) -> None:
 
 
 def _section(outcome: Outcome, options: SourceOptions) -> str:
-    items = "".join(f"<li>{escape(line)}</li>" for line in _lines(outcome))
+    items = "".join(f"<li>{escape(printable(line))}</li>" for line in _lines(outcome))
     return (
         f'<section class="{outcome.state.name.lower()}">\n'
-        f"<h2>{escape(outcome.video.name)}: {escape(outcome.state.value)}</h2>\n"
+        f"<h2>{escape(printable(outcome.video.name))}: {escape(outcome.state.value)}</h2>\n"
         f"{_pictures(outcome, options)}<ul>{items}</ul>\n</section>"
     )
 
 
 def _lines(outcome: Outcome) -> list[str]:
     video, report = outcome.video, outcome.report
-    lines = [outcome.error] if outcome.error else []
+    lines = [without_name(outcome.error, video.name)] if outcome.error else []
     if outcome.state is not State.FAILED:
         lines.append(f"output: {video.output}")
     if report is None:
         return lines
     result = report.result
-    lines.append(f"{result.frames_out} frames, {report.frames_per_second:.1f} frames/s, {result.wall:.1f} s")
+    lines.append(
+        f"{count_of(result.frames_out, 'frame')}, {report.frames_per_second:.1f} frames/s, {result.wall:.1f} s"
+    )
     if report.kept:
-        lines.append(f"{report.kept} frames had been finished by an interrupted run")
+        lines.append(f"{count_of(report.kept, 'frame')} had been finished by an interrupted run")
     left_out = [note for note in report.notes if note.is_loss]
-    lines.append(f"other streams: {', '.join(video.streams) or 'none'}; {result.packets} packets copied")
+    lines.append(f"other streams: {', '.join(video.streams) or 'none'}; {count_of(result.packets, 'packet')} copied")
     lines += [f"lost: {note}" for note in left_out]
     lines += [f"note: {note}" for note in report.notes if note not in left_out]
     lines += [f"damage: {place}" for place in report.damage.places]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 import cloup
 
+from network.names import printable
 from pipeline.batch.dashcam_clips import join_clips
 from pipeline.batch.engines import LazyEngine
 from pipeline.batch.estimate import measure_speed
@@ -118,6 +119,7 @@ def batch(
     keep_text = how.keeps_text(dashcam=dashcam)
     finished = FinishedOutputs(output, _options(how, engines.first.info, keep_text=keep_text))
     plan = make_plan(recordings, outputs, output, found.ignored, how.source(), finished, overwrite=how.overwrite)
+    check_report(report, overwrite=True, beside=plan.files)
     if dry_run or not quiet:
         _show(plan, engines.first, is_result=dry_run)
     if dry_run:
@@ -243,4 +245,4 @@ def _show(plan: Plan, engine: Engine, *, is_result: bool) -> None:
     """Prints the plan: on standard output where it is all that was asked for, else beside the progress."""
     speed = measure_speed(engine, plan) if plan.of(PlannedState.TODO) else None
     for line in plan.lines(speed):
-        click.echo(words()(line), err=not is_result)
+        click.echo(printable(words()(line)), err=not is_result)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from network.counting import count_of
 from pipeline.cli.engine_build import build
 from pipeline.cli.engine_common import engine_cache
 from pipeline.errors import EngineError
@@ -76,14 +77,14 @@ def verify(*, portable: Path | None) -> None:
         return
     damaged = _verify_all(engine_cache())
     if damaged:
-        raise EngineError(f"{damaged} cached engines can't be used; `deblur engine clear` removes them all")
+        raise EngineError(f"{count_of(damaged, 'cached engine')} can't be used; `deblur engine clear` removes them all")
 
 
 @engine.command()
 def clear() -> None:
     """Removes every cached engine; they are built again when they are needed."""
     count, freed = engine_cache().clear()
-    click.echo(f"removed {count} engines, {freed / 1e6:.1f} MB")
+    click.echo(f"removed {count_of(count, 'engine')}, {freed / 1e6:.1f} MB")
 
 
 @engine.command()

@@ -7,12 +7,12 @@ from copy import copy
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
 import cloup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import click
     from _typeshed import DataclassInstance
 
 INPUT = cloup.OptionGroup("Input")
@@ -30,7 +30,30 @@ _ORDER = (INPUT, MEASUREMENT, OUTPUT, PAGE, ENGINE, FRAMES, SPEED, RESUME, LIMIT
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 
-class GroupedCommand(cloup.Command):
+class OutputLast(click.Command):
+    """A command whose last argument is its output, behind any number of inputs.
+
+    Where but one is given, click would take it for the output, and say that the input is missing.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads what was typed."""
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            arguments = [param for param in self.get_params(ctx) if isinstance(param, click.Argument)]
+            if len(arguments) < 2 or error.param is not arguments[0] or arguments[0].nargs != -1:
+                raise
+            values, _, _ = self.make_parser(ctx).parse_args(typed)
+            given = values.get(arguments[-1].name or "")
+            if not isinstance(given, str):
+                raise
+            name = arguments[-1].make_metavar(ctx)
+            raise click.UsageError(f"{name} is missing: name it behind {given!r}", ctx) from error
+
+
+class GroupedCommand(OutputLast, cloup.Command):
     """A command whose help shows the groups above in their order, and then the options without a group."""
 
     def __init__(self, *args: Any, params: list[click.Parameter] | None = None, **options: Any) -> None:

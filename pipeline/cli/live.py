@@ -193,7 +193,10 @@ def live(*, typed: LiveOptions) -> None:
 
     The picture never falls behind: what the machine has no time for is dropped, and counted.
     """
-    check_report(typed.report, overwrite=typed.overwrite)
+    files = [Path(typed.source)] if typed.source else []
+    check_report(
+        typed.report, overwrite=typed.overwrite, beside=files if typed.record is None else [*files, typed.record]
+    )
     if typed.is_for_pages_alone and (typed.has_outputs or typed.wants_window):
         raise UsageError("name SOURCE for outputs beside --serve, such as 0 for the first camera")
     if typed.wants_window:

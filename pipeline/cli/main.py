@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import re
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from network.names import printable
 from pipeline.cli.config import CONFIG_VARIABLE, config_file, own_defaults
 from pipeline.cli.exit_codes import BUG, INTERRUPTED, exit_code
 from pipeline.cli.lazy import LazyCommand, LazyGroup
@@ -45,6 +48,9 @@ COMMANDS = {
     "engine": LazyCommand("pipeline.cli.engine:engine", "Build and manage TensorRT engines.", extra="trt"),
     "completion": LazyCommand("pipeline.cli.completion:completion", "Print what completes commands in your shell."),
 }
+
+
+_LINE_BREAK = re.compile(r"\s*\n\s*")
 
 
 class Failure(click.ClickException):
@@ -175,7 +181,8 @@ def _explain(error: BaseException, *, wants_traceback: bool) -> int:
         from pipeline.system.unexpected import explain  # costs more than the help needs
 
         line, code = f"unexpected error, please report it with the output of --debug: {explain(error)}", BUG
-    print(f"deblur: {' '.join(line.split())}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a terminal that is gone
+        print(f"deblur: {printable(_LINE_BREAK.sub(' ', line.strip()))}", file=sys.stderr)
     return code
 
 

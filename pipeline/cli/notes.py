@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from network.names import printable
 from pipeline.cli.spelling import words
 from pipeline.system.log import lines_to
 
@@ -25,6 +26,6 @@ def show_notes(*, quiet: bool = False, show: Callable[[str], object] | None = No
     tell = words()
 
     def print_note(line: str) -> None:
-        click.echo(f"note: {tell(line)}", err=True)
+        click.echo(f"note: {printable(tell(line))}", err=True)
 
     click.get_current_context().with_resource(lines_to(show or print_note))

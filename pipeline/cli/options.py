@@ -26,9 +26,10 @@ from pipeline.job import (
     SourceOptions,
     segment_settings,
 )
+from pipeline.system.file_names import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pipeline.job import Isolation, Limits
     from pipeline.runner.protocols import Engine
@@ -68,10 +69,23 @@ report_option = cloup.option(
 quiet_option = cloup.option("--quiet", "-q", is_flag=True, help="Show errors only.")
 
 
-def check_report(path: Path | None, *, overwrite: bool) -> None:
-    """Refuses a report that could not be written at the end, before the work starts."""
+def check_report(path: Path | None, *, overwrite: bool, beside: Iterable[Path] = ()) -> None:
+    """Refuses a report that could not be written at the end, or that would replace another file of the command.
+
+    Args:
+        path: Path of the report; None for no report.
+        overwrite: Whether to replace a report that is there.
+        beside: Paths of the files that the command reads and writes.
+
+    Raises:
+        UsageError: If the report is refused.
+    """
     if path is None:
         return
+    check_name(path)
+    for other in beside:
+        if path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other)):
+            raise UsageError(f"--report would write over {other}; give it a name of its own")
     if path.exists() and not overwrite:
         raise UsageError(f"{path} exists; give --overwrite to replace it, or another name to --report")
     if not path.absolute().parent.is_dir():

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from network.counting import count_of
 from network.data.datasets import AUTO, LAYOUTS, find_pairs
 from network.data.pack import PackOptions, pack
 from network.data.pack_windows import SIZE, pack_windows
@@ -51,7 +52,7 @@ def pack_command(
             for done in (pack if as_pairs else pack_windows)(pairs, pool, PackOptions(size or 0, workers)):
                 bar.update(task, completed=done)
                 if not console.is_terminal and done and done % LINE_EVERY == 0:
-                    console.print(f"{done} of {len(pairs)} pairs")
+                    console.print(f"{done} of {count_of(len(pairs), 'pair')}")
         except OSError as error:
             raise OutputError(f"{pool} can't be written: {error.strerror or error}; run it again to go on") from error
-    click.echo(f"pool: {pool}, {len(pairs)} pairs")
+    click.echo(f"pool: {pool}, {count_of(len(pairs), 'pair')}")

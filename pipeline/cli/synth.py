@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
+from network.counting import count_of
 from network.errors import DataError
 from network.synth.film import BORDER
 from network.synth.make_pool import PoolOptions, keep_ring, make_pool
 from network.synth.profile import PROFILES, BlurProfile
 from network.synth.sources import find_sources, fit_sources
+from pipeline.cli.groups import OutputLast
 from pipeline.cli.notes import show_notes
 from pipeline.cli.types import changed
 from pipeline.errors import OutputError
@@ -19,7 +21,7 @@ from pipeline.errors import OutputError
 _NAMES_SHOWN = 10
 
 
-@click.command(name="synth")
+@click.command(name="synth", cls=OutputLast)
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
@@ -94,8 +96,8 @@ def synth(
         click.echo(f"{name} {fault}; what there is of it is used", err=True)
     if not fit.photos and not fit.videos:
         raise DataError("none of the sources is fit to make windows of; see the reasons above, and add sharp ones")
-    counts = [f"{len(fit.photos)} photographs"] if fit.photos else []
-    counts += [f"{len(fit.videos)} videos"] if fit.videos else []
+    counts = [count_of(len(fit.photos), "photograph")] if fit.photos else []
+    counts += [count_of(len(fit.videos), "video")] if fit.videos else []
     click.echo(
         f"{' and '.join(counts)}, profile {profile}, blur {blur.shortest:g} to {blur.longest:g} pixels",
     )
@@ -106,7 +108,7 @@ def synth(
         made = make_pool(fit.photos, out, blur, options, fit.videos)
     try:
         for done in made:
-            click.echo(f"{done} of {windows} windows")
+            click.echo(f"{done} of {count_of(windows, 'window')}")
     except OSError as error:
         raise OutputError(f"{out} can't be written: {error.strerror or error}; run it again to go on") from error
 
@@ -131,6 +133,6 @@ def _tell_left_out(left_out: list[tuple[str, str]], count: int, *, keep_blurred:
         shown = ", ".join(those[:_NAMES_SHOWN]) + (
             f" and {len(those) - _NAMES_SHOWN} more" * (len(those) > _NAMES_SHOWN)
         )
-        click.echo(f"left out {len(those)} of {count} sources: {shown} ({reason})", err=True)
+        click.echo(f"left out {len(those)} of {count_of(count, 'source')}: {shown} ({reason})", err=True)
     if any("blurred" in reason or "sharp" in reason for reason in names) and not keep_blurred:
         click.echo("--keep-blurred uses blurred and upscaled sources too", err=True)

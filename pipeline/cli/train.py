@@ -18,6 +18,7 @@ from network.training.loop import CHECKPOINT, WEIGHTS, train
 from network.training.recipes import PRESETS, Preset
 from network.training.start import open_pool
 from network.training.tensorboard import TensorBoardOptions
+from pipeline.cli.groups import OutputLast
 from pipeline.cli.notes import show_notes
 from pipeline.cli.types import changed, literal
 
@@ -31,7 +32,7 @@ SMOOTHING = 0.98
 DEFAULT = "idc-video"
 
 
-@click.command(name="train")
+@click.command(name="train", cls=OutputLast)
 @click.argument("pools", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default=DEFAULT, show_default=True, help="The recipe.")

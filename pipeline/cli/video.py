@@ -16,6 +16,7 @@ from pipeline.cli.spelling import words
 from pipeline.cli.types import Time
 from pipeline.errors import UsageError
 from pipeline.job import VideoJob
+from pipeline.media.places import is_address, place_of
 from pipeline.progress import display_for
 from pipeline.system.pipes import standard_input, standard_output
 from pipeline.video import deblur_video
@@ -78,8 +79,8 @@ def video(
     cut in a hidden folder beside OUT: the same command goes on from there.
     """
     show_notes(quiet=quiet)
-    check_report(report, overwrite=how.overwrite)
     input_, *continued = inputs
+    _check_names(inputs, output, report, overwrite=how.overwrite)
     if continued and not dashcam:
         raise UsageError("several inputs are joined with --dashcam; to deblur each for itself, use deblur batch")
 
@@ -90,7 +91,7 @@ def video(
     # An input pipe says by its content what it is; an output pipe can't.
     of_input = input_ == "-" and output != "-"
     job = VideoJob(
-        input=standard_input() if input_ == "-" else Path(input_),
+        input=standard_input() if input_ == "-" else place_of(input_),
         output=standard_output() if output == "-" else Path(output),
         source=replace(
             how.source(format_ if of_input else None, start, duration), continued=tuple(map(Path, continued))
@@ -106,3 +107,17 @@ def video(
     if not quiet:
         click.echo(words()(done.summary()), err=True)
     done.raise_if_damaged()
+
+
+def _check_names(inputs: tuple[str, ...], output: str, report: Path | None, *, overwrite: bool) -> None:
+    """Refuses names that do not go together, before anything is opened."""
+    if is_address(output):
+        raise UsageError(f"{output} is an address; OUT is a file, or - for standard output")
+    if len(inputs) > 1 and (address := next(filter(is_address, inputs), None)):
+        raise UsageError(f"{address} is an address; --dashcam joins files")
+    files = [place for name in inputs if name != "-" and isinstance(place := place_of(name), Path)]
+    real = [file.resolve() for file in files]
+    for file in files:
+        if real.count(file.resolve()) > 1:
+            raise UsageError(f"{file} is named twice; name each file that is joined once")
+    check_report(report, overwrite=overwrite, beside=files if output == "-" else [*files, Path(output)])

@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from network.counting import count_of
+from network.names import printable
 from pipeline.report import write_report
 from pipeline.system import machine
 from pipeline.system.machine import versions
@@ -134,15 +136,16 @@ class LiveReport:
         deblurred, dropped = self.processed.passed, self.processed.dropped
         ahead = f", look-ahead {self.look_ahead}" if self.engine.window.after else ""
         lines = [
-            f"{self.source or 'live'}: {self.captured.passed} frames in {self.seconds:.1f} s",
+            f"{printable(self.source) or 'live'}: {count_of(self.captured.passed, 'frame')} in {self.seconds:.1f} s",
             f"{deblurred} processed, {dropped} dropped; {self.engine.network} by {self.engine.backend}{ahead}",
         ]
         for name, count in self.outputs.items():
             latency = count.latency
             if count.passed:
                 lines.append(
-                    f"{name}: {self._rate(count):.1f} frames/s, from capture to there p50 {latency.p50:.0f} ms, "
-                    f"p95 {latency.p95:.0f} ms, p99 {latency.p99:.0f} ms"
+                    f"{printable(name)}: {self._rate(count):.1f} frames/s, "
+                    f"from capture to there p50 {latency.p50:.0f} ms, p95 {latency.p95:.0f} ms, "
+                    f"p99 {latency.p99:.0f} ms"
                 )
         if self.gaps:
             longest = max(gap.seconds for gap in self.gaps)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from network.counting import count_of, were
 from pipeline.errors import DeblurError
 from pipeline.live.auto_size import AutoSize
 from pipeline.live.counters import FlowCount
@@ -183,6 +184,13 @@ class _Run:
             self._fit(now, self._auto, self._session)
         self._status.update(status_line(self._session, self._counts()))
 
+    def _tell_losses(self, source: ReconnectingSource) -> None:
+        """Tells, at the end, what of the source could not be shown."""
+        if source.corrupt:
+            self._tell(f"{count_of(source.corrupt, 'packet')} could not be decoded")
+        if source.skipped:
+            self._tell(f"{count_of(source.skipped, 'packet')} {were(source.skipped)} skipped: decoding was late")
+
     def _fit(self, now: float, auto: AutoSize, session: LiveSession) -> None:
         rate, service = session.captured.rate, session.service.recent / 1000
         if session.source_size is None or not auto.update(now, service, 1 / rate if rate else math.nan):
@@ -221,6 +229,7 @@ class _Run:
         if self._source is not None:
             self._source.stop()
             self._error = self._error or self._source.error
+            self._tell_losses(self._source)
         if self._session is not None:
             self._session.finish()
             deadline = time.perf_counter() + END_GRACE

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from rich.console import Console
 from rich.markup import escape
 
+from network.names import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -64,13 +66,13 @@ class LineStatus:
 
     def note(self, line: str) -> None:
         """Prints a line at once."""
-        print(f"note: {self._words(line)}", file=self._stream, flush=True)
+        print(f"note: {printable(self._words(line))}", file=self._stream, flush=True)
 
     def update(self, line: str) -> None:
         """Prints a line if the last one is long enough ago."""
         if time.perf_counter() >= self._next:
             self._next = time.perf_counter() + self._every
-            print(line, file=self._stream, flush=True)
+            print(printable(line), file=self._stream, flush=True)
 
     def end(self) -> None:
         """Does nothing: the last line stays."""
@@ -90,11 +92,11 @@ class TerminalStatus:
 
     def note(self, line: str) -> None:
         """Prints a line above."""
-        self._console.print(f"note: {self._words(line)}", markup=False, highlight=False)
+        self._console.print(f"note: {printable(self._words(line))}", markup=False, highlight=False)
 
     def update(self, line: str) -> None:
         """Changes the line."""
-        self._status.update(escape(line))
+        self._status.update(escape(printable(line)))
 
     def end(self) -> None:
         """Takes the line away."""

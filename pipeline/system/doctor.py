@@ -170,11 +170,15 @@ def advice(findings: Iterable[Check]) -> list[Check]:
 
 
 def table(findings: Iterable[Check]) -> str:
-    """Formats findings as plain text, with a heading for each section and a line for each finding."""
+    """Formats findings as plain text, with a heading for each section and a line for each finding.
+
+    Only sections with things that work or don't have a column for that.
+    """
     rows = list(findings)
     order = list(dict.fromkeys(row.section for row in rows))
     rows.sort(key=lambda row: order.index(row.section))
     width = max((len(row.name) for row in rows), default=0)
+    marked = {row.section for row in rows if row.works is not None}
     lines: list[str] = []
     section = ""
     for row in rows:
@@ -182,9 +186,10 @@ def table(findings: Iterable[Check]) -> str:
             section = row.section
             lines += ["", section] if lines else [section]
         mark = {True: "yes", False: "no", None: ""}[row.works]
-        lines.append(f"  {row.name:<{width}}  {mark:<3}  {row.detail}".rstrip())
+        column = f"{mark:<3}  " if section in marked else ""
+        lines.append(f"  {row.name:<{width}}  {column}{row.detail}".rstrip())
     return "\n".join(lines)
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join((getattr(error, "strerror", None) or str(error)).split()) or type(error).__name__

@@ -69,6 +69,20 @@ def test_the_bar_shows_name_frames_and_speed(frames: int | None) -> None:
     assert "x real time" in shown
 
 
+@pytest.mark.parametrize("kind", [BarDisplay, LineDisplay])
+def test_a_note_is_shown_once(kind: type[BarDisplay | LineDisplay]) -> None:
+    stream = Terminal()
+    display = kind(stream)
+    early, late = Note(NoteCode.TAGS_DROPPED, "a tag is dropped"), Note(NoteCode.CLOCK_JUMPED, "the clock jumped")
+    for notes in ([early], [early, early]):  # an input that has to be read once more
+        display.begin("clip\n.mp4", 1, notes)
+        display.update(RunProgress(1, 1.0))
+        display.end()
+    display.tell([early, late, late])
+    assert stream.getvalue().count("note: a tag is dropped\n") == 1
+    assert stream.getvalue().count("note: the clock jumped\n") == 1
+
+
 def test_a_bar_that_never_began_can_end() -> None:
     display = BarDisplay(Terminal())
     display.update(RunProgress(1, 1.0))

@@ -87,7 +87,7 @@ def test_no_damage_raises_nothing() -> None:
     [
         (Damage(packets=1), "1 corrupt packet;"),
         (Damage(2, 3, ("at 3 s: gone",)), "2 corrupt packets, 3 corrupt frames (first: at 3 s: gone)"),
-        (Damage(places=("the file ends early",)), "is damaged (first: the file ends early)"),
+        (Damage(places=("the file ends early",)), "is damaged: 1 fault (first: the file ends early)"),
     ],
 )
 def test_damage_is_counted_and_located(damage: Damage, says: str) -> None:

@@ -95,7 +95,7 @@ def test_a_batch_does_what_it_can_and_reports_the_rest(deblur: CommandLine, tmp_
     arguments = ("batch", card, out, "-r", *IDENTITY, "--report", report)
 
     ended = deblur.run(*arguments, code=8)
-    assert "1 of 3 inputs have no output" in ended.err.splitlines()[-1]
+    assert "1 of 3 inputs has no output" in ended.err.splitlines()[-1]
     assert len(read(out / "first.mp4").times) == 12
     assert len(read(out / "day two" / "second.mkv").times) == 20
     videos = json.loads(report.read_text(encoding="utf-8"))["videos"]

@@ -57,10 +57,14 @@ class CommandLine:
         )
         return Ended(done.returncode, done.stdout, done.stderr.decode())
 
+    def command(self, *arguments: object) -> list[str]:
+        """The words that start it."""
+        return [sys.executable, "-m", "pipeline.cli", *map(str, arguments)]
+
     def start(self, *arguments: object) -> subprocess.Popen[bytes]:
         """Starts it with pipes at all ends."""
         return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "pipeline.cli", *map(str, arguments)],
+            self.command(*arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

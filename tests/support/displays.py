@@ -6,6 +6,8 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipeline.notes import Note
     from pipeline.runner.timing import RunProgress
 
@@ -22,6 +24,7 @@ class InterruptingDisplay:
         self.after, self.cancel_after = after, cancel_after
         self.cancel = threading.Event()
         self.notes: list[Note] = []
+        self.told: list[Note] = []
 
     def begin(self, name: str, frames: int | None, notes: list[Note]) -> None:  # noqa: ARG002 - the protocol's signature
         self.notes = notes
@@ -34,3 +37,6 @@ class InterruptingDisplay:
 
     def end(self) -> None:
         pass
+
+    def tell(self, notes: Iterable[Note]) -> None:
+        self.told = list(notes)

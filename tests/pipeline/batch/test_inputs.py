@@ -68,3 +68,9 @@ def test_names_that_some_disks_take_for_one_are_refused() -> None:
     inputs = [BatchInput(Path("x/a.mp4"), PurePath()), BatchInput(Path("y/A.MP4"), PurePath())]
     with pytest.raises(UsageError, match="would both be written to"):
         output_paths(inputs, Path("out"))
+
+
+def test_a_folder_that_is_its_own_output_is_named(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(UsageError, match="is the folder of the outputs"):
+        find_inputs([str(tmp_path)], tmp_path)

@@ -26,6 +26,7 @@ def play(display: BatchDisplay) -> None:
     for frames in (1, 30, 60):
         bar.update(RunProgress(frames, frames / 25))
     bar.end()
+    bar.tell([Note(NoteCode.WORK_RESUMED, "going on"), Note(NoteCode.CLOCK_JUMPED, "the clock\njumped")])
     display.finished(0, Outcome(VIDEO, State.DONE))
     display.end()
 
@@ -34,9 +35,10 @@ def test_a_log_gets_a_line_for_each_video() -> None:
     log = io.StringIO()
     play(BatchLines(log, every=0))
     assert log.getvalue().splitlines() == [
-        "1/2 cut.mp4: failed: cut.mp4 is not a video",
+        "1/2 cut.mp4: failed: is not a video",
         "note: [b]in.mp4: going on",
         *(f"1/2 finished; [b]in.mp4: frame {frames} of 60" for frames in (1, 30, 60)),
+        "note: [b]in.mp4: the clock\\njumped",
         "2/2 [b]in.mp4: done",
     ]
 
@@ -45,8 +47,9 @@ def test_a_terminal_keeps_the_lines_and_no_bars() -> None:
     terminal = io.StringIO()
     play(BatchBars(terminal, width=120))
     lines = [line.rstrip() for line in terminal.getvalue().splitlines() if line.strip()]
-    assert "cut.mp4: failed: cut.mp4 is not a video" in lines
-    assert "note: [b]in.mp4: going on" in lines
+    assert "cut.mp4: failed: is not a video" in lines
+    assert lines.count("note: [b]in.mp4: going on") == 1
+    assert "note: [b]in.mp4: the clock\\njumped" in lines
     assert "[b]in.mp4: done" in lines
 
 
@@ -60,7 +63,7 @@ def test_quiet_is_silent() -> None:
 def test_the_plan_tells_what_it_takes() -> None:
     lines = PLAN.lines(speed=0.5)
     assert lines[0] == "[b]in.mp4 -> out.mp4: 100 frames, 640x360, video + 0 other streams, 2.5 MB"
-    assert lines[1] == "cut.mp4: cut.mp4 is not a video"
+    assert lines[1] == "cut.mp4: is not a video"
     assert lines[2] == "2 inputs: 1 to do (100 frames), 0 finished before, 1 that can't be done"
     assert lines[3] == "3 other files are no videos by their extension; name them to try them"
     assert lines[4] == "about 5.0 MB on the disk if outputs are as large as inputs, 10.0 GB are free"

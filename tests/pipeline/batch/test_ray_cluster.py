@@ -89,7 +89,7 @@ def test_a_node_that_is_killed_costs_nothing_but_time(
     code, errors = end(process)
     assert code == 8, errors
     assert "machines: 2, shares at a time: 2, cores of each: 1" in errors
-    assert "1 of 2 inputs have no output" in errors
+    assert "1 of 2 inputs has no output" in errors
     alone, spread = read_file(tmp_path / "here" / "clip.mp4"), read_file(tmp_path / "there" / "clip.mp4")
     assert len(spread.frames) == 400
     assert spread.packets == alone.packets  # picture and sound, bit for bit

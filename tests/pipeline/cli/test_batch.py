@@ -84,9 +84,9 @@ def test_a_file_whose_name_is_no_text_is_deblurred(
     assert deblur.run("batch", card, out, *FAST, "--report", report).code == 0
     assert count_frames(out / name) == 12
     assert json.loads(report.read_text(encoding="utf-8"))["videos"][0]["output"] == str(out / name)
-    assert "stra\\udcdfe.mp4: done" in report.with_suffix(".html").read_text(encoding="utf-8")
+    assert "stra\\xdfe.mp4: done" in report.with_suffix(".html").read_text(encoding="utf-8")
     again = deblur.run("batch", card, out, *FAST)
-    assert "1 inputs: 0 to do (0 frames), 1 finished before" in again.err
+    assert "1 input: 0 to do (0 frames), 1 finished before" in again.err
 
 
 def test_loop_recordings_become_one_output_for_each_camera(
@@ -149,7 +149,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(deblur: CommandLine, card: 
     lines = ended.out.decode().splitlines()
     assert f"{card / 'first.mp4'} -> {out / 'first.mp4'}: 12 frames, 64x48, video + 1 other stream" in lines[2]
     assert "3 inputs: 1 to do (12 frames), 0 finished before, 2 that can't be done" in lines
-    assert "1 other files are no videos by their extension; name them to try them" in lines
+    assert "1 other file is no video by its extension; name it to try it" in lines
     assert not out.exists()
 
 
@@ -182,7 +182,7 @@ def test_a_damaged_input_is_code_6_now_and_when_it_is_found_finished(
     for _ in range(2):
         ended = deblur.run("batch", clip, tmp_path / "out", *FAST)
         assert ended.code == 6, ended.err
-        assert "1 of 1 inputs are damaged" in ended.error
+        assert "1 of 1 input is damaged" in ended.error
 
 
 @pytest.mark.parametrize(

@@ -81,14 +81,14 @@ def test_verify_tells_intact_from_damaged(cache: EngineCache) -> None:
     assert "intact; not compared yet" in result.output
     (path,) = cache.folder.glob("*.engine")
     path.write_bytes(b"damaged")
-    assert "1 cached engines can't be used" in refused(EngineError, "verify")
+    assert "1 cached engine can't be used" in refused(EngineError, "verify")
     assert "truncated" in run("verify").output
 
 
 def test_verify_counts_a_refused_engine(cache: EngineCache) -> None:
     cache.store(key(), ENGINE, 9.0)
     cache.judge(key(), parity="", refused="the engine computes NaN")
-    assert "1 cached engines" in refused(EngineError, "verify")
+    assert "1 cached engine" in refused(EngineError, "verify")
     assert "computes NaN" in run("verify").output
 
 

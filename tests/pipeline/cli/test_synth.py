@@ -65,7 +65,7 @@ def test_photographs_and_videos_become_one_pool(sources: Path, tmp_path: Path) -
     made = _run(sources, tmp_path / "pool", "--windows", 6, *SMALL)
     assert made.exit_code == 0
     assert made.stdout.splitlines() == [
-        "1 photographs and 1 videos, profile handheld, blur 1 to 6 pixels",
+        "1 photograph and 1 video, profile handheld, blur 1 to 6 pixels",
         "6 of 6 windows",
     ]
     assert "left out 1 of 4 sources: soft.png (blurred or upscaled)" in made.stderr

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -73,6 +77,61 @@ def test_a_network_that_the_process_registered_is_run_by_its_name(
     ended = deblur.run(*arguments[:5], "--overwrite")
     assert ended.code == 2
     assert "there is no network 'same'" in ended.err
+
+
+def test_notes_that_arise_at_work_are_printed_once(
+    deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    small = make_clip(tmp_path / "small.ts", codec="mpeg2video", audio=None)
+    large = make_clip(tmp_path / "large.ts", codec="mpeg2video", audio=None, size=(96, 64), times=[*range(12, 24)])
+    clip, report = tmp_path / "clip.ts", tmp_path / "report.json"
+    clip.write_bytes(small.read_bytes() + large.read_bytes())
+    ended = deblur.run("video", clip, tmp_path / "out.ts", *FAST, "--report", report)
+    notes = json.loads(report.read_text())["notes"]
+    assert any("frames of 96x64" in note for note in notes)
+    for note in notes:
+        assert ended.err.count(f"note: {note}\n") == 1
+
+
+def test_an_mp4_whose_index_is_last_can_not_come_by_a_pipe(
+    deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path, assert_no_output: Callable[[Path], None]
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", frames=100, size=(320, 240), codec="mjpeg", pix_fmt="yuvj420p")
+    output = tmp_path / "out.mp4"
+    ended = deblur.run("video", "-", output, *FAST, data=clip.read_bytes())
+    assert ended.code == 3
+    assert "whose index (its moov box) comes last, which can't be read from a pipe" in ended.error
+    assert "+faststart" in ended.error
+    assert_no_output(output)
+    with clip.open("rb") as file:  # which can be sought
+        assert deblur.run("video", "-", output, *FAST, stdin=file).code == 0
+    assert len(decoded(str(output))) == 100
+
+
+def test_an_address_is_read_and_shown_as_it_was_typed(
+    deblur: CommandLine, clip: Path, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    late = make_clip(tmp_path / "late.mp4", frames=100, size=(320, 240), codec="mjpeg", pix_fmt="yuvj420p")
+    handler = functools.partial(QuietHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"http://127.0.0.1:{server.server_port}"
+        output = tmp_path / "out.mp4"
+        assert deblur.run("video", f"{host}/{clip.name}", output, *FAST).code == 0
+        ended = deblur.run("video", f"{host}/{late.name}", output, *FAST, "--overwrite")
+        missing = deblur.run("video", f"{host}/missing.mp4", output, *FAST, "--overwrite")
+        server.shutdown()
+    assert len(decoded(str(output))) == 12
+    assert ended.error.startswith(f"deblur: {host}/late.mp4 is an MP4 whose index")
+    assert "hands out no parts of a file" in ended.error
+    assert missing.error.startswith(f"deblur: {host}/missing.mp4 can't be opened: ")
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """A server of files, which it hands out whole."""
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
 
 
 def test_quiet_says_nothing(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
@@ -153,7 +212,7 @@ class TestInterruption:
                 continue
 
     @pytest.mark.parametrize("size", [0, 100_000], ids=["at the start", "in the middle"])
-    @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+    @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
     def test_a_run_whose_input_has_fallen_silent_stops(
         self,
         deblur: CommandLine,
@@ -179,6 +238,46 @@ class TestInterruption:
         assert lines[-1].startswith("deblur: interrupted")
         assert len([line for line in lines if "deblur:" in line]) == 1
         assert_no_output(folder / "out.mkv")
+
+    @pytest.fixture
+    def long(self, make_clip: Callable[..., Path], tmp_path: Path) -> Path:
+        return make_clip(tmp_path / "long.mkv", frames=3000, codec="mpeg4", audio=None)
+
+    @pytest.mark.parametrize("segment", ["0", "1000"], ids=["in one piece", "in segments"])
+    def test_a_terminal_that_is_closed_leaves_nothing_behind(
+        self, deblur: CommandLine, long: Path, tmp_path: Path, segment: str
+    ) -> None:
+        pty = pytest.importorskip("pty")
+        folder = tmp_path / "outputs"
+        folder.mkdir()
+        options = ("video", long, folder / "out.mkv", *FAST, "--codec", "rawvideo", "--segment", segment)
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execve(sys.executable, deblur.command(*options), deblur.environment)  # noqa: S606
+        try:
+            while not any("partial" in path.name and path.stat().st_size > 20_000 for path in folder.rglob("*")):
+                assert os.read(terminal, 4096)
+        finally:
+            os.close(terminal)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 130
+        assert list(folder.iterdir()) == []
+
+    def test_a_second_run_is_refused_and_what_a_killed_one_left_is_removed(
+        self, deblur: CommandLine, clip: Path, long: Path, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "outputs"
+        folder.mkdir()
+        output = folder / "out.mkv"
+        with deblur.start("video", long, output, *FAST, "--codec", "rawvideo", "--segment", "0") as process:
+            self.wait_for_partial(process, folder, 20_000)
+            ended = deblur.run("video", clip, output, *FAST, "--segment", "0")
+            assert ended.code == 2
+            assert ended.error == f"deblur: another process is writing {output}; wait for it, or choose another output"
+            process.kill()
+        assert [path.name for path in folder.iterdir()] == [".out.deblur.partial.mkv"]
+        assert deblur.run("video", clip, output, *FAST, "--segment", "0").code == 0
+        assert list(folder.iterdir()) == [output]
 
     def test_a_run_at_work_stops_and_leaves_what_was_there(
         self, deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path

@@ -240,6 +240,32 @@ def test_a_request_that_makes_no_sense(
     assert_no_output(output)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("video", "in.mp4"), "OUT is missing: name it behind 'in.mp4'; see `deblur video --help`"),
+        (("video", "--quiet"), "Missing argument 'IN...'; see `deblur video --help`"),
+        (("batch", "card"), "OUT_DIR is missing: name it behind 'card'; see `deblur batch --help`"),
+        (("video", "--dashcam", "a.mp4", "b.mp4", "./a.mp4", "out.mp4"), "a.mp4 is named twice"),
+        (("video", "in.mp4", "http://host/out.mp4"), "http://host/out.mp4 is an address; OUT is a file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_names_that_do_not_go_together(deblur: CommandLine, arguments: tuple[str, ...], says: str) -> None:
+    ended = deblur.run(*arguments)
+    assert ended.code == 2
+    assert ended.error.startswith(f"deblur: {says}")
+
+
+def test_a_report_never_replaces_the_video(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
+    before = clip.read_bytes()
+    for report in (clip, tmp_path / "out.mp4"):
+        ended = deblur.run("video", clip, tmp_path / "out.mp4", *FAST, "--overwrite", "--report", report)
+        assert ended.code == 2
+        assert f"--report would write over {report}" in ended.error
+    assert clip.read_bytes() == before
+
+
 def test_a_report_that_exists_is_left_alone(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     report.write_text("precious")
