@@ -7,6 +7,8 @@ import time
 import click
 import cloup
 
+from network.counting import are, count_of, have
+from network.names import printable
 from pipeline.batch.inputs import FIELDS, TEMPLATE
 from pipeline.cli.groups import INPUT, OUTPUT, GroupedCommand
 from pipeline.cli.notes import show_notes
@@ -85,24 +87,27 @@ def image(
     follow = burst or any(map(is_sequence, inputs))
     started = time.perf_counter()
     failed, damaged = [], []
+    pictures = count_of(len(pairs), "picture")
     for outcome in deblur_pictures(pairs, engine.load(), Limits(), follow=follow, quality=quality, overwrite=overwrite):
         if outcome.error is not None:
             if len(pairs) == 1:
                 raise outcome.error
             failed.append(outcome)
-            click.echo(f"failed: {tell(str(outcome.error))}", err=True)
+            click.echo(printable(f"failed: {tell(str(outcome.error))}"), err=True)
             continue
         if outcome.damage:
             damaged.append(outcome)
-            click.echo(f"damaged: {outcome.path}: {outcome.damage}", err=True)
+            click.echo(printable(f"damaged: {outcome.path}: {outcome.damage}"), err=True)
         if not quiet:
             for note in outcome.notes:
-                click.echo(f"note: {outcome.path}: {tell(str(note))}", err=True)
-            click.echo(f"{outcome.path} -> {outcome.output}", err=True)
+                click.echo(printable(f"note: {outcome.path}: {tell(str(note))}"), err=True)
+            click.echo(printable(f"{outcome.path} -> {outcome.output}"), err=True)
     if not quiet and len(pairs) > 1:
         took = time.perf_counter() - started
-        click.echo(f"{len(pairs) - len(failed)} of {len(pairs)} pictures in {took:.1f} s", err=True)
+        click.echo(f"{len(pairs) - len(failed)} of {pictures} in {took:.1f} s", err=True)
     if failed:
-        raise BatchError(f"{len(failed)} of {len(pairs)} pictures have no result")
+        raise BatchError(f"{len(failed)} of {pictures} {have(len(failed))} no result")
     if damaged:
-        raise DamagedInputError(f"{len(damaged)} of {len(pairs)} pictures are damaged; what could be read was kept")
+        raise DamagedInputError(
+            f"{len(damaged)} of {pictures} {are(len(damaged))} damaged; what could be read was kept"
+        )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from network.counting import count_of, were
 from network.files import write_bytes
 from pipeline.decode.open import open_source
 from pipeline.errors import DamagedInputError, OutputError, UsageError
@@ -112,9 +113,11 @@ def write_best_frames(
             run(source, engine, best, batch=engine.info.batch, interval=info.interval, on_progress=display.update)
         finally:
             display.end()
+        display.tell(source.notes)
         found = best.write(path, folder, overwrite=overwrite)
         if source.corrupt_packets or source.corrupt_frames:
-            raise DamagedInputError(f"{path} is damaged; {len(found)} pictures were written to {folder}")
+            pictures = f"{count_of(len(found), 'picture')} {were(len(found))}"
+            raise DamagedInputError(f"{path} is damaged; {pictures} written to {folder}")
         return found
 
 

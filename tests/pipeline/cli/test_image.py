@@ -44,7 +44,7 @@ def test_of_several_one_that_fails_is_told_and_the_others_are_done(
     done = deblur.run("image", photo, broken, tmp_path / "out", "--network", "identity")
     assert done.code == 8
     assert f"failed: {broken} is no picture that can be read" in done.err
-    assert done.error == "deblur: 1 of 2 pictures have no result"
+    assert done.error == "deblur: 1 of 2 pictures has no result"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["photo.jpg"]
 
 
