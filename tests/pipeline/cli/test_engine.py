@@ -94,7 +94,7 @@ def test_verify_counts_a_refused_engine(cache: EngineCache) -> None:
 
 def test_clear_removes_everything(cache: EngineCache) -> None:
     cache.store(key(), ENGINE, 9.0)
-    assert run("clear").output.startswith("removed 1 engines, 0.0 MB")
+    assert run("clear").output.startswith("removed 1 engine, 0.0 MB")
     assert cache.entries() == []
 
 
