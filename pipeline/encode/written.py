@@ -10,6 +10,7 @@ import av
 import av.error
 from av.stream import Disposition
 
+from network.names import as_url
 from pipeline.media.movie_boxes import read_movie
 from pipeline.media.pyav18 import open_media
 from pipeline.media.stream_names import codec_name, describe
@@ -57,7 +58,7 @@ def differences(path: Path, promise: Promise) -> list[Note]:
         promise: What it should hold.
     """
     try:
-        with open_media(str(path)) as output:
+        with open_media(as_url(path)) as output:
             notes = [*_streams(output, promise), *_tags(output, promise), *_chapters(output, promise)]
     except (av.error.FFmpegError, OSError, ValueError) as error:
         return [Note(NoteCode.OUTPUT_UNREADABLE, f"the output can't be read again to check it: {error}")]
