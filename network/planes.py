@@ -143,6 +143,10 @@ class PlaneBatch:
         """Number of frames that fit in the batch."""
         return int(self.planes[0].shape[0])
 
+    def has_equal(self, first: int, second: int) -> bool:
+        """Whether two frames, by their places, are equal in every sample."""
+        return all(np.array_equal(plane[first], plane[second]) for plane in self.planes)
+
     @classmethod
     def empty(cls, spec: PlaneSpec, batch: int) -> PlaneBatch:
         """A batch of ``batch`` frames of memory that is not initialised."""

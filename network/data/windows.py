@@ -16,7 +16,7 @@ from network.data.planes import split
 from network.errors import DataError
 from network.files import replace_atomically
 from network.window.alignment import align
-from network.window.motion import STEP, averaged, can_find_motion, find_flow, halved_motion, is_cut, motion_of
+from network.window.motion import STEP, averaged, find_flow, halved_motion, motion_of, told_neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ SHARDS = f"{WINDOWS}*.npy"
 def aligned(previous: Frame | None, present: Frame, following: Frame | None) -> tuple[Frames, Flows]:
     """Brings neighbours onto the present frame, exactly as :class:`network.window.stage.WindowStage` does.
 
-    A neighbour that repeats the present frame, or that a cut certainly parts from it, is as good as missing.
+    Neighbours that tell nothing (:func:`network.window.motion.told_neighbours`) are as good as missing.
 
     Args:
         previous: Planes of the frame before, uint8 (3 H / 2, W); None where there is none.
@@ -56,12 +56,16 @@ def aligned(previous: Frame | None, present: Frame, following: Frame | None) -> 
     luma, _ = split(present)
     small = averaged(luma)
     flows = np.full((4, *small.shape), np.nan, np.float16)
-    if not can_find_motion(*small.shape):
-        return frames, flows
-    neighbours = [None if frame is None or np.array_equal(frame, present) else frame for frame in (previous, following)]
+    neighbours = previous, following
     smalls = [None if frame is None else averaged(split(frame)[0]) for frame in neighbours]
-    for side, (frame, its, other) in enumerate(zip(neighbours, smalls, smalls[::-1], strict=True)):
-        if frame is None or its is None or is_cut(small, its, other):
+
+    def repeats(side: int) -> bool:
+        frame = neighbours[side]
+        return frame is not None and np.array_equal(present, frame)
+
+    told = told_neighbours(small, smalls, repeats)
+    for side, (frame, its) in enumerate(zip(neighbours, told, strict=True)):
+        if frame is None or its is None:
             continue
         flow = find_flow(small, its)
         align(_planes(frame), flow, _planes(frames[2 * side]))

@@ -12,12 +12,11 @@ from network.window.motion import (
     MOTION_CHANNELS,
     STEP,
     averaged,
-    can_find_motion,
     find_flow,
     halved_motion,
-    is_cut,
     motion_of,
     motion_threads,
+    told_neighbours,
 )
 from network.window.tensors import averaged_tensor, read_luma
 from network.window.windows import MISSING
@@ -86,7 +85,7 @@ class HostFrames:
 
     def is_equal(self, first: int, second: int) -> bool:
         """See :class:`Frames`."""
-        return all(np.array_equal(plane[first], plane[second]) for plane in self._batch.planes)
+        return self._batch.has_equal(first, second)
 
     def _empty(self) -> tuple[NDArray[Any], ...]:
         height, width = self._working.height, self._working.width
@@ -136,7 +135,7 @@ def find_motion(frames: Frames, windows: Windows, spec: PlaneSpec) -> Found:
         np.zeros((count, 4, *shape), np.float32),
         np.empty((count, MOTION_CHANNELS, shape[0] // 2, shape[1] // 2), np.float32),
     )
-    jobs = [_begin(frames, windows[row], can_see=can_find_motion(*shape)) for row in range(count)]
+    jobs = [_begin(frames, windows[row]) for row in range(count)]
     for row, sides in enumerate(jobs):
         flows = [None if job is None else job.result() for job in sides]
         for side, flow in enumerate(flows):
@@ -148,21 +147,10 @@ def find_motion(frames: Frames, windows: Windows, spec: PlaneSpec) -> Found:
     return found
 
 
-def _begin(frames: Frames, window: NDArray[np.intp], *, can_see: bool) -> list[Future[Flow] | None]:
+def _begin(frames: Frames, window: NDArray[np.intp]) -> list[Future[Flow] | None]:
     """Begins to look for the flow to both neighbours of a window; None where there is nothing to look for."""
-    present = int(window[1])
-    smalls = [
-        None if place == MISSING or not can_see or _is_repeated(frames, present, int(place)) else frames.small(place)
-        for place in (int(window[0]), int(window[2]))
-    ]
-    return [
-        None
-        if small is None or is_cut(frames.small(present), small, other)
-        else motion_threads().submit(find_flow, frames.small(present), small)
-        for small, other in zip(smalls, smalls[::-1], strict=True)
-    ]
-
-
-def _is_repeated(frames: Frames, present: int, neighbour: int) -> bool:
-    # Where the averages differ, the frames do.
-    return np.array_equal(frames.small(present), frames.small(neighbour)) and frames.is_equal(present, neighbour)
+    present, places = int(window[1]), (int(window[0]), int(window[2]))
+    small = frames.small(present)
+    neighbours = [None if place == MISSING else frames.small(place) for place in places]
+    told = told_neighbours(small, neighbours, lambda side: frames.is_equal(present, places[side]))
+    return [None if each is None else motion_threads().submit(find_flow, small, each) for each in told]

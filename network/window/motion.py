@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     Flow = NDArray[np.float32]
@@ -101,6 +103,35 @@ def is_cut(present: Small, neighbour: Small, other: Small | None) -> bool:
     if other is None:
         return False
     return _difference(present, neighbour) - _difference(present, other) >= CUT
+
+
+def told_neighbours(
+    present: Small, neighbours: Sequence[Small | None], repeats: Callable[[int], bool]
+) -> tuple[Small | None, ...]:
+    """The neighbours that tell something of the present frame; the others are as good as missing.
+
+    A neighbour tells nothing if it repeats the present frame, or if a cut certainly parts it from that. None does in
+    pictures too small for motion to be found.
+
+    Args:
+        present: Averaged luma of the present frame.
+        neighbours: That of the frames on both sides; None where one is missing.
+        repeats: Function that says whether the neighbour of a side, 0 or 1, equals the present frame in every sample.
+            It is called only where the averages are equal: where they differ, the frames do.
+
+    Returns:
+        The neighbour of each side, or None.
+    """
+    if not can_find_motion(*present.shape):
+        return (None,) * len(neighbours)
+    others = [
+        None if each is None or (np.array_equal(present, each) and repeats(side)) else each
+        for side, each in enumerate(neighbours)
+    ]
+    return tuple(
+        None if each is None or is_cut(present, each, opposite) else each
+        for each, opposite in zip(others, others[::-1], strict=True)
+    )
 
 
 def motion_of(previous: Flow | None, following: Flow | None, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -11,12 +11,11 @@ from network.window.motion import (
     MOTION_CHANNELS,
     STEP,
     averaged,
-    can_find_motion,
     find_flow,
     halved_motion,
-    is_cut,
     motion_of,
     motion_threads,
+    told_neighbours,
 )
 from network.window.windows import MISSING, SEEING, Window
 from network.window.working import add_correction, own_planes, read_working, working_spec, write_direct
@@ -67,8 +66,7 @@ class WindowStage:
     def fill(self, batch: PlaneBatch, windows: Windows) -> None:
         """Brings windows into place.
 
-        A neighbour that repeats the present frame, or that a cut certainly parts from it, is as good as missing: it
-        tells nothing of the present frame.
+        Neighbours that tell nothing (:func:`network.window.motion.told_neighbours`) are as good as missing.
 
         Args:
             batch: Frames of the kind that the stage was made for.
@@ -116,28 +114,22 @@ class WindowStage:
         read_working(batch, present, self.working, own)
         if before == 0:
             return
-        neighbours: list[tuple[Small, Planes] | None] = []
+        places = int(window[0]), int(window[2])
         small = averaged(own[0], self.working.extra_bits)
-        for side, place in enumerate((int(window[0]), int(window[2]))):
-            if place == MISSING or not can_find_motion(*self._small_shape):
-                neighbours.append(None)
-                continue
-            planes = self._read_neighbour(batch, place, side)
-            its = averaged(planes[0], self.working.extra_bits)
-            # Equal frames have equal means, which are few: those that differ need no look at all of their codes.
-            repeats = np.array_equal(small, its) and _equal(batch, present, place)
-            neighbours.append(None if repeats else (its, planes))
-        smalls = [found and found[0] for found in neighbours]
-        cuts = [it is not None and is_cut(small, it, other) for it, other in zip(smalls, smalls[::-1], strict=True)]
+        neighbours = [
+            None if place == MISSING else self._read_neighbour(batch, place, side) for side, place in enumerate(places)
+        ]
+        smalls = [None if planes is None else averaged(planes[0], self.working.extra_bits) for planes in neighbours]
+        told = told_neighbours(small, smalls, lambda side: batch.has_equal(present, places[side]))
         jobs: list[Future[Flow] | None] = []
-        for side, found in enumerate(neighbours):
+        for side, (planes, its) in enumerate(zip(neighbours, told, strict=True)):
             target = self._slot(row, 2 * side)
-            if found is None or cuts[side]:
-                for source, plane in zip(own, target, strict=True):
-                    plane[...] = source
-                jobs.append(None)
-            else:
-                jobs.append(motion_threads().submit(_bring, small, *found, target))
+            if planes is not None and its is not None:
+                jobs.append(motion_threads().submit(_bring, small, its, planes, target))
+                continue
+            for source, plane in zip(own, target, strict=True):
+                plane[...] = source
+            jobs.append(None)
         flows = [None if job is None else job.result() for job in jobs]
         self.motion[row] = halved_motion(motion_of(flows[0], flows[1], self._small_shape))
 
@@ -162,7 +154,3 @@ def _bring(present: Small, small: Small, planes: Planes, out: Planes) -> Flow:
     flow = find_flow(present, small)
     align(planes, flow, out)
     return flow
-
-
-def _equal(batch: PlaneBatch, first: int, second: int) -> bool:
-    return all(np.array_equal(plane[first], plane[second]) for plane in batch.planes)

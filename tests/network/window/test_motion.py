@@ -17,6 +17,7 @@ from network.window.motion import (
     is_cut,
     leaves_picture,
     motion_of,
+    told_neighbours,
 )
 from tests.network.window.scenes import scene
 
@@ -92,6 +93,34 @@ def test_places_where_the_flow_leaves_the_picture_are_marked() -> None:
 def test_motion_is_averaged_by_2() -> None:
     motion = np.arange(2 * 4 * 6, dtype=np.float32).reshape(2, 4, 6)
     np.testing.assert_allclose(halved_motion(motion), motion.reshape(2, 2, 2, 3, 2).mean((2, 4)))
+
+
+def test_neighbours_that_tell_nothing_are_found() -> None:
+    present, moved, dark, bright = small(), small((2, -1)), *(np.full((48, 64), code, np.uint8) for code in (20, 220))
+
+    def told(present: np.ndarray, *neighbours: np.ndarray | None, equal: bool = True) -> list[bool]:
+        found = told_neighbours(present, neighbours, lambda _: equal)
+        assert all(one is None or one is other for one, other in zip(found, neighbours, strict=True))
+        return [each is not None for each in found]
+
+    assert told(present, moved, moved) == [True, True]
+    assert told(present, None, moved) == [False, True]
+    assert told(present, present, moved) == [False, True], "a repetition"
+    assert told(present, moved, present, equal=False) == [True, True], "equal in the averages alone"
+    assert told(dark, bright, dark + 1) == [False, True], "a cut"
+    assert told(dark, dark, bright) == [False, True], "beside a repetition, a cut is not certain"
+    assert told(present[: SMALLEST - 1], moved[: SMALLEST - 1], None) == [False, False], "too small"
+
+
+def test_frames_are_compared_only_where_their_averages_are_equal() -> None:
+    asked: list[int] = []
+
+    def repeats(side: int) -> bool:
+        asked.append(side)
+        return True
+
+    assert told_neighbours(small(), (small((2, 0)), small()), repeats)[1] is None
+    assert asked == [1]
 
 
 def test_a_cut_is_told_from_fast_motion_and_from_a_flash() -> None:
