@@ -24,6 +24,36 @@ LUMA_WEIGHTS: dict[Matrix, tuple[float, float]] = {
 """K_R and K_B of H.273, Table 4; K_G is what is left of 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class CodeRanges:
+    """Codes of the nominal range. They are plain integers, so that arithmetic with them leaves float32 what it is.
+
+    Attributes:
+        luma_zero: Code of black; also of an RGB component at 0.
+        luma_range: Codes from black to white; also from 0 to 1 of an RGB component.
+        chroma_zero: Code of no colour.
+        chroma_range: Codes from the least to the greatest chroma.
+    """
+
+    luma_zero: int
+    luma_range: int
+    chroma_zero: int
+    chroma_range: int
+
+
+def code_ranges(depth: int, *, full_range: bool) -> CodeRanges:
+    """The codes of planes.
+
+    Args:
+        depth: Number of bits of a code, 8 to 16.
+        full_range: Whether the planes use every code; else they have the limited range.
+    """
+    unit = 1 << (depth - 8)
+    if full_range:
+        return CodeRanges(0, (1 << depth) - 1, 128 * unit, (1 << depth) - 1)
+    return CodeRanges(16 * unit, 219 * unit, 128 * unit, 224 * unit)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ColourCoefficients:
     """Coefficients that turn stored words into RGB, and a change of RGB into a change of words.
@@ -50,7 +80,7 @@ class ColourCoefficients:
 def coefficients(spec: PlaneSpec) -> ColourCoefficients:
     """The numbers for planes of ``spec``, worked out in double precision."""
     scale, zero = _quantisation(spec)
-    forward = _forward_matrix(spec.matrix)  # components in [0, 1] or [-0.5, 0.5] = forward @ RGB
+    forward = forward_matrix(spec.matrix)  # components in [0, 1] or [-0.5, 0.5] = forward @ RGB
     backward = np.linalg.inv(forward)
     if spec.layout is Layout.GRAY:
         # Grey is Y alone: all three colours equal Y, and Y weighs them.
@@ -66,8 +96,22 @@ def coefficients(spec: PlaneSpec) -> ColourCoefficients:
     )
 
 
-def _forward_matrix(matrix: Matrix) -> NDArray[Any]:
-    """(3, 3): components in the order of the planes from red, green, blue."""
+def luma_and_chroma(green: Any, blue: Any, red: Any) -> tuple[Any, Any, Any]:
+    """BT.709's luma in [0, 1] and chroma in [-0.5, 0.5], blue and red, of RGB in [0, 1]: arrays or tensors."""
+    of_red, of_blue = LUMA_WEIGHTS[Matrix.BT709]
+    luma = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
+    return luma, (blue - luma) / (2 * (1 - of_blue)), (red - luma) / (2 * (1 - of_red))
+
+
+def green_blue_red(luma: Any, blue_difference: Any, red_difference: Any) -> tuple[Any, Any, Any]:
+    """RGB of BT.709's luma and chroma, as :func:`luma_and_chroma` gives them: arrays or tensors."""
+    of_red, of_blue = LUMA_WEIGHTS[Matrix.BT709]
+    red, blue = luma + 2 * (1 - of_red) * red_difference, luma + 2 * (1 - of_blue) * blue_difference
+    return (luma - of_red * red - of_blue * blue) / (1 - of_red - of_blue), blue, red
+
+
+def forward_matrix(matrix: Matrix) -> NDArray[np.float64]:
+    """(3, 3): components in the order of the planes, in [0, 1] or [-0.5, 0.5], from red, green, blue in [0, 1]."""
     if matrix is Matrix.RGB:
         return np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
     red, blue = LUMA_WEIGHTS[matrix]
@@ -77,14 +121,10 @@ def _forward_matrix(matrix: Matrix) -> NDArray[Any]:
 
 def _quantisation(spec: PlaneSpec) -> tuple[NDArray[Any], NDArray[Any]]:
     """(3,) codes per unit of each component, and (3,) the code of zero."""
-    unit = 1 << (spec.depth - 8)
-    if spec.full_range:
-        luma_scale, luma_zero, chroma_scale = (1 << spec.depth) - 1, 0, (1 << spec.depth) - 1
-    else:
-        luma_scale, luma_zero, chroma_scale = 219 * unit, 16 * unit, 224 * unit
+    codes = code_ranges(spec.depth, full_range=spec.full_range)
     if spec.matrix is Matrix.RGB:
-        return np.full(3, float(luma_scale)), np.full(3, float(luma_zero))
+        return np.full(3, float(codes.luma_range)), np.full(3, float(codes.luma_zero))
     return (
-        np.array([luma_scale, chroma_scale, chroma_scale], float),
-        np.array([luma_zero, 128 * unit, 128 * unit], float),
+        np.array([codes.luma_range, codes.chroma_range, codes.chroma_range], float),
+        np.array([codes.luma_zero, codes.chroma_zero, codes.chroma_zero], float),
     )

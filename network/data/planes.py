@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from network.colour import LUMA_WEIGHTS
+from network.colour import code_ranges, forward_matrix
 from network.planes import Matrix
 
 if TYPE_CHECKING:
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
     FloatArray = NDArray[np.float32]
 
-BLACK, LUMA_RANGE = 16, 219
+_CODES = code_ranges(8, full_range=False)
+
+BLACK, LUMA_RANGE = _CODES.luma_zero, _CODES.luma_range
 """Code of black, and codes from black to white."""
 
-NO_COLOUR, CHROMA_RANGE = 128, 224
+NO_COLOUR, CHROMA_RANGE = _CODES.chroma_zero, _CODES.chroma_range
 """Code of no colour, and codes from the least to the greatest chroma."""
 
 
@@ -93,8 +95,5 @@ def _rounded(codes: FloatArray) -> Frame:
 @cache
 def _forward(matrix: Matrix) -> NDArray[np.float64]:
     """(3, 4): from RGB and 1 to codes."""
-    red, blue = LUMA_WEIGHTS[matrix]
-    luma = np.array([red, 1 - red - blue, blue])
-    chroma = [(np.eye(3)[colour] - luma) / (2 * (1 - weight)) for colour, weight in ((2, blue), (0, red))]
-    rows = np.stack([LUMA_RANGE * luma, *(CHROMA_RANGE * row for row in chroma)])
-    return np.column_stack((rows, [BLACK, NO_COLOUR, NO_COLOUR]))
+    ranges = np.array([[LUMA_RANGE], [CHROMA_RANGE], [CHROMA_RANGE]])
+    return np.column_stack((ranges * forward_matrix(matrix), [BLACK, NO_COLOUR, NO_COLOUR]))

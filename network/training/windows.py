@@ -12,12 +12,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from network.colour import LUMA_WEIGHTS
+from network.colour import green_blue_red
 from network.data.planes import BLACK, CHROMA_RANGE, LUMA_RANGE, NO_COLOUR, split
 from network.data.windows import SHARDS, flows_of, motion_told, open_shard
 from network.errors import DataError
 from network.models.idc_video import CHANNELS, LUMA_STEP, as_channels, as_planes
-from network.planes import Matrix
 from network.training.examples import Examples, file_digest, record_of
 
 if TYPE_CHECKING:
@@ -184,10 +183,8 @@ class WindowPool:
 def _pictures(channels: Tensor) -> Tensor:
     """Channels of planes, (N, 24, h, w), as RGB by BT.709, (N, 3, 4 h, 4 w)."""
     luma, chroma = as_planes(channels)
-    blue_difference, red_difference = F.interpolate(chroma, scale_factor=2.0, mode="bilinear").unbind(1)
-    of_red, of_blue = LUMA_WEIGHTS[Matrix.BT709]
-    red, blue = luma[:, 0] + 2 * (1 - of_red) * red_difference, luma[:, 0] + 2 * (1 - of_blue) * blue_difference
-    green = (luma[:, 0] - of_red * red - of_blue * blue) / (1 - of_red - of_blue)
+    enlarged = F.interpolate(chroma, scale_factor=2.0, mode="bilinear")
+    green, blue, red = green_blue_red(luma[:, 0], *enlarged.unbind(1))
     return torch.stack((red, green, blue), 1)
 
 

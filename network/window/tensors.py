@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from network.colour import LUMA_WEIGHTS
+from network.colour import code_ranges, green_blue_red, luma_and_chroma
 from network.planes import Layout, Matrix
 from network.window.motion import STEP
 
@@ -114,31 +114,24 @@ def add_correction_tensors(
     of_luma = luma[:, 0, : spec.height, : spec.width]
     rows, columns = spec.chroma_size
     of_chroma = _enlarged(chroma, spec.layout)[:, :, :rows, :columns]
-    unit, full = 1 << (spec.depth - 8), (1 << spec.depth) - 1
-    luma_range, chroma_range = (full, full) if spec.full_range else (219 * unit, 224 * unit)
+    codes = code_ranges(spec.depth, full_range=spec.full_range)
     if spec.matrix is Matrix.RGB:
-        red, blue = LUMA_WEIGHTS[Matrix.BT709]
-        of_red, of_blue = of_luma + 2 * (1 - red) * of_chroma[:, 1], of_luma + 2 * (1 - blue) * of_chroma[:, 0]
-        of_green = (of_luma - red * of_red - blue * of_blue) / (1 - red - blue)
-        changes = [change * luma_range for change in (of_green, of_blue, of_red)]
+        changes = [change * codes.luma_range for change in green_blue_red(of_luma, *of_chroma.unbind(1))]
     elif spec.layout is Layout.NV12:
-        changes = [of_luma * luma_range, of_chroma.movedim(1, -1) * chroma_range]
+        changes = [of_luma * codes.luma_range, of_chroma.movedim(1, -1) * codes.chroma_range]
     else:
-        changes = [of_luma * luma_range, *(of_chroma * chroma_range).unbind(1)]
-    step = 1 << spec.code_shift
+        changes = [of_luma * codes.luma_range, *(of_chroma * codes.chroma_range).unbind(1)]
+    step, highest = 1 << spec.code_shift, (1 << spec.depth) - 1
     return tuple(
-        (plane + change.round() * step).clamp(0, full * step) for plane, change in zip(planes, changes, strict=True)
+        (plane + change.round() * step).clamp(0, highest * step) for plane, change in zip(planes, changes, strict=True)
     )
 
 
 def _from_rgb(planes: Sequence[Tensor], spec: PlaneSpec, working: WorkingSpec) -> tuple[Tensor, Tensor]:
     """Codes of luma (N, 1, h, w) and chroma (N, 2, h / 2, w / 2), not padded, of green, blue and red planes."""
-    unit = 1 << (spec.depth - 8)
-    zero, scale = (0, (1 << spec.depth) - 1) if spec.full_range else (16 * unit, 219 * unit)
-    green, blue, red = ((plane - zero) / scale for plane in planes)
-    of_red, of_blue = LUMA_WEIGHTS[Matrix.BT709]
-    luma = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
-    chroma = torch.stack(((blue - luma) / (2 * (1 - of_blue)), (red - luma) / (2 * (1 - of_red))), 1)
+    given = code_ranges(spec.depth, full_range=spec.full_range)
+    luma, *differences = luma_and_chroma(*((plane - given.luma_zero) / given.luma_range for plane in planes))
+    chroma = torch.stack(differences, 1)
 
     def codes(plane: Tensor, scale: int, zero: int) -> Tensor:
         return (plane * scale + zero).round().clamp(0, working.maximum)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from network.colour import LUMA_WEIGHTS
+from network.colour import code_ranges, green_blue_red, luma_and_chroma
 from network.planes import Layout, Matrix, PlaneSpec
 
 if TYPE_CHECKING:
@@ -75,19 +75,17 @@ def working_spec(spec: PlaneSpec) -> WorkingSpec:
     is_direct = spec.layout in {Layout.YUV420P, Layout.GRAY} or (spec.layout is Layout.NV12 and spec.depth == 8)
     needs_depth = spec.layout in {Layout.YUV422P, Layout.YUV444P}
     depth = _DEEP if needs_depth else spec.depth
-    extra = depth - (8 if spec.matrix is Matrix.RGB else spec.depth)
-    full = spec.full_range and spec.matrix is not Matrix.RGB
-    bits = 8 if spec.matrix is Matrix.RGB else spec.depth
-    unit = 1 << (bits - 8)
-    luma_range = (1 << bits) - 1 if full else 219 * unit
+    is_rgb = spec.matrix is Matrix.RGB  # which becomes codes of the limited range
+    bits = 8 if is_rgb else spec.depth
+    codes, extra = code_ranges(bits, full_range=spec.full_range and not is_rgb), depth - bits
     return WorkingSpec(
         height=-(-spec.height // MULTIPLE) * MULTIPLE,
         width=-(-spec.width // MULTIPLE) * MULTIPLE,
         depth=depth,
-        luma_zero=(0 if full else 16 * unit) << extra,
-        luma_range=luma_range << extra,
-        chroma_zero=(128 * unit) << extra,
-        chroma_range=((1 << bits) - 1 if full else 224 * unit) << extra,
+        luma_zero=codes.luma_zero << extra,
+        luma_range=codes.luma_range << extra,
+        chroma_zero=codes.chroma_zero << extra,
+        chroma_range=codes.chroma_range << extra,
         is_direct=is_direct,
     )
 
@@ -181,34 +179,26 @@ def add_correction(
             chroma = [plane[:rows, :columns] for plane in correction[1:]]
         case _:
             chroma = [_enlarged(plane, spec) for plane in correction[1:]]
-    unit = 1 << (spec.depth - 8)
-    full = (1 << spec.depth) - 1
-    luma_range, chroma_range = (full, full) if spec.full_range else (219 * unit, 224 * unit)
+    codes = code_ranges(spec.depth, full_range=spec.full_range)
     if spec.matrix is Matrix.RGB:
-        red, blue = LUMA_WEIGHTS[Matrix.BT709]
-        of_red, of_blue = luma + 2 * (1 - red) * chroma[1], luma + 2 * (1 - blue) * chroma[0]
-        of_green = (luma - red * of_red - blue * of_blue) / (1 - red - blue)
-        changes = [change * luma_range for change in (of_green, of_blue, of_red)]
+        changes = [change * codes.luma_range for change in green_blue_red(luma, *chroma)]
     else:
-        changes = [luma * luma_range, *(plane * chroma_range for plane in chroma)]
+        changes = [luma * codes.luma_range, *(plane * codes.chroma_range for plane in chroma)]
     if spec.layout is Layout.NV12:
         changes = [changes[0], np.stack(changes[1:], axis=-1)]
-    step = 1 << spec.code_shift
+    step, highest = 1 << spec.code_shift, (1 << spec.depth) - 1
     for plane, change, target in zip(batch.planes, changes, out.planes, strict=True):
         words = plane[index].astype(np.int32)
         words += np.rint(change).astype(np.int32) * step
-        np.clip(words, 0, full * step, out=words)
+        np.clip(words, 0, highest * step, out=words)
         target[place] = words
 
 
 def _from_rgb(planes: list[NDArray[Any]], spec: PlaneSpec, working: WorkingSpec) -> tuple[NDArray[Any], ...]:
     """Working planes of green, blue and red ones."""
-    unit = 1 << (spec.depth - 8)
-    zero, scale = (0, (1 << spec.depth) - 1) if spec.full_range else (16 * unit, 219 * unit)
-    green, blue, red = ((plane.astype(np.float32) - zero) / np.float32(scale) for plane in planes)
-    of_red, of_blue = LUMA_WEIGHTS[Matrix.BT709]
-    luma = of_red * red + (1 - of_red - of_blue) * green + of_blue * blue
-    chroma = ((blue - luma) / (2 * (1 - of_blue)), (red - luma) / (2 * (1 - of_red)))
+    given = code_ranges(spec.depth, full_range=spec.full_range)
+    rgb = ((plane.astype(np.float32) - given.luma_zero) / given.luma_range for plane in planes)
+    luma, *chroma = luma_and_chroma(*rgb)
 
     def codes(plane: NDArray[Any], scale: int, zero: int) -> NDArray[np.uint16]:
         whole: NDArray[np.uint16] = np.clip(np.rint(plane * scale + zero), 0, working.maximum).astype(np.uint16)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from network.colour import coefficients
+from network.colour import code_ranges, coefficients, forward_matrix, green_blue_red, luma_and_chroma
 from network.planes import Layout, Matrix, PlaneSpec
 
 # Codes of colour bars at 100 %, as ITU-R BT.601, BT.709 and BT.2020 list them (8 bits but for the last).
@@ -74,3 +75,22 @@ def test_grey_is_luma(matrix: Matrix) -> None:
     assert numbers.to_rgb.shape == (3, 1)
     assert np.allclose(numbers.to_rgb[:, 0] * 235 + numbers.offset, 1, atol=1e-6)
     assert np.allclose(numbers.from_rgb @ [1, 1, 1], [219])
+
+
+def test_ranges_are_those_of_the_standard() -> None:
+    limited, full = (code_ranges(10, full_range=full) for full in (False, True))
+    assert (limited.luma_zero, limited.luma_zero + limited.luma_range) == (64, 940)
+    assert (limited.chroma_zero, limited.chroma_range) == (512, 896)
+    assert (full.luma_zero, full.luma_range, full.chroma_zero, full.chroma_range) == (0, 1023, 512, 1023)
+
+
+def test_rgb_becomes_luma_and_chroma_by_the_matrix_and_comes_back() -> None:
+    random = np.random.default_rng(0)
+    green, blue, red = (random.random((4, 5), np.float32) for _ in range(3))
+    wanted = np.einsum("cr,rhw->chw", forward_matrix(Matrix.BT709), np.stack((red, green, blue)))
+    for make in (np.asarray, torch.from_numpy):
+        components = luma_and_chroma(*(make(plane) for plane in (green, blue, red)))
+        back = green_blue_red(*components)
+        assert all(each.dtype in {np.dtype(np.float32), torch.float32} for each in (*components, *back))
+        np.testing.assert_allclose(np.stack([np.asarray(each) for each in components]), wanted, atol=1e-6)
+        np.testing.assert_allclose(np.stack([np.asarray(each) for each in back]), (green, blue, red), atol=1e-6)
