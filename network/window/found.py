@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -18,9 +18,9 @@ from network.window.motion import (
     motion_threads,
     told_neighbours,
 )
-from network.window.tensors import averaged_tensor, read_luma
+from network.window.tensors import averaged_tensor, read_luma_tensor
 from network.window.windows import MISSING
-from network.window.working import read_working, working_spec
+from network.window.working import read_luma, working_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,25 +72,19 @@ class HostFrames:
 
     def __init__(self, batch: PlaneBatch) -> None:
         self._batch, self._working = batch, working_spec(batch.spec)
-        self._planes: tuple[NDArray[Any], ...] = ()
+        self._luma = np.empty((self._working.height, self._working.width), self._working.dtype)
         self._smalls: dict[int, Small] = {}
 
     def small(self, place: int) -> Small:
         """See :class:`Frames`."""
         if place not in self._smalls:
-            self._planes = self._planes or self._empty()
-            read_working(self._batch, place, self._working, self._planes)
-            self._smalls[place] = averaged(self._planes[0], self._working.extra_bits)
+            read_luma(self._batch, place, self._working, self._luma)
+            self._smalls[place] = averaged(self._luma, self._working.extra_bits)
         return self._smalls[place]
 
     def is_equal(self, first: int, second: int) -> bool:
         """See :class:`Frames`."""
         return self._batch.has_equal(first, second)
-
-    def _empty(self) -> tuple[NDArray[Any], ...]:
-        height, width = self._working.height, self._working.width
-        shapes = ((height, width), (height // 2, width // 2), (height // 2, width // 2))
-        return tuple(np.empty(shape, self._working.dtype) for shape in shapes)
 
 
 class DeviceFrames:
@@ -109,7 +103,7 @@ class DeviceFrames:
         """See :class:`Frames`."""
         if place not in self._smalls:
             planes = [plane[place : place + 1].to(torch.float32) for plane in self._planes]
-            luma = read_luma(planes, self._spec, self._working)
+            luma = read_luma_tensor(planes, self._spec, self._working)
             self._smalls[place] = averaged_tensor(luma, self._working)[0].cpu().numpy()
         return self._smalls[place]
 

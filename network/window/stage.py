@@ -143,8 +143,7 @@ class WindowStage:
         if own is not None:
             return own
         if side not in self._copies:
-            shapes = (self.luma.shape[2:], *[self.chroma.shape[2:]] * 2)
-            self._copies[side] = tuple(np.empty(shape, self.working.dtype) for shape in shapes)
+            self._copies[side] = self.working.empty()
         read_working(batch, place, self.working, self._copies[side])
         return self._copies[side]
 

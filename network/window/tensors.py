@@ -37,7 +37,7 @@ def read_tensors(planes: Sequence[Tensor], spec: PlaneSpec, working: WorkingSpec
     if spec.matrix is Matrix.RGB:
         luma, chroma = _from_rgb(planes, spec, working)
     else:
-        luma = read_luma(planes, spec, working)
+        luma = read_luma_tensor(planes, spec, working)
         match spec.layout:
             case Layout.GRAY:
                 half = (len(luma), 2, size[0] // 2, size[1] // 2)
@@ -52,7 +52,7 @@ def read_tensors(planes: Sequence[Tensor], spec: PlaneSpec, working: WorkingSpec
     return _padded(luma, size), _padded(chroma, (size[0] // 2, size[1] // 2))
 
 
-def read_luma(planes: Sequence[Tensor], spec: PlaneSpec, working: WorkingSpec) -> Tensor:
+def read_luma_tensor(planes: Sequence[Tensor], spec: PlaneSpec, working: WorkingSpec) -> Tensor:
     """The luma of :func:`read_tensors` alone, (N, 1, H, W)."""
     if spec.matrix is Matrix.RGB:
         luma = _from_rgb(planes, spec, working)[0]

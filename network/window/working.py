@@ -18,6 +18,8 @@ from network.colour import code_ranges, green_blue_red, luma_and_chroma
 from network.planes import Layout, Matrix, PlaneSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from network.planes import PlaneBatch
@@ -69,6 +71,11 @@ class WorkingSpec:
         """Number of bits of a code beyond 8."""
         return self.depth - 8
 
+    def empty(self) -> tuple[NDArray[Any], ...]:
+        """Working planes of memory that is not initialised: luma, and both chroma planes."""
+        half = (self.height // 2, self.width // 2)
+        return tuple(np.empty(shape, self.dtype) for shape in ((self.height, self.width), half, half))
+
 
 def working_spec(spec: PlaneSpec) -> WorkingSpec:
     """The working planes of frames of a kind."""
@@ -99,28 +106,20 @@ def read_working(batch: PlaneBatch, index: int, working: WorkingSpec, out: tuple
         working: :func:`working_spec` of the batch's frames.
         out: Luma (height, width) and both chroma planes (height / 2, width / 2), which are overwritten.
     """
-    spec = batch.spec
-    planes = [plane[index] for plane in batch.planes]
-    shift = spec.code_shift
-    if spec.matrix is Matrix.RGB:
-        components: tuple[NDArray[Any], ...] = _from_rgb(planes, spec, working)
-    else:
-        luma = planes[0] >> shift if shift else planes[0]
-        match spec.layout:
-            case Layout.GRAY:
-                components = (luma,)
-                for chroma in out[1:]:
-                    chroma[...] = working.chroma_zero
-            case Layout.NV12:
-                components = (luma, *(planes[1][..., k] >> shift if shift else planes[1][..., k] for k in (0, 1)))
-            case Layout.YUV420P:
-                components = tuple(planes)
-            case _:
-                extra = working.depth - spec.depth
-                deep = (plane.astype(np.uint16) << extra for plane in planes)
-                components = (next(deep), *(_halved(plane, spec.layout) for plane in deep))
-    for component, target in zip(components, out, strict=False):
+    for component, target in zip(_components(batch, index, working), out, strict=True):
         _put_padded(component, target)
+
+
+def read_luma(batch: PlaneBatch, index: int, working: WorkingSpec, out: NDArray[Any]) -> None:
+    """The luma of :func:`read_working` alone.
+
+    Args:
+        batch: Frames.
+        index: Place of the frame.
+        working: :func:`working_spec` of the batch's frames.
+        out: Luma (height, width), which is overwritten.
+    """
+    _put_padded(next(_components(batch, index, working)), out)
 
 
 def own_planes(batch: PlaneBatch, index: int, working: WorkingSpec) -> tuple[NDArray[Any], ...] | None:
@@ -194,7 +193,31 @@ def add_correction(
         target[place] = words
 
 
-def _from_rgb(planes: list[NDArray[Any]], spec: PlaneSpec, working: WorkingSpec) -> tuple[NDArray[Any], ...]:
+def _components(batch: PlaneBatch, index: int, working: WorkingSpec) -> Iterator[NDArray[Any]]:
+    """Luma and both chroma planes of a frame, not padded, each made when it is asked for."""
+    spec, shift = batch.spec, batch.spec.code_shift
+    planes = [plane[index] for plane in batch.planes]
+    if spec.matrix is Matrix.RGB:
+        yield from _from_rgb(planes, spec, working)
+        return
+    match spec.layout:
+        case Layout.GRAY:
+            yield planes[0]
+            for _ in range(2):
+                yield np.full((1, 1), working.chroma_zero, working.dtype)  # padding spreads it
+        case Layout.NV12:
+            for plane in (planes[0], planes[1][..., 0], planes[1][..., 1]):
+                yield plane >> shift if shift else plane
+        case Layout.YUV420P:
+            yield from planes
+        case _:
+            deep = (plane.astype(np.uint16) << (working.depth - spec.depth) for plane in planes)
+            yield next(deep)
+            for plane in deep:
+                yield _halved(plane, spec.layout)
+
+
+def _from_rgb(planes: list[NDArray[Any]], spec: PlaneSpec, working: WorkingSpec) -> Iterator[NDArray[Any]]:
     """Working planes of green, blue and red ones."""
     given = code_ranges(spec.depth, full_range=spec.full_range)
     rgb = ((plane.astype(np.float32) - given.luma_zero) / given.luma_range for plane in planes)
@@ -204,11 +227,9 @@ def _from_rgb(planes: list[NDArray[Any]], spec: PlaneSpec, working: WorkingSpec)
         whole: NDArray[np.uint16] = np.clip(np.rint(plane * scale + zero), 0, working.maximum).astype(np.uint16)
         return whole
 
-    halves = (_halved(plane.astype(np.float32), spec.layout) for plane in chroma)
-    return (
-        codes(luma, working.luma_range, working.luma_zero),
-        *(codes(plane, working.chroma_range, working.chroma_zero) for plane in halves),
-    )
+    yield codes(luma, working.luma_range, working.luma_zero)
+    for plane in chroma:
+        yield codes(_halved(plane, spec.layout), working.chroma_range, working.chroma_zero)
 
 
 def _halved(plane: NDArray[Any], layout: Layout) -> NDArray[Any]:

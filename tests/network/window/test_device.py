@@ -11,7 +11,13 @@ from network.window.device import DeviceWindows
 from network.window.found import DeviceFrames, HostFrames, find_motion
 from network.window.planar import align_on_device
 from network.window.stage import WindowStage
-from network.window.tensors import add_correction_tensors, averaged_tensor, read_luma, read_tensors, write_tensors
+from network.window.tensors import (
+    add_correction_tensors,
+    averaged_tensor,
+    read_luma_tensor,
+    read_tensors,
+    write_tensors,
+)
 from network.window.windows import MISSING, Window
 from network.window.working import add_correction, read_working, working_spec, write_direct
 from tests.support.windows import SPECS, moving_frames
@@ -34,11 +40,9 @@ def noise(spec: PlaneSpec, frames: int = 2) -> PlaneBatch:
 def test_working_planes_are_those_of_the_processor(spec: PlaneSpec) -> None:
     batch, working = noise(spec), working_spec(spec)
     luma, chroma = read_tensors(words(batch), spec, working)
-    assert torch.equal(read_luma(words(batch), spec, working), luma)
+    assert torch.equal(read_luma_tensor(words(batch), spec, working), luma)
     for index in range(2):
-        shape = (working.height, working.width)
-        halves = [np.empty((shape[0] // 2, shape[1] // 2), working.dtype) for _ in range(2)]
-        expected = (np.empty(shape, working.dtype), *halves)
+        expected = working.empty()
         read_working(batch, index, working, expected)
         for found, plane in zip((luma[index, 0], *chroma[index]), expected, strict=True):
             assert np.abs(found.numpy() - plane).max() <= 1

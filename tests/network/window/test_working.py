@@ -8,18 +8,24 @@ import numpy as np
 import pytest
 
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
-from network.window.working import MULTIPLE, add_correction, own_planes, read_working, working_spec, write_direct
+from network.window.working import (
+    MULTIPLE,
+    add_correction,
+    own_planes,
+    read_luma,
+    read_working,
+    working_spec,
+    write_direct,
+)
 from tests.network.window.scenes import batch_of, scene
 
 SIZES = [(48, 32), (37, 21), (2, 2), (1, 1), (1, 6), (7, 1), (30, 30)]
 KINDS = [*((layout, Matrix.BT709) for layout in Layout), (Layout.YUV444P, Matrix.RGB)]
 
 
-def working_planes(batch: PlaneBatch, index: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def working_planes(batch: PlaneBatch, index: int = 0) -> tuple[np.ndarray, ...]:
     working = working_spec(batch.spec)
-    size = working.height, working.width
-    half = size[0] // 2, size[1] // 2
-    out = (np.empty(size, working.dtype), np.empty(half, working.dtype), np.empty(half, working.dtype))
+    out = working.empty()
     read_working(batch, index, working, out)
     return out
 
@@ -65,6 +71,22 @@ def test_every_layout_becomes_the_same_planes(layout: Layout, matrix: Matrix, de
             continue
         wanted = (reference.astype(float) - (128 if number else 16)) / (224 if number else 219)
         assert np.abs(nominal - wanted).mean() < 0.004, f"plane {number}"
+
+
+@pytest.mark.parametrize(("layout", "matrix"), KINDS, ids=str)
+@pytest.mark.parametrize("depth", [8, 10])
+def test_luma_can_be_had_alone(layout: Layout, matrix: Matrix, depth: int) -> None:
+    batch = random_batch(PlaneSpec(37, 21, layout, depth, matrix))
+    working = working_spec(batch.spec)
+    luma = np.empty((32, 48), working.dtype)
+    read_luma(batch, 1, working, luma)
+    np.testing.assert_array_equal(luma, working_planes(batch, 1)[0])
+
+
+def test_grey_has_no_colour() -> None:
+    for chroma in working_planes(random_batch(PlaneSpec(37, 21, Layout.GRAY, 10)))[1:]:
+        assert chroma.shape == (16, 24)
+        assert (chroma == 512).all()
 
 
 def test_padding_repeats_the_border() -> None:
