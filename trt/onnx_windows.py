@@ -24,7 +24,7 @@ INPUTS = ("luma", "chroma", "motion")
 OUTPUTS = ("luma_correction", "chroma_correction")
 
 EXACT_WEIGHTS = "spectrum.matrix"
-"""Weights of the layer that stays in FP32, see :class:`network.models.idc_video.PlaneSpectrum`."""
+"""Weights of the layer that stays in FP32, see :class:`network.models.plane_channels.PlaneSpectrum`."""
 
 
 def window_model(model: onnx.ModelProto, window: Window, spec: PlaneSpec, settings: EngineSettings) -> onnx.ModelProto:

@@ -10,8 +10,8 @@ from pytorch_msssim import ssim
 from torch import Tensor
 from torch.nn import functional as F
 
-from network.models.idc_video import CHANNELS, LUMA_STEP, halved_channels
 from network.models.layers import halved
+from network.models.plane_channels import CHANNELS, LUMA_STEP, halved_channels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ def deviation_loss(result: Tensor, sharp: Tensor) -> Tensor:
     network timid.
 
     Args:
-        result: Channels of planes, float (N, 24, h, w), see :func:`network.models.idc_video.as_channels`.
+        result: Channels of planes, float (N, 24, h, w), see :func:`network.models.plane_channels.as_channels`.
         sharp: Ground truth, of the same shape.
     """
     weights = torch.full((CHANNELS,), CHROMA_WEIGHT, device=result.device)

@@ -16,7 +16,7 @@ from network.colour import green_blue_red
 from network.data.planes import BLACK, CHROMA_RANGE, LUMA_RANGE, NO_COLOUR, split
 from network.data.windows import SHARDS, flows_of, motion_told, open_shard
 from network.errors import DataError
-from network.models.idc_video import CHANNELS, LUMA_STEP, as_channels, as_planes
+from network.models.plane_channels import CHANNELS, LUMA_STEP, as_channels, as_planes
 from network.training.examples import Examples, file_digest, record_of
 
 if TYPE_CHECKING:

@@ -9,17 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from network.cost import multiply_adds, parameters
-from network.models.idc_video import (
-    CHANNELS,
-    FEATURE_SCALE,
-    IDCVideo,
-    PlaneSpectrum,
-    as_channels,
-    as_planes,
-    halved_channels,
-    moments,
-)
+from network.models.idc_video import FEATURE_SCALE, IDCVideo, moments
 from network.models.layers import fold_for_inference
+from network.models.plane_channels import PlaneSpectrum, as_channels, as_planes
 from network.window.windows import Window
 
 LAYERS = [
@@ -141,32 +133,10 @@ def test_folding_keeps_the_function_and_makes_features_smaller(options: dict[str
         torch.testing.assert_close(again(*given), found)
 
 
-def test_the_cosine_coefficients_are_as_exact_in_mixed_precision() -> None:
-    spectrum = PlaneSpectrum()
-    pixels = torch.rand(1, 72, 8, 8, generator=torch.Generator().manual_seed(0))
-    exact = spectrum(pixels)
-    assert spectrum(pixels.bfloat16().float()).sub(exact).abs().max() > 0.1, "or rounding did no harm"
-    with torch.autocast("cpu", torch.bfloat16):
-        assert spectrum(pixels).equal(exact)
-
-
 def test_an_untrained_network_corrects_nothing() -> None:
     network = IDCVideo().eval()
     with torch.no_grad():
         assert not any(correction.any() for correction in network(*inputs(network)))
-
-
-def test_planes_become_channels_and_come_back() -> None:
-    luma, chroma = torch.rand(2, 3, 32, 48), torch.rand(2, 6, 16, 24)
-    channels = as_channels(luma, chroma)
-    assert channels.shape == (2, 3 * CHANNELS, 8, 12)
-    for frame in range(3):
-        one, both = as_planes(channels[:, frame * CHANNELS :][:, :CHANNELS])
-        torch.testing.assert_close(one[:, 0], luma[:, frame])
-        torch.testing.assert_close(both, chroma[:, 2 * frame : 2 * frame + 2])
-    half = as_planes(halved_channels(channels[:, :CHANNELS]))
-    torch.testing.assert_close(half[0], nn.functional.avg_pool2d(luma[:, :1], 2))
-    torch.testing.assert_close(half[1], nn.functional.avg_pool2d(chroma[:, :2], 2))
 
 
 def test_the_moments_of_motion_are_the_same_forwards_and_backwards() -> None:

@@ -11,7 +11,7 @@ from pytorch_msssim import ssim
 from skimage.metrics import structural_similarity
 from torch.nn import functional as F
 
-from network.models.idc_video import as_channels
+from network.models.plane_channels import as_channels
 from network.training.losses import LOSSES, deviation_loss, gradient_loss, mixed_loss
 
 if TYPE_CHECKING:
