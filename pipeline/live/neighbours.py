@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.runner.windows import GAP
+
 if TYPE_CHECKING:
     import av
 
     from network.window.windows import Window
-
-LONGEST_STEP = 2.5
-"""Frame intervals from one frame to the next, beyond which the two are no neighbours: something lies between them."""
 
 _FIRST_INTERVAL = 0.1
 """Seconds from frame to frame that are assumed until some have come."""
@@ -75,7 +74,7 @@ class Neighbours:
     @property
     def due(self) -> float | None:
         """Time at which the frame that is held back goes without the next one; None where none is held back."""
-        return None if self._held is None else self._held_since + LONGEST_STEP * self._interval
+        return None if self._held is None else self._held_since + GAP * self._interval
 
     def push(self, frame: av.VideoFrame, captured: float, now: float) -> Moment | None:
         """Takes a frame that was captured.
@@ -130,7 +129,7 @@ class Neighbours:
         last, self._last_captured = self._last_captured, captured
         if last is None:
             return False
-        step, longest = captured - last, LONGEST_STEP * self._interval
+        step, longest = captured - last, GAP * self._interval
         # A gap counts as the longest step only: it says little of the pace. A new pace is learnt within a few frames.
         self._interval += (min(max(step, 0.0), longest) - self._interval) / _MEMORY
         return step <= longest
