@@ -102,8 +102,7 @@ def _staged(stage: WindowStage, frames: list[Planes], windows: Windows) -> Plane
     """Inputs of the network for one window of some frames."""
     planes = tuple(np.concatenate([plane.numpy() for plane in parts]) for parts in zip(*frames, strict=True))
     stage.fill(PlaneBatch(stage.spec, planes), windows)
-    filled = (stage.luma, stage.chroma, stage.motion)[: 3 if stage.window.frames > 1 else 2]
-    return tuple(torch.from_numpy(each.astype(np.float32)) for each in filled)
+    return tuple(torch.from_numpy(each.astype(np.float32)) for each in stage.inputs)
 
 
 def _crop(picture: Tensor, spec: PlaneSpec, top: int, left: int) -> Tensor:

@@ -63,6 +63,12 @@ class WindowStage:
         # Neighbours before they are aligned, for each side, where that takes a copy.
         self._copies: dict[int, Planes] = {}
 
+    @property
+    def inputs(self) -> tuple[NDArray[Any], ...]:
+        """What the network is given: luma, chroma and, where it looks at neighbours, motion."""
+        planes = self.luma, self.chroma
+        return (*planes, self.motion) if self.window.frames > 1 else planes
+
     def fill(self, batch: PlaneBatch, windows: Windows) -> None:
         """Brings windows into place.
 

@@ -185,7 +185,6 @@ class _OverTime:
 
     def __init__(self, stage: WindowStage, request: Any) -> None:
         self._stage, self._request = stage, request
-        self._inputs = (stage.luma, stage.chroma, stage.motion)[: len(request.model_inputs)]
         kind = stage.working.dtype if stage.working.is_direct else np.dtype(np.float32)
         luma, chroma = stage.luma.shape, stage.chroma.shape
         self._luma = np.empty((stage.size, 1, *luma[2:]), kind)
@@ -197,7 +196,7 @@ class _OverTime:
         for row in range(len(windows)):
             window = windows[row : row + 1]
             self._stage.fill(batch, window)
-            seconds += _infer(self._request, self._inputs, (self._luma, self._chroma))
+            seconds += _infer(self._request, self._stage.inputs, (self._luma, self._chroma))
             self._stage.put(batch, window, self._luma, self._chroma, out, row)
         return seconds
 

@@ -91,8 +91,8 @@ def real_samples(network: nn.Module, batch: PlaneBatch) -> list[Sample]:
     stage, samples = WindowStage(batch.spec, window), []
     for index in range(3):
         stage.fill(batch, window.consecutive(batch.size, index, 1))
-        inputs = (stage.luma, stage.chroma, stage.motion)
-        samples.append(Sample(f"frame {index}", tuple(torch.from_numpy(each.astype(np.float32)) for each in inputs)))
+        inputs = tuple(torch.from_numpy(each.astype(np.float32)) for each in stage.inputs)
+        samples.append(Sample(f"frame {index}", inputs))
     return samples
 
 

@@ -132,5 +132,7 @@ def test_a_network_of_one_frame_is_given_one() -> None:
     stage = WindowStage(SPEC, Window())
     stage.fill(moving(), np.array([[1]]))
     assert (stage.luma.shape[1], stage.chroma.shape[1]) == (1, 2)
+    assert [one is other for one, other in zip(stage.inputs, (stage.luma, stage.chroma), strict=True)] == [True] * 2
+    assert WindowStage(SPEC, BOTH).inputs[2].shape == (1, 6, 24, 32)
     with pytest.raises(ValueError, match="one on either side"):
         WindowStage(SPEC, Window(2, 2))
