@@ -20,8 +20,7 @@ from torch import nn
 from network.errors import DataError, NetworkError
 from network.evaluation.tiles import in_tiles
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
-from network.window.planar import WindowPlanes
-from network.window.stage import WindowStage
+from network.window.host import HostWindows
 from network.window.windows import MISSING, Window
 
 if TYPE_CHECKING:
@@ -226,21 +225,11 @@ class _WindowNetwork:
         self._network, self._window, self._device = network, window, device
 
     def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        self._stage = WindowStage(spec, self._window)
-        self._planes = WindowPlanes(self._network, self._stage.working)
+        self._windows = HostWindows(spec, self._network, self._window, device=self._device)
         return PlaneBatch.empty(spec, batch)
 
     def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None, /) -> None:
-        stage = self._stage
-        places = self._window.alone(1) if windows is None else windows
-        stage.fill(batch, places)
-        luma, chroma = (
-            torch.from_numpy(codes.astype(np.float32)).to(self._device) for codes in (stage.luma, stage.chroma)
-        )
-        motion = torch.from_numpy(stage.motion).to(self._device) if self._window.frames > 1 else None
-        with torch.inference_mode():
-            of_luma, of_chroma = (correction.cpu().numpy() for correction in self._planes(luma, chroma, motion))
-        stage.put(batch, places, of_luma, of_chroma, out)
+        self._windows.run(batch, self._window.alone(1) if windows is None else windows, out)
 
 
 def _present(pictures: Sequence[Picture | None], window: Window) -> Picture:

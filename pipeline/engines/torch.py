@@ -14,8 +14,8 @@ from network.planes import PlaneBatch
 from network.processor import processor_name
 from network.window.device import DeviceWindows
 from network.window.found import HostFrames, find_motion
+from network.window.host import HostWindows
 from network.window.planar import WindowPlanes
-from network.window.stage import WindowStage
 from network.window.windows import Window
 from network.window.working import working_spec
 from pipeline.engines.base import allocating, check_pair, check_windows
@@ -75,7 +75,7 @@ class TorchEngine:
         window = getattr(network, "window", None)
         self._window = window if isinstance(window, Window) else None
         self._planar: dict[PlaneSpec, IntegerPlanes] = {}
-        self._stage: WindowStage | None = None
+        self._on_host: HostWindows | None = None
         self._info = EngineInfo(
             backend=f"PyTorch {torch.__version__}",
             device=_device_name(self._device),
@@ -145,7 +145,7 @@ class TorchEngine:
                     results = self._module(batch.spec)(*(self._to_device(plane) for plane in batch.planes))
                     _put(results, out)
                 elif self._device.type == "cpu":
-                    self._run_staged(batch, out, windows)
+                    self._run_on_host(batch, out, windows)
                 else:
                     self._run_on_device(batch, out, windows)
         except RuntimeError as error:
@@ -160,18 +160,11 @@ class TorchEngine:
             self._planar[spec] = IntegerPlanes(planar).to(self._device).eval()
         return self._planar[spec]
 
-    def _run_staged(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> None:
+    def _run_on_host(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> None:
         """Makes the frames of windows one after the other, aligned by OpenCV."""
-        if self._stage is None or self._stage.spec != batch.spec:
-            self._stage = WindowStage(batch.spec, self._info.window)
-        stage = self._stage
-        module = WindowPlanes(self._network, stage.working, self._options.strength)
-        for row in range(len(windows)):
-            one = windows[row : row + 1]
-            stage.fill(batch, one)
-            filled = (stage.luma, stage.chroma, stage.motion)[: 3 if windows.shape[1] > 1 else 2]
-            luma, chroma = module(*(torch.from_numpy(each).to(torch.float32) for each in filled))
-            stage.put(batch, one, luma.numpy(), chroma.numpy(), out, row)
+        if self._on_host is None or self._on_host.spec != batch.spec:
+            self._on_host = HostWindows(batch.spec, self._network, self._info.window, self._options.strength)
+        self._on_host.run(batch, windows, out)
 
     def _run_on_device(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> None:
         """Makes the frames of windows at once, aligned on the device."""

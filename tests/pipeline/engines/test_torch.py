@@ -55,8 +55,7 @@ def test_windows_are_made_of_stage_and_network(spec: PlaneSpec) -> None:
     stage.fill(frames, windows)
     module = WindowPlanes(fold_for_inference(video_network()), stage.working, 0.75)
     with torch.no_grad():
-        inputs = (stage.luma, stage.chroma, stage.motion)
-        results = module(*(torch.from_numpy(each.astype(np.float32)) for each in inputs))
+        results = module(*(torch.from_numpy(each.astype(np.float32)) for each in stage.inputs))
     expected = PlaneBatch.empty(spec, 2)
     stage.put(frames, windows, *(result.numpy() for result in results), expected)
     found = made(by, frames, windows)
@@ -68,7 +67,7 @@ def test_windows_are_made_of_stage_and_network(spec: PlaneSpec) -> None:
 def test_a_device_makes_what_the_processor_makes(spec: PlaneSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     frames, windows = moving_frames(spec, 4), WINDOW.consecutive(4)
     expected = made(engine(), frames, windows)
-    monkeypatch.setattr(TorchEngine, "_run_staged", TorchEngine._run_on_device)
+    monkeypatch.setattr(TorchEngine, "_run_on_host", TorchEngine._run_on_device)
     assert off_by(made(engine(), frames, windows), expected) <= 2
 
 
