@@ -44,8 +44,6 @@ from pipeline.engines.ranges import by_name, refine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from numpy.typing import NDArray
-
     from pipeline.engines.calibration import Calibration, Example
 
 
@@ -99,7 +97,7 @@ def quantise(source: Path, out: Path, calibration: Calibration, limit: float = 0
         "subset_size": len(calibration.examples),
         "ignored_scope": nncf.IgnoredScope(names=[*_last_sums(original), *_exact(original)]),
     }
-    shown = nncf.Dataset(calibration.examples, lambda example: _named(original, example))
+    shown = nncf.Dataset(calibration.examples, lambda example: by_name(original, example.inputs))
     tuning = AdvancedQuantizationParameters(overflow_fix=OverflowFix.FIRST_LAYER)
     # NNCF makes cores and lets them go.
     model = with_cores_of_its_own(lambda: nncf.quantize(original.clone(), shown, advanced_parameters=tuning, **options))
@@ -150,10 +148,6 @@ def _validate(model: Any, checks: Iterable[Example]) -> tuple[float, list[float]
         codes = np.clip(np.rint(result), 0, 255).astype(np.uint8)
         scores.append(min(psnr(codes, example.sharp), TRANSPARENT))
     return float(np.mean(scores)), scores
-
-
-def _named(model: ov.Model, example: Example) -> dict[str, NDArray[np.float32]]:
-    return by_name(model, example.inputs)
 
 
 def _exact(model: ov.Model) -> list[str]:

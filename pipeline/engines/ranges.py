@@ -78,9 +78,11 @@ def mean_errors(model: ov.Model, examples: Sequence[Example]) -> NDArray[np.floa
     return np.array([np.mean((result - example.sharp) ** 2, dtype=np.float64) for result, example in pairs])
 
 
-def by_name(compiled: ov.CompiledModel, inputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+def by_name(
+    model: ov.Model | ov.CompiledModel, inputs: dict[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
     """Inputs of an example under the names that a network has; one of RGB may call its only input as it likes."""
-    names = [port.get_any_name() for port in compiled.inputs]
+    names = [port.get_any_name() for port in model.inputs]
     return dict(zip(names, inputs.values(), strict=True)) if len(names) == 1 else inputs
 
 
