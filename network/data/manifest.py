@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from network.data.pairs import Pair
 
 RECORD = "pool.json"
+"""Name of the record in the folder of a pool, whoever made it."""
 
 
 class Manifest:

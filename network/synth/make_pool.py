@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from network.data.windows import MULTIPLE, SHARDS, WINDOWS, flows_of, write_shard
+from network.data.manifest import RECORD
+from network.data.windows import FLOWS, MULTIPLE, SHARDS, WINDOWS, flows_of, write_shard
 from network.errors import DataError
 from network.files import discard_partials, write_json
 from network.synth.crops import KEPT
@@ -39,8 +40,6 @@ _log = logging.getLogger("deblur.synth")
 
 SHARD_WINDOWS = 256
 """Windows in a shard: 170 MB at 320x320."""
-
-RECORD = "pool.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +194,9 @@ def _begin(work: _Work, *, is_ring: bool) -> _Work:
             raise DataError(f"{out} holds a pool of other windows; choose another folder, or delete it")
     out.mkdir(parents=True, exist_ok=True)
     discard_partials(out)
-    for flows in out.glob("flows_*.npy"):  # of a shard whose process was killed before it was whole
-        if not flows.with_name(WINDOWS + flows.name.removeprefix("flows_")).exists():
-            flows.unlink()
+    # Of shards whose processes were killed before they were whole.
+    for flows in set(out.glob(f"{FLOWS}*.npy")) - {flows_of(path) for path in _shards(out)}:
+        flows.unlink()
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
     write_json(record, {**description, "digest": digest})
     return work

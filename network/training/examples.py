@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from network.data.manifest import RECORD
 from network.errors import DataError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def record_of(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: If the record is damaged.
     """
-    record = folder / "pool.json"
+    record = folder / RECORD
     if not record.exists():
         return {}
     try:
