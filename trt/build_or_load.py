@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from network.planes import PlaneSpec
-    from trt.cache import EngineCache, Entry
+    from trt.cache import EngineCache
+    from trt.cache_entry import Entry
     from trt.compiled import Compiled
     from trt.library import Environment
 

@@ -10,25 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import filelock
 import platformdirs
 
 from network.files import discard_partials, write_bytes, write_json
+from trt.cache_entry import Entry
 from trt.errors import CacheError
 from trt.files import make_private, read_own
-from trt.key import EngineKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FORMAT = "deblur-stream engine 1"
-"""Number of the format. It changes with the meaning of the files; entries of another format are misses."""
+    from trt.key import EngineKey
 
 FOLDER_VARIABLE = "DEBLUR_ENGINE_CACHE"
 """Environment variable: the cache folder, in place of the platform's own."""
@@ -39,27 +37,6 @@ LIMIT_BYTES = 4 << 30
 ENGINE_SUFFIX = ".engine"
 ENTRY_SUFFIX = ".json"
 LOCK_SUFFIX = ".lock"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the JSON file beside an engine says.
-
-    Attributes:
-        key: Facts for which the engine is valid.
-        size: Size of the engine in bytes.
-        sha256: SHA-256 of the engine, hexadecimal.
-        seconds: Seconds that the build took.
-        parity: Result of the comparison with PyTorch; empty if there was none yet.
-        refused: Reason why the engine must not be used; empty if it may.
-    """
-
-    key: EngineKey
-    size: int
-    sha256: str
-    seconds: float
-    parity: str = ""
-    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,26 +269,10 @@ class EngineCache:
             OSError: If it can't be read or is not the user's.
             ValueError: If it is damaged or of another format.
         """
-        content = read_own(self._entry_path(digest))
-        try:
-            values = json.loads(content)
-            if not isinstance(values, dict):
-                raise TypeError("no object")
-            if values.pop("format", None) != FORMAT:
-                raise ValueError("it was written by another version of deblur")
-            key = EngineKey.from_json(values.pop("key"))
-            entry = Entry(key=key, **values)
-        except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError("its description is damaged") from error
-        types = (int, str, float | int, str, str)
-        named = (entry.size, entry.sha256, entry.seconds, entry.parity, entry.refused)
-        if not all(isinstance(value, kind) for value, kind in zip(named, types, strict=True)):
-            raise ValueError("its description is damaged")
-        return entry
+        return Entry.parse(read_own(self._entry_path(digest)))
 
     def _write_entry(self, entry: Entry) -> None:
-        values: dict[str, Any] = {"format": FORMAT, **asdict(entry), "key": entry.key.to_json()}
-        write_json(self._entry_path(entry.key.digest), values, private=True)
+        write_json(self._entry_path(entry.key.digest), entry.to_json(), private=True)
 
     def _engine_path(self, digest: str) -> Path:
         return self.folder / f"{digest}{ENGINE_SUFFIX}"
