@@ -151,7 +151,8 @@ def load_tensorrt(request: EngineRequest) -> Engine:
 
 
 def _portable(path: Path, strength: float) -> Engine:
-    from pipeline.engines.tensorrt import CHUNKS, TensorRTEngine, TensorRTOptions
+    from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
+    from pipeline.engines.tensorrt_runners import CHUNKS
     from trt.errors import PortableError, TensorRTError
     from trt.portable_compiler import PortableCompiler, require_rtx
     from trt.settings import EngineSettings, Precision

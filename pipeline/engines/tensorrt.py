@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import re
-from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,37 +11,23 @@ from network import weights
 from network.window.found import DeviceFrames, HostFrames
 from network.window.windows import Window
 from pipeline.engines.base import allocating, check_pair, check_windows
+from pipeline.engines.tensorrt_runners import Runners, is_short_memory
 from pipeline.errors import EngineError
 from pipeline.runner.protocols import EngineInfo
-from trt.build_or_load import Request
 from trt.chunks import plane_chunks, window_chunks
-from trt.compiled import TorchCompiled, plane_dtype
-from trt.errors import TensorRTError
-from trt.execution import Execution, Lane
-from trt.memory import Plan, estimate_bytes, free_memory, plans, start_with
-from trt.programs import make_program
+from trt.compiled import plane_dtype
 from trt.settings import EngineSettings, Precision
-from trt.signature import Signature, window_of
+from trt.signature import window_of
 from trt.staging import StagedBatch, on_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import av
 
     from network.planes import PlaneBatch, PlaneSpec
     from network.window.windows import Windows
-    from trt.compiled import Compiled
     from trt.compiler import Compiler
-
-_log = logging.getLogger("deblur.engines")
-
-CHUNKS = 4
-"""Number of parts of a batch for each device: while one is computed, the next goes up and the one before comes down."""
-
-KEPT = 2
-"""Number of kinds of frames for which engines are kept on the device at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +76,13 @@ class TensorRTEngine:
         options: TensorRTOptions | None = None,
     ) -> None:
         self._options = options or TensorRTOptions()
-        self._network, self._window = network, window_of(network)
+        self._window = window_of(network)
         self._name, self._digest = name, digest
-        self._compiler: Compiler | None = compiler  # None once it has failed
         names = self._options.devices or tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
-        self._devices = [torch.device(name) for name in names]
-        if not self._devices:
+        if not names:
             raise EngineError("there is no CUDA device; choose `engine` openvino or `engine` torch", field="engine")
-        self._ready: OrderedDict[Signature, _Ready] = OrderedDict()
+        devices = [torch.device(name) for name in names]
+        self._runners = Runners(network, name, compiler, devices, self._options.settings, self._options.at_once)
 
     @classmethod
     def from_weights(
@@ -121,10 +103,11 @@ class TensorRTEngine:
     @property
     def info(self) -> EngineInfo:
         """Facts about this engine as it is now."""
-        is_compiled = self._compiler is not None
-        names = [torch.cuda.get_device_name(d) if d.type == "cuda" else str(d) for d in self._devices]
+        compiler = self._runners.compiler
+        is_compiled = compiler is not None
+        names = [torch.cuda.get_device_name(d) if d.type == "cuda" else str(d) for d in self._runners.devices]
         return EngineInfo(
-            backend=self._compiler.name if self._compiler else f"PyTorch {torch.__version__}",
+            backend=compiler.name if compiler else f"PyTorch {torch.__version__}",
             device=", ".join(names),
             precision=self._options.settings.precision.value if is_compiled else Precision.FP32.value,
             network=self._name,
@@ -144,13 +127,13 @@ class TensorRTEngine:
         Raises:
             EngineError: If the memory does not suffice, however few frames or parts of them are computed at a time.
         """
-        is_pinned = any(device.type != "cpu" for device in self._devices)
+        is_pinned = any(device.type != "cpu" for device in self._runners.devices)
         with allocating(spec, batch):
             planes = tuple(
                 torch.empty((batch, *shape), dtype=plane_dtype(spec), pin_memory=is_pinned).numpy()
                 for shape in spec.plane_shapes
             )
-        self._for(spec, batch)
+        self._runners.runner(spec, batch)
         return StagedBatch(spec, planes)
 
     def load(self, frame: av.VideoFrame, batch: PlaneBatch, index: int) -> None:
@@ -158,7 +141,7 @@ class TensorRTEngine:
         if not isinstance(batch, StagedBatch):
             raise EngineError("frames are handed over in batches of this engine; make them with buffers()")
         try:
-            batch.load(frame.planes, index, self._devices[0])
+            batch.load(frame.planes, index, self._runners.devices[0])
         except (RuntimeError, BufferError, TypeError, ValueError) as error:
             raise EngineError(
                 f"a frame can't be handed over on the device: {_reason(error)}; leave out `acceleration`",
@@ -185,126 +168,21 @@ class TensorRTEngine:
         frames = DeviceFrames(planes, batch.spec) if is_loaded else HostFrames(batch)
         targets = on_host(out)
         while True:
-            ready = self._for(batch.spec, out.size)
-            size = ready.plan.batch
+            runner = self._runners.runner(batch.spec, out.size)
+            size = runner.plan.batch
             if self._window is None or windows is None:
                 chunks = plane_chunks(planes, targets, size)
             else:
                 chunks = window_chunks(planes, frames, batch.spec, windows, targets, size)
             try:
-                return ready.execution.run(chunks)
+                return runner.execution.run(chunks)
             except RuntimeError as error:
-                if not _is_short_memory(error):
+                if not is_short_memory(error):
                     raise EngineError(f"the device failed on a frame: {_reason(error)}") from error
-                self._make_room(ready, error)
+                self._runners.make_room(runner, error)
 
     def reset(self) -> None:
         """Nothing to forget: every frame stands for itself."""
-
-    def _for(self, spec: PlaneSpec, batch: int) -> _Ready:
-        """The runner of such batches; it is made if there is none."""
-        frames = max(1, batch // (CHUNKS * len(self._devices)))
-        frames = min(frames, self._options.at_once or frames)
-        signature = Signature(spec, self._near(spec, frames), self._window)
-        if signature in self._ready:
-            self._ready.move_to_end(signature)
-            return self._ready[signature]
-        while len(self._ready) >= KEPT:
-            self._ready.popitem(last=False)[1].execution.close()
-        steps = start_with(plans(signature, self._network), lambda plan: self._needed(signature, plan), self._free())
-        self._ready[signature] = self._next(signature, steps, None)
-        return self._ready[signature]
-
-    def _near(self, spec: PlaneSpec, frames: int) -> int:
-        """The number of frames at a time of a runner of such frames that is there, where it is near to ``frames``.
-
-        A batch to read for a network over time is longer than the one to write; both are for one runner.
-        """
-        there = [signature.batch for signature in self._ready if signature.spec == spec]
-        near = [each for each in there if self._window is not None and frames <= 2 * each <= 4 * frames]
-        return frames if frames in there or not near else near[-1]
-
-    def _make_room(self, ready: _Ready, error: RuntimeError) -> None:
-        """After a run that had too little memory: other kinds of frames go first, then a smaller plan is made."""
-        signature = next(key for key, each in self._ready.items() if each is ready)
-        others = [self._ready.pop(other) for other in list(self._ready) if other != signature]
-        for other in others:
-            other.execution.close()
-        if not others:
-            del self._ready[signature]
-            ready.execution.close()
-            self._ready[signature] = self._next(signature, ready.rest, ready.plan, error)
-        _empty_cache(self._devices)
-
-    def _next(
-        self, signature: Signature, rest: Iterator[Plan], last: Plan | None, error: RuntimeError | None = None
-    ) -> _Ready:
-        """The first of some plans for which memory suffices."""
-        for plan in rest:
-            if last is not None:
-                _log.warning(f"the device's memory does not suffice for {last}; now {plan}")
-            try:
-                lanes = [self._lane(replace(signature, batch=plan.batch), plan, device) for device in self._devices]
-                return _Ready(plan, rest, Execution(lanes))
-            except torch.OutOfMemoryError as short:
-                last, error = plan, short
-            _empty_cache(self._devices)
-        raise EngineError(
-            f"the GPU's memory does not suffice for frames of {signature.spec.width}x{signature.spec.height}; close "
-            "other programs that use it, or choose `engine` openvino",
-            field="engine",
-        ) from error
-
-    def _lane(self, signature: Signature, plan: Plan, device: torch.device) -> Lane:
-        return Lane(make_program(lambda wanted: self._compiled(wanted, device), signature, plan.cut), device)
-
-    def _compiled(self, signature: Signature, device: torch.device) -> Compiled:
-        settings = self._options.settings
-        if self._compiler is not None:
-            request = Request(self._network, self._name, signature.spec, signature.batch, settings)
-            try:
-                return self._compiler(request, device)
-            except TensorRTError as error:
-                if _is_short_memory(error):
-                    raise torch.OutOfMemoryError(str(error)) from error
-                _log.warning(f"{self._compiler.name} is not used: {error}; PyTorch runs the network in FP32 instead")
-                self._compiler = None
-        return TorchCompiled(signature, self._network, EngineSettings(Precision.FP32, settings.strength), device)
-
-    def _needed(self, signature: Signature, plan: Plan) -> int:
-        wanted = replace(signature, batch=plan.batch)
-        return estimate_bytes(self._network, wanted, self._options.settings, plan.cut)
-
-    def _free(self) -> int | None:
-        """Free memory in bytes of the device that has the least; None if unknown."""
-        known = [free for device in self._devices if (free := free_memory(device)) is not None]
-        return min(known, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """The runner of frames of one kind.
-
-    Attributes:
-        plan: Frames, or parts of them, that are computed at a time.
-        rest: Plans to try if this one needs too much memory.
-        execution: Compiled network that follows the plan.
-    """
-
-    plan: Plan
-    rest: Iterator[Plan]
-    execution: Execution
-
-
-def _empty_cache(devices: list[torch.device]) -> None:
-    """Gives memory that PyTorch holds in reserve to TensorRT, which has an allocator of its own."""
-    if any(device.type != "cpu" for device in devices):
-        torch.accelerator.empty_cache()
-
-
-def _is_short_memory(error: BaseException) -> bool:
-    """Whether memory did not suffice: PyTorch has a type for its own allocator's failures; CUDA and TensorRT say it."""
-    return isinstance(error, torch.OutOfMemoryError) or bool(re.search("out ?of ?memory", str(error), re.IGNORECASE))
 
 
 def _reason(error: BaseException) -> str:

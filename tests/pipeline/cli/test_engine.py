@@ -159,8 +159,11 @@ def test_a_portable_engine_is_built_and_verified(tmp_path: Path) -> None:
 
 
 def test_the_default_batch_is_that_of_the_engine() -> None:
-    module = pytest.importorskip("pipeline.engines.tensorrt", reason="PyTorch is not installed")
-    assert module.TensorRTOptions().frames // module.CHUNKS == FRAMES
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from pipeline.engines.tensorrt import TensorRTOptions
+    from pipeline.engines.tensorrt_runners import CHUNKS
+
+    assert TensorRTOptions().frames // CHUNKS == FRAMES
 
 
 def test_planes_are_those_of_untagged_video() -> None:
