@@ -34,6 +34,11 @@ the command line or an exit code; :mod:`pipeline.cli.exit_codes` has the table.
 from __future__ import annotations
 
 
+def first_line(error: BaseException) -> str:
+    """The first line that says something of the message of an error of others; the name of its type if none does."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 class DeblurError(Exception):
     """Root of the tree: whoever catches it catches every error that is not a bug.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 
-from network.errors import NetworkError, WeightsError
+from network.errors import NetworkError, WeightsError, first_line
 from network.files import write_bytes
 from network.models import registry
 
@@ -117,8 +117,7 @@ def load(path: Path) -> tuple[nn.Module, Header]:
         module = registry.create(header.network, **header.options)
         module.load_state_dict(tensors)
     except (NetworkError, RuntimeError) as error:
-        first_line = str(error).splitlines()[0]
         raise WeightsError(
-            f"{path} does not fit network {header.network!r} with {header.options}: {first_line}"
+            f"{path} does not fit network {header.network!r} with {header.options}: {first_line(error)}"
         ) from error
     return module.eval(), header

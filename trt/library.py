@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from network.errors import first_line
 from trt.errors import MissingError
 
 if TYPE_CHECKING:
@@ -178,5 +179,4 @@ def reason(error: BaseException) -> str:
     """The first line of an error's innermost cause that says something."""
     while error.__cause__ is not None and str(error.__cause__):
         error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return first_line(error)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from network.errors import TrainingError
+from network.errors import TrainingError, first_line
 from network.files import write_bytes
 
 if TYPE_CHECKING:
@@ -98,9 +98,7 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
         if state.scaler.is_enabled() and header.get("scaler"):
             state.scaler.load_state_dict(header["scaler"])
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        raise TrainingError(
-            f"{path} can't be resumed ({str(error).splitlines()[0]}); start in another folder"
-        ) from error
+        raise TrainingError(f"{path} can't be resumed ({first_line(error)}); start in another folder") from error
     state.step, state.patches, state.seconds = int(counts["step"]), int(counts["patches"]), float(counts["seconds"])
     state.average.n_averaged.fill_(int(counts["averaged"]))
 

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from network.errors import TrainingError
+from network.errors import TrainingError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,9 +100,7 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
         # Tensors on the CPU go by gloo in any case: the numbers that all must agree on are there.
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
     except (RuntimeError, ValueError) as error:
-        raise TrainingError(
-            f"the processes of torchrun don't find each other ({str(error).splitlines()[0]})"
-        ) from error
+        raise TrainingError(f"the processes of torchrun don't find each other ({first_line(error)})") from error
     try:
         yield Processes(dist.get_rank(), dist.get_world_size()), device
     finally:

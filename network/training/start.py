@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.optim.swa_utils import AveragedModel
 
-from network.errors import TrainingError
+from network.errors import TrainingError, first_line
 from network.models import registry
 from network.training.checkpoint import TrainingState, load_checkpoint
 from network.training.losses import LOSSES
@@ -41,8 +41,7 @@ def usable_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:  # an assertion: PyTorch without CUDA
-        reason = str(error).splitlines()[0]
-        raise TrainingError(f"device {name!r} can't be used ({reason}); 'cpu' works everywhere") from error
+        raise TrainingError(f"device {name!r} can't be used ({first_line(error)}); 'cpu' works everywhere") from error
     return device
 
 

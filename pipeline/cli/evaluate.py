@@ -12,6 +12,7 @@ import torch
 
 from network import catalogue, weights
 from network.data.datasets import AUTO, LAYOUTS, find_pairs
+from network.errors import first_line
 from network.evaluation.evaluate import Candidate, Sample, deblur_samples, pool_samples, read_samples
 from network.evaluation.runners import Neighbours
 from network.evaluation.scoreboard import Scoreboard, markdown, write_scores
@@ -197,8 +198,9 @@ def _check_device(device: str) -> None:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # a name that torch knows, without the device or its support
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"torch can't use the device {device!r} here ({reason}); give --device cpu") from error
+        raise UsageError(
+            f"torch can't use the device {device!r} here ({first_line(error)}); give --device cpu"
+        ) from error
 
 
 def _networks(files: tuple[Path, ...], device: str) -> tuple[list[Candidate], list[_Origin]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from network import weights
+from network.errors import first_line
 from network.window.found import DeviceFrames, HostFrames
 from network.window.windows import Window
 from pipeline.engines.base import allocating, check_pair, check_windows
@@ -144,7 +145,7 @@ class TensorRTEngine:
             batch.load(frame.planes, index, self._runners.devices[0])
         except (RuntimeError, BufferError, TypeError, ValueError) as error:
             raise EngineError(
-                f"a frame can't be handed over on the device: {_reason(error)}; leave out `acceleration`",
+                f"a frame can't be handed over on the device: {first_line(error)}; leave out `acceleration`",
                 field="acceleration",
             ) from error
 
@@ -178,13 +179,8 @@ class TensorRTEngine:
                 return runner.execution.run(chunks)
             except RuntimeError as error:
                 if not is_short_memory(error):
-                    raise EngineError(f"the device failed on a frame: {_reason(error)}") from error
+                    raise EngineError(f"the device failed on a frame: {first_line(error)}") from error
                 self._runners.make_room(runner, error)
 
     def reset(self) -> None:
         """Nothing to forget: every frame stands for itself."""
-
-
-def _reason(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from network import weights
+from network.errors import first_line
 from network.models.layers import fold_for_inference, to_precision
 from network.planar import IntegerPlanes, PlanarNetwork
 from network.planes import PlaneBatch
@@ -71,7 +72,7 @@ class TorchEngine:
             self._dtype = torch.float16 if self._options.half else torch.float32
             self._network = to_precision(fold_for_inference(network), self._dtype).to(self._device)
         except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was built with CUDA
-            raise EngineError(f"PyTorch can't use device {self._options.device!r}: {_reason(error)}") from error
+            raise EngineError(f"PyTorch can't use device {self._options.device!r}: {first_line(error)}") from error
         window = getattr(network, "window", None)
         self._window = window if isinstance(window, Window) else None
         self._planar: dict[PlaneSpec, IntegerPlanes] = {}
@@ -149,7 +150,7 @@ class TorchEngine:
                 else:
                     self._run_on_device(batch, out, windows)
         except RuntimeError as error:
-            raise EngineError(f"PyTorch failed on a frame: {_reason(error)}") from error
+            raise EngineError(f"PyTorch failed on a frame: {first_line(error)}") from error
 
     def reset(self) -> None:
         """Nothing to forget: every frame stands for itself."""
@@ -188,8 +189,3 @@ def _put(results: tuple[torch.Tensor, ...], out: PlaneBatch) -> None:
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
-
-
-def _reason(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from network.errors import DataError, DeblurError
+from network.errors import DataError, DeblurError, first_line
 from pipeline.errors import LimitError
 from trt.errors import CacheError
 
@@ -22,3 +22,11 @@ def test_a_kind_of_error_is_found_by_its_name() -> None:
     assert DeblurError.kind("LimitError") is LimitError
     assert DeblurError.kind("CacheError") is CacheError
     assert DeblurError.kind("OSError") is None
+
+
+def test_an_error_of_others_is_told_in_one_line() -> None:
+    assert first_line(RuntimeError("CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA`")) == (
+        "CUDA error: out of memory"
+    )
+    assert first_line(ValueError("\n  what is wrong \n")) == "what is wrong"
+    assert [first_line(error) for error in (OSError(), ValueError(" \n"))] == ["OSError", "ValueError"]
