@@ -14,8 +14,9 @@ from network.data.pack import tile_starts
 from network.data.pairs import read_pair, read_picture
 from network.data.planes import split, to_frame
 from network.data.prefetch import made_ahead
-from network.data.windows import MULTIPLE, WINDOWS, aligned, write_shard
+from network.data.windows import WINDOWS, aligned, write_shard
 from network.errors import DataError
+from network.window.working import MULTIPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     Frames = NDArray[np.uint8]
     Flows = NDArray[np.float16]
 
-MULTIPLE = 16
-"""Multiple of which height and width of a window are, in pixels."""
-
 WINDOWS, FLOWS = "windows_", "flows_"
 """Beginnings of the names of a shard's two files."""
 
@@ -46,7 +43,8 @@ def aligned(previous: Frame | None, present: Frame, following: Frame | None) -> 
 
     Args:
         previous: Planes of the frame before, uint8 (3 H / 2, W); None where there is none.
-        present: Planes of the present frame; H and W multiples of :data:`MULTIPLE`.
+        present: Planes of the present frame; H and W multiples of
+            :data:`network.window.working.MULTIPLE`.
         following: Planes of the frame after; None where there is none.
 
     Returns:

@@ -17,13 +17,14 @@ import cv2
 import numpy as np
 
 from network.data.manifest import RECORD
-from network.data.windows import FLOWS, MULTIPLE, SHARDS, WINDOWS, flows_of, write_shard
+from network.data.windows import FLOWS, SHARDS, WINDOWS, flows_of, write_shard
 from network.errors import DataError
 from network.files import discard_partials, write_json
 from network.synth.crops import KEPT
 from network.synth.film import film_windows
 from network.synth.photo import photo_window
 from network.window.motion import STEP
+from network.window.working import MULTIPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -18,6 +18,7 @@ from network.data.windows import SHARDS, flows_of, motion_told, open_shard
 from network.errors import DataError
 from network.models.plane_channels import CHANNELS, LUMA_STEP, as_channels, as_planes
 from network.training.examples import Examples, file_digest, record_of
+from network.window.working import MULTIPLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 ALONE, ONE_SIDED = 0.10, 0.06
 """Shares of the patches that lose both neighbours, and one of them, besides those that lack them in the pool."""
-
-PATCH_MULTIPLE = 16
-"""Multiple of which height and width of a patch are, in pixels."""
 
 _PLACE = 8
 """Multiple of a patch's place in its window: pixels to one of the motion."""
@@ -137,10 +135,10 @@ class WindowPool:
         """
         shards = self._shards
         side = min(shards.height, shards.width)
-        if side < patch or patch % PATCH_MULTIPLE:
+        if side < patch or patch % MULTIPLE:
             raise DataError(
                 f"patches of {patch} can't be cut from windows of {shards.width}x{shards.height}; set a smaller patch, "
-                f"a multiple of {PATCH_MULTIPLE}"
+                f"a multiple of {MULTIPLE}"
             )
         luma = np.empty((len(rngs), 4, patch, patch), np.uint8)
         chroma = np.empty((len(rngs), 8, patch // 2, patch // 2), np.uint8)
