@@ -144,16 +144,18 @@ def off_by(first: PlaneBatch, second: PlaneBatch) -> tuple[int, float]:
     return int(every.max()), float(every.mean())
 
 
+# Every matrix and range at an odd size, which is the harder one; an even one shows what does not depend on those.
 EXACT = [
-    PlaneSpec(*size, layout, depth, matrix, full_range)
-    for layout, depth, matrix, full_range, size in itertools.product(
-        Layout, (8, 10), (Matrix.BT601, Matrix.BT709, Matrix.BT2020), (False, True), ((48, 32), (37, 21))
+    PlaneSpec(37, 21, layout, depth, matrix, full_range)
+    for layout, depth, matrix, full_range in itertools.product(
+        Layout, (8, 10), (Matrix.BT601, Matrix.BT709, Matrix.BT2020), (False, True)
     )
 ]
 EXACT += [
-    PlaneSpec(*size, Layout.YUV444P, depth, Matrix.RGB, full_range)
-    for depth, full_range, size in itertools.product((8, 10), (False, True), ((48, 32), (37, 21)))
+    PlaneSpec(37, 21, Layout.YUV444P, depth, Matrix.RGB, full_range)
+    for depth, full_range in itertools.product((8, 10), (False, True))
 ]
+EXACT += [PlaneSpec(48, 32, layout, depth) for layout, depth in itertools.product(Layout, (8, 10))]
 EXACT += [PlaneSpec(1, 1, layout, depth) for layout, depth in itertools.product(Layout, (8, 10))]
 EXACT += [PlaneSpec(21, 13, layout, depth) for layout, depth in itertools.product(Layout, (9, 12, 14, 16))]
 
