@@ -20,6 +20,8 @@ _DEFAULTS: dict[str, dict[str, str]] = {
     # VP8 has no constant quality without a rate: a rate that is never reached makes the quality constant.
     "libvpx": {"deadline": "good", "cpu-used": "4", "crf": "8", "b": "50000000"},
     "ffv1": {"level": "3", "slicecrc": "1"},
+    "libwebp": {"quality": "90"},
+    "gif": {"global_palette": "0"},  # each frame has its own, also the first one of a segment
 }
 
 # Constant quality within a variable rate that nothing limits; p5 is the last preset that keeps up with networks.
@@ -30,6 +32,17 @@ _FIXED_QUANTISER = {"mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "h263", "h263p
 """Encoders without a rate factor; their default here is quantiser 2, the finest that works reliably."""
 
 _QUANTISER_2 = {"flags": "+qscale", "global_quality": str(2 * 118)}
+
+
+_X264 = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
+_PRESETS = {"libx264": _X264, "libx265": _X264}
+"""Presets by encoder, fastest first, where FFmpeg does not know them."""
+
+_RATE_FACTORS = {"libx264": (0, 51), "libx265": (0, 51), "libvpx-vp9": (0, 63), "libvpx": (0, 63)}
+"""Ranges of rate factors, where FFmpeg's own are wider than the encoder's."""
+
+_BITRATES = {"libsvtav1": (1, 100_000_000), "libx264": (1000, 2**31 - 1)}
+"""Ranges of bit rates, in bits a second. Encoders that are not named here take any up to the limit of FFmpeg."""
 
 
 def settings_of(
@@ -47,29 +60,57 @@ def settings_of(
         Options by FFmpeg's names, and notes for the user, one line each.
 
     Raises:
-        UsageError: If the encoder has no such setting.
+        UsageError: If the encoder has no such setting, or another range for it.
     """
     context: Any = av.CodecContext.create(encoder.name, "w")
-    known = {option.name for option in context.supported_options.private}
+    known = {option.name: option for option in context.supported_options.private}
     options = dict(_DEFAULTS.get(encoder.name, {}))
     if encoder.name in _FIXED_QUANTISER:
         options.update(_QUANTISER_2)
     if preset is not None:
         if "preset" not in known:
             raise UsageError(f"{encoder.name} has no presets; leave out `preset`", field="preset")
+        _check_preset(encoder.name, known["preset"], preset)
         options["preset"] = preset
     if crf is not None:
         name = next((name for name in ("crf", "cq") if name in known), None)
         if name is None:
             raise UsageError(f"{encoder.name} has no rate factor; leave out `crf`, or use `bitrate`", field="crf")
+        lowest, highest = _RATE_FACTORS.get(encoder.name, (known[name].min, known[name].max))
+        _check_range(encoder.name, "crf", crf, lowest, highest)
         options[name] = f"{crf:g}"
     if bitrate is not None:
+        lowest, highest = _BITRATES.get(encoder.name, (1, 2**31 - 1))
+        _check_range(encoder.name, "bitrate", bitrate, lowest, highest)
         for name in ("crf", "cq", "flags", "global_quality"):
             options.pop(name, None)
         options["b"] = str(bitrate)
         if encoder.lossless and not encoder.lossy:
             return options, [f"{encoder.name} is lossless; `bitrate` has no effect"]
     return options, []
+
+
+def _check_preset(encoder: str, option: Any, preset: str) -> None:
+    """Refuses a preset that an encoder does not know. Encoders do so too, but say it in many lines."""
+    names = _PRESETS.get(encoder) or [choice.name for choice in option.choices]
+    if preset in names:
+        return
+    number = int(preset) if preset.lstrip("-").isdecimal() else None
+    if names:
+        # Some count their presets as well; FFmpeg takes such a number for a value of the option.
+        if number is not None and 0 <= number < len(names):
+            return
+        raise UsageError(f"{encoder} has no `preset` {preset!r}; choose one of {', '.join(names)}", field="preset")
+    if number is None or not option.min <= number <= option.max:
+        raise UsageError(
+            f"{encoder} takes a `preset` from {option.min:g} to {option.max:g}, not {preset!r}", field="preset"
+        )
+
+
+def _check_range(encoder: str, setting: str, value: float, lowest: float, highest: float) -> None:
+    if not lowest <= value <= highest:
+        text = f"{encoder} takes a `{setting}` from {lowest:,.0f} to {highest:,.0f}, not {value:,.12g}"
+        raise UsageError(text, field=setting)
 
 
 def repeatable(encoder: str, options: dict[str, str]) -> dict[str, str]:
