@@ -16,10 +16,12 @@ class NoteCode(StrEnum):
     CHAPTERS_DROPPED = "chapters-dropped"
     CLOCK_JUMPED = "clock-jumped"
     COLOUR_CONVERTED = "colour-converted"
+    COLOUR_TAGS_DROPPED = "colour-tags-dropped"
     CONSTANT_RATE = "constant-rate"
     DEPTH_REDUCED = "depth-reduced"
     DISK_SPACE = "disk-space"
     ENCODER_CHANGED = "encoder-changed"
+    FEW_PLAYERS = "few-players"
     FRAMES_CHANGED = "frames-changed"
     HARDWARE = "hardware"
     INTERLACED_FRAMES = "interlaced-frames"
@@ -48,6 +50,7 @@ LOSSES = frozenset(
         NoteCode.BOXES_DROPPED,
         NoteCode.CAPTIONS_DROPPED,
         NoteCode.CHAPTERS_DROPPED,
+        NoteCode.COLOUR_TAGS_DROPPED,
         NoteCode.DEPTH_REDUCED,
         NoteCode.PACKETS_REFUSED,
         NoteCode.SIDE_DATA_DROPPED,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from network.planes import Matrix
+from pipeline.encode.colours import Colours
 from pipeline.encode.settings import repeatable
 from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED
 from pipeline.media.pyav18 import set_chroma_location
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from av.sidedata.sidedata import Type
     from av.video.codeccontext import VideoCodecContext
 
+    from network.planes import PlaneSpec
     from pipeline.encode.orientation import Turn
     from pipeline.media.source_info import SourceInfo
     from pipeline.notes import Note
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EncoderPlan:
-    """Encoder and settings of the video, tested by opening the encoder once.
+    """Encoder and settings of the video, tested by opening the encoder once and by encoding a small picture.
 
     Attributes:
         encoder: FFmpeg's name of the encoder, such as ``libx264``.
@@ -32,7 +35,8 @@ class EncoderPlan:
         height: Height of the encoded picture, in pixels, with the same rounding as the width.
         full_range: Whether the encoded samples have full range; None if the input does not say and nothing is
             converted.
-        colorspace: FFmpeg's ``AVColorSpace`` of the encoded samples.
+        matrix: Colour matrix of the encoded samples; RGB if there is none.
+        colorspace: FFmpeg's ``AVColorSpace`` that the output states.
         time_base: Unit of the encoder's time stamps, in seconds.
         counts_frames: Whether the encoder gets the number of each frame instead of its time, because it can't take the
             input's time base. The time is put back on the packets.
@@ -49,6 +53,7 @@ class EncoderPlan:
     width: int
     height: int
     full_range: bool | None
+    matrix: Matrix
     colorspace: int
     time_base: Fraction
     rate: Fraction
@@ -57,6 +62,15 @@ class EncoderPlan:
     turn: Turn | None = None
     carried: frozenset[Type] = frozenset()
     notes: tuple[Note, ...] = ()
+
+    def colours(self, spec: PlaneSpec) -> Colours:
+        """What the encoded samples mean.
+
+        Args:
+            spec: Layout of the planes of the input's frames.
+        """
+        full_range = spec.full_range if self.full_range is None else self.full_range
+        return Colours(self.matrix, full_range or self.matrix is Matrix.RGB)
 
     def configure(self, context: VideoCodecContext, info: SourceInfo) -> None:
         """Sets size, format, clock, colour and options on an encoder context that is not open yet."""

@@ -320,6 +320,8 @@ def plan_video(info: SourceInfo, target: Path | BinaryIO, name: str, options: Si
         target = target.with_name(target.name.strip())  # a space behind the extension hides it from FFmpeg
     scratch = _open(target, name, options.format, {})  # opening writes nothing yet
     if scratch.format.no_file:
+        if scratch.format.name == "image2":
+            raise UsageError(f"{name} names pictures; write a video such as .mp4, .mkv or .gif, or use deblur image")
         raise UsageError(f"{scratch.format.name} is not one file; choose a container such as .mp4 or .mkv")
     plan = plan_encoder(info, scratch, options.codec, options.crf, options.preset, options.bitrate)
     return plan, scratch.format.name

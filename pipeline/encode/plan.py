@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import av
-import av.error
-from av.codec.codec import UnknownCodecError
 
-from network.planes import Matrix
+from network.planes import Layout, Matrix
+from pipeline.encode.colours import Colours
 from pipeline.encode.container import keeps_times
 from pipeline.encode.dolby_vision import with_dolby_vision
 from pipeline.encode.encoder_plan import EncoderPlan
+from pipeline.encode.encoders import candidates, find_encoder, is_picture, is_playable, is_widely_played
 from pipeline.encode.orientation import Turn, is_upright
-from pipeline.encode.pixel_formats import differs, encoder_format, formats_with_alpha, loses
+from pipeline.encode.pixel_formats import differs, encoder_format, encoder_formats, holds_alpha, loses
 from pipeline.encode.projection import with_projection
 from pipeline.encode.read_back import keeps_alpha, keeps_matrix
+from pipeline.encode.self_check import check_picture, opens
 from pipeline.encode.settings import merge_parameters, settings_of
 from pipeline.errors import UsageError
 from pipeline.media.frames import (
@@ -33,35 +33,16 @@ from pipeline.media.frames import (
 )
 from pipeline.media.side_data import hdr_options
 from pipeline.notes import Note, NoteCode
-from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from av.container import OutputContainer
 
     from pipeline.media.source_info import SourceInfo
 
-_ENCODERS = {
-    "h264": "libx264",
-    "hevc": "libx265",
-    "av1": "libsvtav1",
-    "vp9": "libvpx-vp9",
-    "vp8": "libvpx",
-    "prores": "prores_ks",
-}
-"""Encoders to use for codecs, by codec, where FFmpeg's own first choice is another encoder."""
-
-_SPELLINGS = {"avc": "h264", "x264": "h264", "h265": "hevc", "x265": "hevc"}
-
 _GPU_SUFFIX = "_nvenc"
 """End of the names of encoders that need an NVIDIA GPU; the codec's name stands before it."""
-
-_TRANSPORT_STREAM = {"h264", "hevc", "vvc", "mpeg1video", "mpeg2video", "mpeg4", "vc1", "av1"}
-"""Codecs that the MPEG transport stream has identifiers for.
-
-FFmpeg's muxer takes any other codec as well, but no player could read the file.
-"""
 
 _FULL_RANGE_ONLY = {"mjpeg"}
 
@@ -135,19 +116,18 @@ def _choose(
     """Returns the plan, or the reason why there is none."""
     problem = ""
     second_choice: EncoderPlan | None = None
-    for name in _candidates(info, container, codec):
-        encoder = _find(name)
+    for name in (codec,) if codec else candidates(info, container):
+        encoder = find_encoder(name)
         if encoder is None:
             if codec:
                 raise UsageError(f"unknown codec {codec!r}; try h264, hevc, vp9, av1 or ffv1")
             continue
-        if not _takes(container, encoder):
-            problem = f"{container.format.name} can't hold {encoder.canonical_name}"
+        if not is_playable(container, encoder):
+            problem = problem or f"{container.format.name} can't hold {encoder.canonical_name}"
             continue
-        plan = _first_that_fits(info, container, encoder, crf, preset, bitrate)
-        if plan is None:
-            size = f"{info.spec.width}x{info.spec.height}"
-            problem = f"{container.format.name} can't hold {encoder.canonical_name}, or {encoder.name} refuses {size}"
+        plan = _plan(info, container, encoder, crf, preset, bitrate, named=codec is not None)
+        if isinstance(plan, str):
+            problem = problem or plan
             continue
         if codec is None and plan.codec != info.codec:
             text = f"{info.codec} can't be written here as it is; encoding as {plan.codec}"
@@ -159,45 +139,6 @@ def _choose(
     return second_choice or problem
 
 
-def _candidates(info: SourceInfo, container: OutputContainer, codec: str | None) -> Iterable[str]:
-    if codec:
-        return (codec,)
-    # The last ones are there for what H.264 and the container's own codec can't hold: 12 bits, a WebM of 10 bits.
-    return dict.fromkeys((info.codec, "h264", container.default_video_codec, "hevc", "av1"))
-
-
-def _find(name: str) -> av.Codec | None:
-    name = _SPELLINGS.get(name.lower(), name.lower())
-    try:
-        encoder = av.Codec(_ENCODERS.get(name, name), "w")
-    except (UnknownCodecError, RuntimeError, ValueError):
-        return None
-    return encoder if encoder.type == "video" else None
-
-
-def _takes(container: OutputContainer, encoder: av.Codec) -> bool:
-    if container.format.name == "mpegts":
-        return encoder.canonical_name in _TRANSPORT_STREAM
-    return True  # the header, written to try, tells
-
-
-def _first_that_fits(
-    info: SourceInfo,
-    container: OutputContainer,
-    encoder: av.Codec,
-    crf: float | None,
-    preset: str | None,
-    bitrate: int | None,
-) -> EncoderPlan | None:
-    """The plan of an encoder, with transparency if there is any, and if encoder and container keep it."""
-    for pixel_format in formats_with_alpha(info.pixel_format, encoder):
-        plan = _plan(info, container, encoder, crf, preset, bitrate, pixel_format)
-        if plan is not None and keeps_alpha(plan, info, container.format.name):
-            return plan
-    pixel_format = encoder_format(without_alpha(info.pixel_format), encoder)
-    return _plan(info, container, encoder, crf, preset, bitrate, pixel_format)
-
-
 def _plan(
     info: SourceInfo,
     container: OutputContainer,
@@ -205,64 +146,153 @@ def _plan(
     crf: float | None,
     preset: str | None,
     bitrate: int | None,
-    pixel_format: str,
-) -> EncoderPlan | None:
-    spec, first = info.spec, info.first_frame
+    *,
+    named: bool,
+) -> EncoderPlan | str:
+    """The plan with one encoder, or what is wrong with it."""
+    options, setting_notes = settings_of(encoder, crf, preset, bitrate)
+    usual, _ = settings_of(encoder, None, None, None)
+    size, name = f"{info.spec.width}x{info.spec.height}", container.format.name
+    problem = f"{name} can't hold {encoder.canonical_name}, or {encoder.name} refuses {size}"
+    for pixel_format in _formats(info, name, encoder, named=named):
+        plan = _with_format(info, name, encoder, pixel_format)
+        plan = replace(plan, notes=(*plan.notes, *(Note(NoteCode.ENCODER_CHANGED, text) for text in setting_notes)))
+        fixed_rate = not keeps_times(container)
+        for variant in _variants(plan, encoder, fixed_rate=fixed_rate):
+            wanted, plain = _with_options(variant, options, info), _with_options(variant, usual, info)
+            if not opens(wanted, info, name):
+                if options != usual and opens(plain, info, name):
+                    raise UsageError(f"{encoder.name} refuses these settings; check `preset`, `crf` and `bitrate`")
+                continue
+            right = _checked(plain, info, name)
+            if right is not None and (not has_alpha(info.pixel_format) or _treats_alpha(right, info, name)):
+                return replace(right, options=wanted.options)
+            problem = f"a test picture does not survive {encoder.name} in {name}"
+    return problem
+
+
+def _treats_alpha(plan: EncoderPlan, info: SourceInfo, format_name: str) -> bool:
+    """Whether transparency comes back, or is dropped on purpose."""
+    return not holds_alpha(plan.pixel_format) or keeps_alpha(plan, info, format_name)
+
+
+def _formats(info: SourceInfo, format_name: str, encoder: av.Codec, *, named: bool) -> list[str]:
+    formats = encoder_formats(info.pixel_format, info.coded_pixel_format, encoder, width=info.spec.width)
+    if not named and is_picture(info) and not is_widely_played(format_name, encoder.canonical_name, formats[0]):
+        # Whoever makes a video of pictures wants to see it anywhere. One who names the codec gets all colours.
+        reduced = encoder_format("yuv420p", encoder)
+        if is_widely_played(format_name, encoder.canonical_name, reduced):
+            return [reduced]
+    return formats
+
+
+def _with_format(info: SourceInfo, format_name: str, encoder: av.Codec, pixel_format: str) -> EncoderPlan:
+    spec = info.spec
     notes: list[Note] = []
-    if has_alpha(info.pixel_format) and not has_alpha(pixel_format):
-        text = f"{encoder.canonical_name} in {container.format.name} holds no transparency; it is dropped"
+    chosen = av.VideoFormat(pixel_format)
+    if has_alpha(info.pixel_format) and not holds_alpha(pixel_format):
+        text = f"{encoder.canonical_name} in {format_name} holds no transparency; it is dropped"
         notes.append(Note(NoteCode.ALPHA_DROPPED, text))
     if differs(info.pixel_format, pixel_format):
-        text = f"{encoder.name} takes no {info.pixel_format}; encoding as {pixel_format}"
-        notes.append(Note(NoteCode.PIXEL_FORMAT, text))
-    full_range, colorspace, colour_notes = _colour_of(info, encoder, pixel_format)
-    notes += colour_notes
-    options, setting_notes = settings_of(encoder, crf, preset, bitrate)
-    notes += [Note(NoteCode.ENCODER_CHANGED, text) for text in setting_notes]
-    merge_parameters(options, hdr_options(encoder.name, first.side_data))
-    if encoder.name == "libx265":
-        merge_parameters(options, {"x265-params": "log-level=error"})
-    if encoder.name == "libvpx" and has_alpha(pixel_format):
-        options["auto-alt-ref"] = "0"  # frames that are not shown have no alpha, and the encoder refuses both
-    if encoder.name == "libsvtav1":
-        os.environ.setdefault("SVT_LOG", "1")  # errors alone; the library reads nothing else
-    plan = EncoderPlan(
+        notes.append(Note(NoteCode.PIXEL_FORMAT, _why(info, format_name, encoder, pixel_format)))
+    is_played = is_widely_played(format_name, encoder.canonical_name, pixel_format)
+    if not is_played and (encoder.canonical_name, pixel_format) != (info.codec, info.pixel_format):
+        text = f"few players take {encoder.canonical_name} as {pixel_format} in {format_name}"
+        notes.append(Note(NoteCode.FEW_PLAYERS, text))
+    full_range, matrix, colorspace, colour_notes = _colours_of(info, encoder, chosen)
+    return EncoderPlan(
         encoder=encoder.name,
         codec=encoder.canonical_name,
         pixel_format=pixel_format,
         width=spec.width,
         height=spec.height,
         full_range=full_range,
+        matrix=matrix,
         colorspace=colorspace,
         time_base=info.time_base,
         rate=_rate(info.average_rate),
-        options=options,
-        notes=tuple(notes),
+        notes=(*notes, *colour_notes),
     )
-    fixed_rate = not keeps_times(container)
-    for variant in _variants(plan, encoder, fixed_rate=fixed_rate):
-        if _opens(variant, info, container.format.name):
-            return variant
-    if crf is not None or preset is not None or bitrate is not None:
-        without, _ = settings_of(encoder, None, None, None)
-        plain = _variants(replace(plan, options=without), encoder, fixed_rate=fixed_rate)
-        if any(_opens(variant, info, container.format.name) for variant in plain):
-            raise UsageError(f"{encoder.name} refuses these settings; check `preset`, `crf` and `bitrate`")
-    return None
 
 
-def _colour_of(info: SourceInfo, encoder: av.Codec, pixel_format: str) -> tuple[bool | None, int, list[Note]]:
-    """Range and matrix of the encoded samples, and notes on what is converted for that."""
-    spec, first, encoded = info.spec, info.first_frame, av.VideoFormat(pixel_format)
-    if spec.matrix is Matrix.RGB and not encoded.is_rgb:
-        return False, SPACE_BT709, [Note(NoteCode.COLOUR_CONVERTED, "RGB is converted to BT.709")]
+def _colours_of(
+    info: SourceInfo, encoder: av.Codec, encoded: av.VideoFormat
+) -> tuple[bool | None, Matrix, int, list[Note]]:
+    """Range, matrix and matrix tag of the encoded samples, and notes on what is converted for that."""
+    spec, first = info.spec, info.first_frame
+    is_rgb = encoded.is_rgb or encoded.has_palette
+    needs_full = encoder.name in _FULL_RANGE_ONLY
+    if spec.matrix is Matrix.RGB and not is_rgb:
+        return needs_full, Matrix.BT709, SPACE_BT709, [Note(NoteCode.COLOUR_CONVERTED, "RGB is converted to BT.709")]
+    if is_rgb and spec.matrix is not Matrix.RGB:
+        text = f"{Colours(spec.matrix, spec.full_range)} is converted to RGB"
+        return True, Matrix.RGB, SPACE_RGB, [Note(NoteCode.COLOUR_CONVERTED, text)]
+    has_chroma = not is_rgb and len(encoded.components) > 2
     colorspace = first.colorspace
-    if colorspace == SPACE_RGB and not encoded.is_rgb and len(encoded.components) > 2:
+    if colorspace == SPACE_RGB and has_chroma:
         colorspace = SPACE_UNSPECIFIED  # as grey pictures say it; of luma and chroma it can't be true
-    if encoder.name in _FULL_RANGE_ONLY and not spec.full_range:
+    if needs_full and not spec.full_range:
         text = f"{encoder.name} has full range only; the samples are stretched to it"
-        return True, colorspace, [Note(NoteCode.COLOUR_CONVERTED, text)]
-    return {RANGE_FULL: True, RANGE_LIMITED: False}.get(first.color_range), colorspace, []
+        return True, spec.matrix, colorspace, [Note(NoteCode.COLOUR_CONVERTED, text)]
+    if spec.layout is Layout.GRAY and has_chroma:
+        # Where nothing is said, a player takes grey for full range and colours for limited.
+        return spec.full_range, spec.matrix, colorspace, []
+    return {RANGE_FULL: True, RANGE_LIMITED: False}.get(first.color_range), spec.matrix, colorspace, []
+
+
+def _why(info: SourceInfo, format_name: str, encoder: av.Codec, pixel_format: str) -> str:
+    if not encoder.video_formats:
+        return f"{format_name} has no name for uncompressed {info.pixel_format}; writing {pixel_format}"
+    if av.VideoFormat(pixel_format).has_palette:
+        return f"{encoder.name} has 256 colours a frame; the picture is reduced to them"
+    best = encoder_format(without_alpha(info.pixel_format), encoder)
+    if best != pixel_format and not is_widely_played(format_name, encoder.canonical_name, best):
+        return f"few players take {encoder.canonical_name} as {best}; encoding as {pixel_format}"
+    return f"{encoder.name} takes no {info.pixel_format}; encoding as {pixel_format}"
+
+
+def _with_options(plan: EncoderPlan, options: dict[str, str], info: SourceInfo) -> EncoderPlan:
+    options = dict(options)
+    merge_parameters(options, hdr_options(plan.encoder, info.first_frame.side_data))
+    if plan.encoder == "libx265":
+        merge_parameters(options, {"x265-params": "log-level=error"})
+    if plan.encoder == "libvpx" and has_alpha(plan.pixel_format):
+        options["auto-alt-ref"] = "0"  # frames that are not shown have no alpha, and the encoder refuses both
+    if plan.encoder == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors alone; the library reads nothing else
+    if plan.encoder.startswith("libwebp") and plan.matrix is Matrix.RGB:
+        options["lossless"] = "1"  # else it would make YUV of it
+    return replace(plan, options=options)
+
+
+def _checked(plan: EncoderPlan, info: SourceInfo, format_name: str) -> EncoderPlan | None:
+    """The plan if a test picture comes back as it was, with other colours where the output can state no others."""
+    check = check_picture(plan, info, format_name)
+    if check.is_right:
+        return _noting(plan, check.untold, format_name)
+    shown = check.shown
+    if shown is None or shown == plan.colours(info.spec) or Matrix.RGB in (shown.matrix, plan.matrix):
+        return None
+    text = f"{plan.codec} in {format_name} stands for {shown}; the colours are converted"
+    notes = [note for note in plan.notes if note.code is not NoteCode.COLOUR_CONVERTED]
+    converted = replace(
+        plan,
+        matrix=shown.matrix,
+        full_range=shown.full_range,
+        colorspace=check.colorspace,
+        notes=(*notes, Note(NoteCode.COLOUR_CONVERTED, text)),
+    )
+    if not opens(converted, info, format_name):
+        return None
+    check = check_picture(converted, info, format_name)
+    return _noting(converted, check.untold, format_name) if check.is_right else None
+
+
+def _noting(plan: EncoderPlan, untold: tuple[str, ...], format_name: str) -> EncoderPlan:
+    if not untold:
+        return plan
+    text = f"{plan.codec} in {format_name} can't say of the colours: {', '.join(untold)}"
+    return replace(plan, notes=(*plan.notes, Note(NoteCode.COLOUR_TAGS_DROPPED, text)))
 
 
 def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iterator[EncoderPlan]:
@@ -284,18 +314,6 @@ def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iter
         note = Note(NoteCode.SIZE_PADDED, text)
         for clock in clocks:
             yield replace(clock, width=width, height=height, notes=(*plan.notes, note))
-
-
-def _opens(plan: EncoderPlan, info: SourceInfo, format_name: str) -> bool:
-    """Whether the encoder and the container both accept the plan; tested by writing a header into memory."""
-    try:
-        with ordinary_scheduling(), av.open(io.BytesIO(), "w", format=format_name) as scratch:
-            stream: Any = scratch.add_stream(plan.encoder, rate=plan.rate)
-            plan.configure(stream.codec_context, info)
-            scratch.start_encoding()
-    except (av.error.FFmpegError, ValueError, OverflowError):
-        return False
-    return True
 
 
 def _rate(rate: Fraction | None) -> Fraction:

@@ -12,6 +12,7 @@ import av
 import av.error
 
 from pipeline.encode.container import MOV_FAMILY
+from pipeline.encode.palette import PaletteFitter
 from pipeline.media.alpha import decoder_with_alpha, is_with_alpha
 from pipeline.media.frames import has_alpha, plane_rows
 from pipeline.media.pyav18 import open_media
@@ -96,7 +97,10 @@ def _half_transparent(plan: EncoderPlan) -> av.VideoFrame:
     for index in range(4):
         plane_rows(frame, index)[...] = 0
     plane_rows(frame, 3)[:, plan.width // 2 :] = 255
-    frame = frame.reformat(format=plan.pixel_format)
+    if av.VideoFormat(plan.pixel_format).has_palette:
+        frame = PaletteFitter().fit(frame.reformat(format="bgra"))
+    else:
+        frame = frame.reformat(format=plan.pixel_format)
     frame.pts, frame.duration, frame.time_base = 0, round(1 / (plan.rate * plan.time_base)), Fraction(plan.time_base)
     frame.colorspace, frame.color_range = plan.colorspace, 0
     return frame

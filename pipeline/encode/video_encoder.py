@@ -10,12 +10,13 @@ import av
 import av.error
 import numpy as np
 from av.video.frame import PictureType
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
-from network.planes import Matrix, PlaneSpec
+from pipeline.encode.colours import Colours, convert_colours
 from pipeline.encode.container import keeps_times
 from pipeline.encode.orientation import Turner
-from pipeline.media.frames import EXACT, RANGE_FULL, RANGE_LIMITED, SPACE_BT709, plane_count, plane_rows
+from pipeline.encode.palette import PaletteFitter
+from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, plane_count, plane_rows
 from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.codeccontext import VideoCodecContext
 
+    from network.planes import PlaneSpec
     from pipeline.encode.encoder_plan import EncoderPlan
     from pipeline.media.source_info import SourceInfo
 
@@ -202,7 +204,9 @@ class FrameFitter:
     def __init__(self, plan: EncoderPlan, spec: PlaneSpec) -> None:
         """Prepares for frames with the planes of ``spec``."""
         self._plan = plan
-        self._spec = spec
+        self._source = Colours(spec.matrix, spec.full_range)
+        self._target = plan.colours(spec)
+        self._palette = PaletteFitter() if av.VideoFormat(plan.pixel_format).has_palette else None
         self._turner = Turner(plan.turn, spec) if plan.turn else None
         self._reformatter = VideoReformatter()
 
@@ -211,7 +215,7 @@ class FrameFitter:
         plan = self._plan
         if self._turner is not None:
             frame = self._turner.turn(frame)
-        if frame.format.name != plan.pixel_format or (plan.full_range and not self._spec.full_range):
+        if frame.format.name != plan.pixel_format or self._source != self._target:
             frame = self._convert(frame)
         if (frame.width, frame.height) != (plan.width, plan.height):
             frame = pad_frame(frame, plan.width, plan.height)
@@ -219,19 +223,12 @@ class FrameFitter:
 
     def _convert(self, frame: av.VideoFrame) -> av.VideoFrame:
         plan = self._plan
-        tags = (frame.color_primaries, frame.color_trc)
-        source = ColorRange.JPEG if self._spec.full_range else ColorRange.MPEG
-        target = source if plan.full_range is None else (ColorRange.JPEG if plan.full_range else ColorRange.MPEG)
-        rgb_to_yuv = self._spec.matrix is Matrix.RGB and plan.colorspace == SPACE_BT709
-        converted = self._reformatter.reformat(
-            frame,
-            format=plan.pixel_format,
-            interpolation=EXACT,
-            src_color_range=source,
-            dst_color_range=target,
-            dst_colorspace=Colorspace.ITU709 if rgb_to_yuv else None,
-        )
-        converted.color_primaries, converted.color_trc = tags
+        planar = "bgra" if self._palette else plan.pixel_format
+        converted = convert_colours(frame, planar, self._source, self._target, self._reformatter)
+        if self._palette:
+            converted = self._palette.fit(converted)
+            converted.pts, converted.duration, converted.time_base = frame.pts, frame.duration, frame.time_base
+        converted.color_primaries, converted.color_trc = frame.color_primaries, frame.color_trc
         converted.colorspace = plan.colorspace
         converted.color_range = {None: frame.color_range, True: RANGE_FULL, False: RANGE_LIMITED}[plan.full_range]
         return converted
