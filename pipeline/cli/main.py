@@ -36,6 +36,9 @@ COMMANDS = {
     "live": LazyCommand("pipeline.cli.live:live", "Deblur what a camera sees, now."),
     "info": LazyCommand("pipeline.cli.info:info", "Show what a video file holds and what would be kept."),
     "batch": LazyCommand("pipeline.cli.batch:batch", "Deblur many video files, and go on after a crash."),
+    "compare": LazyCommand(
+        "pipeline.cli.compare:compare", "Compare two videos: figures, a video, a page.", extra="compare"
+    ),
     "bench": LazyCommand("pipeline.cli.bench:bench", "Measure how fast this machine is, stage by stage."),
     "doctor": LazyCommand("pipeline.cli.doctor:doctor", "Show what this machine offers, and what auto takes."),
     "synth": LazyCommand("pipeline.cli.synth:synth", "Make windows for training from sharp photographs and videos."),

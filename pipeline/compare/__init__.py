@@ -1,0 +1,1 @@
+"""Comparing videos: frames of one moment side by side, as figures, as a video and as a page."""

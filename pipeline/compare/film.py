@@ -1,0 +1,104 @@
+"""One of the videos to compare: its frames with their times, and their pictures as a player shows them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from pipeline.compare.match import Timed
+from pipeline.decode.open import open_source
+from pipeline.media.frames import plane_rows
+from pipeline.media.rgb import rgb_of, upright
+from pipeline.runner.sharpness import blur_estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from av.stream import Stream
+    from numpy.typing import NDArray
+
+    from pipeline.job import SourceOptions
+
+
+class Film:
+    """A video that is open.
+
+    Attributes:
+        source: The video as the rest of the program reads it.
+        shift: Seconds that are added to its times.
+    """
+
+    def __init__(self, path: Path, options: SourceOptions, shift: Fraction = Fraction(0)) -> None:
+        """Opens the video.
+
+        Raises:
+            InputError: If it can't be read.
+            LimitError: If it exceeds a limit.
+        """
+        self.source = open_source(path, options)
+        self.shift = shift
+        self._reformatter = VideoReformatter()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of a picture as it is shown, in pixels."""
+        spec = self.source.info.spec
+        shape = upright(np.empty((spec.height, spec.width), np.bool_), self.source.info.display_matrix).shape
+        return shape[1], shape[0]
+
+    @property
+    def first_time(self) -> Fraction:
+        """Time of the first frame in seconds."""
+        info = self.source.info
+        return info.first_frame.pts * info.time_base + self.shift
+
+    def frames(
+        self, on_packet: Callable[[av.Packet[Stream]], None] = lambda _packet: None
+    ) -> Iterator[Timed[av.VideoFrame]]:
+        """Yields the frames in order, once.
+
+        Args:
+            on_packet: Function that is given the packets of all other streams, in between.
+        """
+        for event in self.source.events():
+            if isinstance(event, av.Packet):
+                on_packet(event)
+                continue
+            assert event.pts is not None, "the decoder sets it"
+            assert event.time_base is not None, "the decoder sets it"
+            yield Timed(Fraction(event.pts * event.time_base) + self.shift, event)
+
+    def picture(self, frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """A frame as RGB, upright, uint8 (H, W, 3).
+
+        Args:
+            frame: Frame of this video.
+            size: Width and height that the picture gets. A column and a row more, with which encoders that need even
+                sizes pad, are cut off; from any other size it is scaled.
+        """
+        rgb = rgb_of(frame, self.source.spec, 8, self._reformatter)
+        picture: Any = np.ascontiguousarray(upright(rgb, self.source.info.display_matrix))
+        width, height = self.size
+        if is_padded((width, height), size):
+            picture = np.ascontiguousarray(picture[: size[1], : size[0]])
+        elif (width, height) != size:
+            picture = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
+        made: NDArray[np.uint8] = picture
+        return made
+
+    def sharpness(self, frame: av.VideoFrame) -> float:
+        """How sharp a frame is by the program's own estimate: 0, long ramps alone, to 1, every edge a step."""
+        spec = self.source.spec
+        luma = plane_rows(frame, 0)
+        return 1.0 - blur_estimate(luma >> spec.code_shift if spec.code_shift else luma, spec.depth)
+
+
+def is_padded(size: tuple[int, int], to: tuple[int, int]) -> bool:
+    """Whether a size is another one made even."""
+    return size != to and size == (to[0] + to[0] % 2, to[1] + to[1] % 2)
