@@ -1,10 +1,9 @@
-"""The report of a batch, as one page with small pictures that needs no other file."""
+"""The report of a batch, as one page with a picture of each before and after, that needs no other file."""
 
 from __future__ import annotations
 
-import base64
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import av
 import av.error
@@ -14,46 +13,29 @@ from network.counting import count_of
 from network.files import write_text
 from network.names import printable
 from pipeline.batch.plan import Outcome, State, without_name
+from pipeline.batch.plan import Outcome, State
 from pipeline.decode.source import VideoSource
-from pipeline.errors import DeblurError, OutputError
+from pipeline.errors import DeblurError
 from pipeline.job import SourceOptions
+from pipeline.media.rgb import rgb_of, upright
+from pipeline.pages.chart import clock
+from pipeline.pages.document import document, write_document
+from pipeline.pages.picture import encode, fitted
+from pipeline.pages.slider import Stop, slider
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from av.stream import Stream
+    from numpy.typing import NDArray
 
     from pipeline.batch.report import BatchReport
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>deblur batch</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #222; }}
-section {{ border-top: 1px solid #ccc; padding: 1rem 0; }}
-h2 {{ font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; }}
-figure {{ display: inline-block; margin: .5rem 1rem .5rem 0; }}
-img {{ display: block; max-width: 20rem; max-height: 20rem; }}
-.failed h2, .not_done h2 {{ color: #a11; }}
-.damaged h2 {{ color: #850; }}
-li {{ overflow-wrap: anywhere; }}
-@media (prefers-color-scheme: dark) {{
-  body {{ background: #181818; color: #ddd; }}
-  .failed h2, .not_done h2 {{ color: #f88; }}
-  .damaged h2 {{ color: #fb6; }}
-}}
-</style>
-</head>
-<body>
-<h1>deblur batch</h1>
-<p>{summary}</p>
-{sections}
-</body>
-</html>
-"""
+_PICTURE_BYTES = 250_000
+_PAGE_BYTES = 32_000_000
+"""Size of a picture, and of all of them together, at most; as text in the page they take a third more."""
+
+_LARGEST = 1280
+"""Greatest width and height of a picture in pixels."""
 
 
 def write_page(report: BatchReport, path: Path, options: SourceOptions) -> None:
@@ -67,20 +49,18 @@ def write_page(report: BatchReport, path: Path, options: SourceOptions) -> None:
     Raises:
         OutputError: If the page can't be written.
     """
-    sections = "\n".join(_section(outcome, options) for outcome in report.outcomes)
-    page = _PAGE.format(summary=escape(report.summary()), sections=sections)
-    try:
-        write_text(path, page)
-    except OSError as error:
-        raise OutputError(f"can't write the report {path}: {error.strerror or error}") from error
+    limit = min(_PICTURE_BYTES, _PAGE_BYTES // max(2 * len(report.outcomes), 1))
+    sections = [_section(number, outcome, options, limit) for number, outcome in enumerate(report.outcomes, 1)]
+    body = f"<h1>deblur batch</h1>\n<p>{escape(report.summary())}</p>\n" + "\n".join(sections)
+    write_document(path, document("deblur batch", body, ("slider",)))
 
 
-def _section(outcome: Outcome, options: SourceOptions) -> str:
+def _section(number: int, outcome: Outcome, options: SourceOptions, limit: int) -> str:
     items = "".join(f"<li>{escape(printable(line))}</li>" for line in _lines(outcome))
     return (
         f'<section class="{outcome.state.name.lower()}">\n'
         f"<h2>{escape(printable(outcome.video.name))}: {escape(outcome.state.value)}</h2>\n"
-        f"{_pictures(outcome, options)}<ul>{items}</ul>\n</section>"
+        f"{_pictures(number, outcome, options, limit)}<ul>{items}</ul>\n</section>"
     )
 
 
@@ -105,27 +85,21 @@ def _lines(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _pictures(outcome: Outcome, options: SourceOptions) -> str:
+def _pictures(number: int, outcome: Outcome, options: SourceOptions, limit: int) -> str:
     if outcome.state in (State.FAILED, State.NOT_DONE):
         return ""
     video = outcome.video
-    return "".join(
-        f'<figure><img alt="{name}" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">'
-        f"<figcaption>{name}</figcaption></figure>\n"
-        for name, picture in (
-            ("before", thumbnail(video.input, video.middle, options)),
-            ("after", thumbnail(video.output, video.middle)),
-        )
-        if picture is not None
-    )
+    before = picture_at(video.input, video.middle, options)
+    after = picture_at(video.output, video.middle)
+    if before is None or after is None:
+        return ""
+    pictures = encode([before, fitted(after, (before.shape[1], before.shape[0]))], limit, _LARGEST)
+    named = tuple(zip(("before", "after"), pictures, strict=True))
+    return slider([Stop(f"video-{number}", clock(video.middle), named)])
 
 
-WIDTH = 320
-"""Width of a thumbnail in pixels, before it is turned upright."""
-
-
-def thumbnail(path: Path, seconds: float, options: SourceOptions | None = None) -> bytes | None:
-    """A JPEG of the frame that is shown at a time, upright.
+def picture_at(path: Path, seconds: float, options: SourceOptions | None = None) -> NDArray[np.uint8] | None:
+    """The frame that is shown at a time, as RGB, upright, uint8 (H, W, 3).
 
     Args:
         path: Path of the video.
@@ -133,27 +107,13 @@ def thumbnail(path: Path, seconds: float, options: SourceOptions | None = None) 
         options: Options that the video is read with; where it begins and ends is not heeded.
 
     Returns:
-        The JPEG; None if there is no such frame or it can't be decoded.
+        The picture; None if there is no such frame or it can't be decoded.
     """
     options = options or SourceOptions()
     reading = SourceOptions(format=options.format, start=seconds, deinterlace=options.deinterlace)
     try:
         with VideoSource(path, reading) as source:
             frame = next(event for event in source.events() if isinstance(event, av.VideoFrame))
-            return _jpeg(frame, source.info.rotation)
+            return np.ascontiguousarray(upright(rgb_of(frame, source.spec, 8), source.info.display_matrix))
     except (DeblurError, av.error.FFmpegError, OSError, ValueError, StopIteration):
         return None
-
-
-def _jpeg(frame: av.VideoFrame, rotation: int) -> bytes:
-    height = max(round(frame.height * WIDTH / frame.width / 2) * 2, 2)
-    picture = frame.reformat(width=WIDTH, height=height, format="rgb24").to_ndarray()
-    upright: Any = np.ascontiguousarray(np.rot90(picture, round(rotation / 90)))
-    small = av.VideoFrame.from_ndarray(upright, "rgb24").reformat(format="yuvj420p")
-    encoder: Any = av.CodecContext.create("mjpeg", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = small.width, small.height, "yuvj420p"
-    encoder.time_base = frame.time_base
-    encoder.color_range = 2
-    encoder.options = {"flags": "+qscale", "global_quality": str(4 * 118)}
-    packets: list[av.Packet[Stream]] = [*encoder.encode(small), *encoder.encode(None)]
-    return b"".join(bytes(packet) for packet in packets)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import av
-import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from pipeline.compare.match import Timed
-from pipeline.decode.open import open_source
+from pipeline.decode.source import VideoSource
 from pipeline.media.frames import plane_rows
 from pipeline.media.rgb import rgb_of, upright
+from pipeline.pages.picture import fitted
 from pipeline.runner.sharpness import blur_estimate
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ class Film:
             InputError: If it can't be read.
             LimitError: If it exceeds a limit.
         """
-        self.source = open_source(path, options)
+        self.source = VideoSource(path, options)
         self.shift = shift
+        # A part begins at zero, wherever it was cut out, and that is at another frame of each video.
+        self._shift = shift + (self.source.beginning.zero if self.source.info.is_shifted else 0)
         self._reformatter = VideoReformatter()
 
     @property
@@ -56,7 +58,7 @@ class Film:
     def first_time(self) -> Fraction:
         """Time of the first frame in seconds."""
         info = self.source.info
-        return info.first_frame.pts * info.time_base + self.shift
+        return info.first_frame.pts * info.time_base + self._shift
 
     def frames(
         self, on_packet: Callable[[av.Packet[Stream]], None] = lambda _packet: None
@@ -72,33 +74,20 @@ class Film:
                 continue
             assert event.pts is not None, "the decoder sets it"
             assert event.time_base is not None, "the decoder sets it"
-            yield Timed(Fraction(event.pts * event.time_base) + self.shift, event)
+            yield Timed(Fraction(event.pts * event.time_base) + self._shift, event)
 
     def picture(self, frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
         """A frame as RGB, upright, uint8 (H, W, 3).
 
         Args:
             frame: Frame of this video.
-            size: Width and height that the picture gets. A column and a row more, with which encoders that need even
-                sizes pad, are cut off; from any other size it is scaled.
+            size: Width and height that the picture gets; see :func:`pipeline.pages.picture.fitted`.
         """
         rgb = rgb_of(frame, self.source.spec, 8, self._reformatter)
-        picture: Any = np.ascontiguousarray(upright(rgb, self.source.info.display_matrix))
-        width, height = self.size
-        if is_padded((width, height), size):
-            picture = np.ascontiguousarray(picture[: size[1], : size[0]])
-        elif (width, height) != size:
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
-        made: NDArray[np.uint8] = picture
-        return made
+        return fitted(np.ascontiguousarray(upright(rgb, self.source.info.display_matrix)), size)
 
     def sharpness(self, frame: av.VideoFrame) -> float:
         """How sharp a frame is by the program's own estimate: 0, long ramps alone, to 1, every edge a step."""
         spec = self.source.spec
         luma = plane_rows(frame, 0)
         return 1.0 - blur_estimate(luma >> spec.code_shift if spec.code_shift else luma, spec.depth)
-
-
-def is_padded(size: tuple[int, int], to: tuple[int, int]) -> bool:
-    """Whether a size is another one made even."""
-    return size != to and size == (to[0] + to[0] % 2, to[1] + to[1] % 2)

@@ -14,9 +14,9 @@ from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout as PlaneLayout
 from network.planes import Matrix
-from pipeline.compare.film import is_padded
 from pipeline.media.frames import EXACT, plane_rows
 from pipeline.media.rgb import COLORSPACES, upright
+from pipeline.pages.picture import is_padded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

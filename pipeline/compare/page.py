@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 _HELP = f"""<p class="small">
-Edge strength is the root mean square of the gradient (Tenengrad); it compares pictures of one moment alone. Sharpness is
-this program's own estimate: 0 where edges are long ramps or nothing has detail, 1 where every edge is a step. It takes
-noise and the blocks of strong compression for detail, so it may fall where these go. A shaded band holds all values around a point. Rings link to
-the frames above. Pictures are JPEG, at most {PICTURE_BYTES // 1_000_000} MB together.
+Edge strength is the root mean square of the gradient (Tenengrad); it compares pictures of one moment alone. Sharpness
+is this program's own estimate: 0 where edges are long ramps or nothing has detail, 1 where every edge is a step. It
+takes noise and the blocks of strong compression for detail, so it may fall where these go. A shaded band holds all
+values around a point. Rings link to the frames above. Pictures are JPEG, at most {PICTURE_BYTES // 1_000_000} MB
+together.
 </p>"""
 
 

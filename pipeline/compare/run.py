@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from pipeline.compare.film import Film, is_padded
+from pipeline.compare.film import Film
 from pipeline.compare.findings import Findings
 from pipeline.compare.layouts import Composer, Layout
 from pipeline.compare.match import Timed, matched
@@ -18,6 +18,7 @@ from pipeline.encode.sink import VideoSink
 from pipeline.errors import InputError
 from pipeline.job import SinkOptions, SourceOptions
 from pipeline.pages.document import write_document
+from pipeline.pages.picture import is_padded
 from pipeline.progress import SilentDisplay
 from pipeline.runner.timing import RunProgress
 
@@ -140,8 +141,11 @@ def compare(job: CompareJob, display: Display | None = None) -> Comparison:
 def _open(job: CompareJob, inputs: Sequence[Path], stack: contextlib.ExitStack) -> list[Film]:
     films = []
     for number, path in enumerate(inputs):
-        shift = Fraction(str(job.offset)) if number == 1 else Fraction(0)
-        film = Film(path, job.source, shift)
+        shift, options = Fraction(0), job.source
+        if number == 1:
+            shift = Fraction(str(job.offset))
+            options = replace(options, start=None if options.start is None else max(options.start - job.offset, 0.0))
+        film = Film(path, options, shift)
         stack.callback(film.source.close)
         films.append(film)
     return films

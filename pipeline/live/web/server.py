@@ -20,6 +20,8 @@ from pipeline.live.web.page import Page, SharedSource
 from pipeline.live.web.peer import raise_bitrate
 from pipeline.live.web.uploads import Uploads
 
+from pipeline.pages.document import asset
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.runner.protocols import Engine
 
 _FILES: Final = {"index.html": "text/html", "style.css": "text/css", "page.js": "text/javascript"}
+_SHARED_FILES: Final = {"slider.js": "text/javascript"}  # with the pages that other commands write
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class WebServer:
         self._access = Access(options)
         folder = resources.files("pipeline.live.web") / "static"
         self._files = {name: (folder / name).read_text("utf-8") for name in _FILES}
+        self._files |= {name: asset(name) for name in _SHARED_FILES}
 
     @property
     def pages(self) -> int:
@@ -135,7 +139,7 @@ class WebServer:
         return self._answer(request.match_info["name"])
 
     def _answer(self, name: str) -> web.Response:
-        return web.Response(text=self._files[name], content_type=_FILES[name])
+        return web.Response(text=self._files[name], content_type=(_FILES | _SHARED_FILES)[name])
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         limits = self._options.limits

@@ -263,6 +263,7 @@ export class Slider {
 
 const sliders = [...document.querySelectorAll("[data-slider]")].map((figure) => new Slider(figure));
 
+/** Shows the stop of this identifier, and says whether there is one. */
 function follow(id) {
   for (const slider of sliders) {
     const index = slider.stops.findIndex((stop) => stop.id === id);
@@ -271,11 +272,15 @@ function follow(id) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     slider.stage.scrollIntoView({ block: "nearest", behavior: still ? "auto" : "smooth" });
     slider.handle.focus({ preventScroll: true });
+    return true;
   }
+  return false;
 }
-// The same link may be followed twice, which changes no address.
+// The browser itself would look for a place that is hidden, and take the focus away.
 addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href^='#']");
-  if (link) follow(link.hash.slice(1));
+  if (!link || !follow(link.hash.slice(1))) return;
+  event.preventDefault();
+  history.replaceState(null, "", link.hash);
 });
 if (sliders.length) follow(location.hash.slice(1));

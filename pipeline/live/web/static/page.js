@@ -1,4 +1,6 @@
 // The page of `deblur live --serve`. Three ways in (camera, this machine's source, a file), one stage, one divider.
+import { Divider } from "/page/slider.js";
+
 const $ = (id) => document.getElementById(id);
 const stage = $("stage"), canvas = $("picture"), received = $("received"), original = $("original");
 const context = canvas.getContext("2d");
@@ -6,7 +8,6 @@ const context = canvas.getContext("2d");
 let mode = "camera";       // camera | watch | file
 let hello = null;          // what the server said of itself
 let running = null;        // Live or FileJob while there is a picture
-let position = 0.5;        // of the divider, 0 to 1
 
 // Small things -------------------------------------------------------------------------------------------------------
 
@@ -31,7 +32,7 @@ function paint(before, after) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const draw = (from, target, to) => target.drawImage(from.video, 0, from.top, from.width * to, from.height, 0, 0, width * to, height);
   draw(after, context, 1);
-  if (before?.width && position > 0) draw(before, context, position);
+  if (before?.width && divider.position > 0) draw(before, context, divider.position);
   const compares = Boolean(before?.width);
   for (const id of ["divider", "label-before", "label-after"]) show(id, compares);
   recorder?.draw(after);
@@ -43,31 +44,23 @@ function clean(after) {
   return picture;
 }
 
-function moveDivider(to) {
-  position = Math.min(1, Math.max(0, to));
-  // The picture may be narrower than the stage.
+// The picture may be narrower than the stage.
+function pictureBox() {
   const box = canvas.getBoundingClientRect(), scale = Math.min(box.width / canvas.width, box.height / canvas.height);
-  const shown = canvas.width * scale, left = (stage.clientWidth - shown) / 2;
-  $("divider").style.left = `${left + position * shown}px`;
-  $("divider").setAttribute("aria-valuenow", Math.round(position * 100));
-  running?.repaint();
+  return { left: box.left + (box.width - canvas.width * scale) / 2, width: canvas.width * scale };
 }
-function dividerTo(event) {
-  const box = canvas.getBoundingClientRect(), scale = Math.min(box.width / canvas.width, box.height / canvas.height);
-  const shown = canvas.width * scale;
-  moveDivider((event.clientX - box.left - (box.width - shown) / 2) / shown);
-}
-stage.addEventListener("pointerdown", (event) => {
-  if ($("divider").hidden || event.target.closest("button, label, .welcome, .work")) return;
-  stage.setPointerCapture(event.pointerId);
-  dividerTo(event);
+const divider = new Divider(stage, $("divider"), {
+  box: pictureBox,
+  moved: (position) => {
+    const { left, width } = pictureBox();
+    $("divider").style.left = `${left - stage.getBoundingClientRect().left - stage.clientLeft + position * width}px`;
+    $("divider").setAttribute("aria-valuetext", `${Math.round(position * 100)}% before`);
+    running?.repaint();
+  },
+  takes: (event) => !$("divider").hidden && !event.target.closest("button, label, .welcome, .work"),
 });
-stage.addEventListener("pointermove", (event) => { if (stage.hasPointerCapture(event.pointerId)) dividerTo(event); });
-$("divider").addEventListener("keydown", (event) => {
-  const step = { ArrowLeft: -0.02, ArrowRight: 0.02, Home: -1, End: 1 }[event.key];
-  if (step) { event.preventDefault(); moveDivider(position + step); }
-});
-new ResizeObserver(() => moveDivider(position)).observe(canvas);
+const placeDivider = () => divider.set(divider.position);
+new ResizeObserver(placeDivider).observe(canvas);
 
 // Snapshot and recording: in the browser, of the deblurred picture alone ---------------------------------------------
 
@@ -236,7 +229,7 @@ class Live {
     const next = () => this.onFrame();
     if ("requestVideoFrameCallback" in received) received.requestVideoFrameCallback(next); else requestAnimationFrame(next);
     if (!received.videoWidth || !this.aspect) return;
-    if (stage.dataset.state !== "live") { begin("live"); moveDivider(position); }
+    if (stage.dataset.state !== "live") { begin("live"); placeDivider(); }
     this.repaint();
   }
 
@@ -354,7 +347,7 @@ class FileJob {
     if (!this.comparable) say("This browser can't play the original, so there is nothing to compare the result with.");
     received.loop = true;
     this.play();
-    moveDivider(position);
+    placeDivider();
     this.onFrame();
   }
 
