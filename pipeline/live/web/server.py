@@ -19,7 +19,6 @@ from pipeline.live.web.certificate import given_context, own_address, self_made_
 from pipeline.live.web.page import Page, SharedSource
 from pipeline.live.web.peer import raise_bitrate
 from pipeline.live.web.uploads import Uploads
-
 from pipeline.pages.document import asset
 
 if TYPE_CHECKING:

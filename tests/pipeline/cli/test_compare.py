@@ -59,7 +59,7 @@ def test_videos_of_other_times_are_named_with_the_option_that_helps(
     assert "give --offset 40.000" in ended.error
 
 
-def test_damage_is_code_6_and_what_can_be_read_is_compared(deblur: CommandLine, after: Path, tmp_path: Path) -> None:
+def test_damage_is_code_6_and_what_can_be_read_is_compared(deblur: CommandLine, tmp_path: Path) -> None:
     before = write_clip(tmp_path / "before.ts", frames=60, size=(320, 240), options={"g": "10"})
     content = bytearray(before.read_bytes())
     middle = len(content) // 2 // 188 * 188
