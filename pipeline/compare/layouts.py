@@ -14,7 +14,7 @@ from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout as PlaneLayout
 from network.planes import Matrix
-from pipeline.media.frames import EXACT, plane_rows
+from pipeline.media.frames import EXACT, plane_rows, without_alpha
 from pipeline.media.rgb import COLORSPACES, upright
 from pipeline.pages.picture import is_padded
 
@@ -81,7 +81,8 @@ class Composer:
         shown = 2 if layout in (Layout.WIPE, Layout.DIFFERENCE) else len(films)
         self._layout, self._films, self._names = layout, films[:shown], names[:shown]
         info = films[0].source.info
-        self._spec, self._pixel_format, self._matrix = info.spec, info.pixel_format, info.display_matrix
+        self._spec, self._matrix = info.spec, info.display_matrix
+        self._pixel_format = without_alpha(info.pixel_format)
         self._codes = _Codes.of(info.spec)
         width, height = films[0].size
         self._cell = max(width - width % 2, 1), max(height - height % 2, 1)
@@ -93,7 +94,9 @@ class Composer:
     def info(self) -> SourceInfo:
         """Description of the frames that are made, and of the streams beside them, for an output."""
         width, height = self._coded
-        return replace(self._films[0].source.info, spec=replace(self._spec, width=width, height=height))
+        info = self._films[0].source.info
+        first = replace(info.first_frame, pixel_format=self._pixel_format)
+        return replace(info, spec=replace(self._spec, width=width, height=height), first_frame=first)
 
     def compose(self, frames: Sequence[av.VideoFrame | None]) -> av.VideoFrame:
         """Makes a frame.

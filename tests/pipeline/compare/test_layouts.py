@@ -54,6 +54,18 @@ def test_side_by_side_has_every_code_of_both(tmp_path: Path, pixel_format: str) 
             assert np.array_equal(plane[WITHOUT_NAME], both[WITHOUT_NAME])
 
 
+@pytest.mark.parametrize("pixel_format", ["yuva420p", "bgra"])
+def test_transparent_video_is_compared_as_if_it_were_opaque(tmp_path: Path, pixel_format: str) -> None:
+    before, after = two_clips(tmp_path, pix_fmt=pixel_format)
+    output = tmp_path / "side.mkv"
+    compare(CompareJob(before, after, output=output, sink=LOSSLESS))
+    both = [[frame.to_ndarray(format="bgr24") for frame in read_file(path).frames] for path in (before, after)]
+    for frame, first, second in zip(read_file(output).frames, *both, strict=True):
+        assert "a" not in frame.format.name
+        difference = frame.to_ndarray(format="bgr24").astype(int) - np.concatenate((first, second), 1)
+        assert np.abs(difference[WITHOUT_NAME]).max() <= 2
+
+
 def test_names_are_written_on_the_parts(tmp_path: Path) -> None:
     before, after = two_clips(tmp_path, size=(192, 128))
     (frame, *_), (first, *_) = write(tmp_path, Layout.SIDE, before, after), planes(before)
