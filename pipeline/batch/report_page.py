@@ -10,10 +10,8 @@ import av.error
 import numpy as np
 
 from network.counting import count_of
-from network.files import write_text
 from network.names import printable
 from pipeline.batch.plan import Outcome, State, without_name
-from pipeline.batch.plan import Outcome, State
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError
 from pipeline.job import SourceOptions

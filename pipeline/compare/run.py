@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from network.counting import count_of, have, were
+from network.names import printable
 from pipeline.compare.film import Film
 from pipeline.compare.findings import Findings
 from pipeline.compare.layouts import Composer, Layout
@@ -133,8 +135,8 @@ def compare(job: CompareJob, display: Display | None = None) -> Comparison:
         lines = (*_size_lines(films, names), *pairing.lines(names))
         damage = [f"{film.source.info.name}: {place}" for film in films for place in film.source.damage]
     if job.page is not None:
-        title = f"{job.before.name} and {job.after.name}"
-        write_document(job.page, page(title, findings, (*lines, *damage)))
+        title = printable(f"{job.before.name} and {job.after.name}")
+        write_document(job.page, page(title, findings, [printable(line) for line in (*lines, *damage)]))
     return Comparison(findings, pairing.frames, lines, tuple(damage))
 
 
@@ -183,14 +185,13 @@ class _Pairing:
     def lines(self, names: Sequence[str]) -> list[str]:
         """What had no other, one line each."""
         lines = [
-            f"{count} frames of {names[number]} have none of {names[1 - number]} at their time and were left out"
+            f"{count_of(count, 'frame')} of {names[number]} {have(count)} none of {names[1 - number]} at the same time "
+            f"and {were(count)} left out"
             for number, count in enumerate(self._alone)
             if count
         ]
-        if self._without_truth:
-            lines.append(
-                f"{self._without_truth} frames have none of {names[2]} at their time and were not measured by it"
-            )
+        if count := self._without_truth:
+            lines.append(f"{count_of(count, 'frame')} {have(count)} none of {names[2]} at the same time")
         return lines
 
     def _pairs(self) -> Iterator[Timed[tuple[Timed[av.VideoFrame], Timed[av.VideoFrame]]]]:

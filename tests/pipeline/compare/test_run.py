@@ -92,11 +92,11 @@ def test_frames_are_matched_by_time_and_what_is_alone_is_counted(tmp_path: Path)
     after = write_video(tmp_path / "b.mkv", frames, skip=[3, 4, 11])
     done = compare(CompareJob(before, after))
     assert done.frames == 17
-    assert done.lines == ("3 frames of before have none of after at their time and were left out",)
+    assert done.lines == ("3 frames of before have none of after at the same time and were left out",)
     for curve in done.findings.curves.values():
         assert curve.points(0) == curve.points(1)  # by number, all after the third would differ
     back = compare(CompareJob(after, before))
-    assert back.lines == ("3 frames of after have none of before at their time and were left out",)
+    assert back.lines == ("3 frames of after have none of before at the same time and were left out",)
 
 
 def test_a_part_that_was_cut_out_is_compared_by_its_offset(tmp_path: Path) -> None:
