@@ -33,6 +33,7 @@ COMMANDS = {
     "video": LazyCommand("pipeline.cli.video:video", "Deblur a video file."),
     "image": LazyCommand("pipeline.cli.image:image", "Deblur photographs."),
     "best": LazyCommand("pipeline.cli.best:best", "Write the sharpest deblurred frames of a video as pictures."),
+    "sample": LazyCommand("pipeline.cli.sample:sample", "Try settings on the most blurred seconds, as a page."),
     "live": LazyCommand("pipeline.cli.live:live", "Deblur what a camera sees, now."),
     "info": LazyCommand("pipeline.cli.info:info", "Show what a video file holds and what would be kept."),
     "batch": LazyCommand("pipeline.cli.batch:batch", "Deblur many video files, and go on after a crash."),
