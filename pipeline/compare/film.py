@@ -58,7 +58,8 @@ class Film:
     def first_time(self) -> Fraction:
         """Time of the first frame in seconds."""
         info = self.source.info
-        return info.first_frame.pts * info.time_base + self._shift
+        # The first frame that is decoded lies before a start that is no keyframe.
+        return self._shift if info.is_shifted else info.first_frame.pts * info.time_base + self._shift
 
     def frames(
         self, on_packet: Callable[[av.Packet[Stream]], None] = lambda _packet: None

@@ -10,11 +10,13 @@ import numpy as np
 
 from network.counting import count_of, were
 from network.files import write_bytes
+from network.names import shortened
+from pipeline.compare.stops import Extremes
 from pipeline.decode.open import open_source
 from pipeline.errors import DamagedInputError, OutputError, UsageError
 from pipeline.images.metadata import text_chunk, with_png_chunks
 from pipeline.media.frames import copied, depth_of, plane_rows
-from pipeline.media.rgb import rgb_of
+from pipeline.media.rgb import rgb_of, upright
 from pipeline.runner.run import run
 
 if TYPE_CHECKING:
@@ -121,38 +123,20 @@ def write_best_frames(
         return found
 
 
-@dataclass(slots=True, eq=False)
-class _Candidate:
-    time: float
-    sharpness: float
-    frame: av.VideoFrame
-
-
 class _BestFrames:
     """A sink that keeps the sharpest frames of those that it gets."""
 
     def __init__(self, info: SourceInfo, start: float, count: int, gap: float, region: Region | None) -> None:
-        self._spec, self._turns, self._start = info.spec, round(info.rotation / 90), start
-        self._count, self._gap, self._region = count, gap, region
-        self._kept: list[_Candidate] = []
-        sides = (info.spec.width, info.spec.height)
-        width, height = sides[::-1] if self._turns % 2 else sides
+        self._spec, self._matrix, self._start, self._region = info.spec, info.display_matrix, start, region
+        self._best: Extremes[av.VideoFrame] = Extremes(count, gap)
+        height, width = upright(np.empty((info.spec.height, info.spec.width), np.bool_), self._matrix).shape
         if region and (region.left + region.width > width or region.top + region.height > height):
             raise UsageError(f"the region reaches out of the picture of {width}x{height} pixels", field="region")
 
     def write_frame(self, frame: av.VideoFrame) -> None:
         """Keeps a frame that is sharper than one of those that are kept."""
         assert frame.time is not None
-        sharpness = self._sharpness(frame)
-        near = [kept for kept in self._kept if abs(kept.time - frame.time) < self._gap]
-        if any(kept.sharpness >= sharpness for kept in near):
-            return
-        if not near and len(self._kept) >= self._count and self._kept[-1].sharpness >= sharpness:
-            return
-        kept = [candidate for candidate in self._kept if candidate not in near]
-        kept.append(_Candidate(frame.time, sharpness, copied(frame)))
-        kept.sort(key=lambda candidate: -candidate.sharpness)
-        self._kept = kept[: self._count]
+        self._best.see(frame.time, self._sharpness(frame), lambda: copied(frame))
 
     def write_packet(self, packet: av.Packet[Stream]) -> None:
         """Drops a packet: pictures have no sound."""
@@ -167,25 +151,25 @@ class _BestFrames:
         except OSError as error:
             raise OutputError(f"the folder {folder} can't be made: {error.strerror}") from error
         found = []
-        for kept in self._kept:
+        for kept in self._best.kept:
             time = self._start + kept.time
             minutes, seconds = divmod(round(time, 3), 60)
-            path = folder / f"{source.stem[:100]}_{int(minutes):02}m{seconds:06.3f}s.png"
+            path = folder / f"{shortened(source.stem)}_{int(minutes):02}m{seconds:06.3f}s.png"
             if path.exists() and not overwrite:
                 raise OutputError(f"{path} exists; add `overwrite` to replace it", field="overwrite")
-            rgb = rgb_of(kept.frame, self._spec)
-            picture = np.ascontiguousarray(np.rot90(rgb, self._turns)[..., ::-1])
+            rgb = upright(rgb_of(kept.value, self._spec), self._matrix)
+            picture = np.ascontiguousarray(rgb[..., ::-1])
             chunk = text_chunk("Comment", f"{source.name} at {time:.3f} s")
             content = with_png_chunks(cv2.imencode(".png", picture)[1].tobytes(), (chunk,))
             try:
                 write_bytes(path, content)
             except OSError as error:
                 raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
-            found.append(BestFrame(path, time, kept.sharpness))
+            found.append(BestFrame(path, time, kept.rank))
         return found
 
     def _sharpness(self, frame: av.VideoFrame) -> float:
-        luma: NDArray[Any] = np.rot90(plane_rows(frame, 0), self._turns)
+        luma: NDArray[Any] = upright(plane_rows(frame, 0), self._matrix)
         if self._region is not None:
             region = self._region
             luma = luma[region.top : region.top + region.height, region.left : region.left + region.width]
