@@ -27,6 +27,7 @@ class NoteCode(StrEnum):
     INTERLACED_FRAMES = "interlaced-frames"
     OUTPUT_UNREADABLE = "output-unreadable"
     PACKETS_REFUSED = "packets-refused"
+    PICTURES_SKIPPED = "pictures-skipped"
     PICTURE_TURNED = "picture-turned"
     PIXEL_FORMAT = "pixel-format"
     SEGMENT_DAMAGED = "segment-damaged"

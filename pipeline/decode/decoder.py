@@ -12,6 +12,7 @@ from av.video.reformatter import VideoReformatter
 
 from network.counting import count_of
 from pipeline.decode.deinterlace import Deinterlacer
+from pipeline.decode.lead_in import LeadIn, Opening
 from pipeline.errors import InputError
 from pipeline.media.alpha import decoder_with_alpha, is_with_alpha
 from pipeline.media.dolby_vision import DolbyVisionKeeper
@@ -41,11 +42,16 @@ _PICTURE_PER_PACKET = {"h264", "hevc", "mjpeg"}
 """Names of the decoders for codecs where each packet of a progressive video holds one visible picture."""
 
 
+_COUNTS_PACKETS = {"avi"}
+"""Containers that say only when a packet is decoded: times of display are FFmpeg's guess, and wrong for some codecs."""
+
+
 class FrameDecoder:
     """Decodes one video stream.
 
     A packet that can't be decoded is counted and left out. A frame that the decoder marked as damaged is counted and
-    kept. All frames have the size and format of the first frame, and strictly increasing time stamps.
+    kept. A picture that can't be decoded because of a cut is left out, and is no damage. All frames have the size and
+    format of the first frame, and strictly increasing time stamps.
 
     Attributes:
         interlaced: Whether the first frame was interlaced.
@@ -78,13 +84,16 @@ class FrameDecoder:
         self._name = stream.codec_context.name
         self._guard = guard
         self._deinterlace = deinterlace
+        self._counts_packets = stream.container.format.name in _COUNTS_PACKETS
         self._time_base = fraction(stream.time_base) or Fraction(1, 90000)
         self._reformatter = VideoReformatter()
         self._deinterlacer: Deinterlacer | None = None
         self._pixel_format = ""
         self._dolby_vision = DolbyVisionKeeper()
         step = round(1 / (rate * self._time_base)) if rate else round(Fraction(1, 25) / self._time_base)
+        self._interval = 1 / (rate * self._time_base) if rate else Fraction(step)
         self._timeline = Timeline(step, jump=round(10 / self._time_base))
+        self._lead_in = LeadIn(self._name, b"", Opening(has_keyframe=False))
         self._interlaced_frames = 0
         self.interlaced = False
         self._noted: set[str] = set()
@@ -95,6 +104,8 @@ class FrameDecoder:
         self._durations: dict[int, int] = {}
         self._without_picture = 0
         self._last_pts: int | None = None
+        self._dts: int | None = None
+        self._least_step: int | None = None
         self._held: av.VideoFrame | None = None
         self.first: av.VideoFrame | None = None
         self.plain_first: av.VideoFrame | None = None
@@ -105,6 +116,16 @@ class FrameDecoder:
         self.damage: list[str] = []
         self.notes: list[Note] = []
 
+    def begin(self, opening: Opening) -> None:
+        """Prepares for the first packet.
+
+        Args:
+            opening: What the first packets say.
+        """
+        self._lead_in = LeadIn(self._name, bytes(self._stream.codec_context.extradata or b""), opening)
+        if opening.first_stamp is not None:
+            self._timeline.count_back(opening.unstamped, opening.first_stamp, max(self._interval, Fraction(1)))
+
     def decode(self, packet: av.Packet[av.VideoStream]) -> Iterator[av.VideoFrame]:
         """Yields the frames that a packet completes; an empty packet ends the stream.
 
@@ -114,7 +135,8 @@ class FrameDecoder:
         if packet.size == 0:
             yield from self._drain(packet)
             return
-        self._without_picture += not packet.is_discard
+        leads = self._lead_in.leads(packet)
+        self._without_picture += not (packet.is_discard or leads)
         if packet.is_corrupt:
             self._damaged("the container marks a packet as damaged", packet.pts, packet.dts)
         self._remember(packet)
@@ -125,8 +147,10 @@ class FrameDecoder:
         except (av.error.FFmpegError, ValueError) as error:  # ValueError: the decoder could not be opened before
             if self.first is None:
                 self._guard.check_picture(self._codec.width, self._codec.height)
-            self._fault(error, packet)
             self._recent_faults += 1
+            if not self._lead_in.excuses_fault():
+                self._without_picture += self._lead_in.give_up()
+                self._fault(error, packet)
             return
         for frame in frames:
             yield from self._finish(frame)
@@ -151,6 +175,11 @@ class FrameDecoder:
                 without a picture reported as damage.
         """
         timeline = self._timeline
+        self._lead_in.close()
+        if is_whole and self._lead_in.skipped:
+            count = count_of(self._lead_in.skipped, "picture")
+            text = f"{count} at a cut can't be decoded, because others before it are missing; left out"
+            self._note(NoteCode.PICTURES_SKIPPED, text)
         if is_whole and self._without_picture > 0 and self._name in _PICTURE_PER_PACKET and not self.interlaced:
             self.damage.append(f"{count_of(self._without_picture, 'packet')} gave no picture")
         if timeline.repaired:
@@ -240,10 +269,12 @@ class FrameDecoder:
     def _finish(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         if not frame.time_base:
             frame.time_base = self._time_base
+        self._without_picture -= not self._lead_in.shows_before(frame)
+        if self._lead_in.leaves_out(frame):
+            return
         if frame.is_corrupt:
             self.corrupt_frames += 1
             self._damaged("a frame is damaged", frame.pts, frame.dts)
-        self._without_picture -= 1
         self._last_pts = frame.pts
         if frame.pts is not None:
             # Some decoders (VP9's) drop the duration.
@@ -271,7 +302,11 @@ class FrameDecoder:
 
     def _release(self, frame: av.VideoFrame, *, is_misplaced: bool = False) -> Iterator[av.VideoFrame]:
         """Yields a frame in its native format, with a repaired time stamp."""
-        stamps = (None, None) if is_misplaced else (frame.pts, frame.dts)
+        stamps = (frame.pts, frame.dts)
+        if is_misplaced:
+            stamps = (None, None)
+        elif self._counts_packets:
+            stamps = (self._decoded_at(frame.dts), frame.pts)
         frame.pts = self._timeline.place(*stamps, frame.duration)
         self._guard.count(frame)
         if self.spec is None:
@@ -289,6 +324,16 @@ class FrameDecoder:
             return
         for progressive in self._deinterlacer.push(native):
             yield self._to_native(progressive)
+
+    def _decoded_at(self, stamp: int | None) -> int | None:
+        """The decoding time of a frame; the last ones come out when there is no packet left to have one."""
+        if stamp is None:
+            stamp = None if self._dts is None else self._dts + (self._least_step or 1)
+        elif self._dts is not None:
+            step = max(stamp - self._dts, 1)
+            self._least_step = min(step, self._least_step or step)
+        self._dts = stamp
+        return stamp
 
     def _start(self, frame: av.VideoFrame) -> None:
         if frame.interlaced_frame and not self._deinterlace:

@@ -16,6 +16,7 @@ from pipeline.decode.decoder import FrameDecoder
 from pipeline.decode.demuxer import Demuxer
 from pipeline.decode.hardware import accelerator, fallback_note
 from pipeline.decode.info import describe
+from pipeline.decode.lead_in import look_ahead
 from pipeline.decode.limits import LimitGuard
 from pipeline.decode.trim import TimeWindow, exact
 from pipeline.errors import InputError
@@ -226,7 +227,9 @@ class VideoSource:
     def _read(self) -> Generator[av.VideoFrame | av.Packet[Stream]]:
         video = self._demuxer.video.index
         copied = {stream.index for stream in self._demuxer.copied}
-        for number, packet in enumerate(self._packets()):
+        opening, packets = look_ahead(self._packets(), video)
+        self._decoder.begin(opening)
+        for number, packet in enumerate(packets):
             self._has_packets = self._has_packets or packet.size > 0
             self._end_watch.see(packet)
             if self._wants is not None and not self._wants(number, packet):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
 
 class Timeline:
     """Repairs the time stamps of one stream, in order.
 
-    Stamps that already increase are returned unchanged. A missing stamp is one step after the stamp before it. A
-    repeated or slightly earlier stamp moves up to the next free tick. After a jump far back (a restarted clock), the
-    rest of the stream is shifted so that it continues where it was.
+    Stamps that already increase are returned unchanged. A missing stamp is one step after the stamp before it; those
+    before the first known one can be counted back from it. A repeated or slightly earlier stamp moves up to the next
+    free tick. After a jump far back (a restarted clock), the rest of the stream is shifted so that it continues where
+    it was.
 
     Attributes:
         repaired: Number of stamps that were changed because they were missing or out of order.
@@ -26,8 +33,19 @@ class Timeline:
         self._jump = jump
         self._offset = 0
         self._last: int | None = None
+        self._before: deque[int] = deque()
         self.repaired = 0
         self.jumps = 0
+
+    def count_back(self, count: int, known: int, interval: Fraction) -> None:
+        """Gives the stamps that are missing at the beginning places before the first known one.
+
+        Args:
+            count: Number of missing stamps.
+            known: First known stamp, in ticks.
+            interval: Distance from one stamp to the next, in ticks, at least 1.
+        """
+        self._before.extend(known - round(number * interval) for number in range(count, 0, -1))
 
     def leaps(self, stamp: int | None) -> bool:
         """Whether a stamp is so far from the last one that it is wrong, or that a new clock begins.
@@ -60,7 +78,12 @@ class Timeline:
         Returns:
             Stamp greater than all stamps returned before, in ticks.
         """
-        if self._last is None:
+        if stamp is not None:
+            self._before.clear()
+        if self._before:
+            self.repaired += 1
+            placed = self._before.popleft()
+        elif self._last is None:
             placed = next((value for value in (stamp, fallback) if value is not None), 0)
             self.repaired += stamp is None
         elif stamp is None:

@@ -1,5 +1,7 @@
 """Time stamps that a muxer accepts."""
 
+from fractions import Fraction
+
 import pytest
 
 from pipeline.media.timestamps import Timeline
@@ -46,3 +48,16 @@ def test_a_leap_is_seen_and_what_goes_on_is_told_from_it() -> None:
     assert not timeline.leaps(None)
     assert timeline.continues(80)
     assert not any(timeline.continues(stamp) for stamp in (40, 1041, 5040, None))
+
+
+def test_missing_stamps_before_the_first_known_one_are_counted_back() -> None:
+    timeline = Timeline(33, jump=1000)
+    timeline.count_back(3, 10, Fraction(1001, 30))
+    assert [timeline.place(stamp) for stamp in (None, None, None, 10, 43)] == [-90, -57, -23, 10, 43]
+    assert (timeline.repaired, timeline.jumps) == (3, 0)
+
+
+def test_fewer_frames_than_were_counted_back_do_not_go_back() -> None:
+    timeline = Timeline(40, jump=1000)
+    timeline.count_back(3, 0, Fraction(40))
+    assert [timeline.place(stamp) for stamp in (None, 0, None, 80)] == [-120, 0, 40, 80]
