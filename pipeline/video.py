@@ -12,6 +12,7 @@ from pipeline.encode.sink import VideoSink
 from pipeline.errors import Cancelled
 from pipeline.progress import SilentDisplay
 from pipeline.report import Report
+from pipeline.resume.cutter import SegmentSource
 from pipeline.resume.run import ChangedError, deblur_in_segments
 from pipeline.runner.keep_text import keeping_text
 from pipeline.runner.run import free_leftovers, run
@@ -118,7 +119,7 @@ def _in_one_piece(
         display.begin(info.name, info.frame_estimate, [*source.notes, *sink.notes, *notes])
         try:
             result = run(
-                source,
+                SegmentSource(source.spec, sink.events(source.events())),
                 engine,
                 sink,
                 batch=batch,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import av
 from av.stream import Disposition
 
+from pipeline.decode.suitable_rate import suitable_rate
 from pipeline.errors import InputError, UsageError
 from pipeline.media.dolby_vision import DolbyVisionKeeper
 from pipeline.media.frames import has_alpha
@@ -80,6 +82,7 @@ class ConcatSource:
             name=f"{path} and {files - 1} more",
             frame_estimate=first.frame_estimate and first.frame_estimate * files,
             duration=first.duration and first.duration * files,
+            suitable_rate=cache(partial(suitable_rate, (path, *self._later), options)),
         )
 
     def __enter__(self) -> Self:

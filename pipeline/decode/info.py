@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import av
+from av.stream import Disposition
 
 from pipeline.decode.container import promised_length
 from pipeline.decode.limits import LimitGuard
+from pipeline.decode.suitable_rate import suitable_rate
 from pipeline.decode.trim import TimeWindow
 from pipeline.media.source_info import SourceInfo
 from pipeline.media.tags import tags_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.decode.beginning import Beginning
     from pipeline.decode.demuxer import Demuxer
     from pipeline.job import SourceOptions
+
+_SHOWN = ("video", "audio", "subtitle")
+"""Types of the streams that are played."""
 
 
 def describe(demuxer: Demuxer, options: SourceOptions, beginning: Beginning) -> SourceInfo:
@@ -58,6 +67,26 @@ def describe(demuxer: Demuxer, options: SourceOptions, beginning: Beginning) -> 
         duration=float(part) if part is not None else None,
         frame_estimate=frames or None,
         earliest=beginning.earliest,
+        first_shown=_first_shown(demuxer, options, beginning),
         is_shifted=bool(options.start),
         is_on_device=beginning.is_on_device,
+        suitable_rate=_rate_finder(demuxer, options),
     )
+
+
+def _first_shown(demuxer: Demuxer, options: SourceOptions, beginning: Beginning) -> Fraction:
+    if options.start:
+        return Fraction(0)
+    times = [beginning.first_frame.pts * demuxer.time_base]
+    for stream in demuxer.copied:
+        # FFmpeg leaves the run-up of sound out of this time.
+        is_shown = stream.type in _SHOWN and not stream.disposition & Disposition.attached_pic
+        if is_shown and stream.start_time is not None and stream.time_base:
+            times.append(stream.start_time * stream.time_base)
+    return Fraction(min(times))
+
+
+def _rate_finder(demuxer: Demuxer, options: SourceOptions) -> Callable[[], Fraction | None] | None:
+    if demuxer.path is None or not demuxer.path.is_file():
+        return None
+    return cache(partial(suitable_rate, (demuxer.path, *options.continued), options))

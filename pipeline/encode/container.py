@@ -43,6 +43,7 @@ class MuxerPlan:
 
     Attributes:
         options: Options of the muxer, by FFmpeg's names.
+        shift: Seconds by which all streams are moved later. FFmpeg moves them by itself in some other containers.
         notes: Notes for the user on what the container can't carry, one line each.
         tags: Keys of the tags that the output should have.
         has_chapters: Whether the output should have chapters.
@@ -50,17 +51,11 @@ class MuxerPlan:
     """
 
     options: dict[str, str]
+    shift: Fraction
     notes: tuple[Note, ...]
     tags: tuple[str, ...] = ()
     has_chapters: bool = False
     movie: MovieEdit = field(default_factory=MovieEdit)
-
-
-def keeps_times(container: OutputContainer) -> bool:
-    """Whether the container keeps the time of each frame. If not, the frame rate is constant."""
-    flag: Any = av.format.Flags.variable_fps.value
-    # FFmpeg sets the flag for some of the formats of one muxer and forgets the others.
-    return container.format.name in MOV_FAMILY or bool(container.format.flags & flag)
 
 
 def plan_muxer(
@@ -98,7 +93,42 @@ def plan_muxer(
     if lost_chapters:
         notes.append(Note(NoteCode.CHAPTERS_DROPPED, f"{format_name} can't carry chapters; left out"))
     kept = tuple(key for key in tags if key not in lost)
-    return MuxerPlan(options, tuple(notes), kept, bool(chapters) and not lost_chapters, movie or MovieEdit())
+    return MuxerPlan(
+        options,
+        shift_of(info, format_name),
+        tuple(notes),
+        kept,
+        bool(chapters) and not lost_chapters,
+        movie or MovieEdit(),
+    )
+
+
+def keeps_times(format_name: str) -> bool:
+    """Whether a container keeps the time of each frame. If not, the frame rate is constant.
+
+    Args:
+        format_name: FFmpeg's name of the container.
+    """
+    flag: Any = av.format.Flags.variable_fps.value
+    # FFmpeg sets the flag for some of the formats of one muxer and forgets the others.
+    return format_name in MOV_FAMILY or bool(av.ContainerFormat(format_name, "w").flags & flag)
+
+
+def shift_of(info: SourceInfo, format_name: str) -> Fraction:
+    """Seconds by which all streams have to be moved later, so that a container can say when they begin.
+
+    Edit lists of MOV and MP4 cut off what is shown before zero; the run-up of sound may lie there. Where the frame rate
+    is constant, the video begins at zero, and so must what begins first.
+
+    Args:
+        info: Description of the input.
+        format_name: FFmpeg's name of the container.
+    """
+    if format_name in MOV_FAMILY:
+        return max(-info.first_shown, Fraction(0))
+    if keeps_times(format_name):
+        return Fraction(0)
+    return -min(info.earliest, info.first_shown)
 
 
 def _mov_options(info: SourceInfo, *, seekable: bool) -> dict[str, str]:
@@ -115,13 +145,8 @@ def _mov_options(info: SourceInfo, *, seekable: bool) -> dict[str, str]:
 
 def _time_and_shape_notes(info: SourceInfo, format_name: str, codec: str) -> list[Note]:
     notes = []
-    if info.earliest < 0 and _moves_all_later(info, format_name):
-        milliseconds = -1000 * float(info.earliest)
-        text = (
-            f"sound begins {milliseconds:.0f} ms before zero, which {format_name} can't say; "
-            "all streams are moved later by that much"
-        )
-        notes.append(Note(NoteCode.STREAMS_MOVED, text))
+    if note := _moved_note(info, format_name, codec):
+        notes.append(note)
     aspect = info.stream.sample_aspect_ratio
     if aspect and aspect != 1 and format_name in _SQUARE and codec not in _SELF_DESCRIBING:
         shape = f"{aspect.numerator}:{aspect.denominator}"
@@ -130,8 +155,26 @@ def _time_and_shape_notes(info: SourceInfo, format_name: str, codec: str) -> lis
     return notes
 
 
-def _moves_all_later(info: SourceInfo, format_name: str) -> bool:
-    """Whether the container moves all streams later where sound begins before time zero; tested by writing a sample.
+def _moved_note(info: SourceInfo, format_name: str, codec: str) -> Note | None:
+    shift = shift_of(info, format_name)
+    if not shift and info.earliest < 0 and _moves_all_later(info, format_name, codec):
+        shift = -info.earliest
+    milliseconds = 1000 * float(abs(shift))
+    if milliseconds < 1:
+        return None
+    if shift < 0:
+        text = f"{format_name} begins at zero; all streams are moved earlier by {milliseconds:.0f} ms"
+    else:
+        first = "the video" if info.first_time <= info.earliest else "sound"
+        text = (
+            f"{first} begins {milliseconds:.0f} ms before zero, which {format_name} can't say; "
+            "all streams are moved later by that much"
+        )
+    return Note(NoteCode.STREAMS_MOVED, text)
+
+
+def _moves_all_later(info: SourceInfo, format_name: str, codec: str) -> bool:
+    """Whether the container moves all streams later where one begins before time zero; tested by writing a sample.
 
     Some containers can store times before zero. From FFmpeg 9 on, Matroska can do so for the run-up of encoded sound.
     """
@@ -141,11 +184,15 @@ def _moves_all_later(info: SourceInfo, format_name: str) -> bool:
     scratch = io.BytesIO()
     try:
         with open_media(scratch, "w", format=format_name) as output:
-            sounds = [copy for stream in info.copied if stream.type == "audio" for copy in _sound(output, stream)]
-            if not sounds:
+            samples = [copy for stream in info.copied if stream.type == "audio" for copy in _sound(output, stream)]
+            if info.first_time < 0:
+                video = output.add_mux_stream(codec, width=64, height=64)
+                video.time_base = info.time_base
+                samples.append(video)
+            if not samples:
                 return False  # it takes none of them, and the picture begins at zero
-            for sound in sounds:
-                write_sample(output, sound, info.earliest)
+            for sample in samples:
+                write_sample(output, sample, info.earliest)
         scratch.seek(0)
         with open_media(scratch, "r") as read:
             return all((packet.pts or 0) >= 0 for packet in read.demux())

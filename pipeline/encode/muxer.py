@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,6 +13,7 @@ import av.error
 from av.stream import Disposition
 
 from network.counting import count_of, were
+from pipeline.encode.constant_rate import ConstantRate, slots_of
 from pipeline.encode.container import MOV_FAMILY, container_tags, keeps_times, plan_muxer, video_tags
 from pipeline.encode.edits import OutputEdits
 from pipeline.encode.hidden_boxes import boxes_of, plan_boxes
@@ -32,7 +34,10 @@ from pipeline.notes import Note, NoteCode
 from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
-    from av.container import OutputContainer
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+    from av.container import Chapter, OutputContainer
     from av.stream import Stream
 
     from pipeline.encode.encoder_plan import EncoderPlan
@@ -68,8 +73,8 @@ class Muxer:
             not, an encoder that belongs to no output has to.
         keeps_times: Whether the container keeps the time of each frame. If not, the frame rate is constant.
         notes: Notes for the user on what changes or can't be carried, one line each. The list is complete before the
-            first frame, except for what ``finish`` adds: packets that the container refused, and what it misses when it
-            compares the output with the plan.
+            first frame, except for what ``finish`` adds: packets that the container refused, what became of times where
+            the frame rate is constant, and what it misses when it compares the output with the plan.
         is_closed: Whether the output is finished or abandoned.
     """
 
@@ -113,6 +118,8 @@ class Muxer:
             OutputError: If the output can't be written.
         """
         self._length.see(packet)
+        if self.keeps_times:
+            self._move(packet)
         packet.stream = self.video
         # One packet waits, because the last one needs a duration of its own.
         waiting, self._waiting = self._waiting, packet
@@ -145,6 +152,7 @@ class Muxer:
                 # The presentation time moves along, so that a repair never turns it before the decoding time.
                 packet.pts = max(packet.pts + placed - packet.dts, placed)
             packet.dts = placed
+        self._move(packet)
         try:
             with writing_errors(self.name):
                 self.container.mux_one(packet)
@@ -172,6 +180,8 @@ class Muxer:
             self.abandon()
             raise
         self.is_closed = True
+        if self._constant_rate is not None:
+            self.notes += self._constant_rate.notes
         for copy in self._copies.values():
             if copy.refused:
                 packets = f"{count_of(copy.refused, 'packet')} of {describe(copy.source)}"
@@ -223,6 +233,19 @@ class Muxer:
         tracks = [s for s in written if not s.disposition & Disposition.attached_pic]
         return {s.id: number for number, s in enumerate(sorted(tracks, key=lambda s: s.index), start=1)}
 
+    def events(
+        self, events: Iterator[av.VideoFrame | av.Packet[Stream]]
+    ) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+        """Fits the frames of a source to the container; they pass unchanged where it keeps their times."""
+        return events if self._constant_rate is None else self._constant_rate.events(events)
+
+    def _move(self, packet: av.Packet[Any]) -> None:
+        """Moves a packet as all streams are moved."""
+        if self._shift and packet.time_base:
+            ticks = math.ceil(self._shift / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            packet.dts = None if packet.dts is None else packet.dts + ticks
+
     def _write_last(self) -> None:
         if self._waiting is not None:
             if self.container.format.name in MOV_FAMILY:
@@ -250,8 +273,12 @@ class Muxer:
         unofficial = UNOFFICIAL if self.plan.carried else {}
         container = _open(self._target.opened, self.name, options.format, {**muxer.options, **unofficial})
         container.metadata.update(container_tags(info.tags))
-        container.set_chapters(list(info.chapters))
-        self.keeps_times = keeps_times(container)
+        container.set_chapters([_moved(chapter, muxer.shift) for chapter in info.chapters])
+        self._shift = muxer.shift
+        self.keeps_times = keeps_times(format_name)
+        self._constant_rate = (
+            None if self.keeps_times else ConstantRate(slots_of(self.plan, info, muxer.shift), format_name)
+        )
         planned = {copy.stream.index: copy for copy in copies.streams}
         covers = {stream.index for stream in copies.covers}
         for stream in info.streams:
@@ -299,6 +326,11 @@ class Muxer:
         elif base and (wanted / base).denominator != 1:
             text = f"{name} keeps times in steps of {base} s; times are rounded to it"
             self.notes.append(Note(NoteCode.TIMES_ROUNDED, text))
+
+
+def _moved(chapter: Chapter, shift: Fraction) -> Chapter:
+    ticks = round(shift / chapter["time_base"]) if shift and chapter["time_base"] else 0
+    return {**chapter, "start": max(chapter["start"] + ticks, 0), "end": chapter["end"] + ticks}
 
 
 def plan_video(info: SourceInfo, target: Path | BinaryIO, name: str, options: SinkOptions) -> tuple[EncoderPlan, str]:

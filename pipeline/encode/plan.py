@@ -11,6 +11,7 @@ import av
 
 from network.planes import Layout, Matrix
 from pipeline.encode.colours import Colours
+from pipeline.encode.constant_rate import constant_rate
 from pipeline.encode.container import keeps_times
 from pipeline.encode.dolby_vision import with_dolby_vision
 from pipeline.encode.encoder_plan import EncoderPlan
@@ -45,6 +46,9 @@ _GPU_SUFFIX = "_nvenc"
 """End of the names of encoders that need an NVIDIA GPU; the codec's name stands before it."""
 
 _FULL_RANGE_ONLY = {"mjpeg"}
+
+_WITHOUT_REORDERING = {"avi"}
+"""Containers that say only when a frame is decoded: frames that are reordered would all be shown late."""
 
 
 def plan_encoder(
@@ -153,13 +157,13 @@ def _plan(
     options, setting_notes = settings_of(encoder, crf, preset, bitrate)
     usual, _ = settings_of(encoder, None, None, None)
     size, name = f"{info.spec.width}x{info.spec.height}", container.format.name
-    problem = f"{name} can't hold {encoder.canonical_name}, or {encoder.name} refuses {size}"
+    problem = f"{name} can't hold {encoder.canonical_name}, or {encoder.name} refuses {size} at this frame rate"
     for pixel_format in _formats(info, name, encoder, named=named):
         plan = _with_format(info, name, encoder, pixel_format)
         plan = replace(plan, notes=(*plan.notes, *(Note(NoteCode.ENCODER_CHANGED, text) for text in setting_notes)))
-        fixed_rate = not keeps_times(container)
+        fixed_rate = not keeps_times(name)
         for variant in _variants(plan, encoder, fixed_rate=fixed_rate):
-            wanted, plain = _with_options(variant, options, info), _with_options(variant, usual, info)
+            wanted, plain = (_with_options(variant, each, info, name) for each in (options, usual))
             if not opens(wanted, info, name):
                 if options != usual and opens(plain, info, name):
                     raise UsageError(f"{encoder.name} refuses these settings; check `preset`, `crf` and `bitrate`")
@@ -210,7 +214,7 @@ def _with_format(info: SourceInfo, format_name: str, encoder: av.Codec, pixel_fo
         matrix=matrix,
         colorspace=colorspace,
         time_base=info.time_base,
-        rate=_rate(info.average_rate),
+        rate=_rate(info.average_rate) if keeps_times(format_name) else constant_rate(info),
         notes=(*notes, *colour_notes),
     )
 
@@ -251,7 +255,7 @@ def _why(info: SourceInfo, format_name: str, encoder: av.Codec, pixel_format: st
     return f"{encoder.name} takes no {info.pixel_format}; encoding as {pixel_format}"
 
 
-def _with_options(plan: EncoderPlan, options: dict[str, str], info: SourceInfo) -> EncoderPlan:
+def _with_options(plan: EncoderPlan, options: dict[str, str], info: SourceInfo, format_name: str) -> EncoderPlan:
     options = dict(options)
     merge_parameters(options, hdr_options(plan.encoder, info.first_frame.side_data))
     if plan.encoder == "libx265":
@@ -262,6 +266,8 @@ def _with_options(plan: EncoderPlan, options: dict[str, str], info: SourceInfo) 
         os.environ.setdefault("SVT_LOG", "1")  # errors alone; the library reads nothing else
     if plan.encoder.startswith("libwebp") and plan.matrix is Matrix.RGB:
         options["lossless"] = "1"  # else it would make YUV of it
+    if format_name in _WITHOUT_REORDERING:
+        options["bf"] = "0"
     return replace(plan, options=options)
 
 
@@ -303,8 +309,14 @@ def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iter
         if rate.denominator == 1:
             break
     rates = [Fraction(known.numerator, known.denominator) for known in encoder.frame_rates or ()]
-    if rates:
+    if rates and not fixed_rate:
         rate = min(rates, key=lambda known: abs(known - plan.rate))
+    elif rates:
+        # A slower one has no room for all frames.
+        rates = [known for known in rates if known >= plan.rate * Fraction(999, 1000)]
+        if not rates:
+            return
+        rate = min(rates)
     counted = replace(plan, rate=rate, time_base=1 / rate, counts_frames=True)
     clocks = (counted,) if fixed_rate else (plan, counted)
     yield from clocks

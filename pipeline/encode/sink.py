@@ -9,6 +9,7 @@ from pipeline.encode.output_file import writing_errors
 from pipeline.encode.video_encoder import VideoEncoder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import av
@@ -65,6 +66,12 @@ class VideoSink:
     def notes(self) -> list[Note]:
         """Notes for the user, one line each; see :attr:`pipeline.encode.muxer.Muxer.notes`."""
         return self._muxer.notes
+
+    def events(
+        self, events: Iterator[av.VideoFrame | av.Packet[Stream]]
+    ) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+        """Fits the frames of a source to the container; see :meth:`pipeline.encode.muxer.Muxer.events`."""
+        return self._muxer.events(events)
 
     def write_frame(self, frame: av.VideoFrame) -> None:
         """Encodes a frame at its own time.

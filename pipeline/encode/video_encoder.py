@@ -13,10 +13,12 @@ from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 
 from pipeline.encode.colours import Colours, convert_colours
-from pipeline.encode.container import keeps_times
+from pipeline.encode.constant_rate import slots_of
+from pipeline.encode.container import keeps_times, shift_of
 from pipeline.encode.orientation import Turner
 from pipeline.encode.palette import PaletteFitter
 from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, plane_count, plane_rows
+from pipeline.media.pyav18 import fraction
 from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneSpec
     from pipeline.encode.encoder_plan import EncoderPlan
+    from pipeline.media.slots import Slots
     from pipeline.media.source_info import SourceInfo
 
 _DEEPEST_REORDERING = 64
@@ -50,7 +53,9 @@ class VideoEncoder:
         """
         self._container, self._stream = container, stream
         self._fitter = FrameFitter(plan, info.spec)
-        self._clock = FrameClock(plan, info.time_base, restore=keeps_times(container))
+        name = container.format.name
+        slots = None if keeps_times(name) else slots_of(plan, info, shift_of(info, name))
+        self._clock = FrameClock(plan, info.time_base, slots)
 
     @classmethod
     def alone(cls, plan: EncoderPlan, info: SourceInfo, format_name: str) -> Self:
@@ -136,23 +141,24 @@ class FrameClock:
     """Remembers the times of the frames that are inside the encoder.
 
     Some encoders drop durations, and some can't count in the input's time base. These get the number of each frame
-    as its time, and the clock translates back.
+    as its time, and the clock translates back. Where the container has a constant frame rate, the encoder gets the
+    number of the interval in which the frame comes, and so does the container.
     """
 
-    def __init__(self, plan: EncoderPlan, time_base: Fraction, *, restore: bool) -> None:
+    def __init__(self, plan: EncoderPlan, time_base: Fraction, slots: Slots | None = None) -> None:
         """Prepares for the first frame.
 
         Args:
             plan: Plan of the encoder.
             time_base: Unit of the frames' time stamps, in seconds.
-            restore: Whether to put the frames' times back on the packets of an encoder that counts frames. If not, the
-                packets keep a constant rate.
+            slots: Intervals of a container with a constant rate; None where the packets get the frames' times back.
         """
         self._counts = plan.counts_frames
-        self._restore = restore
+        self._slots = slots
         self._time_base = time_base
         self._encoder_base = plan.time_base
         self._number = 0
+        self._is_first = True
         self._inside: dict[int, tuple[int, int]] = {}
         self._begin = 0
         self._last_time = 0
@@ -163,10 +169,14 @@ class FrameClock:
         """Records a frame on its way into the encoder, and sets the time that the encoder sees."""
         if frame.pts is None:
             raise ValueError("a frame without a time stamp can't be written")
-        if not self._number:
+        if self._is_first:
             self._begin = self._last_time = frame.pts
         self._longest = max(self._longest, frame.duration, frame.pts - self._last_time)
         self._last_time = frame.pts
+        if self._slots:
+            slot = self._slots.of(frame.pts * (fraction(frame.time_base) or self._time_base))
+            self._number = slot if self._is_first else max(slot, self._number)
+        self._is_first = False
         if self._counts:
             self._inside[self._number] = (frame.pts, frame.duration)
             frame.pts, frame.duration = self._number, 1
@@ -185,7 +195,7 @@ class FrameClock:
             packet.duration = duration
             if packet.dts is None or not self._plausible(packet.dts, time):
                 packet.dts = time if self._last_dts is None else min(self._last_dts + 1, time)
-        elif self._restore:
+        elif self._slots is None:
             # Encoders that count frames put out as many packets as frames, a fixed number of frames late.
             delay = number - (packet.dts if packet.dts is not None else number)
             packet.pts, packet.duration = time, duration

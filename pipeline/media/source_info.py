@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from pipeline.media.frames import without_alpha
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from fractions import Fraction
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import av
@@ -47,8 +47,11 @@ class SourceInfo:
         duration: Length of the part that is read, in seconds; None if unknown.
         frame_estimate: Expected number of frames; None if unknown.
         earliest: Time of the first frame, or of a packet before it, in seconds; negative where sound needs a run-up.
+        first_shown: Time of the first frame, or of sound or a subtitle that is played before it, in seconds.
         is_shifted: Whether time stamps differ from those of the input because reading starts later.
         is_on_device: Whether frames are on the GPU that decodes them.
+        suitable_rate: Function that finds the constant frame rate, in frames a second, at which each frame comes in its
+            own interval; None where the input can be read only once. It may read the whole input.
     """
 
     name: str
@@ -71,8 +74,15 @@ class SourceInfo:
     duration: float | None
     frame_estimate: int | None
     earliest: Fraction
+    first_shown: Fraction
     is_shifted: bool
     is_on_device: bool
+    suitable_rate: Callable[[], Fraction | None] | None = None
+
+    @property
+    def first_time(self) -> Fraction:
+        """Time of the first frame, in seconds."""
+        return Fraction(0) if self.is_shifted else self.first_frame.pts * self.time_base
 
     @property
     def interval(self) -> Fraction | None:

@@ -6,12 +6,18 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from pipeline.encode.constant_rate import ConstantRate, slots_of
+from pipeline.encode.container import keeps_times, shift_of
 from pipeline.encode.muxer import plan_video
 from pipeline.encode.output_file import writing_errors
 from pipeline.encode.video_encoder import VideoEncoder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    import av
+    from av.stream import Stream
 
     from pipeline.encode.encoder_plan import EncoderPlan
     from pipeline.job import SinkOptions
@@ -52,6 +58,15 @@ class SegmentEncoders:
         plan, format_name = plan_video(info, path, str(path), options)
         with writing_errors(str(path)), contextlib.closing(VideoEncoder.alone(plan, info, format_name)) as encoder:
             return cls(str(path), info, plan, format_name, encoder.header)
+
+    def events(
+        self, events: Iterator[av.VideoFrame | av.Packet[Stream]]
+    ) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
+        """Fits the frames to the output's container, as :meth:`pipeline.encode.muxer.Muxer.events` does."""
+        if keeps_times(self.format_name):
+            return events
+        slots = slots_of(self.plan, self.info, shift_of(self.info, self.format_name))
+        return ConstantRate(slots, self.format_name).events(events)
 
     def make(self) -> VideoEncoder:
         """A new encoder, to be closed at the end.

@@ -34,15 +34,8 @@ class JoinedSink(Muxer):
         header = bytes(self.video.codec_context.extradata or b"")
         self.encoders = SegmentEncoders(self.name, info, self.plan, self.container.format.name, header)
         self.frames = 0
-        # Where the container has a constant rate, encoders count frames, and each segment's begins at 0.
-        self._is_numbered = self.plan.counts_frames and not self.keeps_times
-        self._base = self.plan.time_base if self._is_numbered else info.time_base
-        self._first_of_segment = 0
+        self._base = info.time_base if self.keeps_times else self.plan.time_base
         self._last_dts: int | None = None
-
-    def begin_segment(self) -> None:
-        """Takes the frames that come for the first ones of the next segment."""
-        self._first_of_segment = self.frames
 
     def write_coded(self, frame: CodedFrame) -> None:
         """Writes one coded frame of the segment.
@@ -51,8 +44,7 @@ class JoinedSink(Muxer):
             OutputError: If the output can't be written.
         """
         self.frames += 1
-        shift = self._first_of_segment if self._is_numbered else 0
-        pts, dts = frame.pts + shift, frame.dts + shift
+        pts, dts = frame.pts, frame.dts
         if self._last_dts is not None:
             # An encoder that begins anew makes up the first decoding times, which may reach into the segment before.
             dts = min(max(dts, self._last_dts + 1), pts)

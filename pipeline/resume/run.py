@@ -200,7 +200,7 @@ class _Segments:
         source, work = self._source, self.work
         self._display.begin(source.info.name, self._remaining, [*source.notes, *self.joined.notes, *work.notes])
         try:
-            cutter = Cutter(source.events(), seconds, self._window)
+            cutter = Cutter(self.joined.events(source.events()), seconds, self._window)
             for number, events in enumerate(cutter.segments()):
                 if self._cancel is not None and self._cancel.is_set():
                     raise Cancelled(f"cancelled; {self.joined.name} was not written")
@@ -223,7 +223,6 @@ class _Segments:
         self, record: SegmentRecord, events: Iterator[av.VideoFrame | av.Packet[Stream] | Neighbour]
     ) -> None:
         """Joins a finished segment, with the packets that lie between its frames."""
-        self.joined.begin_segment()
         coded = read_segment(self.work.segment(record.number))
         stamps: list[int | None] = []
         for event in events:

@@ -59,8 +59,6 @@ class SegmentSink:
         self.first_pts: int | None = None
         self.last_pts = 0
         self.digest: FileDigest | None = None
-        if joined is not None:
-            joined.begin_segment()
         self._encoder = encoders.make()
         try:
             with writing_errors(encoders.name):

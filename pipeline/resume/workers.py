@@ -150,7 +150,7 @@ def make_share(
             engine = load()
             batch = engine.info.batch if job.batch is None else job.batch
             maker = SegmentMaker(source, encoders, engine, batch, job.gate)
-            cutter = Cutter(source.events(), job.segments.seconds, engine.info.window)
+            cutter = Cutter(encoders.events(source.events()), job.segments.seconds, engine.info.window)
             for number, events in enumerate(cutter.segments()):
                 if number % share.of != share.number or number in done or number in known:
                     for _ in events:
