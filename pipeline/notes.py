@@ -32,6 +32,7 @@ class NoteCode(StrEnum):
     PIXEL_FORMAT = "pixel-format"
     SEGMENT_DAMAGED = "segment-damaged"
     SIDE_DATA_DROPPED = "side-data-dropped"
+    SILENCE_ADDED = "silence-added"
     SIZE_PADDED = "size-padded"
     STREAMS_MOVED = "streams-moved"
     STREAM_LEFT_OUT = "stream-left-out"

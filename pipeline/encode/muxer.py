@@ -20,6 +20,7 @@ from pipeline.encode.hidden_boxes import boxes_of, plan_boxes
 from pipeline.encode.output_file import OutputTarget, writing_errors
 from pipeline.encode.plan import plan_encoder
 from pipeline.encode.projection import UNOFFICIAL, add_like_input
+from pipeline.encode.silence import Silence
 from pipeline.encode.stream_copy import StreamCopy, add_copy, add_cover, cover_boxes, plan_copies, takes_packet
 from pipeline.encode.track_length import TrackLength
 from pipeline.encode.written import Promise, differences
@@ -52,6 +53,7 @@ class _Copy:
     is_proven: bool = False
     refused: int = 0
     written: int = 0
+    silence: Silence | None = None
 
     @property
     def source(self) -> Stream:
@@ -155,6 +157,8 @@ class Muxer:
         self._move(packet)
         try:
             with writing_errors(self.name):
+                for silence in copy.silence.before(packet) if copy.silence else ():
+                    self.container.mux_one(silence)
                 self.container.mux_one(packet)
             copy.written += 1
         except OutputError as error:
@@ -187,6 +191,10 @@ class Muxer:
                 packets = f"{count_of(copy.refused, 'packet')} of {describe(copy.source)}"
                 text = f"{packets} {were(copy.refused)} refused by the container"
                 self.notes.append(Note(NoteCode.PACKETS_REFUSED, text, copy.source.index))
+            if copy.silence and copy.silence.added:
+                seconds = float(copy.silence.added)
+                text = f"{seconds:.2f} s of silence fill the gaps of {describe(copy.source)}"
+                self.notes.append(Note(NoteCode.SILENCE_ADDED, text, copy.source.index))
             if copy.timeline.jumps:
                 text = f"the clock of {describe(copy.source)} jumped back; the rest was moved up"
                 self.notes.append(Note(NoteCode.CLOCK_JUMPED, text, copy.source.index))
@@ -293,6 +301,7 @@ class Muxer:
                     add_copy(container, planned[stream.index]),
                     Timeline(1, jump),
                     is_proven=stream.type not in ("audio", "video"),  # a sample of others was tried by the plan
+                    silence=Silence(stream) if Silence.is_needed(format_name, stream) else None,
                 )
         with writing_errors(self.name), ordinary_scheduling():
             container.start_encoding()

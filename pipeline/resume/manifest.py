@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 NAME = "manifest.sqlite"
 
-SCHEMA = 2
+SCHEMA = 3
 """Number of the format, kept as SQLite's ``user_version``: raised when tables or the identifiers of facts change.
 
 Work in another format is not read; the output is begun anew. Format 1 had no number, and sentences for identifiers.
+Format 2 counted the frames of each segment anew where the container has a constant rate.
 """
 
 _TABLES = (

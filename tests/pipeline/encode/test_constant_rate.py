@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import av
+import numpy as np
 import pytest
 
 from pipeline.errors import UsageError
@@ -131,3 +132,46 @@ def test_reordered_frames_of_avi_come_when_they_are_shown(codec: str, late: int,
         with av.open(str(tmp_path / "out.mp4")) as container:
             found = [float(1000 * frame.pts * frame.time_base) for frame in container.decode(video=0)][1:]
     assert found == [late + 40 * number for number in range(1, 40)]
+
+
+@pytest.mark.parametrize(("codec", "size"), [("pcm_s16le", 2), ("pcm_u8", 1), ("pcm_s24le", 3)])
+def test_gaps_of_uncompressed_sound_are_silence(codec: str, size: int, tmp_path: Path) -> None:
+    """AVI would close them, and the sound would come early."""
+    write_clip(tmp_path / "whole.mkv", frames=50, audio=codec, options={"bf": "0"})
+    clip, step = tmp_path / "in.mkv", 960 * 2 * size  # bytes in 20 ms
+    with av.open(str(tmp_path / "whole.mkv")) as container, av.open(str(clip), "w") as out:
+        copies = {stream.index: out.add_stream_from_template(stream) for stream in container.streams}
+        for packet in container.demux():
+            if not packet.size or packet.pts is None:
+                continue
+            if packet.stream.type == "video":
+                packet.stream, packet.dts = copies[packet.stream.index], packet.pts
+                out.mux(packet)
+                continue
+            assert packet.pts == 0  # one packet, which is divided here
+            for number in (*range(25, 40), *range(65, 100)):
+                part: Any = av.Packet(bytes(packet)[number * step : (number + 1) * step])
+                part.stream, part.time_base = copies[packet.stream.index], packet.time_base
+                part.pts = part.dts = 20 * number
+                out.mux(part)
+    report = run(clip, tmp_path / "out.avi")
+    before, after = loudness(clip), loudness(tmp_path / "out.avi")
+    assert abs(len(after) - len(before)) <= 1
+    assert sum(before) >= 90
+    assert sum(a != b for a, b in zip(after, before, strict=False)) <= 6  # at the edges of the gaps
+    assert "1.00 s of silence" in next(note.text for note in report.notes if note.code is NoteCode.SILENCE_ADDED)
+
+
+def loudness(path: Path) -> list[bool]:
+    """Whether there is sound, for each 10 ms."""
+    samples = np.zeros(48000 * 3, np.float32)
+    end = 0
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler("flt", "mono", 48000)
+        for frame in container.decode(audio=0):
+            begin = round(48 * float(1000 * frame.pts * frame.time_base))
+            for part in resampler.resample(frame):
+                sound = part.to_ndarray()[0]
+                samples[begin : begin + len(sound)] = sound
+                end = begin + len(sound)
+    return [bool(abs(samples[at : at + 480]).max() > 0.05) for at in range(0, end, 480)]
