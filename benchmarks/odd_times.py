@@ -1,0 +1,115 @@
+"""Compares the times of two files: of frames, and of all else relative to them. For ``odd_files.py``."""
+
+from __future__ import annotations
+
+import statistics
+from bisect import bisect_left
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from pipeline.notes import NoteCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from odd_reading import Contents
+
+_REPAIRED = {NoteCode.TIMES_REPAIRED, NoteCode.CLOCK_JUMPED}
+
+
+def intended_times(contents: Contents) -> list[Fraction | None]:
+    """Times of the frames of a file. AVI states none: a frame is shown when its packet comes."""
+    if contents.container == "avi":
+        stamps = sorted(piece.decoded for piece in contents.video.pieces if piece.decoded is not None)
+        if len(stamps) == len(contents.pictures):
+            return list(stamps)
+    return [picture.time for picture in contents.pictures]
+
+
+def in_order(times: Sequence[Fraction | None]) -> set[int]:
+    """Places of the times that are in order: the longest series that increases."""
+    ends: list[Fraction] = []
+    last: list[int] = []
+    before: dict[int, int | None] = {}
+    for place, time in enumerate(times):
+        if time is None:
+            continue
+        rank = bisect_left(ends, time)
+        before[place] = last[rank - 1] if rank else None
+        if ends[rank : rank + 1] != [time]:  # of equal ones, the first keeps its time
+            ends[rank : rank + 1], last[rank : rank + 1] = [time], [place]
+    found: set[int] = set()
+    place_now = last[-1] if last else None
+    while place_now is not None:
+        found.add(place_now)
+        place_now = before[place_now]
+    return found
+
+
+def _ambiguous(wanted: Sequence[Fraction | None], kept: set[int]) -> int:
+    """Number of times that may move instead of others: of two in the wrong order, either is wrong."""
+    return sum(time is not None for time in wanted) - len(kept)
+
+
+def time_faults(given: Contents, made: Contents, codes: frozenset[str]) -> tuple[Fraction, list[tuple[str, str]]]:
+    """By how much all is later in the output, in seconds, and area and text of what differs without a note."""
+    wanted, got = intended_times(given), intended_times(made)
+    if len(wanted) != len(got) or not got:
+        return Fraction(0), []
+    return _compare(wanted, got, _tolerance(given, made, codes), codes)
+
+
+def _tolerance(given: Contents, made: Contents, codes: frozenset[str]) -> Fraction:
+    """Seconds by which a frame may be off: nothing where the container can state the time."""
+    if NoteCode.CONSTANT_RATE in codes:
+        return made.video.tick * Fraction(11, 20)
+    is_coarser = (given.video.tick / made.video.tick).denominator != 1
+    return made.video.tick if is_coarser and NoteCode.TIMES_ROUNDED in codes else Fraction(0)
+
+
+def _compare(
+    wanted: list[Fraction | None], got: list[Fraction | None], tolerance: Fraction, codes: frozenset[str]
+) -> tuple[Fraction, list[tuple[str, str]]]:
+    faults = []
+    if any(time is None for time in got):
+        return Fraction(0), [("times", "frames of the output have no time")]
+    if any(b <= a for a, b in pairwise(got)):  # type: ignore[operator]
+        faults.append(("times", "times of the output do not increase"))
+    kept = in_order(wanted)
+    if len(kept) < len(wanted) and not _REPAIRED & codes:
+        faults.append(("times", f"{len(wanted) - len(kept)} faulty times were repaired without a note"))
+    late = {place: got[place] - wanted[place] for place in sorted(kept)}  # type: ignore[operator]
+    if not late:
+        return Fraction(0), faults
+    usual = statistics.median_low(late.values())
+    off = [place for place, value in late.items() if abs(value - usual) > tolerance]
+    if len(off) > _ambiguous(wanted, kept) and NoteCode.CLOCK_JUMPED not in codes:
+        worst = max(off, key=lambda place: abs(late[place] - usual))
+        text = (
+            f"{len(off)} of {len(got)} frames, the worst (number {worst}) {float((late[worst] - usual) * 1000):+.3f} ms"
+        )
+        faults.append(("times", text))
+    return usual, faults
+
+
+def sync_faults(
+    name: str, given: Sequence[Fraction | None], made: Sequence[Fraction | None], late: Fraction, tolerance: Fraction
+) -> Iterator[tuple[str, str]]:
+    """Yields what is no longer together with the video.
+
+    Args:
+        name: What it is.
+        given: Its times in the input, in seconds.
+        made: Its times in the output.
+        late: Seconds by which the video is later in the output.
+        tolerance: Seconds by which it may be off.
+    """
+    pairs = [(a, b) for a, b in zip(given, made, strict=False) if a is not None and b is not None]
+    off = [b - a - late for a, b in pairs if abs(b - a - late) > tolerance]
+    if off:
+        worst = max(off, key=abs)
+        yield (
+            "sync",
+            f"{name}: {len(off)} of {len(pairs)} times, the worst {float(worst * 1000):+.3f} ms against the picture",
+        )
