@@ -69,6 +69,8 @@ def open_container(
 def choose_video(container: InputContainer, name: str, limits: Limits) -> av.VideoStream:
     """Chooses the video stream to decode, and prepares its decoder.
 
+    It is the one with the largest picture; of several such, the one that FFmpeg takes for the best.
+
     Args:
         container: Container of the input.
         name: Name of the input, for messages.
@@ -77,12 +79,13 @@ def choose_video(container: InputContainer, name: str, limits: Limits) -> av.Vid
     Raises:
         InputError: If there is no video stream, or no decoder for its codec.
     """
-    stream = container.streams.best("video")
-    if not isinstance(stream, av.VideoStream) or stream.disposition & Disposition.attached_pic:
-        moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-        if not moving:
-            raise InputError(f"{name} has no video stream")
-        stream = moving[0]
+    moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not moving:
+        raise InputError(f"{name} has no video stream")
+    # FFmpeg goes by marks and by the number of frames first, so that its best one may be a preview or an inset.
+    best = container.streams.best("video")
+    first = next((s for s in moving if best is not None and s.index == best.index), moving[0])
+    stream = max((first, *moving), key=_size)
     if stream.codec_context is None:
         raise InputError(f"{name}: FFmpeg has no decoder for its video stream")
     stream.codec_context.thread_type = "AUTO"
@@ -90,6 +93,12 @@ def choose_video(container: InputContainer, name: str, limits: Limits) -> av.Vid
     # Frames with faults are delivered, and counted; FFmpeg's default would drop them in silence.
     stream.codec_context.flags |= Flags.output_corrupt
     return stream
+
+
+def _size(stream: av.VideoStream) -> int:
+    """Pixels of a picture; 0 where FFmpeg found no picture that it understands."""
+    context = stream.codec_context
+    return context.width * context.height if context is not None and context.pix_fmt else 0
 
 
 def promised_length(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
