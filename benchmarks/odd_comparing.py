@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _OWN = {
     *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "duration", "bps", "vendor_id"),
     *("number_of_frames", "number_of_bytes", "handler_name", "wm/encodingsettings", "devicesettings"),
+    *("file_package_umid", "material_package_umid", "generation_uid", "product_uid", "modification_date"),
+    "operational_pattern_ul",
 }
 """Keys of tags that describe the file itself: each muxer writes its own."""
 
@@ -245,6 +247,8 @@ def _chapter_faults(
     pairs = zip(given.chapters, made.chapters, strict=True)
     for number, (before, after) in enumerate(pairs):
         moved = [(b - a - late) for a, b in zip(before[:2], after[:2], strict=True)]
+        if number == len(titles[0]) - 1 and made.container.startswith("mov") and moved[1] > 0:
+            moved.pop()  # there, the last one ends with the file
         if max(map(abs, moved)) > 2 * _MS:
             words = " and ".join(f"{float(some * 1000):+.0f} ms" for some in moved)
             yield (

@@ -48,6 +48,7 @@ VIDEOS = {
     "png": Video("png", ("rgb24", "rgba", "rgb48be", "gray", "pal8", "ya8")),
     "qtrle": Video("qtrle", ("rgb24", "argb", "rgb555be", "gray")),
     "rawvideo": Video("rawvideo", ("yuv420p", "uyvy422", "yuyv422", "gray")),
+    "raw-packed": Video("rawvideo", ("uyvy422", "yuyv422", "gray")),
     "raw-rgb": Video("rawvideo", ("bgr24", "bgra", "rgb24")),
     "raw555": Video("rawvideo", ("rgb555le",)),
     "v210": Video("v210", ("yuv422p10le",)),
@@ -104,7 +105,7 @@ CONTAINERS = {
     ),
     "mov": Container(
         ".mov",
-        (*_APPLE, "png", "prores", "qtrle", "rawvideo", "raw-rgb", "v210", "h264-rgb"),
+        (*_APPLE, "png", "prores", "qtrle", "raw-packed", "raw-rgb", "v210", "h264-rgb"),
         ("aac", "alac", "pcm_s16le", "pcm_s24be", "pcm_mulaw", "adpcm_ima_qt", "ac3", "pcm_f32le"),
         ("mov_text",),
         (),

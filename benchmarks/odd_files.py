@@ -105,7 +105,10 @@ def judge_file(made: Recipe, source: Path, output: Path, engine: Engine) -> Outc
         output: Path of the output.
         engine: Engine that returns frames as they are.
     """
-    given = read(source)
+    try:
+        given = read(source)
+    except (av.error.FFmpegError, ValueError) as error:
+        return Outcome(made, "fault", (), "", (("generator", f"the input can't be read: {error}"),))
     watch = _Watch()
     job = VideoJob(
         source,

@@ -208,7 +208,7 @@ def _sound(output: Any, track: Track, number: int, recipe: Recipe, begin: Fracti
     coded = []
     for chunk in [*resampler.resample(samples), *resampler.resample(None)]:
         coded += stream.encode(chunk)
-    coded += stream.encode(None)
+    coded = [packet for packet in [*coded, *stream.encode(None)] if packet.size]
     for packet in coded:
         shift = round((begin + track.start) / packet.time_base)
         packet.pts += shift
