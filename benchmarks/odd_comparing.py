@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ _MEANINGS |= Disposition.original | Disposition.visual_impaired
 _LAYERS = {"mp2", "mp3"}
 """Layers of MPEG sound, for which MP4 has one name."""
 
+_NUMBER = re.compile(r"[-+]\d+\.\d+")
 _MS = Fraction(1, 1000)
 _RUN_UP = 2 * 1152
 """Samples that a codec may need before its sound begins."""
@@ -230,6 +232,8 @@ def _tag_faults(
         got = present.get(plain, present.get(plain.replace(" ", "_")))  # Matroska allows no spaces
         if plain == "language":
             value, got = (_NAMES.get(text or "", text or "") for text in (value, got))
+        if plain == "location":  # how many digits it has is up to the container
+            value, got = (_NUMBER.sub(lambda found: f"{float(found[0]):+g}", text or "") for text in (value, got))
         if value == got or _names(notes, stream, key):
             continue
         yield area, f"{what}: {key} is {'lost' if not got else f'{got[:40]!r} instead of {value[:40]!r}'}"

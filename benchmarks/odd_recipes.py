@@ -10,7 +10,7 @@ from odd_containers import CONTAINERS, VIDEOS, Container
 
 OUTPUTS = (".mp4", ".mov", ".mkv", ".webm", ".ts", ".avi", ".mp4", ".mov", ".mkv", ".mkv")
 RATES = (*map(Fraction, (25, 30, 15, 60, 10)), *(Fraction(n, 1001) for n in (24_000, 30_000)), Fraction(25, 2))
-SIZES = ((64, 48), (64, 48), (64, 48), (66, 50), (65, 49), (48, 64), (33, 17), (16, 16), (80, 36))
+SIZES = ((64, 48), (64, 48), (64, 48), (66, 50), (65, 49), (48, 64), (33, 17), (18, 16), (80, 36))
 MADE = ("even", "even", "variable", "gap", "late", "negative")
 """Patterns of time stamps that a muxer writes."""
 PATCHED = ("repeated", "backwards", "missing", "first-missing", "leap")
@@ -157,12 +157,15 @@ def recipe(seed: int, number: int) -> Recipe:
     base = rng.choice(kind.bases) if kind.bases else 1 / rate
     times = _times(rng, name)
     output, codec, crf = _target(rng, kind, pixel_format)
+    interlaced = video in ("mpeg2", "h264") and pixel_format == "yuv420p" and rng.random() < 0.15
+    # Interlaced macroblocks are 32 lines high: an encoder fills up smaller pictures with what is in memory.
+    size = (64, 64) if interlaced else _size(rng, video)
     return Recipe(
         number=number,
         container=name,
         video=video,
         pixel_format=pixel_format,
-        size=_size(rng, video),
+        size=size,
         rate=rate,
         frames=rng.choice((1, 2, 12, 25, 25, 31) if name not in ("mxf", "ts") else (12, 25)),  # FFmpeg finds no shorter
         base=base,
@@ -175,7 +178,7 @@ def recipe(seed: int, number: int) -> Recipe:
         track=_track(rng, ""),
         colour=_colour(rng, pixel_format),
         metadata=_metadata(rng, video),
-        interlaced=video in ("mpeg2", "h264") and pixel_format == "yuv420p" and rng.random() < 0.15,
+        interlaced=interlaced,
         output=output,
         codec=codec,
         crf=crf,
