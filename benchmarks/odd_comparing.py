@@ -67,7 +67,7 @@ def compare(given: Contents, made: Contents, notes: Sequence[Note], recipe: Reci
     faults += _tag_faults("file", given.tags, made.tags, notes, None)
     faults += _tag_faults("video", given.video.tags, made.video.tags, notes, given.video.index)
     faults += _chapter_faults(given, made, codes, late)
-    if given.boxes != made.boxes and "boxes-dropped" not in codes:
+    if given.boxes != made.boxes and NoteCode.BOXES_DROPPED not in codes:
         faults.append(("boxes", f"{len(given.boxes)} boxes that FFmpeg does not show became {len(made.boxes)}"))
     return faults
 

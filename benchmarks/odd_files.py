@@ -37,6 +37,7 @@ from network.files import write_json
 from pipeline.engines.load import load_engine
 from pipeline.errors import DeblurError, InputError
 from pipeline.job import SegmentOptions, SinkOptions, SourceOptions, VideoJob
+from pipeline.notes import NoteCode
 from pipeline.progress import SilentDisplay
 from pipeline.system.machine import describe
 from pipeline.video import deblur_video
@@ -133,7 +134,7 @@ def judge_file(made: Recipe, source: Path, output: Path, engine: Engine) -> Outc
     try:
         back = read(output)
     except (av.error.FFmpegError, ValueError) as error:
-        if "output-unreadable" in codes:
+        if NoteCode.OUTPUT_UNREADABLE in codes:
             return Outcome(made, "named", codes)
         return Outcome(made, "fault", codes, "", (("unreadable", f"the output can't be read: {error}"),))
     faults = compare(given, back, report.notes, made)

@@ -52,7 +52,7 @@ def picture_faults(
     yield from _colour_faults(first.frame, second.frame, codes)
     if _alpha(first.frame) and not _alpha(second.frame) and NoteCode.ALPHA_DROPPED not in codes:
         yield "transparency", f"{first.frame.format.name} became {second.frame.format.name}"
-    turned = "picture-turned" in codes
+    turned = NoteCode.PICTURE_TURNED in codes
     is_off = _orientation(second) != (None if turned else _orientation(first))
     if is_off and not turned and NoteCode.SIDE_DATA_DROPPED not in codes:
         yield "rotation", f"{_orientation(second)} instead of {_orientation(first)}"
@@ -76,7 +76,7 @@ def _samples_faults(
     worst, unlike, limit = np.inf, 0, SAME
     for before, after in zip(given.pictures, made.pictures, strict=True):
         a, b, is_plain = _comparable(before.frame, after.frame)
-        if "picture-turned" in codes:
+        if NoteCode.PICTURE_TURNED in codes:
             a, is_plain = [_turned(plane, before) for plane in a], False
         if a[0].shape != b[0].shape:
             if NoteCode.SIZE_PADDED not in codes and NoteCode.FRAMES_CHANGED not in codes:
@@ -198,7 +198,7 @@ def _colour_faults(before: av.VideoFrame, after: av.VideoFrame, codes: frozenset
         values = [2 if int(value) == 0 and name != "range" else int(value) for value in (a, b)]
         if values[0] != values[1]:
             what = "lost" if values[1] == 2 and name != "range" else "changed" if values[0] != 2 else "made up"
-            if what != "lost" or not {NoteCode.TAGS_DROPPED, NoteCode.SIDE_DATA_DROPPED} & codes:
+            if what != "lost" or NoteCode.COLOUR_TAGS_DROPPED not in codes:
                 yield "colour", f"{name} {what}: {values[1]} instead of {values[0]}"
 
 
