@@ -14,7 +14,7 @@ import av.error
 
 from pipeline.encode.movie_edit import MovieEdit, free_tags
 from pipeline.media.pyav18 import open_media
-from pipeline.media.tags import readable
+from pipeline.media.tags import readable, stream_tags
 from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def video_tags(stream: Stream) -> dict[str, str]:
     """Selects the tags of the video stream that stay true after it is encoded anew."""
     return {
         key: value
-        for key, value in stream.metadata.items()
+        for key, value in stream_tags(stream).items()
         if key.lower() not in _STALE and not key.upper().startswith("_STATISTICS")
     }
 

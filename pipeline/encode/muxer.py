@@ -223,6 +223,7 @@ class Muxer:
         copies = [copy for copy in self._copies.values() if copy.written or copy.source.type == "attachment"]
         is_cover = {copy.source.index: bool(copy.source.disposition & Disposition.attached_pic) for copy in copies}
         promise = Promise(
+            self._info.stream,
             [copy.source for copy in copies if not is_cover[copy.source.index]],
             [copy.source for copy in copies if is_cover[copy.source.index]] + self._covers,
             self._muxer.tags,

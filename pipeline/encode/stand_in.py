@@ -20,6 +20,7 @@ from pipeline.encode.container import write_sample
 from pipeline.encode.matroska_edit import TrackCodec, read_codecs
 from pipeline.media.movie_boxes import TrackBoxes, read_boxes
 from pipeline.media.pyav18 import open_media
+from pipeline.media.tags import stream_tags
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -69,10 +70,10 @@ def add_stand_in(output: OutputContainer, stream: Stream, track: TrackBoxes | Tr
     """
     if isinstance(track, TrackBoxes):
         copy = _movie_track(output, stream)
-        copy.metadata.update(stream.metadata, handler_name=handler_name(stream))
+        copy.metadata.update(stream_tags(stream), handler_name=handler_name(stream))
     else:
         copy = _native_track(output, stream, track)
-        copy.metadata.update(stream.metadata)
+        copy.metadata.update(stream_tags(stream))
     copy.disposition = stream.disposition
     if stream.time_base:
         copy.time_base = stream.time_base

@@ -17,6 +17,7 @@ from pipeline.encode.movie_edit import cover_box
 from pipeline.encode.stand_in import MOVIES, add_stand_in, describe_track
 from pipeline.media.pyav18 import open_media
 from pipeline.media.stream_names import codec_name, describe
+from pipeline.media.tags import stream_tags
 from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def add_copy(output: OutputContainer, copied: StreamCopy) -> Stream:
         copy = add_template(output, stream)
         if tag:
             copy.codec_context.codec_tag = tag
-        copy.metadata.update(stream.metadata)
+        copy.metadata.update(stream_tags(stream))
         copy.disposition = stream.disposition
     if stream.time_base:
         copy.time_base = stream.time_base

@@ -14,7 +14,7 @@ from network.names import as_url
 from pipeline.media.movie_boxes import read_movie
 from pipeline.media.pyav18 import open_media
 from pipeline.media.stream_names import codec_name, describe
-from pipeline.media.tags import readable
+from pipeline.media.tags import readable, stream_tags
 from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
@@ -28,12 +28,27 @@ if TYPE_CHECKING:
 
 _STREAM_TAGS = ("language", "title")
 
+_ROLES = (
+    Disposition.dub
+    | Disposition.original
+    | Disposition.comment
+    | Disposition.lyrics
+    | Disposition.karaoke
+    | Disposition.forced
+    | Disposition.hearing_impaired
+    | Disposition.visual_impaired
+    | Disposition.captions
+    | Disposition.descriptions
+)
+"""Dispositions that say what a stream is for. The default one is not among them: it is the first where none is said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Promise:
     """What an output should hold beside its video.
 
     Attributes:
+        video: Video of the input.
         streams: Streams of the input that were copied, in the order of the file.
         covers: How many of them are cover pictures.
         tags: Keys of the container's tags.
@@ -41,6 +56,7 @@ class Promise:
         movie: Boxes that were put into it.
     """
 
+    video: Stream
     streams: Sequence[Stream]
     covers: Sequence[Stream]
     tags: Sequence[str]
@@ -66,11 +82,12 @@ def differences(path: Path, promise: Promise) -> list[Note]:
 
 
 def _streams(output: InputContainer, promise: Promise) -> list[Note]:
-    notes = []
+    notes: list[Note] = []
     left = list(output.streams)
     main = next((stream for stream in left if stream.type == "video" and not _is_cover(stream)), None)
     if main is not None:
         left.remove(main)
+        notes += _stream_tags(promise.video, main)
     covers = [stream for stream in left if _is_cover(stream)]
     for stream in promise.covers[len(covers) :]:
         text = f"{describe(stream)}, a cover picture, is not in the output"
@@ -105,11 +122,15 @@ def _channels(stream: Stream) -> int:
 
 
 def _stream_tags(stream: Stream, found: Stream) -> list[Note]:
+    wanted, there = stream_tags(stream), stream_tags(found)
     lost = [
         f"{key} ({readable(value)})"
         for key in _STREAM_TAGS
-        if (value := stream.metadata.get(key)) and value != "und" and not found.metadata.get(key)
+        if (value := wanted.get(key)) and value != "und" and there.get(key, "und") == "und"
     ]
+    roles = Disposition(stream.disposition & ~found.disposition & _ROLES)
+    if roles:
+        lost.append(f"disposition ({', '.join(role.name or '' for role in roles)})")
     if not lost:
         return []
     text = f"{describe(stream)} has lost in the output: {', '.join(lost)}"

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from av.container import Container
+    from av.stream import Stream
 
 _CREATION_TIME = "creation_time"
 
@@ -22,6 +23,14 @@ def tags_of(container: Container) -> dict[str, str]:
     if _CREATION_TIME in tags:
         dates = tags[_CREATION_TIME].split(";")
         tags[_CREATION_TIME] = ";".join(dict.fromkeys(dates))
+    return tags
+
+
+def stream_tags(stream: Stream) -> dict[str, str]:
+    """Tags of a stream. FFmpeg reads the title of a track of MP4 and MOV as ``name``, and writes it from ``title``."""
+    tags = dict(stream.metadata)
+    if "name" in tags and "title" not in tags:
+        tags["title"] = tags.pop("name")
     return tags
 
 

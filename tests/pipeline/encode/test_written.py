@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
+from av.stream import Disposition
 
 from pipeline.decode.source import VideoSource
 from pipeline.encode.movie_edit import MovieEdit
@@ -14,6 +16,8 @@ from pipeline.encode.written import Promise, differences
 from pipeline.job import SegmentOptions, SinkOptions, VideoJob
 from pipeline.media.boxes import make
 from pipeline.media.movie_boxes import read_movie
+from pipeline.media.pyav18 import open_media
+from pipeline.media.tags import stream_tags
 from pipeline.notes import NoteCode
 from pipeline.probe import facts
 from pipeline.video import deblur_video
@@ -123,14 +127,14 @@ def test_differences_are_named(tmp_path: Any, make_clip: Any) -> None:
     poor = make_clip(tmp_path / "poor.mp4", audio=None)
     with VideoSource(source) as opened:
         sound = opened.info.copied[0]
-        promise = Promise([sound], [sound], ["title"], 1, MovieEdit({}, (MAKER,)))
+        promise = Promise(opened.info.stream, [sound], [sound], ["title"], 1, MovieEdit({}, (MAKER,)))
         notes = differences(poor, promise)
         assert codes(notes) == {
             NoteCode.STREAM_LEFT_OUT, NoteCode.TAGS_DROPPED, NoteCode.CHAPTERS_DROPPED, NoteCode.BOXES_DROPPED,
         }  # fmt: skip
         assert streams_left_out(notes) == {1}
         assert all(note.is_loss for note in notes)
-        assert differences(source, Promise([sound], [], ["title"], 1, MovieEdit())) == []
+        assert differences(source, Promise(opened.info.stream, [sound], [], ["title"], 1, MovieEdit())) == []
         (poor.parent / "broken.mp4").write_bytes(b"no video")
         (note,) = differences(poor.parent / "broken.mp4", promise)
         assert note.code == NoteCode.OUTPUT_UNREADABLE
@@ -141,6 +145,46 @@ def test_a_language_that_is_lost_is_named(tmp_path: Any, make_clip: Any, convert
     (note,) = (note for note in done.sink_notes if note.code == NoteCode.TAGS_DROPPED)
     assert "language (fra)" in note.text
     assert note.stream == 1
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_titles_of_tracks_of_mp4_are_kept(suffix: str, tmp_path: Any, convert: Any) -> None:
+    source = titled(tmp_path / "in.mp4")
+    done = convert(source, tmp_path / f"out{suffix}")
+    with open_media(str(done.path)) as output:
+        assert [stream_tags(stream).get("title") for stream in output.streams] == ["Picture", "Director"]
+    assert NoteCode.TAGS_DROPPED not in codes(done.sink_notes)
+
+
+def test_lost_tags_and_roles_are_named_for_picture_and_sound(tmp_path: Any, convert: Any) -> None:
+    done = convert(titled(tmp_path / "in.mkv", role="comment"), tmp_path / "out.avi")
+    picture, sound = (note for note in done.sink_notes if note.code == NoteCode.TAGS_DROPPED)
+    assert (picture.stream, sound.stream) == (0, 1)
+    assert "language (fra)" in picture.text
+    assert "disposition (comment)" in sound.text
+
+
+def titled(path: Any, role: str = "default") -> Any:
+    """Writes a clip whose picture and sound have a title and a language."""
+    with open_media(str(path), "w") as out:
+        video: Any = out.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound: Any = out.add_stream("aac", rate=48_000, layout="mono")
+        for stream, title in ((video, "Picture"), (sound, "Director")):
+            stream.metadata.update(title=title, language="fra")
+        sound.disposition = Disposition[role]
+        for number in range(5):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 20, np.uint8), "rgb24")
+            frame = frame.reformat(format="yuv420p")
+            frame.pts = number
+            out.mux(video.encode(frame))
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.float32), "fltp", "mono")
+        samples.sample_rate = 48_000
+        for chunk in av.AudioResampler("fltp", "mono", 48_000, frame_size=1024).resample(samples):
+            out.mux(sound.encode(chunk))
+        out.mux(video.encode(None))
+        out.mux(sound.encode(None))
+    return path
 
 
 def test_sound_that_cannot_be_found_again_is_named(tmp_path: Any, make_clip: Any, convert: Any) -> None:
@@ -157,7 +201,7 @@ def test_only_the_beginning_of_the_output_is_read(
     with VideoSource(clip) as opened:
         sound = opened.info.copied[0]
         monkeypatch.setattr("pipeline.encode.written.open_media", lambda path: Refusing(path))
-        assert differences(clip, Promise([sound], [], [], 0, MovieEdit())) == []
+        assert differences(clip, Promise(opened.info.stream, [sound], [], [], 0, MovieEdit())) == []
 
 
 class Refusing:
