@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOSSLESS = {"ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "png", "qtrle", "rawvideo", "v210"}
 """Codecs whose frames have to come back sample by sample."""
 
-SAME, CONVERTED, DEINTERLACED = 30.0, 22.0, 18.0
+SAME, CONVERTED, DEINTERLACED = 30.0, 20.0, 18.0
 """Least likeness, in dB (PSNR), of frames that a codec changed, that were converted as well, or deinterlaced."""
 
 _CHANGED = {NoteCode.PIXEL_FORMAT, NoteCode.COLOUR_CONVERTED, NoteCode.DEPTH_REDUCED, NoteCode.ENCODER_CHANGED}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from av.sidedata.sidedata import Type
 
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
 Samples = np.ndarray[Any, Any]
 
 
@@ -133,6 +135,7 @@ def read(path: Path) -> Contents:
             raise ValueError("no video")
         best = max(shown, key=lambda stream: stream.width * stream.height)
         best.codec_context.thread_count = 1
+        decoder = _with_alpha(best)
         tracks = {stream.index: _track(stream) for stream in container.streams if stream.type != "attachment"}
         pictures: list[Picture] = []
         for packet in container.demux(*(stream for stream in container.streams if stream.type != "attachment")):
@@ -142,7 +145,8 @@ def read(path: Path) -> Contents:
                 piece = Piece(*times, (packet.duration or 0) * base, bytes(packet))
                 tracks[packet.stream.index].pieces.append(piece)
             if packet.stream.index == best.index:
-                pictures += map(_picture, packet.decode())
+                frames = packet.decode() if decoder is None else decoder.decode(packet)
+                pictures += (_picture(frame, packet.time_base) for frame in frames)
         chapters = [
             (c["start"] * c["time_base"], c["end"] * c["time_base"], c["metadata"].get("title", ""))
             for c in container.chapters()
@@ -184,8 +188,15 @@ def _track(stream: Any) -> Track:
     return Track(stream.index, stream.type, codec, tags, int(stream.disposition), tick)
 
 
-def _picture(frame: Any) -> Picture:
-    base = frame.time_base or Fraction(0)
+def _with_alpha(stream: Any) -> Any:
+    """A decoder that sees the transparency of VP8 and VP9, which FFmpeg's own do not; None where there is none."""
+    name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
+    has_alpha = any(key.lower() == "alpha_mode" and value == "1" for key, value in stream.metadata.items())
+    return av.CodecContext.create(name, "r") if name and has_alpha else None
+
+
+def _picture(frame: Any, time_base: Fraction) -> Picture:
+    base = frame.time_base or time_base
     return Picture(
         None if frame.pts is None else frame.pts * Fraction(base),
         frame,
