@@ -7,8 +7,10 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import Interpolation
 
 _SECOND = Fraction(1)
+_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
 
 
 def _picture(size: tuple[int, int], number: int) -> np.ndarray[Any, Any]:
@@ -31,10 +33,26 @@ def make_frame(
     """The picture of a number, in a pixel format, with colour tags; its time counts frames."""
     picture = np.ascontiguousarray(_picture(size, number))
     frame = av.VideoFrame.from_ndarray(picture, "rgba")
-    frame = _palette_frame(picture) if pixel_format == "pal8" else frame.reformat(format=pixel_format)
+    if pixel_format == "pal8":
+        frame = _palette_frame(picture)
+    else:
+        frame = frame.reformat(format=pixel_format, interpolation=_EXACT)
+        _clear_padding(frame)
     frame.color_range, frame.color_primaries, frame.color_trc, frame.colorspace = colour
     frame.pts, frame.time_base, frame.duration = number, _SECOND, 1
     return frame
+
+
+def _clear_padding(frame: av.VideoFrame) -> None:
+    """Clears what lies behind each line: encoders look at it, and it is whatever was in memory."""
+    form = frame.format
+    if len(frame.planes) == 1 and len(form.components) > 1 and form.name != "bgr8":
+        return  # several samples lie side by side, in whole blocks
+    size = 2 if max(component.bits for component in form.components) > 8 else 1
+    for index, plane in enumerate(frame.planes):
+        used = plane.width * size * (2 if form.name == "nv12" and index else 1)
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)  # type: ignore[call-overload]
+        rows[:, used:] = 0
 
 
 def _palette_frame(picture: np.ndarray[Any, Any]) -> av.VideoFrame:
