@@ -54,7 +54,7 @@ def picture_faults(
         yield "transparency", f"{first.frame.format.name} became {second.frame.format.name}"
     turned = NoteCode.PICTURE_TURNED in codes
     is_off = _orientation(second) != (None if turned else _orientation(first))
-    if is_off and not turned and NoteCode.SIDE_DATA_DROPPED not in codes:
+    if is_off and (turned or NoteCode.SIDE_DATA_DROPPED not in codes):
         yield "rotation", f"{_orientation(second)} instead of {_orientation(first)}"
     if given.aspect != made.aspect and not turned and NoteCode.ASPECT_DROPPED not in codes:
         yield "aspect", f"pixels of {made.aspect} instead of {given.aspect}"
