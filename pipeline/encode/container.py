@@ -43,7 +43,8 @@ class MuxerPlan:
 
     Attributes:
         options: Options of the muxer, by FFmpeg's names.
-        shift: Seconds by which all streams are moved later. FFmpeg moves them by itself in some other containers.
+        shift: Seconds by which all streams have to be moved later.
+        moved: Seconds by which the output is later than the input: the shift, or what FFmpeg moves by itself.
         notes: Notes for the user on what the container can't carry, one line each.
         tags: Keys of the tags that the output should have.
         has_chapters: Whether the output should have chapters.
@@ -52,6 +53,7 @@ class MuxerPlan:
 
     options: dict[str, str]
     shift: Fraction
+    moved: Fraction
     notes: tuple[Note, ...]
     tags: tuple[str, ...] = ()
     has_chapters: bool = False
@@ -86,7 +88,8 @@ def plan_muxer(
                 lost = still_lost
     elif format_name == "mpegts" and info.format_name == "mpegts" and not info.is_shifted:
         options["mpegts_copyts"] = "1"  # else the muxer moves all times by its own delay
-    notes = _time_and_shape_notes(info, format_name, codec)
+    moved = _moved_by(info, format_name, codec)
+    notes = _time_and_shape_notes(info, format_name, codec, moved)
     if lost:
         text = f"{format_name} can't carry these tags: {', '.join(map(readable, lost))}"
         notes.append(Note(NoteCode.TAGS_DROPPED, text))
@@ -96,6 +99,7 @@ def plan_muxer(
     return MuxerPlan(
         options,
         shift_of(info, format_name),
+        moved,
         tuple(notes),
         kept,
         bool(chapters) and not lost_chapters,
@@ -143,9 +147,9 @@ def _mov_options(info: SourceInfo, *, seekable: bool) -> dict[str, str]:
     return options
 
 
-def _time_and_shape_notes(info: SourceInfo, format_name: str, codec: str) -> list[Note]:
+def _time_and_shape_notes(info: SourceInfo, format_name: str, codec: str, moved: Fraction) -> list[Note]:
     notes = []
-    if note := _moved_note(info, format_name, codec):
+    if note := _moved_note(info, format_name, moved):
         notes.append(note)
     aspect = info.stream.sample_aspect_ratio
     if aspect and aspect != 1 and format_name in _SQUARE and codec not in _SELF_DESCRIBING:
@@ -155,10 +159,15 @@ def _time_and_shape_notes(info: SourceInfo, format_name: str, codec: str) -> lis
     return notes
 
 
-def _moved_note(info: SourceInfo, format_name: str, codec: str) -> Note | None:
+def _moved_by(info: SourceInfo, format_name: str, codec: str) -> Fraction:
+    """Seconds by which the output is later than the input."""
     shift = shift_of(info, format_name)
     if not shift and info.earliest < 0 and _moves_all_later(info, format_name, codec):
-        shift = -info.earliest
+        return -info.earliest
+    return shift
+
+
+def _moved_note(info: SourceInfo, format_name: str, shift: Fraction) -> Note | None:
     milliseconds = 1000 * float(abs(shift))
     if milliseconds < 1:
         return None

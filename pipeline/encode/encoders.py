@@ -31,6 +31,9 @@ _ENCODERS = {
 For WebP that is one which gives all frames back as one packet, which has no times and can't be joined.
 """
 
+_WRITES_CAPTIONS = {"libx264", "mpeg2video", "h264_nvenc", "hevc_nvenc"}
+"""Encoders that do so with FFmpeg's own settings; a test tries some. PyAV does not tell the options of an encoder."""
+
 _SPELLINGS = {"avc": "h264", "x264": "h264", "h265": "hevc", "x265": "hevc"}
 
 _TRANSPORT_STREAM = {"h264", "hevc", "vvc", "mpeg1video", "mpeg2video", "mpeg4", "vc1"}
@@ -95,3 +98,12 @@ def is_widely_played(format_name: str, codec: str, pixel_format: str) -> bool:
     is_grey = len(samples.components) == 1
     is_420 = not samples.is_rgb and (is_grey or (samples.chroma_width(), samples.chroma_height()) == (8, 8))
     return is_420 and depth_of(pixel_format) <= _PLAYED_DEPTH[codec]
+
+
+def writes_captions(encoder: str) -> bool:
+    """Whether an encoder writes closed captions (CEA-608 and 708) that lie beside a frame.
+
+    Args:
+        encoder: FFmpeg's name of the encoder.
+    """
+    return encoder in _WRITES_CAPTIONS

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 import av.error
+from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from network.counting import count_of, were
 from pipeline.encode.constant_rate import ConstantRate, slots_of
 from pipeline.encode.container import MOV_FAMILY, container_tags, keeps_times, plan_muxer, video_tags
 from pipeline.encode.edits import OutputEdits
+from pipeline.encode.encoders import writes_captions
 from pipeline.encode.hidden_boxes import boxes_of, plan_boxes
 from pipeline.encode.output_file import OutputTarget, writing_errors
 from pipeline.encode.plan import plan_encoder
@@ -278,11 +280,14 @@ class Muxer:
         if lost:
             text = f"{self.plan.encoder} in {format_name} can't write {', '.join(lost)}; left out"
             self.notes.append(Note(NoteCode.SIDE_DATA_DROPPED, text))
+        if Type.A53_CC in info.first_frame.side_data and not writes_captions(self.plan.encoder):
+            text = f"{self.plan.encoder} can't write closed captions inside the picture; left out"
+            self.notes.append(Note(NoteCode.CAPTIONS_DROPPED, text))
 
         unofficial = UNOFFICIAL if self.plan.carried else {}
         container = _open(self._target.opened, self.name, options.format, {**muxer.options, **unofficial})
         container.metadata.update(container_tags(info.tags))
-        container.set_chapters([_moved(chapter, muxer.shift) for chapter in info.chapters])
+        container.set_chapters([_moved(chapter, muxer.moved) for chapter in info.chapters])
         self._shift = muxer.shift
         self.keeps_times = keeps_times(format_name)
         self._constant_rate = (

@@ -57,7 +57,7 @@ _WRITERS = {
 
 def kept_side_data(frame: av.VideoFrame) -> dict[Type, bytes]:
     """Side data of a frame that an output keeps, or whose loss is reported; other kinds are left out."""
-    kinds = (Type.DISPLAYMATRIX, *_CARRIED, *_DYNAMIC)
+    kinds = (Type.DISPLAYMATRIX, Type.A53_CC, *_CARRIED, *_DYNAMIC)
     return {kind: bytes(data) for kind, data in side_data(frame).items() if kind in kinds}
 
 

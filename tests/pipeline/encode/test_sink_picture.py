@@ -1,15 +1,18 @@
 """What says how the picture is shown: rotation, aspect, colour, HDR, depth, size."""
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from av.sidedata.sidedata import Type
 
 from pipeline.decode.source import VideoSource
 from pipeline.job import SinkOptions, SourceOptions
 from pipeline.media.frame_info import FrameInfo
+from pipeline.media.pyav18 import side_data
 from pipeline.notes import NoteCode
 from tests.support.notes import codes
 
@@ -229,3 +232,31 @@ def test_deinterlacing_gives_one_progressive_frame_for_each(
     assert not any(f.interlaced_frame for f in frames)
     done = convert(source, tmp_path / "out.mkv", SourceOptions(deinterlace=True), FAST, limit=5)
     assert not any(f.interlaced_frame for f in read_file(done.path).frames)
+
+
+def write_captioned(path: Path) -> Path:
+    """H.264 of three frames, each with a pair of closed captions (CEA-608) before its picture, as a raw stream."""
+    captions = b"\xb5\x00\x31GA94\x03\x41\xff\xfc\xc1\xc2\xff"
+    message = b"\x00\x00\x00\x01\x06\x04" + bytes([len(captions)]) + captions + b"\x80"
+    encoder: Any = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 48, "yuv420p", Fraction(1, 25)
+    encoder.options = {"tune": "zerolatency"}
+    frames = [
+        av.VideoFrame.from_ndarray(np.full((72, 64), 90 + 20 * number, np.uint8), "yuv420p") for number in range(3)
+    ]
+    path.write_bytes(b"".join(message + bytes(packet) for frame in (*frames, None) for packet in encoder.encode(frame)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codec", "is_told"), [("h264", False), ("hevc", True), ("mpeg2video", False), ("ffv1", True), ("vp9", True)]
+)
+def test_captions_that_the_encoder_can_t_write_are_named(
+    codec: str, is_told: bool, tmp_path: Path, convert: Any
+) -> None:
+    path = write_captioned(tmp_path / "in.h264")
+    done = convert(path, tmp_path / "out.mkv", None, SinkOptions(codec=codec))
+    assert (NoteCode.CAPTIONS_DROPPED in codes(done.sink_notes)) == is_told
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        frame = next(container.decode(video=0))
+    assert (Type.A53_CC in side_data(frame)) != is_told
