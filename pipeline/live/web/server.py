@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 import segno
 from aiohttp import web
 
+from network.planes import MAX_STRENGTH
 from pipeline.errors import UsageError
+from pipeline.live.processor import check_strength
 from pipeline.live.web.access import Access, add_security_headers
 from pipeline.live.web.certificate import given_context, own_address, self_made_context
 from pipeline.live.web.page import Page, SharedSource
@@ -183,7 +185,12 @@ class WebServer:
 
     async def _upload(self, request: web.Request) -> web.Response:
         content = request.content.iter_chunked(1 << 18)
-        key = await self._uploads.receive(request.query.get("name", ""), request.content_length, content)
+        try:
+            strength = check_strength(float(request.query.get("strength", "1")))
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=f"the strength is a number from 0 to {MAX_STRENGTH}\n") from error
+        name = request.query.get("name", "")
+        key = await self._uploads.receive(name, request.content_length, content, strength)
         return web.json_response({"key": key}, status=201)
 
     async def _status(self, request: web.Request) -> web.Response:

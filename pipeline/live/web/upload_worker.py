@@ -19,6 +19,7 @@ from network.planes import PlaneBatch
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError, InputError, LimitError
 from pipeline.job import Limits, SinkOptions, SourceOptions, VideoJob
+from pipeline.live.scaled_engine import ScaledEngine
 from pipeline.runner.protocols import EngineInfo
 from pipeline.system.unexpected import explain
 from pipeline.video import deblur_video
@@ -53,6 +54,7 @@ class UploadTask:
         original: Path of a copy of the original as MP4, which is made if browsers can't play the file itself.
         seconds: Longest video that is taken.
         pixels: Most pixels that a frame may have.
+        strength: How much of the correction is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
     """
 
     input: Path
@@ -60,6 +62,7 @@ class UploadTask:
     original: Path
     seconds: float
     pixels: int
+    strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def _deblur(sending: Connection, task: UploadTask, load: Callable[[], Engine]) -
         info = source.info
         is_playable = (container, info.codec) in _PLAYABLE and info.pixel_format == "yuv420p"
     job = VideoJob(input=task.input, output=task.output, source=options, sink=SinkOptions(codec="h264"))
-    report = deblur_video(job, load, _Reporter(sending))
+    report = deblur_video(job, lambda: ScaledEngine(load(), task.strength), _Reporter(sending))
     if not is_playable:
         copy = replace(job, output=task.original)
         deblur_video(copy, _NoEngine, _Reporter(sending, is_copying=True))

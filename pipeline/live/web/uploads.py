@@ -48,6 +48,7 @@ class Upload:
 
     Attributes:
         name: Safe form of the file's name on the user's side, without the extension.
+        strength: How much of the correction is applied.
         folder: Folder of this upload alone; holds the file and then the result.
         state: ``receiving``, ``waiting``, ``working``, ``done`` or ``failed``.
         progress: Progress of the work.
@@ -57,6 +58,7 @@ class Upload:
     """
 
     name: str
+    strength: float
     folder: Path
     state: str = "receiving"
     progress: UploadProgress = field(default_factory=lambda: UploadProgress(0, None))
@@ -109,13 +111,14 @@ class Uploads:
         self._turn = asyncio.Lock()
         self._sweeper = asyncio.create_task(self._sweep())
 
-    async def receive(self, name: str, length: int | None, content: AsyncIterator[bytes]) -> str:
+    async def receive(self, name: str, length: int | None, content: AsyncIterator[bytes], strength: float = 1.0) -> str:
         """Takes a file and has it deblurred when its turn comes.
 
         Args:
             name: Name of the file on the user's side.
             length: Length in bytes, as announced; None if it was not.
             content: Bytes of the file.
+            strength: How much of the correction is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
 
         Returns:
             Key under which the file can be asked for.
@@ -132,7 +135,7 @@ class Uploads:
         if len(self._uploads) >= self._limits.uploads:
             raise web.HTTPServiceUnavailable(text="too many files are here at the moment; try again later\n")
         key = secrets.token_urlsafe(16)
-        upload = Upload(_harmless(name), Path(self._folder.name) / key)
+        upload = Upload(_harmless(name), strength, Path(self._folder.name) / key)
         self._uploads[key] = upload
         try:
             upload.folder.mkdir()
@@ -210,7 +213,14 @@ class Uploads:
 
     async def _work(self, upload: Upload) -> UploadOutcome:
         limits = self._limits
-        task = UploadTask(upload.input, upload.result, upload.original, limits.upload_seconds, limits.upload_pixels)
+        task = UploadTask(
+            upload.input,
+            upload.result,
+            upload.original,
+            limits.upload_seconds,
+            limits.upload_pixels,
+            upload.strength,
+        )
         context = multiprocessing.get_context("spawn")  # a fork would inherit threads, but not run them
         receiving, sending = context.Pipe(duplex=False)
         process = context.Process(target=work, args=(sending, task, self._load), daemon=True)

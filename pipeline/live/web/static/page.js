@@ -305,7 +305,7 @@ class FileJob {
   upload() {
     return new Promise((resolve, reject) => {
       const request = this.request = new XMLHttpRequest(); // fetch can't tell how far an upload is
-      request.open("POST", `/uploads?name=${encodeURIComponent(this.file.name)}`);
+      request.open("POST", `/uploads?name=${encodeURIComponent(this.file.name)}&strength=${$("file-strength").value}`);
       request.upload.onprogress = ({ loaded, total }) => this.tell(`Sending ${this.file.name}`, loaded / total);
       request.onload = () => request.status === 201 ? resolve(JSON.parse(request.response).key) : reject(new Error(request.response.trim()));
       request.onerror = () => reject(new Error("The upload was refused or broke off."));
@@ -484,6 +484,9 @@ $("compare").addEventListener("change", settle);
 $("strength").addEventListener("input", () => {
   $("strength-value").textContent = Number($("strength").value).toFixed(2).replace(/0$/, "");
   settle();
+});
+$("file-strength").addEventListener("input", () => {
+  $("file-strength-value").textContent = Number($("file-strength").value).toFixed(2).replace(/0$/, "");
 });
 $("play").addEventListener("click", () => received.paused ? running.play() : running.pause());
 $("seek").addEventListener("input", () => { running.pause(); running.seek($("seek").value * received.duration); });

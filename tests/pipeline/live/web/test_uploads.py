@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import av
+import numpy as np
 import pytest
 
 from pipeline.engines.load import load_engine
@@ -19,6 +20,7 @@ from pipeline.errors import InputError
 from pipeline.live.web.options import WebLimits
 from pipeline.live.web.upload_worker import FORMATS, container_format
 from pipeline.live.web.uploads import Uploads, _harmless
+from tests.support.engines import BrighteningEngine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -104,6 +106,38 @@ def test_a_file_is_deblurred_and_deleted(
     assert ("audio", "aac") in contents.streams
     assert len(contents.frames) == 20
     assert contents.times == read_file(clip).times == read_file(original).times
+
+
+def test_the_strength_of_a_file_is_chosen(
+    serve: Any, identity: Any, make_clip: Callable[..., Path], tmp_path: Path, read_file: Any
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", frames=8)
+    results = {}
+    load = functools.partial(BrighteningEngine, 40)
+
+    async def scenario() -> None:
+        async with serve(identity, load=load) as served, aiohttp.ClientSession() as client:
+            for strength in ("1", "0.25", "0"):
+                address = f"{served.base}/uploads?name=clip.mp4&strength={strength}"
+                async with client.post(address, data=clip.read_bytes()) as answer:
+                    key = str((await answer.json())["key"])
+                status = await status_of(client, served.base, key, "done", "failed")
+                assert status["state"] == "done", status
+                async with client.get(f"{served.base}/uploads/{key}/result") as answer:
+                    results[strength] = tmp_path / f"{strength}.mp4"
+                    results[strength].write_bytes(await answer.read())
+            for strength in ("2", "-1", "nan", "much"):
+                async with client.post(f"{served.base}/uploads?strength={strength}", data=b"x") as answer:
+                    assert answer.status == 400
+                    assert "from 0 to 1.5" in await answer.text()
+
+    asyncio.run(scenario())
+    means = {
+        key: np.mean([frame.to_ndarray(format="gray") for frame in read_file(path).frames])
+        for key, path in results.items()
+    }
+    assert 8 < means["0.25"] - means["0"] < 14
+    assert 30 < means["1"] - means["0"] < 48
 
 
 def test_what_is_no_video_is_refused_and_the_next_one_is_taken(
