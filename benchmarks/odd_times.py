@@ -84,6 +84,8 @@ def _compare(
         return Fraction(0), faults
     usual = statistics.median_low(late.values())
     off = [place for place, value in late.items() if abs(value - usual) > tolerance]
+    if NoteCode.FIRST_FRAME_EARLY in codes:
+        off = [place for place in off if place != 0 or late[place] > usual]
     if len(off) > _ambiguous(wanted, kept) and NoteCode.CLOCK_JUMPED not in codes:
         worst = max(off, key=lambda place: abs(late[place] - usual))
         text = (

@@ -22,6 +22,7 @@ class NoteCode(StrEnum):
     DISK_SPACE = "disk-space"
     ENCODER_CHANGED = "encoder-changed"
     FEW_PLAYERS = "few-players"
+    FIRST_FRAME_EARLY = "first-frame-early"
     FRAMES_CHANGED = "frames-changed"
     HARDWARE = "hardware"
     INTERLACED_FRAMES = "interlaced-frames"

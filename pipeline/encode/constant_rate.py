@@ -42,7 +42,7 @@ class ConstantRate:
         self._fills = format_name not in KEEPING_GAPS
         self._last: int | None = None
         self._before: av.VideoFrame | None = None
-        self._gaps = self._moved = 0
+        self._lead = self._gaps = self._moved = 0
         self._farthest = Fraction(0)
 
     def events(
@@ -60,7 +60,11 @@ class ConstantRate:
     @property
     def notes(self) -> list[Note]:
         """What became of the times, one line each. Complete after the last frame."""
-        notes = []
+        told, notes = [], []
+        if self._lead and not self._fills:
+            early = 1000 * float(self._slots.time(self._lead) - self._slots.time(0))
+            text = f"no interval before the first frame can be empty; it is shown {early:.0f} ms early"
+            told.append(Note(NoteCode.FIRST_FRAME_EARLY, text))
         if self._gaps:
             what = f"{count_of(self._gaps, 'interval')} between frames"
             notes.append(
@@ -69,13 +73,15 @@ class ConstantRate:
         if self._moved:
             what = f"{count_of(self._moved, 'frame')} too close to the one before"
             notes.append(f"{what}; moved by up to {1000 * float(self._farthest):.1f} ms")
-        return [Note(NoteCode.CONSTANT_RATE, text) for text in notes]
+        return [*told, *(Note(NoteCode.CONSTANT_RATE, text) for text in notes)]
 
     def _place(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         """Moves a frame to its interval, and yields what fills those before it."""
         time = _time_of(frame)
         slot = wanted = self._slots.of(time)
-        if self._last is not None:
+        if self._last is None:
+            self._lead = max(slot, 0)
+        else:
             slot = max(wanted, self._last + 1)
             self._gaps += slot - self._last - 1
             if self._fills and self._before is not None:

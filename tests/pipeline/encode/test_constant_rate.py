@@ -175,3 +175,20 @@ def loudness(path: Path) -> list[bool]:
                 samples[begin : begin + len(sound)] = sound
                 end = begin + len(sound)
     return [bool(abs(samples[at : at + 480]).max() > 0.05) for at in range(0, end, 480)]
+
+
+@pytest.mark.parametrize("way", ["whole", "segments"])
+def test_a_first_frame_behind_the_sound_is_told_to_come_early(way: str, tmp_path: Path) -> None:
+    times = [480 + 40 * number for number in range(40)]
+    clip = write_clip(
+        tmp_path / "in.mkv",
+        times=times,
+        time_base=Fraction(1, 1000),
+        options={"g": "10", "bf": "0"},
+        audio="pcm_s16le",
+    )
+    report = run(clip, tmp_path / "out.avi", segments=way == "segments")
+    (note,) = [note for note in report.notes if note.code is NoteCode.FIRST_FRAME_EARLY]
+    assert "480 ms early" in note.text
+    wanted = [0, *(520 + 40 * number for number in range(39))]
+    assert decoding_times(tmp_path / "out.avi") == pytest.approx(wanted, abs=1)
