@@ -14,7 +14,8 @@ from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout as PlaneLayout
 from network.planes import Matrix
-from pipeline.media.frames import EXACT, plane_rows, without_alpha
+from pipeline.media.frames import EXACT, plane_rows
+from pipeline.media.native_formats import without_alpha
 from pipeline.media.rgb import COLORSPACES, upright
 from pipeline.pages.picture import is_padded
 

@@ -14,7 +14,7 @@ from av.stream import Disposition
 from pipeline.decode.suitable_rate import suitable_rate
 from pipeline.errors import InputError, UsageError
 from pipeline.media.dolby_vision import DolbyVisionKeeper
-from pipeline.media.frames import has_alpha
+from pipeline.media.native_formats import has_alpha
 from pipeline.media.stream_names import describe
 from pipeline.notes import Note, NoteCode
 

@@ -16,7 +16,8 @@ from pipeline.decode.lead_in import LeadIn, Opening
 from pipeline.errors import InputError
 from pipeline.media.alpha import decoder_with_alpha, is_with_alpha
 from pipeline.media.dolby_vision import DolbyVisionKeeper
-from pipeline.media.frames import convert_frame, depth_of, format_of, on_host, spec_of
+from pipeline.media.frames import convert_frame, format_of, on_host, spec_of
+from pipeline.media.native_formats import depth_of
 from pipeline.media.pyav18 import fraction
 from pipeline.media.timestamps import Timeline
 from pipeline.notes import Note, NoteCode

@@ -16,7 +16,7 @@ from pipeline.decode.shared_memory import SLOTS, SharedFrames
 from pipeline.decode.worker import Child, ChildDied, ChildHangs
 from pipeline.decode.worker_main import Findings
 from pipeline.errors import DeblurError, InputError
-from pipeline.media.frames import has_alpha
+from pipeline.media.native_formats import has_alpha
 from pipeline.media.side_data import DOLBY_VISION
 from pipeline.notes import Note, NoteCode
 from pipeline.system.unexpected import UnexpectedError

@@ -17,7 +17,7 @@ from av.sidedata.sidedata import Type
 from pipeline.decode.shared_memory import SharedFrames
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DeblurError
-from pipeline.media.frames import has_alpha
+from pipeline.media.native_formats import has_alpha
 from pipeline.media.pyav18 import side_data
 from pipeline.notes import Note, NoteCode
 from pipeline.system.unexpected import explain

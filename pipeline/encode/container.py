@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 import av
 import av.error
 
-from pipeline.encode.movie_edit import MovieEdit, free_tags
+from pipeline.encode.kept_tags import container_tags, free_form, lost_tags
+from pipeline.encode.movie_edit import MovieEdit
 from pipeline.media.pyav18 import open_media
-from pipeline.media.tags import readable, stream_tags
+from pipeline.media.tags import readable
 from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
-    from av.container import Chapter, OutputContainer
+    from av.container import OutputContainer
     from av.stream import Stream
 
     from pipeline.media.source_info import SourceInfo
@@ -79,7 +80,7 @@ def plan_muxer(
         options = _mov_options(info, seekable=seekable)
         if lost and movie is not None:
             # Beside the usual form, which most players read, and which has the cover.
-            movie = replace(movie, in_movie=(*movie.in_movie, *_free_form(format_name, codec, tags, lost)))
+            movie = replace(movie, in_movie=(*movie.in_movie, *free_form(format_name, codec, tags, lost)))
             lost, _ = lost_tags(format_name, codec, {}, tags, chapters, movie)
         elif lost and not info.covers:  # the muxer writes one form or the other, and only the usual one has a cover
             still_lost, _ = lost_tags(format_name, codec, {"movflags": "use_metadata_tags"}, tags, chapters)
@@ -262,86 +263,3 @@ def _movie_timescale(info: SourceInfo) -> int:
     denominators = [s.time_base.denominator for s in info.streams if s.time_base]
     exact = math.lcm(1000, *denominators)
     return exact if exact <= _FINEST_TIMESCALE else min(max(denominators), _FINEST_TIMESCALE)
-
-
-_MUXER_OWNED = {"major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"}
-"""Keys of the tags that describe the file itself, with or without a language; a muxer writes its own."""
-
-_STALE = {"encoder", "bps", "duration", "number_of_frames", "number_of_bytes", "alpha_mode"}
-"""Keys of the stream tags that describe the encoded data, and are wrong once the video is encoded anew.
-
-Whether there is alpha, the muxer of Matroska writes by itself, from the pixel format.
-"""
-
-
-def video_tags(stream: Stream) -> dict[str, str]:
-    """Selects the tags of the video stream that stay true after it is encoded anew."""
-    return {
-        key: value
-        for key, value in stream_tags(stream).items()
-        if key.lower() not in _STALE and not key.upper().startswith("_STATISTICS")
-    }
-
-
-def container_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Selects the tags of a container that a muxer does not write by itself."""
-    return {key: value for key, value in tags.items() if key.lower().split("-")[0] not in _MUXER_OWNED}
-
-
-def lost_tags(
-    format_name: str,
-    codec: str,
-    options: dict[str, str],
-    tags: dict[str, str],
-    chapters: Sequence[Chapter],
-    movie: MovieEdit | None = None,
-) -> tuple[list[str], bool]:
-    """Finds the tags that a container drops, and whether it drops the chapters, by writing and reading back a header.
-
-    Args:
-        format_name: FFmpeg's name of the container.
-        codec: FFmpeg's name of a video codec that the container takes.
-        options: Options of the muxer, by FFmpeg's names.
-        tags: Tags of the container.
-        chapters: Chapters to be written.
-        movie: What is put into an MP4 or MOV file when it is complete.
-
-    Returns:
-        Keys of the tags that are lost, and True if there are chapters that are lost. Where an empty file of the format
-        can't be read back, nothing counts as lost.
-    """
-    try:
-        scratch = _empty_file(format_name, codec, options, tags, chapters)
-        if movie:
-            movie.apply(scratch)
-        scratch.seek(0)
-        with open_media(scratch, "r") as read:
-            kept = {key.lower() for key in read.metadata}
-            lost_chapters = bool(chapters) and not read.chapters()
-    except (av.error.FFmpegError, ValueError, OSError):
-        return [], False
-    return [key for key in tags if key.lower() not in kept], lost_chapters
-
-
-def _empty_file(
-    format_name: str, codec: str, options: dict[str, str], tags: dict[str, str], chapters: Sequence[Chapter]
-) -> io.BytesIO:
-    scratch = io.BytesIO()
-    with open_media(scratch, "w", format=format_name, container_options=options) as output:
-        stream = output.add_mux_stream(codec, width=64, height=64)
-        stream.time_base = Fraction(1, 1000)
-        output.metadata.update(tags)
-        output.set_chapters(list(chapters))
-        output.start_encoding()
-    return scratch
-
-
-def _free_form(format_name: str, codec: str, tags: dict[str, str], keys: Sequence[str]) -> tuple[bytes, ...]:
-    """The box in which the MOV muxer writes tags with any keys; nothing where it can't."""
-    try:
-        scratch = _empty_file(
-            format_name, codec, {"movflags": "use_metadata_tags"}, {key: tags[key] for key in keys}, ()
-        )
-        return free_tags(scratch)
-    except (av.error.FFmpegError, ValueError, OSError):
-        return ()

@@ -8,7 +8,7 @@ import av
 from av.codec.codec import UnknownCodecError
 
 from pipeline.encode.container import MOV_FAMILY
-from pipeline.media.frames import depth_of
+from pipeline.media.native_formats import depth_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

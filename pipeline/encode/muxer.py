@@ -14,22 +14,22 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from network.counting import count_of, were
+from pipeline.encode.completion import apply_edits, promised
 from pipeline.encode.constant_rate import ConstantRate, slots_of
-from pipeline.encode.container import MOV_FAMILY, container_tags, keeps_times, plan_muxer, video_tags
+from pipeline.encode.container import MOV_FAMILY, keeps_times, plan_muxer
 from pipeline.encode.edits import OutputEdits
 from pipeline.encode.encoders import writes_captions
 from pipeline.encode.hidden_boxes import boxes_of, plan_boxes
+from pipeline.encode.kept_tags import container_tags, video_tags
 from pipeline.encode.output_file import OutputTarget, writing_errors
-from pipeline.encode.plan import plan_encoder
+from pipeline.encode.plan_video import open_output, plan_video
 from pipeline.encode.projection import UNOFFICIAL, add_like_input
 from pipeline.encode.silence import Silence
 from pipeline.encode.stream_copy import StreamCopy, add_copy, add_cover, cover_boxes, plan_copies, takes_packet
 from pipeline.encode.track_length import TrackLength
-from pipeline.encode.written import Promise, differences
+from pipeline.encode.written import differences
 from pipeline.errors import OutputError, UsageError
 from pipeline.job import SinkOptions
-from pipeline.media.places import for_ffmpeg
-from pipeline.media.pyav18 import open_media
 from pipeline.media.side_data import PROJECTION, lost_side_data
 from pipeline.media.stream_names import describe
 from pipeline.media.timestamps import Timeline
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from av.container import Chapter, OutputContainer
     from av.stream import Stream
 
-    from pipeline.encode.encoder_plan import EncoderPlan
     from pipeline.media.source_info import SourceInfo
 
 
@@ -215,34 +214,13 @@ class Muxer:
         path = self._target.opened
         if not isinstance(path, Path):
             return
-        if self._edits:
-            with path.open("r+b") as file:
-                try:
-                    self._edits.apply(file, self._track_numbers())
-                except ValueError as error:
-                    text = f"tracks and boxes that FFmpeg can't write could not be put into {self.name}: {error}"
-                    self.notes.append(Note(NoteCode.BOXES_DROPPED, text))
-        copies = [copy for copy in self._copies.values() if copy.written or copy.source.type == "attachment"]
-        is_cover = {copy.source.index: bool(copy.source.disposition & Disposition.attached_pic) for copy in copies}
-        promise = Promise(
-            self._info.stream,
-            [copy.source for copy in copies if not is_cover[copy.source.index]],
-            [copy.source for copy in copies if is_cover[copy.source.index]] + self._covers,
-            self._muxer.tags,
-            len(self._info.chapters) if self._muxer.has_chapters else 0,
-            self._edits.movie,
-        )
+        copies = self._copies.values()
+        written = [copy.source for copy in copies if copy.written]
+        self.notes += apply_edits(path, self.name, self._edits, [self._info.stream, *written])
+        present = [copy.source for copy in copies if copy.written or copy.source.type == "attachment"]
+        chapters = len(self._info.chapters) if self._muxer.has_chapters else 0
+        promise = promised(self._info.stream, present, self._covers, self._muxer.tags, chapters, self._edits.movie)
         self.notes += differences(path, promise)
-
-    def _track_numbers(self) -> dict[int, int]:
-        """Numbers of the tracks of an MP4 or MOV output, by those of the input.
-
-        The muxer counts the streams that have packets; covers become no tracks.
-        """
-        written: list[Stream] = [self._info.stream]
-        written += [copy.source for copy in self._copies.values() if copy.written]
-        tracks = [s for s in written if not s.disposition & Disposition.attached_pic]
-        return {s.id: number for number, s in enumerate(sorted(tracks, key=lambda s: s.index), start=1)}
 
     def events(
         self, events: Iterator[av.VideoFrame | av.Packet[Stream]]
@@ -285,7 +263,7 @@ class Muxer:
             self.notes.append(Note(NoteCode.CAPTIONS_DROPPED, text))
 
         unofficial = UNOFFICIAL if self.plan.carried else {}
-        container = _open(self._target.opened, self.name, options.format, {**muxer.options, **unofficial})
+        container = open_output(self._target.opened, self.name, options.format, {**muxer.options, **unofficial})
         container.metadata.update(container_tags(info.tags))
         container.set_chapters([_moved(chapter, muxer.moved) for chapter in info.chapters])
         self._shift = muxer.shift
@@ -346,41 +324,3 @@ class Muxer:
 def _moved(chapter: Chapter, shift: Fraction) -> Chapter:
     ticks = round(shift / chapter["time_base"]) if shift and chapter["time_base"] else 0
     return {**chapter, "start": max(chapter["start"] + ticks, 0), "end": chapter["end"] + ticks}
-
-
-def plan_video(info: SourceInfo, target: Path | BinaryIO, name: str, options: SinkOptions) -> tuple[EncoderPlan, str]:
-    """Plans the encoding of an output's video. Writes nothing.
-
-    Args:
-        info: Description of the input that the frames come from.
-        target: Path of a file, or a file object. The extension of a path names the container unless ``options`` do.
-        name: Name of the output, for messages.
-        options: Options for writing the output.
-
-    Returns:
-        The plan for the encoder, and FFmpeg's name of the container.
-
-    Raises:
-        UsageError: If the options contradict each other or do not fit the container.
-    """
-    if isinstance(target, Path) and target.name.strip():
-        target = target.with_name(target.name.strip())  # a space behind the extension hides it from FFmpeg
-    scratch = _open(target, name, options.format, {})  # opening writes nothing yet
-    if scratch.format.no_file:
-        if scratch.format.name == "image2":
-            raise UsageError(f"{name} names pictures; write a video such as .mp4, .mkv or .gif, or use deblur image")
-        raise UsageError(f"{scratch.format.name} is not one file; choose a container such as .mp4 or .mkv")
-    plan = plan_encoder(info, scratch, options.codec, options.crf, options.preset, options.bitrate)
-    return plan, scratch.format.name
-
-
-def _open(target: Path | BinaryIO, name: str, format_name: str | None, muxer: dict[str, str]) -> OutputContainer:
-    try:
-        return open_media(for_ffmpeg(target), "w", format=format_name, container_options=muxer)
-    except (ValueError, av.error.FFmpegError) as error:
-        if format_name:
-            raise UsageError(f"unknown `format` {format_name!r}; try mp4, matroska or webm", field="format") from error
-        raise UsageError(
-            f"{name}: its extension names no video container; use .mp4, .mkv or .webm, or add `format`",
-            field="format",
-        ) from error

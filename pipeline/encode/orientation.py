@@ -12,7 +12,8 @@ from av.video.format import VideoFormat
 from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout
-from pipeline.media.frames import convert_frame, with_layout
+from pipeline.media.frames import convert_frame
+from pipeline.media.native_formats import with_layout
 from pipeline.media.side_data import DOLBY_VISION, PROJECTION
 
 if TYPE_CHECKING:

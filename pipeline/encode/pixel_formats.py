@@ -8,7 +8,7 @@ import av
 import av.video.format
 from av.codec.codec import PixFmtLoss, find_best_pix_fmt_of_list
 
-from pipeline.media.frames import depth_of, has_alpha, without_alpha
+from pipeline.media.native_formats import depth_of, has_alpha, without_alpha
 
 _PALETTE = "pal8"
 """Format of 256 colours that each frame chooses; a pixel may be clear."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
@@ -15,6 +14,7 @@ from pipeline.encode.constant_rate import constant_rate
 from pipeline.encode.container import keeps_times
 from pipeline.encode.dolby_vision import with_dolby_vision
 from pipeline.encode.encoder_plan import EncoderPlan
+from pipeline.encode.encoder_variants import nominal_rate, variants
 from pipeline.encode.encoders import candidates, find_encoder, is_picture, is_playable, is_widely_played
 from pipeline.encode.orientation import Turn, is_upright
 from pipeline.encode.pixel_formats import differs, encoder_format, encoder_formats, holds_alpha, loses
@@ -23,21 +23,12 @@ from pipeline.encode.read_back import keeps_alpha, keeps_matrix
 from pipeline.encode.self_check import check_picture, opens
 from pipeline.encode.settings import merge_parameters, settings_of
 from pipeline.errors import UsageError
-from pipeline.media.frames import (
-    RANGE_FULL,
-    RANGE_LIMITED,
-    SPACE_BT709,
-    SPACE_RGB,
-    SPACE_UNSPECIFIED,
-    has_alpha,
-    without_alpha,
-)
+from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, SPACE_RGB, SPACE_UNSPECIFIED
+from pipeline.media.native_formats import has_alpha, without_alpha
 from pipeline.media.side_data import hdr_options
 from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from av.container import OutputContainer
 
     from pipeline.media.source_info import SourceInfo
@@ -162,7 +153,7 @@ def _plan(
         plan = _with_format(info, name, encoder, pixel_format)
         plan = replace(plan, notes=(*plan.notes, *(Note(NoteCode.ENCODER_CHANGED, text) for text in setting_notes)))
         fixed_rate = not keeps_times(name)
-        for variant in _variants(plan, encoder, fixed_rate=fixed_rate):
+        for variant in variants(plan, encoder, fixed_rate=fixed_rate):
             wanted, plain = (_with_options(variant, each, info, name) for each in (options, usual))
             if not opens(wanted, info, name):
                 if options != usual and opens(plain, info, name):
@@ -214,7 +205,7 @@ def _with_format(info: SourceInfo, format_name: str, encoder: av.Codec, pixel_fo
         matrix=matrix,
         colorspace=colorspace,
         time_base=info.time_base,
-        rate=_rate(info.average_rate) if keeps_times(format_name) else constant_rate(info),
+        rate=nominal_rate(info.average_rate) if keeps_times(format_name) else constant_rate(info),
         notes=(*notes, *colour_notes),
     )
 
@@ -299,35 +290,3 @@ def _noting(plan: EncoderPlan, untold: tuple[str, ...], format_name: str) -> Enc
         return plan
     text = f"{plan.codec} in {format_name} can't say of the colours: {', '.join(untold)}"
     return replace(plan, notes=(*plan.notes, Note(NoteCode.COLOUR_TAGS_DROPPED, text)))
-
-
-def _variants(plan: EncoderPlan, encoder: av.Codec, *, fixed_rate: bool) -> Iterator[EncoderPlan]:
-    """Yields the plan, then variants to try where an encoder does not take the time base or an odd size."""
-    rate = plan.rate.limit_denominator(10_000)
-    while rate.numerator > 65_000:
-        rate = rate.limit_denominator(max(rate.denominator // 2, 1))
-        if rate.denominator == 1:
-            break
-    rates = [Fraction(known.numerator, known.denominator) for known in encoder.frame_rates or ()]
-    if rates and not fixed_rate:
-        rate = min(rates, key=lambda known: abs(known - plan.rate))
-    elif rates:
-        # A slower one has no room for all frames.
-        rates = [known for known in rates if known >= plan.rate * Fraction(999, 1000)]
-        if not rates:
-            return
-        rate = min(rates)
-    counted = replace(plan, rate=rate, time_base=1 / rate, counts_frames=True)
-    clocks = (counted,) if fixed_rate else (plan, counted)
-    yield from clocks
-    width, height = plan.width + plan.width % 2, plan.height + plan.height % 2
-    if (width, height) != (plan.width, plan.height):
-        text = f"{plan.encoder} needs even sizes; padded from {plan.width}x{plan.height} to {width}x{height}"
-        note = Note(NoteCode.SIZE_PADDED, text)
-        for clock in clocks:
-            yield replace(clock, width=width, height=height, notes=(*plan.notes, note))
-
-
-def _rate(rate: Fraction | None) -> Fraction:
-    # A rate is a hint for the encoder; files whose tracks lie about it say hundreds of frames a second.
-    return rate if rate and 1 <= rate <= 240 else Fraction(25 if not rate else 60)

@@ -14,7 +14,8 @@ import av.error
 from pipeline.encode.container import MOV_FAMILY
 from pipeline.encode.palette import PaletteFitter
 from pipeline.media.alpha import decoder_with_alpha, is_with_alpha
-from pipeline.media.frames import has_alpha, plane_rows
+from pipeline.media.frames import plane_rows
+from pipeline.media.native_formats import has_alpha
 from pipeline.media.pyav18 import open_media
 from pipeline.media.side_data import display_matrix, kept_side_data
 from pipeline.system.scheduling import ordinary_scheduling
@@ -85,8 +86,9 @@ def _written(plan: EncoderPlan, info: SourceInfo, format_name: str, matrix: Sequ
         if matrix is not None:
             stream.set_display_matrix(matrix)
         frame = _half_transparent(plan)
-        output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            packet.dts = packet.pts  # x265 gives a single frame any decoding time, which muxers refuse
+            output.mux(packet)
     scratch.seek(0)
     return scratch
 

@@ -16,14 +16,7 @@ from av.video.reformatter import VideoReformatter
 from network.planes import Matrix
 from pipeline.encode.colours import Colours, convert_colours
 from pipeline.encode.video_encoder import VideoEncoder
-from pipeline.media.frames import (
-    RANGE_FULL,
-    RANGE_LIMITED,
-    RANGE_UNSPECIFIED,
-    SPACE_UNSPECIFIED,
-    guess_matrix,
-    spec_of,
-)
+from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, RANGE_UNSPECIFIED, SPACE_UNSPECIFIED, guess_matrix, spec_of
 from pipeline.media.pyav18 import open_media
 from pipeline.system.scheduling import ordinary_scheduling
 

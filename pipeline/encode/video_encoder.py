@@ -191,20 +191,22 @@ class FrameClock:
             return
         number = packet.pts
         time, duration = self._inside.pop(number)
+        # Encoders that count frames put out as many packets as frames, a fixed number of frames late.
+        delay = 0 if packet.dts is None else number - packet.dts
+        if self._counts and not 0 <= delay <= _DEEPEST_REORDERING:
+            packet.dts, delay = number, 0  # x265 gives any for a video of one or two frames
         if not self._counts:
             packet.duration = duration
             if packet.dts is None or not self._plausible(packet.dts, time):
                 packet.dts = time if self._last_dts is None else min(self._last_dts + 1, time)
         elif self._slots is None:
-            # Encoders that count frames put out as many packets as frames, a fixed number of frames late.
-            delay = number - (packet.dts if packet.dts is not None else number)
             packet.pts, packet.duration = time, duration
             packet.dts = time - round(delay * self._encoder_base / self._time_base)
             packet.time_base = self._time_base
         self._last_dts = packet.dts
 
     def _plausible(self, dts: int, time: int) -> bool:
-        """Whether a decoding time can be right; x265 returns a wrong one for a video of a single frame."""
+        """Whether a decoding time can be right; x265 returns any for a video of one or two frames."""
         return self._begin - _DEEPEST_REORDERING * self._longest <= dts <= time
 
 

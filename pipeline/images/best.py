@@ -15,7 +15,8 @@ from pipeline.compare.stops import Extremes
 from pipeline.decode.open import open_source
 from pipeline.errors import DamagedInputError, OutputError, UsageError
 from pipeline.images.metadata import text_chunk, with_png_chunks
-from pipeline.media.frames import copied, depth_of, plane_rows
+from pipeline.media.frames import copied, plane_rows
+from pipeline.media.native_formats import depth_of
 from pipeline.media.rgb import rgb_of, upright
 from pipeline.runner.run import run
 

@@ -11,7 +11,8 @@ from av.video.reformatter import VideoReformatter
 
 from network.planes import MAX_STRENGTH, PlaneBatch, PlaneSpec
 from network.window.windows import MISSING
-from pipeline.media.frames import convert_frame, plane_rows, read_planes, spec_of, without_alpha
+from pipeline.media.frames import convert_frame, plane_rows, read_planes, spec_of
+from pipeline.media.native_formats import without_alpha
 from pipeline.runner.protocols import run_windows
 
 if TYPE_CHECKING:

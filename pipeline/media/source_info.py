@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from pipeline.media.frames import without_alpha
+from pipeline.media.native_formats import without_alpha
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.encode.constant_rate import ConstantRate, slots_of
 from pipeline.encode.container import keeps_times, shift_of
-from pipeline.encode.muxer import plan_video
 from pipeline.encode.output_file import writing_errors
+from pipeline.encode.plan_video import plan_video
 from pipeline.encode.video_encoder import VideoEncoder
 
 if TYPE_CHECKING:

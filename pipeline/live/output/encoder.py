@@ -12,7 +12,8 @@ from av.video.reformatter import VideoReformatter
 
 from network.planes import Matrix
 from pipeline.live.processor import copy_of
-from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, depth_of, spec_of
+from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, spec_of
+from pipeline.media.native_formats import depth_of
 
 if TYPE_CHECKING:
     from typing import IO

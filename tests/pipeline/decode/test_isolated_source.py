@@ -19,7 +19,7 @@ from pipeline.decode.open import open_source
 from pipeline.decode.source import VideoSource
 from pipeline.errors import DamagedInputError, InputError, LimitError, UsageError
 from pipeline.job import Isolation, Limits, SegmentOptions, SinkOptions, SourceOptions, VideoJob
-from pipeline.media.frames import pixel_format_of
+from pipeline.media.native_formats import pixel_format_of
 from pipeline.runner.protocols import Source
 from pipeline.video import deblur_video
 from tests.support.engines import CopyingEngine

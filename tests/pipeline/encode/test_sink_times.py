@@ -147,3 +147,14 @@ def test_a_constant_rate_container_is_named(tmp_path: Any, make_clip: Any, conve
         assert len(list(container.decode(video=0))) == 12
         assert container.streams.video[0].average_rate == 25
     assert NoteCode.CONSTANT_RATE in codes(done.sink_notes)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_video_of_few_frames_has_their_times_in_hevc(
+    frames: int, suffix: str, tmp_path: Any, make_clip: Any, convert: Any, read_file: Any
+) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=frames, audio=None)
+    for number in range(4):  # the encoder's own times are right now and then
+        done = convert(source, tmp_path / f"out{number}{suffix}", None, SinkOptions(codec="hevc"))
+        assert [float(time) for time in read_file(done.path).times] == pytest.approx([0, 0.04][:frames], abs=0.001)

@@ -14,7 +14,8 @@ from pipeline.decode.open import open_source
 from pipeline.decode.source import VideoSource
 from pipeline.job import GateOptions, Isolation, SegmentOptions, SinkOptions, SourceOptions, VideoJob
 from pipeline.media.alpha import beside, is_with_alpha, put_beside
-from pipeline.media.frames import has_alpha, plane_count, plane_rows
+from pipeline.media.frames import plane_count, plane_rows
+from pipeline.media.native_formats import has_alpha
 from pipeline.notes import NoteCode
 from pipeline.video import deblur_video
 from tests.support.alpha import read_alpha, write_clear_clip

@@ -9,16 +9,8 @@ from av.video.frame import PictureType
 from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
-from pipeline.media.frames import (
-    convert_frame,
-    guess_matrix,
-    native_format,
-    pixel_format_of,
-    plane_rows,
-    read_planes,
-    spec_of,
-    write_planes,
-)
+from pipeline.media.frames import convert_frame, guess_matrix, plane_rows, read_planes, spec_of, write_planes
+from pipeline.media.native_formats import native_format, pixel_format_of
 
 NATIVE = [
     *(f"yuv{s}p{d}" for s in (420, 422, 444) for d in ("", "9le", "10le", "12le", "14le", "16le")),

@@ -12,7 +12,8 @@ import pytest
 
 from network.planes import Layout, PlaneBatch, PlaneSpec
 from pipeline.job import GateOptions
-from pipeline.media.frames import pixel_format_of, plane_rows
+from pipeline.media.frames import plane_rows
+from pipeline.media.native_formats import pixel_format_of
 from pipeline.runner import run as runner
 from pipeline.runner.skip import MARGIN, PATIENCE, FrameAction, FrameGate, Hysteresis
 from tests.support.engines import InvertingEngine

@@ -16,7 +16,8 @@ from network.planes import Layout, PlaneBatch, PlaneSpec
 from network.window.windows import Window
 from pipeline.errors import Cancelled, EngineError, InputError, OutputError
 from pipeline.job import GateOptions
-from pipeline.media.frames import pixel_format_of, plane_rows, read_planes
+from pipeline.media.frames import plane_rows, read_planes
+from pipeline.media.native_formats import pixel_format_of
 from pipeline.runner import run as runner
 from pipeline.runner.protocols import Neighbour
 from pipeline.runner.skip import FrameAction, FrameGate
