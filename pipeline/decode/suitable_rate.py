@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import av.error
@@ -48,6 +46,10 @@ def suitable_rate(paths: Sequence[Path], options: SourceOptions) -> Fraction | N
     """
     if options.isolation is None:
         return _suitable_rate(paths, options)
+    # Only this needs them, and to start takes time.
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     apart = replace(options, isolation=None)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:

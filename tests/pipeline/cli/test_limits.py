@@ -80,11 +80,13 @@ def test_files_of_a_loop_recording_are_joined(
     deblur: CommandLine, clip: Path, tmp_path: Path, assert_no_output: Callable[[Path], None]
 ) -> None:
     output = tmp_path / "out.mkv"
-    refused = deblur.run("video", clip, clip, output, *FAST)
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip.read_bytes())
+    refused = deblur.run("video", clip, other, output, *FAST)
     assert refused.code == 2
     assert "--dashcam" in refused.error
     assert_no_output(output)
-    ended = deblur.run("video", clip, tmp_path / "missing.mp4", clip, output, *FAST, "--dashcam")
+    ended = deblur.run("video", clip, tmp_path / "missing.mp4", other, output, *FAST, "--dashcam")
     assert ended.code == 6
     assert "missing.mp4" in ended.error
     with av.open(str(output)) as container:

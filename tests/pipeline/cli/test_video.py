@@ -19,7 +19,7 @@ import pytest
 from pipeline.decode.hardware import cuda_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support.commands import CommandLine
@@ -203,6 +203,13 @@ def test_a_reader_that_closes_the_pipe_is_an_output_error(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process can't be sent Ctrl-C alone")
 class TestInterruption:
+    @pytest.fixture(autouse=True)
+    def as_in_a_terminal(self) -> Iterator[None]:
+        """Has programs that are started get SIGHUP, also where these tests run under nohup."""
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        yield
+        signal.signal(signal.SIGHUP, before)
+
     def wait_for_partial(self, process: subprocess.Popen[bytes], folder: Path, size: int = 0) -> None:
         while not any("partial" in path.name and path.stat().st_size >= size for path in folder.iterdir()):
             assert process.poll() is None, process.communicate()

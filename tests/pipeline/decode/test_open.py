@@ -134,6 +134,7 @@ def test_cover_art_is_the_same_whoever_decodes(tmp_path: Path, make_clip: Callab
 def plain(info: SourceInfo) -> dict[str, Any]:
     """All fields, with each stream by its number and kind."""
     values = {field.name: getattr(info, field.name) for field in fields(SourceInfo)}
+    values["suitable_rate"] = info.suitable_rate and info.suitable_rate()
     return {name: by_number(value) for name, value in values.items()}
 
 
