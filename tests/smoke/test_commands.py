@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import av
+import cv2
+import numpy as np
 import pytest
 from media import Sound, read, write
 
@@ -149,3 +151,19 @@ def test_a_damaged_video_gives_what_can_be_decoded(deblur: CommandLine, tmp_path
     ended = deblur.run("video", clip, output, *IDENTITY, code=6)
     assert "is damaged" in ended.err.splitlines()[-1]
     assert 10 < len(read(output).times) < 40
+
+
+def test_pages_and_pictures_are_written(deblur: CommandLine, tmp_path: Path) -> None:
+    clip, photo = write(tmp_path / "in.mp4"), tmp_path / "in.png"
+    rng = np.random.default_rng(0)
+    assert cv2.imwrite(str(photo), rng.integers(0, 256, (40, 56, 3), dtype=np.uint8))
+    deblur.run("image", photo, tmp_path / "out.png", *IDENTITY)
+    assert (tmp_path / "out.png").read_bytes() == photo.read_bytes()
+    deblur.run("best", clip, tmp_path / "stills", *IDENTITY, "--count", "1")
+    assert len(list((tmp_path / "stills").iterdir())) == 1
+    deblur.run("sample", clip, tmp_path / "sample.html", *IDENTITY, "--length", "0.2")
+    deblur.run("compare", clip, clip, "--html", tmp_path / "compare.html")
+    for page in ("sample.html", "compare.html"):
+        text = (tmp_path / page).read_text(encoding="utf-8")
+        assert "data-slider" in text
+        assert "<script" in text

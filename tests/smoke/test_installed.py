@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from conftest import CommandLine
 
 PACKAGES = ("deblur_stream", "network", "pipeline", "trt")
-LIGHT = ("video", "live", "info", "batch", "bench", "doctor", "export", "engine", "synth", "pack")
+LIGHT = (
+    *("video", "image", "best", "sample", "compare", "live", "info", "batch", "bench", "doctor"),
+    *("synth", "pack", "export", "engine", "completion"),
+)
 HEAVY = ("train", "evaluate")
 
 IMPORT_ALL = f"""
@@ -62,7 +65,9 @@ def test_every_module_can_be_imported_or_lacks_a_library_of_an_extra() -> None:
 
 
 def test_the_command_says_its_version(deblur: CommandLine) -> None:
-    assert deblur.run("--version").out.decode().strip() == f"deblur {metadata.version('deblur-stream')}"
+    lines = deblur.run("--version").out.decode().splitlines()
+    assert lines[0] == f"deblur {metadata.version('deblur-stream')}"
+    assert f"openvino {metadata.version('openvino')}" in lines
 
 
 def test_help_lists_every_command(deblur: CommandLine) -> None:
