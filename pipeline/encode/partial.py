@@ -21,8 +21,17 @@ from pipeline.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+
+    def _take_lock(_descriptor: int) -> None:
+        """Does nothing: nobody deletes what another process has open."""
+
+else:
     import fcntl
+
+    def _take_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 _TRIES = 100
 """Most times that the file is made anew, where runs that begin together take it from each other."""
@@ -171,10 +180,8 @@ def _remove_left(path: Path, name: str) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    if sys.platform == "win32":
-        return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take_lock(descriptor)
     except BlockingIOError:
         return False
     except OSError as error:
