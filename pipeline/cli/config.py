@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +50,8 @@ def own_defaults(path: Path, name: str, command: click.Command, commands: Collec
     Raises:
         UsageError: If the file can't be read, or names a command or an option that is not there.
     """
+    import tomllib  # most have no such file
+
     try:
         with path.open("rb") as file:
             tables = tomllib.load(file)

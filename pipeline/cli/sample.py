@@ -101,7 +101,7 @@ def sample(
         gate=how.gate,
     )
     made = make_sample(job, stretches, settings, display_for(quiet=quiet, words=words()))
-    write_document(page, page_of(f"Sample of {input_.name}", made, duration, []))
+    write_document(page, page_of(f"Sample of {input_.name}", made, duration))
     if not quiet:
         for line in summary(made, duration):
             click.echo(line, err=True)

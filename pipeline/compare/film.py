@@ -14,7 +14,7 @@ from pipeline.decode.source import VideoSource
 from pipeline.media.frames import plane_rows
 from pipeline.media.rgb import rgb_of, upright
 from pipeline.pages.picture import fitted
-from pipeline.runner.sharpness import blur_estimate
+from pipeline.runner.sharpness import blur_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,6 +89,4 @@ class Film:
 
     def sharpness(self, frame: av.VideoFrame) -> float:
         """How sharp a frame is by the program's own estimate: 0, long ramps alone, to 1, every edge a step."""
-        spec = self.source.spec
-        luma = plane_rows(frame, 0)
-        return 1.0 - blur_estimate(luma >> spec.code_shift if spec.code_shift else luma, spec.depth)
+        return 1.0 - blur_of(plane_rows(frame, 0), self.source.spec)

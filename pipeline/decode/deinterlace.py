@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import av
 import av.error
-from av.filter import Graph
-from av.video.format import VideoFormat
+
+from pipeline.media.filters import filter_chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,19 +27,7 @@ class Deinterlacer:
             first: Frame with the size and format of all frames that follow.
             time_base: Unit of the frames' time stamps, in seconds.
         """
-        graph = Graph()
-        source = graph.add(
-            "buffer",
-            video_size=f"{first.width}x{first.height}",
-            pix_fmt=str(int(VideoFormat(first.format.name))),  # type: ignore[call-overload]
-            time_base=f"{time_base.numerator}/{time_base.denominator}",
-            colorspace=str(int(first.colorspace)),
-            range=str(int(first.color_range)),
-        )
-        graph.link_nodes(
-            source, graph.add("bwdif", mode="send_frame", deint="interlaced"), graph.add("buffersink")
-        ).configure()
-        self._graph = graph
+        self._graph = filter_chain(first, time_base, ["bwdif=mode=send_frame:deint=interlaced"])
         self._time_base = time_base
         self._times: list[tuple[int | None, int]] = []
 

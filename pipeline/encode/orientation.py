@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Self
 
-from av.filter import Graph
 from av.sidedata.sidedata import Type
-from av.video.format import VideoFormat
 from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout
+from pipeline.media.filters import filter_chain
 from pipeline.media.frames import convert_frame
 from pipeline.media.native_formats import with_layout
 from pipeline.media.side_data import DOLBY_VISION, PROJECTION
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import av
+    from av.filter import Graph
 
     from network.planes import PlaneSpec
     from pipeline.media.source_info import SourceInfo
@@ -126,22 +126,9 @@ class Turner:
         frame = convert_frame(frame, self._spec, with_layout(frame.format.name, self._spec.layout), self._reformatter)
         kind = frame.format.name, frame.colorspace, frame.color_range
         if self._graph is None or kind != self._kind:
-            self._graph, self._kind = self._made(frame), kind
+            base = frame.time_base or Fraction(1, 1000)
+            self._graph, self._kind = filter_chain(frame, base, _FILTERS[self._turn.matrix]), kind
         self._graph.push(frame)
         turned = self._graph.vpull()
         turned.pts, turned.duration, turned.time_base = times
         return turned
-
-    def _made(self, frame: av.VideoFrame) -> Graph:
-        graph, base = Graph(), frame.time_base or Fraction(1, 1000)
-        source = graph.add(
-            "buffer",
-            video_size=f"{frame.width}x{frame.height}",
-            pix_fmt=str(int(VideoFormat(frame.format.name))),  # type: ignore[call-overload]
-            time_base=f"{base.numerator}/{base.denominator}",
-            colorspace=str(int(frame.colorspace)),
-            range=str(int(frame.color_range)),
-        )
-        filters = [graph.add(*step.split("=")) for step in _FILTERS[self._turn.matrix]]
-        graph.link_nodes(source, *filters, graph.add("buffersink")).configure()
-        return graph

@@ -13,6 +13,7 @@ from network.files import write_bytes
 from network.names import shortened
 from pipeline.compare.stops import Extremes
 from pipeline.decode.open import open_source
+from pipeline.encode.output_file import check_output, writing_errors
 from pipeline.errors import DamagedInputError, OutputError, UsageError
 from pipeline.images.metadata import text_chunk, with_png_chunks
 from pipeline.media.frames import copied, plane_rows
@@ -156,16 +157,13 @@ class _BestFrames:
             time = self._start + kept.time
             minutes, seconds = divmod(round(time, 3), 60)
             path = folder / f"{shortened(source.stem)}_{int(minutes):02}m{seconds:06.3f}s.png"
-            if path.exists() and not overwrite:
-                raise OutputError(f"{path} exists; add `overwrite` to replace it", field="overwrite")
+            check_output(path, source, overwrite=overwrite)
             rgb = upright(rgb_of(kept.value, self._spec), self._matrix)
             picture = np.ascontiguousarray(rgb[..., ::-1])
             chunk = text_chunk("Comment", f"{source.name} at {time:.3f} s")
             content = with_png_chunks(cv2.imencode(".png", picture)[1].tobytes(), (chunk,))
-            try:
+            with writing_errors(str(path)):
                 write_bytes(path, content)
-            except OSError as error:
-                raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
             found.append(BestFrame(path, time, kept.rank))
         return found
 

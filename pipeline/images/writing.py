@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from network.files import write_bytes
-from pipeline.errors import OutputError, UsageError
+from pipeline.encode.output_file import writing_errors
+from pipeline.errors import UsageError
 from pipeline.images.metadata import chunks_of, with_jpeg_segments, with_png_chunks
 from pipeline.images.picture import HEIF_SUFFIXES, require_heif
 from pipeline.notes import Note, NoteCode
@@ -79,18 +80,20 @@ def write_picture(picture: Picture, frames: Sequence[NDArray[Any]], output: Path
         OutputError: If the file can't be written.
     """
     format_ = _FORMATS[output.suffix.lower()]
-    is_same = _SAME.get(picture.format, picture.format) == format_
+    is_same = _is_same(picture, format_)
     notes: list[Note] = []
     if is_same and not picture.damage and all(map(np.array_equal, frames, picture.frames)):
         content = picture.data
     else:
         notes = _losses(picture, format_)
         content = _encoded(picture, frames, format_, quality)
-    try:
+    with writing_errors(str(output)):
         write_bytes(output, content)
-    except OSError as error:
-        raise OutputError(f"{output} can't be written: {error.strerror or error}") from error
     return notes
+
+
+def _is_same(picture: Picture, format_: str) -> bool:
+    return _SAME.get(picture.format, picture.format) == format_
 
 
 def _losses(picture: Picture, format_: str) -> list[Note]:
@@ -112,14 +115,12 @@ def _losses(picture: Picture, format_: str) -> list[Note]:
 
 def _encoded(picture: Picture, frames: Sequence[NDArray[Any]], format_: str, quality: int) -> bytes:
     metadata = picture.metadata
-    is_same = _SAME.get(picture.format, picture.format) == format_
+    is_same = _is_same(picture, format_)
     keeps_all = len(frames) > 1 and format_ in (_ANIMATED if picture.is_animation else _PAGED)
     if format_ in _DEEP and not keeps_all:
         content = _by_opencv(frames[0], picture.alphas[0], f".{format_.lower()}")
     else:
         options = _options(picture, format_, quality, is_same=is_same)
-        if keeps_all and format_ == "TIFF":
-            options["compression"] = picture.encoding.get("compression", "raw")
         content = _by_pillow(picture, frames if keeps_all else frames[:1], format_, options)
     if format_ == "JPEG" and is_same:
         return with_jpeg_segments(content, metadata.jpeg)

@@ -14,7 +14,7 @@ from pipeline.decode.open import open_source
 from pipeline.errors import DeblurError, UsageError
 from pipeline.media.frames import plane_rows
 from pipeline.notes import Note, NoteCode
-from pipeline.runner.protocols import run_windows
+from pipeline.runner.outer_engine import OuterEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from network.planes import PlaneBatch, PlaneSpec
-    from network.window.windows import Windows
     from pipeline.job import SourceOptions
     from pipeline.media.places import Place
-    from pipeline.runner.protocols import Engine, EngineInfo, Source
+    from pipeline.runner.protocols import Engine, Source
 
     Mask = NDArray[np.bool_]
 
@@ -101,7 +100,7 @@ def find_text(path: Path, options: SourceOptions) -> Mask | None:
     return mask if letters.any() and mask.mean() <= MOST else None
 
 
-class TextKeeper:
+class TextKeeper(OuterEngine):
     """An engine that gives back its input where there is text, and elsewhere what another engine makes of it.
 
     Args:
@@ -110,33 +109,17 @@ class TextKeeper:
     """
 
     def __init__(self, engine: Engine, mask: Mask) -> None:
-        self._engine, self._mask = engine, mask
+        super().__init__(engine)
+        self._mask = mask
         self._spec: PlaneSpec | None = None
         self._places: list[tuple[Any, ...]] = []
 
-    @property
-    def info(self) -> EngineInfo:
-        """Facts of the other engine."""
-        return self._engine.info
-
-    def buffers(self, spec: PlaneSpec, batch: int) -> PlaneBatch:
-        """Allocates a batch, as the other engine does."""
-        return self._engine.buffers(spec, batch)
-
-    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
-        """Deblurs a batch with the other engine, and restores the text."""
-        run_windows(self._engine, batch, out, windows)
+    def _change(self, batch: PlaneBatch, out: PlaneBatch, present: NDArray[np.intp]) -> None:
         if batch.spec != self._spec:
             self._spec, self._places = batch.spec, _places(self._mask, batch.spec)
-        before = self.info.window.before
-        frames = range(batch.size) if windows is None else map(int, windows[:, before])
-        for row, frame in enumerate(frames):
+        for row, frame in enumerate(map(int, present)):
             for source, target, places in zip(batch.planes, out.planes, self._places, strict=True):
                 target[row][places] = source[frame][places]
-
-    def reset(self) -> None:
-        """Has the other engine forget the stream."""
-        self._engine.reset()
 
 
 def keeping_text(path: Place, options: SourceOptions, load: Callable[[], Engine]) -> tuple[Callable[[], Engine], Note]:

@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from network.planes import PlaneSpec
+
 BLOCK = 32
 """Height and width of a block, in samples."""
 
@@ -63,6 +65,16 @@ def blur_estimate(luma: NDArray[Any], depth: int = 8) -> float:
     weight = np.cumsum(np.sqrt(detail[speaks])[order])
     ratio = worst[order][np.searchsorted(weight, _QUANTILE * weight[-1])]
     return float(np.clip((_SHARP - ratio) / (_SHARP - _BLURRED), 0, 1))
+
+
+def blur_of(luma: NDArray[Any], spec: PlaneSpec) -> float:
+    """:func:`blur_estimate` of a luma plane as it is stored.
+
+    Args:
+        luma: The plane, (H, W).
+        spec: What the planes of the frame are.
+    """
+    return blur_estimate(luma >> spec.code_shift if spec.code_shift else luma, spec.depth)
 
 
 def _blocks(luma: NDArray[Any]) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from network.planes import PlaneBatch
 from pipeline.job import GateOptions
-from pipeline.runner.sharpness import blur_estimate
+from pipeline.runner.sharpness import blur_of
 
 if TYPE_CHECKING:
     from network.planes import PlaneSpec
@@ -97,8 +97,7 @@ class FrameGate:
             self._previous = batch, index
 
     def _estimate(self, batch: PlaneBatch, index: int) -> float:
-        luma = batch.planes[0][index]
-        return blur_estimate(luma >> self._spec.code_shift if self._spec.code_shift else luma, self._spec.depth)
+        return blur_of(batch.planes[0][index], self._spec)
 
     def _remember_copy(self, batch: PlaneBatch, index: int) -> None:
         if not self._options.duplicates:

@@ -10,24 +10,20 @@ from pipeline.pages.document import document
 from pipeline.pages.slider import Stop, slider
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.sample.run import Sample
 
 BEFORE = "before"
 
 
-def page(title: str, sample: Sample, duration: float | None, lines: Sequence[str]) -> str:
+def page(title: str, sample: Sample, duration: float | None) -> str:
     """The text of the page.
 
     Args:
         title: Title, as plain text.
         sample: What was found.
         duration: Seconds that the whole video lasts; None if it is not known.
-        lines: What the user should know besides, as plain text.
     """
     body = [f"<h1>{escape(title)}</h1>", _table(sample, duration)]
-    body += [f'<p class="small">{escape(line)}</p>' for line in lines]
     names = (BEFORE, *(tried.name for tried in sample.tried))
     for number, (stretch, moments) in enumerate(zip(sample.stretches, sample.moments, strict=True), 1):
         if not moments:

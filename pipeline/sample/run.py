@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pipeline.job import SinkOptions, SourceOptions, VideoJob
+    from pipeline.job import SourceOptions, VideoJob
     from pipeline.pages.picture import Encoded
     from pipeline.progress import Display
     from pipeline.runner.protocols import Engine
@@ -120,14 +120,13 @@ def sample(job: VideoJob, stretches: Sequence[Stretch], settings: Sequence[Setti
     limit = PICTURE_BYTES // (per_stretch * len(stretches) * (1 + len(settings)))
     assert isinstance(job.output, Path)
     with tempfile.TemporaryDirectory(prefix="deblur-sample-") as folder:
-        tried = []
-        for number, setting in enumerate(settings):
-            outputs = [Path(folder, f"{number}-{place}{job.output.suffix}") for place in range(len(stretches))]
-            tried.append(_try(job, stretches, outputs, setting, display))
-        moments = []
-        for place, stretch in enumerate(stretches):
-            outputs = [Path(folder, f"{number}-{place}{job.output.suffix}") for number in range(len(settings))]
-            moments.append(tuple(_moments(job, stretch, outputs, per_stretch, limit)))
+        places, suffix = range(len(stretches)), job.output.suffix
+        outputs = [[Path(folder, f"{number}-{place}{suffix}") for place in places] for number in range(len(settings))]
+        tried = [_try(job, stretches, *each, display) for each in zip(outputs, settings, strict=True)]
+        moments = [
+            tuple(_moments(job, stretch, made, per_stretch, limit))
+            for stretch, *made in zip(stretches, *outputs, strict=True)
+        ]
     return Sample(tuple(stretches), tuple(moments), tuple(tried))
 
 
@@ -137,11 +136,10 @@ def _try(
     engine = setting.load()
     frames, seconds, length, size = 0, 0.0, 0.0, 0
     for place, (stretch, output) in enumerate(zip(stretches, outputs, strict=True)):
-        part = replace(job, output=output, source=_source(job.source, stretch), segments=None, keep_text=False)
+        source, sink = _source(job.source, stretch), replace(job.sink, overwrite=True)
+        part = replace(job, output=output, source=source, sink=sink, segments=None, keep_text=False)
         if place == 0:  # compiles for the size of these frames, which the whole video would do once
-            short = replace(part, source=replace(part.source, duration=0.01), sink=_overwriting(part.sink))
-            deblur_video(short, lambda: engine)
-            part = replace(part, sink=_overwriting(part.sink))
+            deblur_video(replace(part, source=replace(source, duration=0.01)), lambda: engine)
         started = time.perf_counter()
         report = deblur_video(part, lambda: engine, display)
         seconds += time.perf_counter() - started
@@ -164,7 +162,9 @@ def _moments(job: VideoJob, stretch: Stretch, outputs: Sequence[Path], count: in
         first: Fraction | None = None
         for number, row in enumerate(zip(*(film.frames() for film in films), strict=False)):
             first = row[0].time if first is None else first
-            if number % step or number // step >= count:
+            if number // step >= count:
+                break
+            if number % step:
                 continue
             pictures: list[NDArray[np.uint8]] = [
                 film.picture(timed.value, before.size) for film, timed in zip(films, row, strict=True)
@@ -177,7 +177,3 @@ def _moments(job: VideoJob, stretch: Stretch, outputs: Sequence[Path], count: in
 
 def _source(options: SourceOptions, stretch: Stretch) -> SourceOptions:
     return replace(options, start=stretch.start, duration=stretch.length)
-
-
-def _overwriting(options: SinkOptions) -> SinkOptions:
-    return replace(options, overwrite=True)

@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 from pipeline.errors import InputError
 from pipeline.media.frames import convert_frame, plane_rows, spec_of
 from pipeline.media.pyav18 import open_media
-from pipeline.runner.sharpness import blur_estimate
+from pipeline.runner.sharpness import blur_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +124,6 @@ def _blur(frame: av.VideoFrame) -> float | None:
     """Estimate of a frame's blur; None if it shows nothing."""
     spec, name = spec_of(frame)
     luma = plane_rows(convert_frame(frame, spec, name, VideoReformatter()), 0)
-    codes = luma >> spec.code_shift if spec.code_shift else luma
-    if float(np.std(codes)) < _LEAST_CONTRAST * (1 << (spec.depth - 8)):
+    if float(np.std(luma)) < _LEAST_CONTRAST * (1 << (spec.depth - 8 + spec.code_shift)):
         return None
-    return blur_estimate(codes, spec.depth)
+    return blur_of(luma, spec)

@@ -59,7 +59,7 @@ def test_time_and_size_of_the_whole_are_told(made: Sample) -> None:
 
 
 def test_the_page_stands_alone(made: Sample) -> None:
-    text = page("Sample of <in.mp4>", made, 3.0, [])
+    text = page("Sample of <in.mp4>", made, 3.0)
     assert "Sample of &lt;in.mp4&gt;" in text
     assert text.count("data:image/jpeg") == 3 * 25
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org", "")
