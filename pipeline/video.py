@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.decode.open import open_source
+from pipeline.details import log_input, log_output, log_run
 from pipeline.encode.output_file import check_output
 from pipeline.encode.sink import VideoSink
 from pipeline.errors import Cancelled
@@ -79,6 +80,7 @@ def deblur_video(
         notes.append(note)
     while True:
         with open_source(job.input, job.source) as source:
+            log_input(source.info)
             output = _segmented_output(job, source)
             if output is None:
                 report = _in_one_piece(job, source, load, display, notes, cancel)
@@ -114,6 +116,7 @@ def _in_one_piece(
     info = source.info
     sink = VideoSink(job.output, info, job.sink)
     try:
+        log_output(sink.name, sink.plan)
         engine = load()
         batch = engine.info.batch if job.batch is None else job.batch
         display.begin(info.name, info.frame_estimate, [*source.notes, *sink.notes, *notes])
@@ -132,6 +135,7 @@ def _in_one_piece(
             )
         finally:
             display.end()
+        log_run(sink.name, result)
     except KeyboardInterrupt as error:
         error.add_note(f"{sink.name} was not written")
         raise

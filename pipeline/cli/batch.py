@@ -29,7 +29,7 @@ from pipeline.batch.run import BatchScheduler
 from pipeline.cli.exit_codes import exit_code
 from pipeline.cli.groups import INPUT, OUTPUT, SPEED, GroupedCommand
 from pipeline.cli.notes import show_notes
-from pipeline.cli.options import Deblurring, check_report, deblurring_options, quiet_option
+from pipeline.cli.options import Deblurring, check_report, deblurring_options, telling_options
 from pipeline.cli.spelling import words
 from pipeline.errors import OutputError, UsageError
 from pipeline.job import VideoJob
@@ -85,7 +85,7 @@ Exit codes:
     "--nice", type=click.IntRange(1, 19), help="Let other programs go first, by this many steps.", group=SPEED
 )
 @deblurring_options
-@quiet_option
+@telling_options
 def batch(
     *,
     inputs: tuple[str, ...],

@@ -9,7 +9,7 @@ import cloup
 
 from pipeline.cli.groups import FRAMES, INPUT, OUTPUT, GroupedCommand
 from pipeline.cli.notes import show_notes
-from pipeline.cli.options import EngineOptions, engine_options, quiet_option
+from pipeline.cli.options import EngineOptions, engine_options, telling_options
 from pipeline.cli.spelling import words
 from pipeline.cli.types import Rectangle, Time
 from pipeline.images.best import COUNT, GAP, Region, write_best_frames
@@ -56,7 +56,7 @@ Exit codes:
 )
 @cloup.option("--overwrite", is_flag=True, help="Replace pictures that are there.", group=OUTPUT)
 @engine_options
-@quiet_option
+@telling_options
 def best(
     *,
     input_: Path,

@@ -9,7 +9,7 @@ import cloup
 
 from pipeline.cli.groups import INPUT, MEASUREMENT, OUTPUT, GroupedCommand
 from pipeline.cli.notes import show_notes
-from pipeline.cli.options import quiet_option
+from pipeline.cli.options import telling_options
 from pipeline.cli.spelling import words
 from pipeline.cli.types import Time
 from pipeline.compare.layouts import Layout
@@ -61,7 +61,7 @@ from pipeline.progress import display_for
 @cloup.option("--codec", help="Video codec, or encoder, of OUT; as for deblur video.", group=OUTPUT)
 @cloup.option("--crf", type=float, help="Quality at which the codec aims; lower is better and larger.", group=OUTPUT)
 @cloup.option("--overwrite", is_flag=True, help="Replace OUT and the page if they are there.", group=OUTPUT)
-@quiet_option
+@telling_options
 def compare(
     *,
     before: Path,

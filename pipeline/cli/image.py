@@ -12,7 +12,7 @@ from network.names import printable
 from pipeline.batch.inputs import FIELDS, TEMPLATE
 from pipeline.cli.groups import INPUT, OUTPUT, GroupedCommand
 from pipeline.cli.notes import show_notes
-from pipeline.cli.options import EngineOptions, engine_options, quiet_option
+from pipeline.cli.options import EngineOptions, engine_options, telling_options
 from pipeline.cli.spelling import words
 from pipeline.errors import BatchError, DamagedInputError
 from pipeline.images.names import is_sequence, plan_names
@@ -62,7 +62,7 @@ Exit codes:
 )
 @cloup.option("--overwrite", is_flag=True, help="Replace results that are there.", group=OUTPUT)
 @engine_options
-@quiet_option
+@telling_options
 def image(
     *,
     inputs: tuple[str, ...],

@@ -15,7 +15,7 @@ import cloup
 
 from pipeline.cli.groups import INPUT, OUTPUT, SPEED, GroupedCommand, as_record
 from pipeline.cli.notes import show_notes
-from pipeline.cli.options import EngineOptions, check_report, engine_options, quiet_option, report_option
+from pipeline.cli.options import EngineOptions, check_report, engine_options, report_option, telling_options
 from pipeline.cli.serve import PageOptions, page_service, serve_options
 from pipeline.cli.spelling import words
 from pipeline.cli.types import Size
@@ -186,7 +186,7 @@ class LiveOptions:
 @cloup.option("--overwrite", is_flag=True, help="Replace files that are there.", group=OUTPUT)
 @report_option
 @engine_options
-@quiet_option
+@telling_options
 @as_record(LiveOptions, "typed")
 def live(*, typed: LiveOptions) -> None:
     """Deblurs what a camera sees, now: SOURCE, or camera 0; with --serve and no SOURCE, the cameras of browsers.

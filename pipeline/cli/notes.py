@@ -14,8 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_DETAILS = "pipeline.cli.notes.details"
+
+
+def tell_details(*, wanted: bool) -> None:
+    """Says whether :func:`show_notes` shows details in the command that runs."""
+    click.get_current_context().meta[_DETAILS] = wanted
+
+
 def show_notes(*, quiet: bool = False, show: Callable[[str], object] | None = None) -> None:
-    """Shows what the library logs until the command that runs has ended.
+    """Shows what the library logs until the command that runs has ended, details included where they are wanted.
 
     Args:
         quiet: Whether to show nothing.
@@ -23,9 +31,13 @@ def show_notes(*, quiet: bool = False, show: Callable[[str], object] | None = No
     """
     if quiet:
         return
-    tell = words()
+    context, tell = click.get_current_context(), words()
 
     def print_note(line: str) -> None:
         click.echo(f"note: {printable(tell(line))}", err=True)
 
-    click.get_current_context().with_resource(lines_to(show or print_note))
+    def print_detail(line: str) -> None:
+        click.echo(f"detail: {printable(line)}", err=True)
+
+    show_detail = print_detail if context.meta.get(_DETAILS) else None
+    context.with_resource(lines_to(show or print_note, show_detail))

@@ -13,6 +13,7 @@ from network import catalogue
 from network.planes import MAX_STRENGTH
 from pipeline.cli.groups import ENGINE, FRAMES, INPUT, OUTPUT, RESUME, SPEED, added, as_record
 from pipeline.cli.guards import guard_options
+from pipeline.cli.notes import tell_details
 from pipeline.cli.types import Bitrate, SkipSharp
 from pipeline.engines.precision import PRECISIONS
 from pipeline.engines.registry import engine_names
@@ -66,7 +67,20 @@ hwaccel_option = cloup.option(
 report_option = cloup.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report as JSON.", group=OUTPUT
 )
-quiet_option = cloup.option("--quiet", "-q", is_flag=True, help="Show errors only.")
+_quiet_option = cloup.option("--quiet", "-q", is_flag=True, help="Show errors only.")
+_verbose_option = cloup.option(
+    "--verbose",
+    "-v",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda _ctx, _param, value: tell_details(wanted=value),
+    help="Show too what was opened and chosen, and where the time went.",
+)
+
+
+def telling_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds ``--quiet``, which the command gets, and ``--verbose``, for :func:`pipeline.cli.notes.show_notes`."""
+    return _quiet_option(_verbose_option(command))
 
 
 def check_report(path: Path | None, *, overwrite: bool, beside: Iterable[Path] = ()) -> None:

@@ -13,7 +13,7 @@ import cloup
 
 from pipeline.cli.groups import ENGINE, INPUT, OUTPUT, GroupedCommand
 from pipeline.cli.notes import show_notes
-from pipeline.cli.options import Deblurring, EngineOptions, check_report, deblurring_options, quiet_option
+from pipeline.cli.options import Deblurring, EngineOptions, check_report, deblurring_options, telling_options
 from pipeline.cli.spelling import words
 from pipeline.cli.types import Time
 from pipeline.errors import UsageError
@@ -63,7 +63,7 @@ MOST_SETTINGS = 6
 )
 @cloup.option("--open", "opens", is_flag=True, help="Open the page in the browser.", group=OUTPUT)
 @deblurring_options
-@quiet_option
+@telling_options
 def sample(
     *,
     input_: Path,

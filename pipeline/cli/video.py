@@ -11,7 +11,7 @@ import cloup
 
 from pipeline.cli.groups import INPUT, GroupedCommand
 from pipeline.cli.notes import show_notes
-from pipeline.cli.options import Deblurring, check_report, deblurring_options, quiet_option, report_option
+from pipeline.cli.options import Deblurring, check_report, deblurring_options, report_option, telling_options
 from pipeline.cli.spelling import words
 from pipeline.cli.types import Time
 from pipeline.errors import UsageError
@@ -57,7 +57,7 @@ Exit codes:
 )
 @deblurring_options
 @report_option
-@quiet_option
+@telling_options
 def video(
     *,
     inputs: tuple[str, ...],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from network import catalogue
 from network.models import registry
 from network.planes import MAX_STRENGTH
+from pipeline.details import log_engine
 from pipeline.engines.loaders import PORTABLE, SAFETENSORS, EngineRequest
 from pipeline.engines.precision import PRECISIONS
 from pipeline.engines.registry import AUTO, engine_loader
@@ -68,7 +70,9 @@ def load_engine(
     if weights is not None and not weights.is_file():
         raise UsageError(f"there is no weights file {weights}", field="weights")
     request = EngineRequest(network or catalogue.DEFAULT, weights, strength, threads, precision)
+    began = time.perf_counter()
     loaded = (loader or engine_loader(_fastest(request)))(request)
+    log_engine(loaded.info, time.perf_counter() - began)
     if weights is not None and network not in {None, catalogue.DEFAULT, loaded.info.network}:
         raise UsageError(
             f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave `network` out", field="network"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import av
 
+from pipeline.details import log_output, log_run
 from pipeline.encode.output_file import check_output, work_folder
 from pipeline.errors import Cancelled, DeblurError
 from pipeline.report import Report
@@ -85,6 +86,7 @@ def deblur_in_segments(
         sink = replace(job.sink, overwrite=job.sink.overwrite or work.is_joined)
         joined = JoinedSink(output, source.info, sink, work.path)
         try:
+            log_output(joined.name, joined.plan)
             engine = load()
             batch = engine.info.batch if job.batch is None else job.batch
             content = FileDigest.of_all((source.info.path, *job.source.continued))
@@ -262,6 +264,7 @@ class _Segments:
             number, self.work.segment(number), events, show, on_stop=lambda: stops.append(None), cancel=self._cancel
         )
         self._results.append(result)
+        log_run(f"segment {number}", result)
         self.work.manifest.finish(record)
         return bool(stops)
 

@@ -25,6 +25,16 @@ def test_a_program_without_handlers_hears_nothing() -> None:
     assert (done.stdout, done.stderr) == (b"", b"")
 
 
+def test_details_go_where_they_are_wanted_alone() -> None:
+    logger, lines, details = logging.getLogger("deblur.details"), list[str](), list[str]()
+    with lines_to(lines.append):
+        logger.debug("left out")
+    with lines_to(lines.append, details.append):
+        logger.debug("a detail")
+        logger.info("a line")
+    assert (lines, details) == (["a line"], ["a detail"])
+
+
 def test_lines_of_every_part_are_heard_until_the_context_is_left() -> None:
     logger, lines = logging.getLogger(LOGGER), list[str]()
     before = logger.level, list(logger.handlers)
