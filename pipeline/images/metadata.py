@@ -24,6 +24,9 @@ _PNG_OF_ANIMATION = {b"acTL", b"fcTL", b"fdAT"}
 _JPEG_OF_ENCODER = {0xE0, 0xEE}
 """JPEG segments JFIF and Adobe, which say how the encoder stored the colours."""
 
+_JFIF = b"JFIF\0"
+"""Start of a JPEG segment that also says how many samples there are to an inch. It is kept for that."""
+
 _SCAN, _END = 0xDA, 0xD9
 _APP0, _APP15, _COMMENT = 0xE0, 0xEF, 0xFE
 _INDEX_OF_PICTURES = b"MPF\0"
@@ -59,19 +62,21 @@ def jpeg_segments(data: bytes) -> tuple[bytes, ...]:
         segment
         for marker, segment in _segments(data)
         if (_APP0 <= marker <= _APP15 or marker == _COMMENT)
-        and marker not in _JPEG_OF_ENCODER
+        and (marker not in _JPEG_OF_ENCODER or segment[4:].startswith(_JFIF))
         and not segment[4:].startswith(_INDEX_OF_PICTURES)
     )
 
 
 def with_jpeg_segments(encoded: bytes, segments: tuple[bytes, ...]) -> bytes:
-    """A JPEG file as an encoder wrote it, with segments behind those of the encoder."""
-    place = 2
+    """A JPEG file as an encoder wrote it, with segments behind those of the encoder, and JFIF in its place."""
+    place, head = 2, [encoded[:2]]
+    jfif = [segment for segment in segments if segment[4:].startswith(_JFIF)]
     for marker, segment in _segments(encoded):
         if marker not in _JPEG_OF_ENCODER:
             break
         place += len(segment)
-    return encoded[:place] + b"".join(segments) + encoded[place:]
+        head.append(jfif[0] if jfif and segment[4:].startswith(_JFIF) else segment)
+    return b"".join([*head, *(segment for segment in segments if segment not in jfif), encoded[place:]])
 
 
 def holds_more_pictures(data: bytes) -> bool:

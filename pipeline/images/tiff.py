@@ -1,22 +1,18 @@
-"""Tags of TIFF files, which Pillow carries over only for pictures that it can read: those of 8 bits."""
+"""Metadata of TIFF files, which OpenCV does not write, and Pillow not as it was."""
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from pipeline.images.metadata import Metadata
+from pipeline.images.tiff_tags import BYTE, HEADER, LONG, SHORT, UNDEFINED, Tag, has_more_pages, read_tags, write_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-_WIDTH, _HEIGHT, _BITS, _OFFSETS, _COUNTS, _FORMAT = 256, 257, 258, 273, 279, 339
+_WIDTH, _HEIGHT, _BITS, _OFFSETS, _ORIENTATION, _COUNTS, _FORMAT = 256, 257, 258, 273, 274, 279, 339
 
 _OF_SAMPLES = frozenset(
     {
@@ -28,7 +24,6 @@ _OF_SAMPLES = frozenset(
 """Tags that say how the samples are stored, and that the encoder writes."""
 
 _ICC, _XMP = 34675, 700
-_BYTE, _UNDEFINED, _LONG = 1, 7, 4
 
 _OWN = {_ICC, _XMP}
 """Tags that a :class:`Metadata` has fields of its own for."""
@@ -43,21 +38,20 @@ def deep_metadata(data: bytes) -> tuple[tuple[int, int], Metadata, bool] | None:
     Returns:
         Width and height in pixels, the metadata, and whether there are further pages; None for other depths.
     """
-    directory = _directory(data)
-    bits, kinds = directory.get(_BITS, (1,)), directory.get(_FORMAT, (1,))
-    if set(bits) != {16} or set(kinds) != {1}:
+    tags = read_tags(data)
+    one = Tag.of(SHORT, 1)
+    bits, kinds = tags.get(_BITS, one).numbers, tags.get(_FORMAT, one).numbers
+    if set(bits) != {16} or set(kinds) != {1} or not {_WIDTH, _HEIGHT} <= tags.keys():
         return None
-    return (directory[_WIDTH], directory[_HEIGHT]), metadata_of(data), bool(directory.next)
+    return (tags[_WIDTH].numbers[0], tags[_HEIGHT].numbers[0]), metadata_of(data), has_more_pages(data)
 
 
 def metadata_of(data: bytes) -> Metadata:
     """What a TIFF file says about its first picture."""
-    exif = Image.Exif()
-    exif.load(data)
-    icc, xmp = exif.get(_ICC, b""), exif.get(_XMP, b"")
-    for tag in [tag for tag in exif if tag in _OF_SAMPLES | _OWN]:
-        del exif[tag]
-    return Metadata(exif.tobytes().removeprefix(b"Exif\0\0") if len(exif) else b"", bytes(icc), bytes(xmp))
+    tags = read_tags(data)
+    icc, xmp = (tags[tag].value if tag in tags else b"" for tag in (_ICC, _XMP))
+    kept = {tag: value for tag, value in tags.items() if tag not in _OF_SAMPLES | _OWN}
+    return Metadata(HEADER + write_tags(kept) if kept else b"", icc, xmp)
 
 
 def as_stored(samples: NDArray[Any], data: bytes) -> NDArray[Any]:
@@ -65,9 +59,8 @@ def as_stored(samples: NDArray[Any], data: bytes) -> NDArray[Any]:
 
     Pillow and OpenCV turn TIFF files and no others. The orientation is kept as a tag here, so it must not count twice.
     """
-    exif = Image.Exif()
-    exif.load(data)
-    match exif.get(ExifTags.Base.Orientation, 1):
+    tags = read_tags(data)
+    match tags[_ORIENTATION].numbers[0] if _ORIENTATION in tags else 1:
         case 2:
             samples = samples[:, ::-1]
         case 3:
@@ -90,49 +83,15 @@ def with_tags(encoded: bytes, metadata: Metadata) -> bytes:
 
     The directory of tags is written anew before the samples, because it grows.
     """
-    directory = _directory(encoded)
-    offsets, counts = _numbers(directory[_OFFSETS]), _numbers(directory[_COUNTS])
-    strips = [encoded[start : start + count] for start, count in zip(offsets, counts, strict=True)]
-    # Pillow adds the place where its directory ends.
-    directory[_OFFSETS] = tuple(sum(counts[:index]) for index in range(len(counts)))
-    directory.tagtype[_OFFSETS] = _LONG
-    exif = Image.Exif()
-    if metadata.exif:
-        exif.load(metadata.exif)
-    for tag, value in _with_directories(exif).items():
-        if tag not in _OF_SAMPLES | _OWN:
-            directory[tag] = value
-    for tag, kind, value in ((_ICC, _UNDEFINED, metadata.icc), (_XMP, _BYTE, metadata.xmp)):
+    own, kept = read_tags(encoded), read_tags(metadata.exif)
+    tags = {tag: value for tag, value in kept.items() if tag not in _OF_SAMPLES | _OWN}
+    tags |= {tag: value for tag, value in own.items() if tag in _OF_SAMPLES}
+    for tag, kind, value in ((_ICC, UNDEFINED, metadata.icc), (_XMP, BYTE, metadata.xmp)):
         if value:
-            directory.tagtype[tag] = kind
-            directory[tag] = value
-    out = io.BytesIO()
-    directory.save(out)
-    return out.getvalue() + b"".join(strips)
-
-
-def _directory(data: bytes) -> ImageFileDirectory_v2:
-    """The first directory of tags of a TIFF file."""
-    directory = ImageFileDirectory_v2(data[: 16 if data[2:3] == b"+" or data[3:4] == b"+" else 8])
-    file = io.BytesIO(data)
-    file.seek(directory.next)
-    directory.load(file)
-    for tag in list(directory):  # Pillow decodes a tag when it is read, and writes only those that were
-        directory[tag]
-    return directory
-
-
-def _with_directories(exif: Image.Exif) -> dict[int, Any]:
-    """Tags with the directories that some of them point to."""
-    tags = dict(exif.items())
-    for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        if tag in tags:
-            tags[tag] = exif.get_ifd(tag)
-    inner = tags.get(ExifTags.IFD.Exif)
-    if inner and ExifTags.IFD.Interop in inner:
-        inner[ExifTags.IFD.Interop] = exif.get_ifd(ExifTags.IFD.Interop)
-    return tags
-
-
-def _numbers(value: int | Sequence[int]) -> Sequence[int]:
-    return (value,) if isinstance(value, int) else value
+            tags[tag] = Tag(kind, value)
+    counts = own[_COUNTS].numbers
+    strips = [encoded[start : start + count] for start, count in zip(own[_OFFSETS].numbers, counts, strict=True)]
+    # The directory is as long whatever the places in it are.
+    begin = len(HEADER) + len(write_tags(tags | {_OFFSETS: Tag.of(LONG, *counts)}))
+    places = [begin + sum(counts[:index]) for index in range(len(counts))]
+    return HEADER + write_tags(tags | {_OFFSETS: Tag.of(LONG, *places)}) + b"".join(strips)

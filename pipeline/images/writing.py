@@ -144,9 +144,24 @@ def _options(picture: Picture, format_: str, quality: int, *, is_same: bool) -> 
     if format_ in {"WEBP", "AVIF", "HEIF", "TIFF"} or (format_ == "JPEG" and not is_same):
         named = {"exif": metadata.exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
         options |= {key: value for key, value in named.items() if value}
+    if format_ == "AVIF" and "exif" in options:
+        options["exif"] = _Exif(options["exif"])
     if format_ == "JPEG" and "exif" in options:
         options["exif"] = b"Exif\0\0" + options["exif"]
     return options
+
+
+class _Exif(Image.Exif):
+    """EXIF that stays as it is, since Pillow writes it anew for AVIF, and takes texts for ASCII."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self.load(content)
+        self._content = content
+
+    def tobytes(self, offset: int = 8) -> bytes:  # noqa: ARG002 - the places in it begin with the header
+        """The content as it was, the orientation included, which AVIF tells in its own way too."""
+        return self._content
 
 
 def _by_pillow(picture: Picture, frames: Sequence[NDArray[Any]], format_: str, options: dict[str, Any]) -> bytes:

@@ -82,8 +82,8 @@ def animation(path: Path, count: int = 4) -> Path:
     return path
 
 
-def write_deep(path: Path, picture: NDArray[np.uint16]) -> Path:
-    """Writes a picture of 16 bits, grey, RGB or RGBA."""
+def write_deep(path: Path, picture: NDArray[np.uint16] | NDArray[np.uint8]) -> Path:
+    """Writes a picture of 8 or 16 bits, grey, RGB or RGBA, by OpenCV."""
     samples = picture if picture.ndim == 2 else picture[..., [2, 1, 0, 3][: picture.shape[2]]]
     path.write_bytes(cv2.imencode(path.suffix, np.ascontiguousarray(samples))[1].tobytes())
     return path

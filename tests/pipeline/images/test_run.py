@@ -57,7 +57,8 @@ def test_metadata_come_along_to_the_bit(suffix: str, tmp_path: Path) -> None:
         for image in (before, after):
             image.load()
         for key in ("icc_profile", "xmp", *(["exif"] if suffix != ".tif" else ())):
-            assert after.info[key] == before.info[key], key
+            # Pillow itself writes the EXIF of AVIF with the prefix that JPEG has.
+            assert after.info[key] == before.info[key].removeprefix(b"Exif\0\0" if suffix == ".avif" else b""), key
         tags = after.getexif()
         assert tags[0x010F] == "Acme"
         assert tags.get_ifd(0x8769)[0x927C] == MAKER_NOTE
