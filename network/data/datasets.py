@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from network.data.folders import Tree, by_stem, folders_with_both, matched, natural, pairs_beside
 from network.data.pairs import Pair, pictures_in
 from network.errors import DataError
 
@@ -17,44 +17,6 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 """Stands for the layout that a folder is recognised by."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """A folder and the folders below it, listed once.
-
-    Attributes:
-        root: Path of the folder.
-        folders: The folder itself (``.``) and every folder below, relative to it and sorted. Symbolic links are not
-            followed, and what archives made on a Mac add is left out.
-    """
-
-    root: Path
-    folders: tuple[PurePosixPath, ...]
-
-    @classmethod
-    def of(cls, root: Path) -> Tree:
-        """Lists a folder.
-
-        Raises:
-            DataError: If the path is no folder.
-        """
-        if not root.is_dir():
-            raise DataError(f"{root} is no folder; give the folder that the data set was unpacked to")
-        folders = []
-        for name, below, _ in os.walk(root):
-            below[:] = [folder for folder in below if not folder.startswith(".") and folder != "__MACOSX"]
-            folders.append(PurePosixPath(Path(name).relative_to(root).as_posix()))
-        return cls(root, tuple(sorted(folders, key=_natural)))
-
-    def bases(self, tail: str) -> list[PurePosixPath]:
-        """Folders that hold the folder ``tail``, in this very case on every file system."""
-        parts = PurePosixPath(tail).parts
-        return [
-            PurePosixPath(*folder.parts[: -len(parts)])
-            for folder in self.folders
-            if folder.parts[-len(parts) :] == parts
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,65 +35,8 @@ class DataLayout:
     find: Callable[[Tree], list[Pair]]
 
 
-def _natural(path: PurePosixPath) -> tuple[list[tuple[str, int]], str]:
-    """Sorts 2 before 10, with or without leading zeros."""
-    pieces = re.findall(r"([^0-9]*)([0-9]*)", path.as_posix())
-    return [(text, int(number or -1)) for text, number in pieces], path.as_posix()
-
-
-def _by_stem(folder: Path) -> dict[PurePosixPath, Path]:
-    """Pictures in a folder and below by their name in it, without suffix."""
-    found: dict[PurePosixPath, Path] = {}
-    for path in pictures_in(folder):
-        stem = PurePosixPath(path.relative_to(folder).as_posix()).with_suffix("")
-        if (other := found.setdefault(stem, path)) is not path:
-            raise DataError(f"{other} and {path} have the same name; remove one of them")
-    return found
-
-
-def _matched(blur: Path, sharp: Path, base: PurePosixPath, sequence: str = "") -> list[Pair]:
-    """Pairs of two folders whose pictures have the same names.
-
-    Args:
-        blur: Folder of the blurred side.
-        sharp: Folder of the sharp side.
-        base: Prefix of the pairs' names; a picture's sequence is the folder part of its pair's name.
-        sequence: The sequence where that part is empty.
-    """
-    blurred, sharps = _by_stem(blur), _by_stem(sharp)
-    if lonely := sorted(blurred.keys() ^ sharps.keys(), key=_natural):
-        side = blur if lonely[0] in blurred else sharp
-        raise DataError(f"{side / lonely[0]} has no partner on the other side ({len(lonely)} such pictures)")
-    pairs = []
-    for stem in sorted(blurred, key=_natural):
-        name = base / stem
-        in_order = name.parent.as_posix() if name.parent.parts else sequence
-        pairs.append(Pair(name.as_posix(), blurred[stem], sharps[stem], in_order))
-    return pairs
-
-
-def _both(tree: Tree, blur: str, sharp: str) -> list[PurePosixPath]:
-    """Folders that hold both a folder ``blur`` and a folder ``sharp``."""
-    holds_sharp = frozenset(tree.bases(sharp))
-    return [base for base in tree.bases(blur) if base in holds_sharp]
-
-
-def _beside(tree: Tree, *, blur: str, sharp: str, ordered: bool) -> list[Pair]:
-    """Pairs of every two folders side by side; ``ordered`` where even those in the root are a sequence."""
-    blurs, sharps = set(tree.bases(blur)), set(tree.bases(sharp))
-    if lonely := sorted(blurs ^ sharps, key=_natural):
-        has, lacks = (blur, sharp) if lonely[0] in blurs else (sharp, blur)
-        raise DataError(f"{tree.root / lonely[0] / has} has no folder '{lacks}' beside it ({len(lonely)} such folders)")
-    sequence = tree.root.resolve().name if ordered else ""
-    return [
-        pair
-        for base in sorted(blurs, key=_natural)
-        for pair in _matched(tree.root / base / blur, tree.root / base / sharp, base, sequence)
-    ]
-
-
 def _is_gopro(tree: Tree, blur: str) -> bool:
-    names = (base.name or tree.root.resolve().name for base in _both(tree, blur, "sharp"))
+    names = (base.name or tree.root.resolve().name for base in folders_with_both(tree, blur, "sharp"))
     return any(re.fullmatch(r"GOPR[0-9]{4}_[0-9]{2}_[0-9]{2}", name) for name in names)
 
 
@@ -140,15 +45,15 @@ def _is_gopro_gamma(tree: Tree) -> bool:
 
 
 def _is_plain(tree: Tree) -> bool:
-    return bool(_both(tree, "blur", "sharp")) and not _is_gopro(tree, "blur")
+    return bool(folders_with_both(tree, "blur", "sharp")) and not _is_gopro(tree, "blur")
 
 
 def _is_bsd(tree: Tree) -> bool:
-    return bool(_both(tree, "Blur/RGB", "Sharp/RGB"))
+    return bool(folders_with_both(tree, "Blur/RGB", "Sharp/RGB"))
 
 
 def _is_dvd(tree: Tree) -> bool:
-    return bool(_both(tree, "input", "GT"))
+    return bool(folders_with_both(tree, "input", "GT"))
 
 
 def _reds_splits(tree: Tree) -> list[tuple[PurePosixPath, str]]:
@@ -168,12 +73,12 @@ def _find_reds(tree: Tree) -> list[Pair]:
                 continue
             raise DataError(f"{folder / f'{split}_blur'} has no folder '{split}_sharp' beside it; unpack that too")
         name = base if base.name == split else base / split
-        pairs += _matched(folder / f"{split}_blur", folder / f"{split}_sharp", name)
+        pairs += matched(folder / f"{split}_blur", folder / f"{split}_sharp", name)
     return pairs
 
 
 def _hide_splits(tree: Tree) -> list[tuple[PurePosixPath, str]]:
-    return [(base, split) for split in ("train", "test") for base in _both(tree, split, "GT")]
+    return [(base, split) for split in ("train", "test") for base in folders_with_both(tree, split, "GT")]
 
 
 def _is_hide(tree: Tree) -> bool:
@@ -185,8 +90,8 @@ def _find_hide(tree: Tree) -> list[Pair]:
     pairs = []
     for base, split in _hide_splits(tree):
         folder = tree.root / base
-        sharps = _by_stem(folder / "GT")
-        for stem, blurred in sorted(_by_stem(folder / split).items(), key=lambda item: _natural(item[0])):
+        sharps = by_stem(folder / "GT")
+        for stem, blurred in sorted(by_stem(folder / split).items(), key=lambda item: natural(item[0])):
             sharp = sharps.get(PurePosixPath(stem.name))
             if sharp is None:
                 raise DataError(f"{blurred} has no partner of the same name in {folder / 'GT'}")
@@ -232,7 +137,7 @@ def _listed(path: Path, base: PurePosixPath) -> list[Pair]:
 
 
 def _is_rsblur(tree: Tree) -> bool:
-    return bool(_both(tree, "real_blur", "gt"))
+    return bool(folders_with_both(tree, "real_blur", "gt"))
 
 
 def _find_rsblur(tree: Tree) -> list[Pair]:
@@ -248,7 +153,7 @@ def _find_rsblur(tree: Tree) -> list[Pair]:
                 lines = listed.read_text(encoding="utf-8").splitlines()
                 splits |= {(home / line.split()[1]).parent.parent: split for line in lines if line.strip()}
     pairs = []
-    for base in sorted(_both(tree, "real_blur", "gt"), key=_natural):
+    for base in sorted(folders_with_both(tree, "real_blur", "gt"), key=natural):
         folder = tree.root / base
         if splits and folder not in splits:
             continue
@@ -264,12 +169,12 @@ LAYOUTS: Mapping[str, DataLayout] = {
     "gopro": DataLayout(
         "SPLIT/SEQUENCE/blur beside sharp, SEQUENCE such as GOPR0384_11_00",
         partial(_is_gopro, blur="blur"),
-        partial(_beside, blur="blur", sharp="sharp", ordered=True),
+        partial(pairs_beside, blur="blur", sharp="sharp", ordered=True),
     ),
     "gopro-gamma": DataLayout(
         "SPLIT/SEQUENCE/blur_gamma beside sharp",
         _is_gopro_gamma,
-        partial(_beside, blur="blur_gamma", sharp="sharp", ordered=True),
+        partial(pairs_beside, blur="blur_gamma", sharp="sharp", ordered=True),
     ),
     "reds": DataLayout("train_blur/SEQUENCE beside train_sharp, likewise val", _is_reds, _find_reds),
     "hide": DataLayout("train or test (test-close-ups, test-long-shot) beside GT", _is_hide, _find_hide),
@@ -286,12 +191,12 @@ LAYOUTS: Mapping[str, DataLayout] = {
     "bsd": DataLayout(
         "SPLIT/SEQUENCE/Blur/RGB beside Sharp/RGB",
         _is_bsd,
-        partial(_beside, blur="Blur/RGB", sharp="Sharp/RGB", ordered=True),
+        partial(pairs_beside, blur="Blur/RGB", sharp="Sharp/RGB", ordered=True),
     ),
     "dvd": DataLayout(
         "SEQUENCE/input beside GT",
         _is_dvd,
-        partial(_beside, blur="input", sharp="GT", ordered=True),
+        partial(pairs_beside, blur="input", sharp="GT", ordered=True),
     ),
     "rsblur": DataLayout(
         "RSBlur/SCENE/NUMBER/real_blur beside gt; beside RSBlur its RSBlur_real_train.txt and the like",
@@ -301,7 +206,7 @@ LAYOUTS: Mapping[str, DataLayout] = {
     "plain": DataLayout(
         "a folder 'blur' beside a folder 'sharp', at any depth",
         _is_plain,
-        partial(_beside, blur="blur", sharp="sharp", ordered=False),
+        partial(pairs_beside, blur="blur", sharp="sharp", ordered=False),
     ),
 }
 """Every layout by its name."""
