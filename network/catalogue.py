@@ -8,9 +8,11 @@ from pathlib import Path
 NETWORKS = {
     "idc": "network.models.idc:IDC",
     "idc-video": "network.models.idc_video:IDCVideo",
+    "idc-video-small": "network.models.idc_video:idc_video_small",
+    "idc-video-large": "network.models.idc_video:idc_video_large",
     "identity": "network.models.identity:Identity",
 }
-"""The networks of this package by name, each with the class that makes it, which can't be imported without PyTorch.
+"""The networks of this package by name, each with what makes it, which can't be imported without PyTorch.
 
 A user's own join them by :func:`network.models.registry.register`.
 """

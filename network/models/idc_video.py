@@ -19,6 +19,8 @@ What differs from the paper's network, and why:
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -185,6 +187,13 @@ class IDCVideo(nn.Module):
         if self.motion is not None:
             inputs.append(torch.zeros(batch, MOTION_CHANNELS, height // 8, width // 8, device=device))
         return tuple(inputs)
+
+
+idc_video_small = partial(IDCVideo, widths=(40, 64, 96), depth=5)
+"""``idc-video-small``: the same layers with fewer channels, at 0.4 times the cost."""
+
+idc_video_large = partial(IDCVideo, widths=(96, 160, 256))
+"""``idc-video-large``: the same layers with more channels, at 2.4 times the cost."""
 
 
 class Modulation(nn.Module):

@@ -87,5 +87,7 @@ PRESETS: dict[str, Preset] = {
         noise=2.0,
     ),
     "idc-video": Preset(),
+    "idc-video-small": Preset(network="idc-video-small"),
+    "idc-video-large": Preset(network="idc-video-large"),
 }
 """Recipes by name."""

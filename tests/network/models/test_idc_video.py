@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from network.cost import multiply_adds, parameters
+from network.models import registry
 from network.models.idc_video import FEATURE_SCALE, IDCVideo, moments
 from network.models.layers import fold_for_inference
 from network.models.plane_channels import PlaneSpectrum, as_channels, as_planes
@@ -75,10 +76,20 @@ def test_the_layers_are_those_of_the_table() -> None:
     assert found == {name: tuple(layer) for name, *layer in LAYERS}
 
 
-def test_it_costs_thirty_thousand_multiply_adds_a_pixel() -> None:
-    network = fold_for_inference(IDCVideo())
-    assert multiply_adds(network, 720, 1280) / (720 * 1280) == pytest.approx(30_045, rel=1e-3)
-    assert parameters(IDCVideo()) == pytest.approx(3.645e6, rel=1e-3)
+@pytest.mark.parametrize(
+    ("name", "adds_a_pixel", "weights"),
+    [
+        ("idc-video-small", 12_225, 1.232e6),
+        ("idc-video", 30_045, 3.645e6),
+        ("idc-video-large", 70_797, 9.230e6),
+    ],
+)
+def test_each_size_costs_what_its_table_says(name: str, adds_a_pixel: int, weights: float) -> None:
+    network = registry.create(name)
+    assert isinstance(network, IDCVideo)
+    assert network.window == Window(1, 1)
+    assert parameters(network) == pytest.approx(weights, rel=1e-3)
+    assert multiply_adds(fold_for_inference(network), 720, 1280) / (720 * 1280) == pytest.approx(adds_a_pixel, rel=1e-3)
 
 
 def test_it_sees_a_frame_on_either_side_or_the_present_one_alone() -> None:
