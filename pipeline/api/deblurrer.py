@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.runner.protocols import Engine, EngineInfo
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
-PrecisionName = Literal["auto", "int8", "bf16", "fp32"]
+PrecisionName = Literal["auto", "int8", "bf16", "fp16", "fp32"]
 
 
 class Deblurrer:

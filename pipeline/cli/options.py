@@ -39,7 +39,7 @@ network_option = cloup.option(
     "--network",
     default=catalogue.DEFAULT,
     show_default=True,
-    help="Which network: idc-video, idc, or identity.",
+    help=f"Which network: {', '.join(catalogue.NAMES)}.",
     group=ENGINE,
 )
 weights_option = cloup.option(
@@ -50,7 +50,7 @@ precision_option = cloup.option(
     type=click.Choice(PRECISIONS),
     default="auto",
     show_default=True,
-    help="The network's arithmetic; auto takes int8 where the processor is made for it.",
+    help="The network's arithmetic; auto takes what deblur bench found, else int8 where the processor has it.",
     group=ENGINE,
 )
 threads_option = cloup.option(

@@ -48,8 +48,9 @@ def load_engine(
             a portable engine that ``deblur engine build`` wrote; None takes what comes with the package.
         strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         threads: Threads to compute with on a processor; None leaves the number to the engine.
-        precision: One of :data:`pipeline.engines.precision.PRECISIONS`. ``auto`` is INT8 where the network has it and
-            the processor is made for it, else FP32; TensorRT's is FP16, whatever its weights are.
+        precision: One of :data:`pipeline.engines.precision.PRECISIONS`. ``auto`` is what `deblur bench` found to be
+            fastest here, else INT8 where the network has it and the processor is made for it, else FP32; TensorRT's is
+            FP16, whatever its weights are.
         measured: Whether the engine may be one that is only measured, such as ONNX Runtime.
 
     Raises:

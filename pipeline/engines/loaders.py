@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from network import catalogue
 from network.models import registry
-from pipeline.engines.precision import int8_form
+from pipeline.engines.precision import choose, int8_form
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,13 +56,20 @@ def load_openvino(request: EngineRequest) -> Engine:
     from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
 
     weights, precision = request.weights, request.precision
-    options = OpenVinoOptions(threads=request.threads, strength=request.strength, bf16=precision == "bf16")
+    options = OpenVinoOptions(threads=request.threads, strength=request.strength)
     if weights is None and not registry.is_registered(request.network):
-        original = catalogue.onnx_file(request.network)
+        original, quantised = catalogue.onnx_file(request.network), catalogue.int8_file(request.network)
         if original is None:
             raise _without_weights(request.network)
-        quantised = int8_form(original, catalogue.int8_file(request.network), precision)
-        return OpenVinoEngine(quantised or original, options)
+        chosen = precision
+        if precision == "auto":  # what was never compared with FP32 stays in it
+            chosen = "fp32" if quantised is None else choose(original).precision
+        if chosen == "int8":
+            form = int8_form(original, quantised, required=precision == "int8")
+            return OpenVinoEngine(form or original, options)
+        return OpenVinoEngine(original, replace(options, floating=chosen))
+    if precision in {"bf16", "fp16"}:
+        options = replace(options, floating=precision)
     suffix = weights.suffix.lower() if weights else SAFETENSORS
     if suffix == PORTABLE:
         raise UsageError(f"{weights} is a TensorRT engine; choose `engine` tensorrt", field="engine")
@@ -74,7 +81,7 @@ def load_openvino(request: EngineRequest) -> Engine:
         )
     if weights and suffix in {ONNX, OPENVINO}:
         return OpenVinoEngine(weights, options)
-    _require("OpenVINO reads ONNX, and to convert a network", "torch", "safetensors", "onnx", "onnxscript")
+    require("OpenVINO reads ONNX, and to convert a network", "torch", "safetensors", "onnx", "onnxscript")
     from network.export import export_network, export_weights
 
     with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
@@ -102,7 +109,7 @@ def load_torch(request: EngineRequest) -> Engine:
             field="precision",
         )
     _require_safetensors(request, "torch")
-    _require("the torch engine", "torch", "safetensors")
+    require("the torch engine", "torch", "safetensors")
     from pipeline.engines.torch import TorchEngine, TorchOptions
 
     options = TorchOptions(threads=request.threads, strength=request.strength)
@@ -128,7 +135,7 @@ def load_tensorrt(request: EngineRequest) -> Engine:
     is_portable = request.weights is not None and request.weights.suffix.lower() == PORTABLE
     if not is_portable:
         _require_safetensors(request, "TensorRT")
-    _require("the TensorRT engine", "torch", "safetensors", extra="trt")
+    require("the TensorRT engine", "torch", "safetensors", extra="trt")
     if request.weights is not None and is_portable:
         return _portable(request.weights, request.strength)
     from trt.compiler import TensorRTCompiler
@@ -252,15 +259,20 @@ def _made(network: str) -> tuple[nn.Module, str]:
     return module, digest_of(state) if state else ""
 
 
-def _require(purpose: str, *modules: str, extra: str = "train") -> None:
+def require(purpose: str, *modules: str, extra: str = "train") -> None:
+    """Refuses what needs modules that are not installed, and names the extra that brings them."""
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise UsageError(f'{purpose} needs {", ".join(missing)}: pip install "deblur-stream[{extra}]"')
 
 
 def _without_weights(network: str) -> UsageError:
+    from network.training.recipes import PRESETS
+
+    preset = next(name for name, preset in PRESETS.items() if preset.network == network)
     return UsageError(
         f"network {network!r} comes without weights, and untrained it would deblur nothing: train it with "
-        f"`deblur train` and give the file by `weights`, or choose `network` {' or '.join(catalogue.shipped_names())}",
+        f"`deblur train POOL RUN --preset {preset}` and give the file by `weights`, or choose `network` "
+        f"{' or '.join(catalogue.shipped_names())}",
         field="network",
     )

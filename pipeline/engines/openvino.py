@@ -13,7 +13,7 @@ import openvino as ov
 from network.planes import PlaneBatch
 from network.window.windows import Window
 from pipeline.engines.base import allocating, check_pair, check_windows
-from pipeline.engines.openvino_core import openvino_core
+from pipeline.engines.openvino_core import computes_in, openvino_core, openvino_version
 from pipeline.engines.openvino_graphs import planar_model, window_model
 from pipeline.engines.openvino_network import Network, read_network, reason
 from pipeline.errors import EngineError
@@ -41,13 +41,13 @@ class OpenVinoOptions:
         device: OpenVINO's name of the device, such as ``CPU`` or ``GPU``.
         threads: Threads to compute with; None leaves it to OpenVINO, which takes every physical core.
         strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
-        bf16: Whether layers in floating point compute in bfloat16, on a device that can.
+        floating: Arithmetic of layers in floating point: ``fp32``, or ``bf16`` or ``fp16`` on a device that has it.
     """
 
     device: str = "CPU"
     threads: int | None = None
     strength: float = 1.0
-    bf16: bool = False
+    floating: str = "fp32"
 
 
 class OpenVinoEngine:
@@ -63,22 +63,25 @@ class OpenVinoEngine:
         options: Options to run the network with.
 
     Raises:
-        EngineError: If the file can't be read, is no such network, or the device is not there or has no bfloat16.
+        EngineError: If the file can't be read, is no such network, or the device is not there or can't compute so.
     """
 
     def __init__(self, network: Path | Network, options: OpenVinoOptions | None = None) -> None:
         self._options = options or OpenVinoOptions()
         self._core = openvino_core()
         device_name = self._device_name()
-        if self._options.bf16:
-            self._require_bf16(device_name)
+        floating = self._options.floating
+        if floating != "fp32" and not computes_in(floating, self._options.device):
+            raise EngineError(
+                f"{device_name} does not compute in {floating}; choose `precision` fp32 or auto", field="precision"
+            )
         self._network = network = network if isinstance(network, Network) else read_network(network)
         self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()
         self._network_seconds = 0.0
         self._info = EngineInfo(
-            backend=f"OpenVINO {ov.get_version().split('-')[0]}",
+            backend=f"OpenVINO {openvino_version()}",
             device=device_name,
-            precision=network.precision or ("bf16" if self._options.bf16 else "fp32"),
+            precision=network.precision or floating,
             network=network.name,
             digest=network.digest,
             kind="openvino",
@@ -140,12 +143,6 @@ class OpenVinoEngine:
             present = ", ".join(self._core.available_devices) or "none"
             raise EngineError(f"OpenVINO finds no device {self._options.device!r}; there is: {present}") from error
 
-    def _require_bf16(self, device_name: str) -> None:
-        if "BF16" not in self._core.get_property(self._options.device, "OPTIMIZATION_CAPABILITIES"):
-            raise EngineError(
-                f"{device_name} does not compute in bf16; choose `precision` fp32 or auto", field="precision"
-            )
-
     def _ready(self, spec: PlaneSpec, batch: int) -> Any:
         """What runs such frames: a request of OpenVINO's, or a :class:`_OverTime`."""
         key = (spec, batch if self._network.window is None else 1)
@@ -157,7 +154,7 @@ class OpenVinoEngine:
         return self._compiled[key]
 
     def _compile(self, spec: PlaneSpec, batch: int) -> Any:
-        precision = "bf16" if self._options.bf16 else "f32"
+        precision = {"fp32": "f32", "fp16": "f16"}.get(self._options.floating, self._options.floating)
         properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         if self._options.device == "CPU":
             # Decoding and encoding run beside the network: pinned to cores, its threads would wait for theirs.

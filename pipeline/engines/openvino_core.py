@@ -27,6 +27,20 @@ def openvino_core() -> ov.Core:
     return ov.Core()
 
 
+def openvino_version() -> str:
+    """Version of OpenVINO, such as ``2026.4.1``."""
+    return str(ov.get_version()).split("-", 1)[0]
+
+
+def computes_in(precision: str, device: str = "CPU") -> bool:
+    """Whether a device multiplies numbers of a precision, such as ``bf16``, by instructions of its own.
+
+    Raises:
+        RuntimeError: If OpenVINO finds no such device.
+    """
+    return precision.upper() in openvino_core().get_property(device, "OPTIMIZATION_CAPABILITIES")
+
+
 def with_cores_of_its_own(work: Callable[[], _T]) -> _T:
     """The result of work that makes cores of its own, as libraries do: in a thread whose signals nobody waits for.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from network import catalogue
 from pipeline.engines.load import load_engine
 from pipeline.engines.precision import choose
+from pipeline.engines.verdicts import verdicts_file
 from pipeline.errors import DeblurError
 from pipeline.system.doctor import Check
 from pipeline.system.log import lines_to
@@ -93,12 +94,14 @@ def find_choice() -> Iterator[Check]:
 
 
 def _why(network: str, precision: str) -> str:
-    choice = choose()
-    if choice.precision == precision:
-        return choice.reason
     if catalogue.int8_file(network) is None:
         return f"{network} comes without int8"
-    return "its int8 form is of other weights"
+    choice = choose(catalogue.onnx_file(network))
+    if choice.precision != precision:
+        return "its int8 form is of other weights"
+    if choice.is_measured:
+        return f"{choice.reason} (kept in {verdicts_file()}; `deblur bench` measures anew)"
+    return f"{choice.reason}; `deblur bench` measures what is fastest, and auto takes it from then on"
 
 
 ENGINE_PROBES: dict[str, Callable[[], Iterable[Check]]] = {

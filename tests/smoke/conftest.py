@@ -13,7 +13,10 @@ import pytest
 COMMAND = Path(sys.executable).with_name("deblur.exe" if os.name == "nt" else "deblur")
 """The command of this environment, not another one on the path. The link of an environment's Python is not followed."""
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PYTHONWARNINGS": "error"}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {
+    "PYTHONWARNINGS": "error",
+    "DEBLUR_VERDICTS": "",
+}
 
 
 @dataclass(frozen=True)

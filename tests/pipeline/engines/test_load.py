@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from network import weights
+from network import catalogue, weights
 from network.errors import WeightsError
 from network.models import registry
 from network.planes import Layout, PlaneSpec
@@ -96,9 +96,11 @@ def test_a_network_of_the_users_own_runs_as_it_is_made(engine: str, darker: str)
 
 
 @pytest.mark.parametrize("engine", ["auto", "openvino", "torch"])
-def test_a_network_that_was_never_trained_is_not_loaded(engine: str) -> None:
-    with pytest.raises(UsageError, match=r"'idc' comes without weights.*deblur train.*`weights`.*identity"):
-        load_engine(engine, "idc")
+@pytest.mark.parametrize("network", [name for name in catalogue.NAMES if catalogue.onnx_file(name) is None])
+def test_a_network_that_was_never_trained_is_not_loaded_and_its_recipe_is_named(network: str, engine: str) -> None:
+    message = rf"'{network}' comes without weights.*deblur train POOL RUN --preset {network}.*`weights`.*identity"
+    with pytest.raises(UsageError, match=message):
+        load_engine(engine, network)
 
 
 @pytest.mark.parametrize(
