@@ -23,6 +23,7 @@ from typing import Any
 
 from network import catalogue
 from network.files import write_json
+from pipeline.engines.untrained import write_untrained
 from pipeline.system import machine
 
 SIZE, RATE = (640, 360), 30
@@ -80,19 +81,6 @@ def run(network: str, weights: Path | None, look_ahead: int, seconds: float, thr
     }
 
 
-def heavy_weights(folder: Path) -> Path:
-    """The paper's network with random weights, as an ONNX file."""
-    import torch
-
-    from network.export import export_network
-    from network.models.registry import create
-
-    torch.manual_seed(0)
-    path = folder / "idc.onnx"
-    export_network(create("idc").eval(), path, name="idc", digest="")
-    return path
-
-
 def _in_process(*arguments: Any) -> dict[str, Any]:
     """Runs in a process of its own, so that one network's memory is not in the other's figures."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -133,7 +121,9 @@ def main() -> None:
     facts = {"date": datetime.now(UTC).date().isoformat(), "machine": machine.describe()}
     runs = [_in_process(catalogue.DEFAULT, None, ahead, options.seconds, threads) for ahead in (0, 1)]
     with tempfile.TemporaryDirectory() as folder:
-        runs.append(_in_process("idc", heavy_weights(Path(folder)), 0, options.heavy_seconds, threads))
+        heavy = Path(folder) / "idc.onnx"
+        write_untrained("idc", heavy)
+        runs.append(_in_process("idc", heavy, 0, options.heavy_seconds, threads))
     results = {**facts, "source": SOURCE, "cores": threads, "runs": runs}
     write_json(options.output, results)
     print(table(results))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from network.files import as_json, write_text
 from pipeline.bench.charts import Bar, Curve, Curves, Panel, chart
 from pipeline.bench.rates import WARM_UP
+from pipeline.bench.table import columns, short
 from pipeline.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.bench.live import LiveMeasured
     from pipeline.bench.measure import Measured
     from pipeline.bench.rates import Rate
+    from pipeline.runner.protocols import EngineInfo
 
 SCHEMA = 1
 """Raised when a key changes its meaning or goes away; new keys do not raise it."""
@@ -48,13 +51,19 @@ class BenchReport:
         machine: Facts about the machine, as :func:`pipeline.system.machine.describe` gives them.
         measured: Cases that were measured.
         missing: Cases that could not be measured.
+        live: Cases that were measured as live streams.
+        precisions: Milliseconds of a frame by precision, by network.
+        notes: Lines for the user.
     """
 
     source: str
     seconds: float
     machine: dict[str, Any]
-    measured: tuple[Measured, ...]
+    measured: tuple[Measured, ...] = ()
     missing: tuple[Missing, ...] = ()
+    live: tuple[LiveMeasured, ...] = ()
+    precisions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values; rates in frames a second, latencies in milliseconds."""
@@ -65,7 +74,10 @@ class BenchReport:
             "warm_up_share": WARM_UP,
             "machine": self.machine,
             "cases": [_case_as_dict(case) for case in self.measured],
+            "live": [asdict(case) | {"dropped": case.dropped} for case in self.live],
+            "precisions_ms": {network: dict(times) for network, times in self.precisions.items()},
             "missing": [asdict(missing) for missing in self.missing],
+            "notes": list(self.notes),
         }
 
     def write_json(self, path: Path) -> None:
@@ -88,22 +100,9 @@ class BenchReport:
         """A line for each case, and what the figures mean."""
         machine = self.machine
         where = f"{self.source}; {machine['processor']}, {machine['cores']} cores"
-        lines = [
-            f"{where}; medians over {self.seconds:g} s, the first {WARM_UP:.0%} left out",
-            "",
-            *_columns([_HEADINGS, *map(_row, self.measured)]),
-            "",
-            "decode, engine, encode: each alone, frames/s. whole: all at once, as deblur video does it.",
-            *_network_lines(self.measured),
-            "latency: decoded to encoded at full load, in ms. share: of the rate of a matrix product.",
-            *dict.fromkeys(map(_engine_line, self.measured)),
-            *_matrix_lines(self.measured),
-        ]
-        lines += [
-            f"{_label(case)}: {case.duplicates} frames of the whole repeated the one before"
-            for case in self.measured
-            if case.duplicates
-        ]
+        lines = [f"{where}; {self.seconds:g} s each, the first {WARM_UP:.0%} left out", ""]
+        lines += _live_lines(self.live) if self.live else _stage_lines(self.measured)
+        lines += self.notes
         for engine, reason in dict.fromkeys((missing.engine, missing.reason) for missing in self.missing):
             clips = [each.clip for each in self.missing if (each.engine, each.reason) == (engine, reason)]
             lines.append(f"not measured: {engine} ({', '.join(clips)}): {reason}")
@@ -123,19 +122,10 @@ class BenchReport:
         ]
         if len({case.megapixels for case in self.measured}) > 1:
             for stage in ("whole", "infer"):
-                curves = tuple(
-                    Curve(
-                        engine,
-                        tuple(
-                            sorted(
-                                (case.megapixels, getattr(case, stage).median)
-                                for case in self.measured
-                                if case.engine == engine
-                            )
-                        ),
-                    )
-                    for engine in dict.fromkeys(case.engine for case in self.measured)
-                )
+                points: dict[str, list[tuple[float, float]]] = {}
+                for case in self.measured:
+                    points.setdefault(_name(case), []).append((case.megapixels, getattr(case, stage).median))
+                curves = tuple(Curve(name, tuple(sorted(found))) for name, found in points.items())
                 title = f"Frames a second, {_STAGE_NAMES[stage]}"
                 panels.append(Curves(title, "Megapixels a frame", curves, logarithmic=True))
         return panels
@@ -143,22 +133,72 @@ class BenchReport:
 
 _STAGE_NAMES = {"decode": "decode", "infer": "engine alone", "encode": "encode", "whole": "whole pipeline"}
 
+_GROUPS = (("", 2), (" alone, frames/s ", 4), (" together ", 2), (" latency, ms ", 3), ("", 1))
 _HEADINGS = (
-    "engine", "size", "decode", "engine", "network", "encode", "whole", "x real time", "MP/s", "p50", "p95", "p99",
-    "GFLOP/frame", "GFLOP/s", "share", "peak MiB",
+    "", "size", "decode", "engine", "network", "encode", "frames/s", "x real time", "median", "95 %", "99 %",
+    "peak MiB",
+)  # fmt: skip
+_LIVE_GROUPS = (("", 2), (" frames ", 3), (" frames/s ", 3), (" latency, ms ", 3), ("", 1))
+_LIVE_HEADINGS = (
+    "", "size", "captured", "shown", "dropped", "wanted", "captured", "shown", "median", "95 %", "99 %", "engine, ms",
 )  # fmt: skip
 
 
+def _stage_lines(measured: Sequence[Measured]) -> list[str]:
+    """The table of stages, and what its figures mean."""
+    return [
+        *columns([_HEADINGS, *map(_row, measured)], _GROUPS),
+        "",
+        "alone: medians; the engine finds motion and aligns, and runs the network, which is also shown alone",
+        "together: all at once, as deblur video does it; latency: decoded to encoded, at full load",
+        *dict.fromkeys(map(_engine_line, measured)),
+        *_matrix_lines(measured),
+        *(
+            f"{_label(case)}: {case.duplicates} frames of the whole repeated the one before"
+            for case in measured
+            if case.duplicates
+        ),
+    ]
+
+
+def _live_lines(live: Sequence[LiveMeasured]) -> list[str]:
+    """The table of live streams, and what its figures mean."""
+    ahead = "; each frame was held back for the next one" if any(case.look_ahead for case in live) else ""
+    return [
+        *columns([_LIVE_HEADINGS, *map(_live_row, live)], _LIVE_GROUPS),
+        "",
+        f"latency: capture to output, without camera and display{ahead}",
+        "dropped: a newer frame came while the engine was busy",
+        *dict.fromkeys(f"{case.engine}: {_facts(case.info)}" for case in live),
+    ]
+
+
+def _live_row(case: LiveMeasured) -> tuple[str, ...]:
+    return (
+        _name(case),
+        f"{case.width}x{case.height}",
+        str(case.captured),
+        str(case.shown),
+        f"{case.dropped / case.captured:.0%}",
+        f"{case.rate:.3g}",
+        short(case.captured_rate),
+        short(case.captured_rate * case.shown / case.captured),
+        *(f"{value:.0f}" for value in asdict(case.latency).values()),
+        short(case.engine_ms),
+    )
+
+
+def _name(case: Measured | LiveMeasured) -> str:
+    return f"{case.info.network} {case.engine} {case.info.precision}"
+
+
+def _facts(info: EngineInfo) -> str:
+    return f"{info.backend} on {info.device}"
+
+
 def _engine_line(case: Measured) -> str:
-    info = case.info
     batch = f", {case.batch} frames at a time" if case.batch > 1 else ""
-    return f"{case.engine}: {info.network}, {info.precision}, by {info.backend} on {info.device}{batch}"
-
-
-def _network_lines(measured: Sequence[Measured]) -> list[str]:
-    if all(case.network is None for case in measured):
-        return []
-    return ["network: the engine without what it does around the network, such as the search for motion."]
+    return f"{case.engine}: {_facts(case.info)}{batch}"
 
 
 def _matrix_lines(measured: Sequence[Measured]) -> list[str]:
@@ -169,28 +209,29 @@ def _matrix_lines(measured: Sequence[Measured]) -> list[str]:
         threads = f", threads: {rate.threads}" if rate.threads else ""
         how = f"{rate.precision}, {rate.size}x{rate.size}, {rate.library}{threads}, {rate.device}"
         rates.setdefault(how, []).append(rate.flops / 1e9)
-    return [
+    lines = [
         f"matrix product: {min(found):.0f}{f' to {max(found):.0f}' if len(found) > 1 else ''} GFLOP/s, {how}"
         for how, found in rates.items()
     ]
+    lines += [
+        f"{_label(case)}: {case.flops / 1e9:.3g} GFLOP a frame, at {case.share:.0%} of the matrix product's rate"
+        for case in measured
+        if case.flops  # the identity has none
+    ]
+    return lines
 
 
 def _row(case: Measured) -> tuple[str, ...]:
-    flops = case.flops
     return (
-        f"{case.engine} {case.info.precision}",
+        _name(case),
         f"{case.spec.width}x{case.spec.height}",
-        _short(case.decode.median),
-        _short(case.infer.median),
-        "" if case.network is None else _short(case.network.median),
-        _short(case.encode.median),
-        _short(case.whole.median),
+        short(case.decode.median),
+        short(case.infer.median),
+        "" if case.network is None else short(case.network.median),
+        short(case.encode.median),
+        short(case.whole.median),
         "" if case.real_time is None else f"{case.real_time:.2f}",
-        _short(case.whole.median * case.megapixels),
         *(f"{value:.0f}" for value in asdict(case.whole_latency).values()),
-        "" if flops is None else f"{flops / 1e9:.2f}",
-        "" if flops is None else f"{flops * case.infer.median / 1e9:.0f}",
-        "" if case.share is None else f"{case.share:.0%}",
         "" if case.peak_bytes is None else f"{case.peak_bytes / 2**20:.0f}",
     )
 
@@ -221,20 +262,7 @@ def _case_as_dict(case: Measured) -> dict[str, Any]:
 
 
 def _label(case: Measured) -> str:
-    return f"{case.engine} {case.info.precision}, {case.spec.width}x{case.spec.height}"
-
-
-def _short(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 1000 else f"{value:.0f}"
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows in columns, the first aligned to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
-        for row in rows
-    ]
+    return f"{_name(case)}, {case.spec.width}x{case.spec.height}"
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,44 +13,79 @@ import click
 import cloup
 from cloup.constraints import mutually_exclusive
 
+from network import catalogue
+from network.models import registry
 from pipeline.bench.isolate import isolated
-from pipeline.bench.measure import Case, measure
+from pipeline.bench.live import LiveCase, LiveMeasured, measure_live
+from pipeline.bench.measure import Case, Measured, measure
 from pipeline.bench.report import BenchReport, Missing
 from pipeline.bench.synthetic import RATE, write_clip
-from pipeline.cli.groups import INPUT, MEASUREMENT, OUTPUT, GroupedCommand
-from pipeline.cli.options import hwaccel_option, network_option, precision_option, threads_option, weights_option
+from pipeline.cli.bench_precisions import compare_precisions
+from pipeline.cli.groups import ENGINE, INPUT, MEASUREMENT, OUTPUT, GroupedCommand, as_record
+from pipeline.cli.options import hwaccel_option, precision_option, threads_option, weights_option
 from pipeline.cli.types import Size
 from pipeline.engines.flops import matrix_rate, network_flops
 from pipeline.engines.load import load_engine
 from pipeline.engines.registry import engine_names
+from pipeline.engines.untrained import write_untrained
 from pipeline.errors import EngineError, UsageError
 from pipeline.job import Acceleration, SinkOptions, SourceOptions
 from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pipeline.bench.measure import Measured
+    from collections.abc import Callable, Iterator
 
 DEFAULT_SIZE = (1280, 720)
 CLIP_SIZE = Size(wanted="one such as 1280x720, even, from 64 to 16384", smallest=64, largest=16384, is_even=True)
 ONE_SIZE = mutually_exclusive.rephrased(error="a FILE has its size; leave out --size, or FILE")
 
 
-class _Engines(click.ParamType[Any]):
-    """Names of engines, with commas between them."""
+class _Names(click.ParamType[Any]):
+    """Names of things, with commas between them.
 
-    name = "engine,..."
+    Args:
+        what: Name of such a thing.
+        known: Function that gives the names to choose from.
+    """
+
+    def __init__(self, what: str, known: Callable[[], tuple[str, ...]]) -> None:
+        self.name, self._what, self._known = f"{what},...", what, known
 
     def convert(
         self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
         names = value if isinstance(value, tuple) else tuple(dict.fromkeys(part.strip() for part in value.split(",")))
-        known = engine_names(measured=True)
         for name in names:
-            if name not in known:
-                self.fail(f"there is no engine {name!r}; choose from {', '.join(known)}", param, ctx)
+            if name not in self._known():
+                self.fail(f"there is no {self._what} {name!r}; choose from {', '.join(self._known())}", param, ctx)
         return names
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """What was typed for `deblur bench`: an attribute for each argument and option."""
+
+    file: Path | None
+    sizes: tuple[tuple[int, int], ...]
+    seconds: float
+    engines: tuple[str, ...]
+    live: bool
+    rate: float | None
+    look_ahead: int | None
+    networks: tuple[str, ...]
+    weights: Path | None
+    precision: str
+    threads: int | None
+    hwaccel: str
+    codec: str | None
+    json_file: Path | None
+    plot_file: Path | None
+
+    @property
+    def compared_networks(self) -> tuple[str, ...]:
+        """The networks whose precisions are to be compared: where ``auto`` of all threads of the processor is meant."""
+        is_auto = self.precision == "auto" and self.weights is None and self.threads is None
+        return self.networks if is_auto and {"auto", "openvino"} & set(self.engines) else ()
 
 
 @cloup.command(cls=GroupedCommand)
@@ -68,13 +105,33 @@ class _Engines(click.ParamType[Any]):
 @cloup.option(
     "--compare",
     "engines",
-    type=_Engines(),
+    type=_Names("engine", partial(engine_names, measured=True)),
     default="auto",
     show_default=True,
     help=f"Engines to measure side by side: {', '.join(engine_names(measured=True))}.",
     group=MEASUREMENT,
 )
-@network_option
+@cloup.option(
+    "--live", is_flag=True, help="Measure a live stream: how late it is, and what is dropped.", group=MEASUREMENT
+)
+@cloup.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Frames a second of --live (default: the clip's).",
+    group=MEASUREMENT,
+)
+@cloup.option(
+    "--look-ahead", type=click.IntRange(0, 1), help="As for deblur live, with --live.  [default: 0]", group=MEASUREMENT
+)
+@cloup.option(
+    "--network",
+    "networks",
+    type=_Names("network", registry.names),
+    default=catalogue.DEFAULT,
+    show_default=True,
+    help=f"Networks to measure: {', '.join(catalogue.NAMES)}.",
+    group=ENGINE,
+)
 @weights_option
 @precision_option
 @threads_option
@@ -86,69 +143,95 @@ class _Engines(click.ParamType[Any]):
 @cloup.option(
     "--plot", "plot_file", type=click.Path(path_type=Path, dir_okay=False), help="Draw them, as SVG.", group=OUTPUT
 )
-def bench(
-    *,
-    file: Path | None,
-    sizes: tuple[tuple[int, int], ...],
-    seconds: float,
-    engines: tuple[str, ...],
-    network: str,
-    weights: Path | None,
-    precision: str,
-    threads: int | None,
-    hwaccel: str,
-    codec: str | None,
-    json_file: Path | None,
-    plot_file: Path | None,
-) -> None:
+@as_record(BenchOptions, "typed")
+def bench(*, typed: BenchOptions) -> None:
     """Measures how fast FILE, or a synthetic clip, is deblurred here.
 
     Decoding, the engine, and encoding are measured alone and then together, each case in a process of its own. An
-    engine that is not installed is named, and the others are measured.
+    engine that is not installed is named, and the others are measured. A network without weights gets random ones.
+
+    With --precision auto, the precisions of a shipped network are compared first. What is fastest is kept for this
+    machine, and auto takes it from then on.
     """
-    _check(file, (json_file, plot_file))
+    _check(typed)
     machine = describe()
-
-    def case_of(engine: str, clip: Path) -> Case:
-        return Case(
-            engine=engine,
-            clip=clip,
-            seconds=seconds,
-            load=partial(load_engine, engine, network, weights, threads=threads, precision=precision, measured=True),
-            flops=partial(network_flops, network, weights),
-            matrix_rate=partial(matrix_rate, threads=threads, seconds=min(1.0, seconds)),
-            source=SourceOptions(deinterlace=True, acceleration=Acceleration(hwaccel)),
-            sink=SinkOptions(codec=codec, overwrite=True),
-        )
-
-    measured: list[Measured] = []
+    precisions: dict[str, dict[str, float]] = {}
+    notes: list[str] = []
+    for network in typed.compared_networks:
+        if (compared := compare_precisions(network, typed.seconds)) is not None:
+            precisions[network], line = compared
+            notes.append(line)
+    measured: list[Measured | LiveMeasured] = []
     missing: list[Missing] = []
-    for name, clip in _clips(file, sizes or (DEFAULT_SIZE,)):
-        for engine in engines:
-            click.echo(f"measuring {engine}, {name}", err=True)
-            try:
-                measured.append(isolated(measure, case_of(engine, clip)))
-            except (UsageError, EngineError) as error:
-                missing.append(Missing(engine, name, str(error)))
-                problem = error
+    with tempfile.TemporaryDirectory(prefix="deblur-") as folder:
+        files = {network: typed.weights or _untrained(network, Path(folder), notes) for network in typed.networks}
+        for name, clip in _clips(typed.file, typed.sizes or (DEFAULT_SIZE,)):
+            for engine, network in product(typed.engines, typed.networks):
+                click.echo(f"measuring {engine}, {network}, {name}", err=True)
+                try:
+                    measured.append(_measure(typed, clip, engine, network, files[network]))
+                except (UsageError, EngineError) as error:
+                    missing.append(Missing(f"{network} {engine}", name, str(error)))
+                    problem = error
     if not measured:
         raise problem
-    source = str(file) if file else f"synthetic clip, {RATE} frames/s"
-    report = BenchReport(source, seconds, machine, tuple(measured), tuple(missing))
-    if json_file is not None:
-        report.write_json(json_file)
-    if plot_file is not None:
-        report.write_plot(plot_file)
+    stages = tuple(case for case in measured if isinstance(case, Measured))
+    live = tuple(case for case in measured if isinstance(case, LiveMeasured))
+    source = str(typed.file) if typed.file else f"synthetic clip, {RATE} frames/s"
+    report = BenchReport(source, typed.seconds, machine, stages, tuple(missing), live, precisions, tuple(notes))
+    if typed.json_file is not None:
+        report.write_json(typed.json_file)
+    if typed.plot_file is not None:
+        report.write_plot(typed.plot_file)
     click.echo(report.table())
 
 
-def _check(file: Path | None, outputs: tuple[Path | None, ...]) -> None:
-    """Refuses what would fail later, before minutes of work."""
-    if file is not None and not file.is_file():
-        raise UsageError(f"there is no file {file}")
-    for path in filter(None, outputs):
+def _check(typed: BenchOptions) -> None:
+    """Refuses what would fail later, before minutes of work, and what would not be heeded."""
+    if typed.file is not None and not typed.file.is_file():
+        raise UsageError(f"there is no file {typed.file}")
+    for path in filter(None, (typed.json_file, typed.plot_file)):
         if not path.absolute().parent.is_dir():
             raise UsageError(f"the folder of {path} is not there; create it first")
+    if not typed.live and (typed.rate is not None or typed.look_ahead is not None):
+        raise UsageError("--rate and --look-ahead are those of a live stream; give --live, or leave them out")
+    if typed.live and (typed.codec or typed.plot_file or typed.hwaccel != Acceleration.NONE):
+        raise UsageError("--live encodes and draws nothing; leave out --codec, --plot and --hwaccel")
+    if typed.weights is not None and len(typed.networks) > 1:
+        raise UsageError("a file of weights is one network; leave out --network")
+
+
+def _measure(
+    typed: BenchOptions, clip: Path, engine: str, network: str, weights: Path | None
+) -> Measured | LiveMeasured:
+    load = partial(
+        load_engine, engine, network, weights, threads=typed.threads, precision=typed.precision, measured=True
+    )
+    source = SourceOptions(deinterlace=True, acceleration=Acceleration(typed.hwaccel))
+    if typed.live:
+        ahead = typed.look_ahead or 0
+        return isolated(measure_live, LiveCase(engine, clip, typed.seconds, load, typed.rate, ahead, source))
+    case = Case(
+        engine=engine,
+        clip=clip,
+        seconds=typed.seconds,
+        load=load,
+        flops=partial(network_flops, network, weights),
+        matrix_rate=partial(matrix_rate, threads=typed.threads, seconds=min(1.0, typed.seconds)),
+        source=source,
+        sink=SinkOptions(codec=typed.codec, overwrite=True),
+    )
+    return isolated(measure, case)
+
+
+def _untrained(network: str, folder: Path, notes: list[str]) -> Path | None:
+    """A file of random weights where a network of the package comes without any, and a note that says so."""
+    if network not in catalogue.NAMES or catalogue.onnx_file(network) is not None:
+        return None
+    path = folder / f"{network}.onnx"
+    write_untrained(network, path)
+    notes.append(f"{network}: timed with random weights, since it comes without any")
+    return path
 
 
 def _clips(file: Path | None, sizes: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, Path]]:

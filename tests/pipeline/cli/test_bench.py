@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import bench_precisions
+from pipeline.cli.bench import bench
+from pipeline.cli.bench_precisions import compare_precisions
+from pipeline.engines.verdicts import FILE_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +30,7 @@ def test_a_synthetic_clip_gives_table_json_and_plot(deblur: CommandLine, tmp_pat
     ended = deblur.run("bench", *sizes, *QUICK, "--compare", "openvino", "--json", figures, "--plot", plot)
     assert ended.code == 0, ended.err
     lines = ended.out.decode().splitlines()
-    assert [line.split()[2] for line in lines if line.startswith("openvino ")] == ["96x64", "128x80"]
+    assert [line.split()[3] for line in lines if line.startswith("identity openvino fp32  ")] == ["96x64", "128x80"]
     found = json.loads(figures.read_text(encoding="utf-8"))
     assert [case["video"]["width"] for case in found["cases"]] == [96, 128]
     assert found["machine"]["versions"]["av"]
@@ -41,7 +47,7 @@ def test_a_file_is_measured_and_an_engine_that_is_not_there_is_named(deblur: Com
     assert ended.code == 0, ended.err
     text = ended.out.decode()
     assert "64x48" in text
-    assert "not measured: tensorrt (clip.mp4): " in text or "\ntensorrt" in text
+    assert "not measured: identity tensorrt (clip.mp4): " in text or "\nidentity tensorrt" in text
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,10 @@ def test_a_file_is_measured_and_an_engine_that_is_not_there_is_named(deblur: Com
         (("--size", "large"), "'large' is no size"),
         (("--compare", "openvino,vulkan"), "no engine 'vulkan'"),
         (("--json", "nowhere/bench.json"), "create it first"),
-        (("--compare", "openvino", "--network", "idc", "--size", "64x64"), "comes without weights"),
+        (("--network", "idc-video,unet"), "no network 'unet'"),
+        (("--rate", "25"), "give --live"),
+        (("--live", "--codec", "ffv1"), "leave out --codec"),
+        (("--weights", "mine.onnx", "--network", "identity,idc"), "leave out --network"),
     ],
 )
 def test_what_makes_no_sense_is_one_line_and_code_2(
@@ -70,3 +79,57 @@ def test_a_broken_file_is_an_input_error(deblur: CommandLine, tmp_path: Path) ->
     ended = deblur.run("bench", path, *QUICK)
     assert ended.code == 3
     assert "broken.mp4" in ended.error
+
+
+def test_a_live_stream_gives_latency_and_drops(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "live.json"
+    ended = deblur.run("bench", clip, *QUICK[:-1], "1", "--live", "--rate", "20", "--json", figures)
+    assert ended.code == 0, ended.err
+    assert "dropped" in ended.out.decode()
+    (found,) = json.loads(figures.read_text(encoding="utf-8"))["live"]
+    assert (found["rate"], found["width"], found["height"]) == (20.0, 64, 48)
+    assert found["captured"] == found["shown"] + found["dropped"]
+    assert set(found["latency"]) == {"p50", "p95", "p99"}
+
+
+@pytest.mark.slow
+def test_what_is_fastest_is_kept_and_doctor_tells_it(
+    deblur: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, figures = tmp_path / "verdicts.json", tmp_path / "bench.json"
+    monkeypatch.setitem(deblur.environment, "DEBLUR_VERDICTS", str(kept))
+    ended = deblur.run("bench", "--size", "64x64", "--seconds", "0.2", "--json", figures)
+    assert ended.code == 0, ended.err
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    (entry,) = json.loads(kept.read_text(encoding="utf-8")).values()
+    assert entry["milliseconds"] == found["precisions_ms"]["idc-video"]
+    assert f"idc-video: auto is {found['cases'][0]['info']['precision']}, by " in ended.out.decode()
+    (line,) = (line for line in deblur.run("doctor").out.decode().splitlines() if "measured on" in line)
+    assert f"auto is {found['cases'][0]['info']['precision']}" in line
+    assert str(kept) in line
+
+
+def test_a_verdict_that_can_not_be_kept_is_told_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_precisions, "isolated", lambda _work, case: dict.fromkeys(case.loads, 12.5))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "file" / "verdicts.json"))
+    times, line = compare_precisions("idc-video", 1.0) or ({}, "")
+    assert times["fp32"] == 12.5
+    assert "auto is fp32, by fp32 12.5 ms" in line
+    assert "could not be kept" in line
+    monkeypatch.setenv(FILE_VARIABLE, "")
+    assert (compare_precisions("idc-video", 1.0) or ({}, ""))[1].endswith("not kept")
+    assert compare_precisions("identity", 1.0) is None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_network_without_weights_is_timed_with_random_ones(clip: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    figures = tmp_path / "bench.json"
+    arguments = [str(clip), "--network", "idc-video-small", *QUICK[2:], "--json", str(figures)]
+    ended = CliRunner().invoke(bench, arguments, catch_exceptions=False)
+    assert "idc-video-small: timed with random weights" in ended.output
+    (small,) = json.loads(figures.read_text(encoding="utf-8"))["cases"]
+    assert small["info"]["network"] == "idc-video-small"
+    assert small["flops_per_frame"] == pytest.approx(2 * 12_225 * 64 * 48, rel=0.02)
