@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -39,6 +40,16 @@ FLAGS = (
     "--remote-debugging-port=0",
     "--window-size=1100,900",
 )
+
+
+AXE = "AXE_CORE"
+"""Environment variable: path of axe.min.js, of the npm package axe-core."""
+
+SCREENSHOTS = "SCREENSHOTS"
+"""Environment variable: a folder that gets the pictures of the documents."""
+
+PHONE = {"width": 390, "height": 844, "mobile": True}
+SIZES = ({"width": 1100, "height": 900}, PHONE)
 
 
 class Tab:
@@ -107,6 +118,13 @@ class Tab:
             "e.dispatchEvent(new Event('input')); })()"
         )
 
+    async def set_choice(self, selector: str, number: int) -> None:
+        """Chooses an option of a list, by its number from 0."""
+        await self.run(
+            f"(() => {{ const e = document.querySelector({selector!r}); e.selectedIndex = {number};"
+            "e.dispatchEvent(new Event('change')); })()"
+        )
+
     async def choose(self, selector: str, path: Path) -> None:
         """Chooses a file in a field for files."""
         root = await self.call("DOM.getDocument")
@@ -123,9 +141,50 @@ class Tab:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
         )
 
+    async def press(self, key: str, code: int = 0, modifiers: int = 0) -> None:
+        """Presses a key where the focus is."""
+        text = {"text": "\r"} if key == "Enter" else {}  # that presses a button
+        for kind in ("keyDown", "keyUp"):
+            await self.call(
+                "Input.dispatchKeyEvent",
+                **{
+                    "type": kind,
+                    "key": key,
+                    "code": key,
+                    "windowsVirtualKeyCode": code,
+                    "modifiers": modifiers,
+                    **text,
+                },
+            )
+
+    async def tab_to(self, selector: str) -> None:
+        """Presses the Tab key until an element has the focus; wherever the focus is on the way, it is seen."""
+        for _ in range(60):
+            await self.press("Tab", 9)
+            assert await self.run(
+                "document.activeElement === document.body"
+                "|| getComputedStyle(document.activeElement).outlineStyle !== 'none'"
+            )
+            if await self.run(f"document.activeElement.matches({selector!r})"):
+                return
+        pytest.fail(f"the Tab key does not reach {selector}")
+
+    async def assert_accessible(self) -> None:
+        """Has axe-core look at the page in light and in dark colours, contrast included; skips where there is none."""
+        if not os.environ.get(AXE):
+            pytest.skip(f"{AXE} names no axe.min.js (npm pack axe-core)")
+        await self.run(f"{Path(os.environ[AXE]).read_text('utf-8')};1")
+        for scheme in ("light", "dark"):
+            await self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            found = await self.run(
+                "axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 200))]))"
+            )
+            assert not found, scheme
+
     async def screenshot(self, path: Path) -> None:
-        """Writes what is seen as PNG."""
-        shot = await self.call("Page.captureScreenshot", format="png")
+        """Writes what is seen, as PNG or JPEG by the name."""
+        how = {"format": "png"} if path.suffix == ".png" else {"format": "jpeg", "quality": 80}
+        shot = await self.call("Page.captureScreenshot", **how)
         path.write_bytes(base64.b64decode(shot["data"]))
 
     async def close(self) -> None:

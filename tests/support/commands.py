@@ -44,6 +44,7 @@ class CommandLine:
         stdin: Any = subprocess.DEVNULL,
         data: bytes | None = None,
         path: Sequence[Path] = (),
+        timeout: float = 60,
     ) -> Ended:
         """Runs to the end; ``prelude`` is Python that runs before the program, ``path`` comes first on PYTHONPATH."""
         code = f"{prelude}\nfrom pipeline.cli import main\nmain()"
@@ -52,7 +53,7 @@ class CommandLine:
             **({"input": data} if data is not None else {"stdin": stdin}),
             capture_output=True,
             env={**self.environment, "PYTHONPATH": os.pathsep.join(map(str, (*path, ROOT)))},
-            timeout=60,
+            timeout=timeout,
             check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr.decode())

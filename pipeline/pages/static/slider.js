@@ -2,10 +2,24 @@
 //
 // <figure data-slider> holds one .slider-stop for each moment, and each of those two or more <img> of the same size
 // whose `alt` is their name, with the caption in `data-caption`. Without this script, the pictures stand side by side.
-// Links to the id of a stop show it. A page that paints its pictures itself uses Divider alone.
+// Links to the id of a stop show it. A page that paints its pictures itself uses Divider and Zoom alone.
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const MOST = 16; // greatest zoom: pixels are large enough to be counted
+const FAR = 40; // pixels by which a key moves a zoomed picture
+
+const make = (tag, attributes = {}, ...children) => {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+};
+// A button that can do nothing keeps the focus, so it is only said to be disabled.
+const button = (text, label, act) => {
+  const made = make("button", { type: "button", "aria-label": label, title: label }, text);
+  made.addEventListener("click", () => { if (made.getAttribute("aria-disabled") !== "true") act(); });
+  return made;
+};
 
 /** A line that pointer, touch and keyboard move over a stage. */
 export class Divider {
@@ -55,15 +69,21 @@ export class Divider {
   }
 }
 
-/** Zoom and place of a picture on a stage, by wheel, pinch, dragging and methods. */
+/** Zoom and place of a picture on a stage, by wheel, pinch, dragging, keys and the buttons of its `bar`. */
 export class Zoom {
   /**
    * @param stage The element with the picture, which fits it at a zoom of 1.
    * @param moved Function that is told the zoom, and the place of the picture's corner in pixels of the stage.
    * @param pinched Function that is told when a second finger comes.
+   * @param takes Function that says whether an event on the stage is about the picture.
    */
-  constructor(stage, { moved, pinched }) {
+  constructor(stage, { moved, pinched, takes = () => true }) {
     Object.assign(this, { stage, moved, scale: 1, x: 0, y: 0 });
+    this.out = button("−", "Zoom out (-)", () => this.to(this.scale / 1.5));
+    this.in = button("+", "Zoom in (+)", () => this.to(this.scale * 1.5));
+    this.fit = button("Fit", "Fit (0)", () => this.to(1));
+    this.size = make("output", { "aria-label": "Zoom" });
+    this.bar = make("div", { class: "slider-group" }, this.out, this.size, this.in, this.fit);
     const fingers = new Map();
     let grip = null;
     const middle = () => {
@@ -73,7 +93,7 @@ export class Zoom {
     const hold = () => { grip = fingers.size ? middle() : null; };
     stage.addEventListener("pointerdown", (event) => {
       const moves = this.scale > 1 && !event.target.closest("[role=slider]");
-      if (event.button || fingers.size > 1 || !(moves || event.pointerType === "touch")) return;
+      if (event.button || fingers.size > 1 || !(moves || event.pointerType === "touch") || !takes(event)) return;
       fingers.set(event.pointerId, { x: event.clientX, y: event.clientY, moves });
       if (fingers.size === 2) pinched();
       stage.setPointerCapture(event.pointerId);
@@ -94,6 +114,7 @@ export class Zoom {
       stage.addEventListener(name, (event) => { if (fingers.delete(event.pointerId)) hold(); });
     }
     stage.addEventListener("wheel", (event) => {
+      if (!takes(event)) return;
       // The page scrolls past pictures that nobody is busy with; a pinch on a touchpad comes with ctrlKey.
       if (!event.ctrlKey && this.scale === 1 && !stage.parentElement.contains(document.activeElement)) return;
       if (!event.ctrlKey && this.scale === 1 && event.deltaY > 0) return;
@@ -124,16 +145,24 @@ export class Zoom {
   by(x, y) {
     this.x = clamp(this.x + x, this.stage.clientWidth * (1 - this.scale), 0);
     this.y = clamp(this.y + y, this.stage.clientHeight * (1 - this.scale), 0);
+    this.size.textContent = `${this.scale.toFixed(1)}×`;
+    this.out.setAttribute("aria-disabled", this.scale === 1);
+    this.fit.setAttribute("aria-disabled", this.scale === 1);
+    this.in.setAttribute("aria-disabled", this.scale === MOST);
     this.moved(this.scale, this.x, this.y);
   }
-}
 
-const make = (tag, attributes = {}, ...children) => {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-};
+  /** Does what a key says, if it is one of the zoom's. */
+  key(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const acts = event.shiftKey && event.key.startsWith("Arrow")
+      ? { ArrowLeft: () => this.by(FAR, 0), ArrowRight: () => this.by(-FAR, 0), ArrowUp: () => this.by(0, FAR), ArrowDown: () => this.by(0, -FAR) }
+      : { "+": () => this.in.click(), "=": () => this.in.click(), "-": () => this.out.click(), "0": () => this.to(1) };
+    if (!acts[event.key]) return;
+    event.preventDefault();
+    acts[event.key]();
+  }
+}
 
 /** A <figure data-slider> with its stops. */
 export class Slider {
@@ -144,6 +173,11 @@ export class Slider {
     }));
     this.index = -1;
     this.sides = [0, 1]; // which of the pictures is left, and which is right
+    this.layers = ["left", "right"].map((side) => make("div", { class: `slider-layer ${side}` }));
+    this.names = ["left", "right"].map((side) => make("span", { class: `slider-name ${side}`, "aria-hidden": "true" }));
+    this.handle = make("div", { class: "slider-handle" });
+    this.stage = make("div", { class: "slider-stage" }, this.layers[1], this.layers[0], ...this.names, this.handle);
+    this.zoom = new Zoom(this.stage, { moved: (...place) => this.placed(...place), pinched: () => this.divider.release() });
     this.build();
     this.divider = new Divider(this.stage, this.handle, {
       box: () => this.stage.getBoundingClientRect(),
@@ -153,22 +187,12 @@ export class Slider {
       },
       takes: () => this.zoom.scale === 1,
     });
-    this.zoom = new Zoom(this.stage, { moved: (...place) => this.placed(...place), pinched: () => this.divider.release() });
     figure.addEventListener("keydown", (event) => this.key(event));
     this.show(0);
     this.divider.set(0.5);
   }
 
   build() {
-    this.layers = ["left", "right"].map((side) => make("div", { class: `slider-layer ${side}` }));
-    this.names = ["left", "right"].map((side) => make("span", { class: `slider-name ${side}`, "aria-hidden": "true" }));
-    this.handle = make("div", { class: "slider-handle" });
-    this.stage = make("div", { class: "slider-stage" }, this.layers[1], this.layers[0], ...this.names, this.handle);
-    const button = (text, label, act) => {
-      const made = make("button", { type: "button", "aria-label": label, title: label }, text);
-      made.addEventListener("click", () => { if (made.getAttribute("aria-disabled") !== "true") act(); });
-      return made;
-    };
     this.bar = make("div", { class: "slider-bar" });
     if (this.stops.length > 1) {
       this.back = button("‹", "Frame before (,)", () => this.show(this.index - 1));
@@ -176,11 +200,7 @@ export class Slider {
       this.count = make("output", { "aria-label": "Frame" });
       this.bar.append(make("div", { class: "slider-group" }, this.back, this.count, this.forth));
     }
-    this.out = button("−", "Zoom out (-)", () => this.zoom.to(this.zoom.scale / 1.5));
-    this.in = button("+", "Zoom in (+)", () => this.zoom.to(this.zoom.scale * 1.5));
-    this.fit = button("Fit", "Fit (0)", () => this.zoom.to(1));
-    this.size = make("output", { "aria-label": "Zoom" });
-    this.bar.append(make("div", { class: "slider-group" }, this.out, this.size, this.in, this.fit));
+    this.bar.append(this.zoom.bar);
     const choices = this.stops[0].images.map((image) => image.alt);
     if (choices.length > 2) {
       this.selects = ["Left", "Right"].map((label, side) => {
@@ -240,24 +260,14 @@ export class Slider {
     this.stage.style.setProperty("--transform", `translate(${x}px, ${y}px) scale(${scale})`);
     this.stage.classList.toggle("zoomed", scale > 1);
     this.stage.classList.toggle("pixels", naturalWidth > 0 && this.stage.clientWidth * scale > 2 * naturalWidth);
-    this.size.textContent = `${scale.toFixed(1)}×`;
-    this.out.setAttribute("aria-disabled", scale === 1);
-    this.fit.setAttribute("aria-disabled", scale === 1);
-    this.in.setAttribute("aria-disabled", scale === MOST);
   }
 
   key(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest("select")) return;
-    const far = 40;
-    const acts = event.shiftKey && event.key.startsWith("Arrow")
-      ? { ArrowLeft: () => this.zoom.by(far, 0), ArrowRight: () => this.zoom.by(-far, 0), ArrowUp: () => this.zoom.by(0, far), ArrowDown: () => this.zoom.by(0, -far) }
-      : {
-        ",": () => this.show(this.index - 1), ".": () => this.show(this.index + 1), "+": () => this.zoom.to(this.zoom.scale * 1.5),
-        "=": () => this.zoom.to(this.zoom.scale * 1.5), "-": () => this.zoom.to(this.zoom.scale / 1.5), "0": () => this.zoom.to(1),
-      };
-    if (!acts[event.key]) return;
+    const step = { ",": -1, ".": 1 }[event.key];
+    if (!step) return this.zoom.key(event);
     event.preventDefault();
-    acts[event.key]();
+    this.show(this.index + step);
   }
 }
 

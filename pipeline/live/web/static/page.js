@@ -1,5 +1,6 @@
-// The page of `deblur live --serve`. Three ways in (camera, this machine's source, a file), one stage, one divider.
-import { Divider } from "/page/slider.js";
+// The page of `deblur live --serve`. Three ways in (camera, this machine's source, a file), one stage, one divider, one
+// zoom; the last two are those of every other page.
+import { Divider, Zoom } from "/page/slider.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = $("stage"), canvas = $("picture"), received = $("received"), original = $("original");
@@ -32,7 +33,7 @@ function paint(before, after) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const draw = (from, target, to) => target.drawImage(from.video, 0, from.top, from.width * to, from.height, 0, 0, width * to, height);
   draw(after, context, 1);
-  if (before?.width && divider.position > 0) draw(before, context, divider.position);
+  if (before?.width) draw(before, context, split());
   const compares = Boolean(before?.width);
   for (const id of ["divider", "label-before", "label-after"]) show(id, compares);
   recorder?.draw(after);
@@ -44,20 +45,44 @@ function clean(after) {
   return picture;
 }
 
-// The picture may be narrower than the stage.
+// Where the picture lies on the stage before it is zoomed, in pixels of the stage: it may be narrower.
 function pictureBox() {
-  const box = canvas.getBoundingClientRect(), scale = Math.min(box.width / canvas.width, box.height / canvas.height);
-  return { left: box.left + (box.width - canvas.width * scale) / 2, width: canvas.width * scale };
+  const { offsetWidth, offsetHeight, offsetLeft } = canvas;
+  const width = canvas.width * Math.min(offsetWidth / canvas.width, offsetHeight / canvas.height);
+  return { left: offsetLeft + (offsetWidth - width) / 2, width };
 }
+// Share of the picture left of the divider, which stays where it is while the picture is zoomed and moved.
+function split() {
+  const { left, width } = pictureBox();
+  return Math.min(1, Math.max(0, ((left + divider.position * width - zoom.x) / zoom.scale - left) / width));
+}
+const onPicture = (event) => ["live", "file"].includes(stage.dataset.state) && !event.target.closest("button, label");
 const divider = new Divider(stage, $("divider"), {
-  box: pictureBox,
+  box: () => {
+    const { left, width } = pictureBox();
+    return { left: stage.getBoundingClientRect().left + stage.clientLeft + left, width };
+  },
   moved: (position) => {
     const { left, width } = pictureBox();
-    $("divider").style.left = `${left - stage.getBoundingClientRect().left - stage.clientLeft + position * width}px`;
+    $("divider").style.left = `${left + position * width}px`;
     $("divider").setAttribute("aria-valuetext", `${Math.round(position * 100)}% before`);
     running?.repaint();
   },
-  takes: (event) => !$("divider").hidden && !event.target.closest("button, label, .welcome, .work"),
+  takes: (event) => !$("divider").hidden && zoom.scale === 1 && onPicture(event),
+});
+const zoom = new Zoom(stage, {
+  moved: (scale, x, y) => {
+    canvas.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+    stage.classList.toggle("zoomed", scale > 1);
+    stage.classList.toggle("pixels", canvas.offsetWidth * scale > 2 * canvas.width);
+    running?.repaint();
+  },
+  pinched: () => divider.release(),
+  takes: onPicture,
+});
+$("snapshot").before(zoom.bar);
+document.querySelector("main").addEventListener("keydown", (event) => {
+  if (running && !event.target.closest("input")) zoom.key(event);
 });
 const placeDivider = () => divider.set(divider.position);
 new ResizeObserver(placeDivider).observe(canvas);
@@ -425,6 +450,7 @@ function idle(text = "") {
   running?.stop();
   running = null;
   begin("idle");
+  zoom.to(1);
   for (const id of ["divider", "label-before", "label-after"]) show(id, false);
   $("notes").replaceChildren();
   show("welcome");

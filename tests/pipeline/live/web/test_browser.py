@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import io
 import json
 import os
@@ -22,6 +23,8 @@ from pipeline.engines.openvino import OpenVinoEngine
 from pipeline.live.session import SessionOptions
 from pipeline.live.web.options import WebLimits
 from pipeline.live.web.page import SharedSource
+from tests.support.browser import SCREENSHOTS, SIZES
+from tests.support.engines import BrighteningEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +54,6 @@ PICTURES = """(async () => {
           copy(page, page.width, page.height)];
 })()"""
 """The camera's picture, what was received (before above after), and the page's canvas."""
-
-SCREENSHOTS = "SCREENSHOTS"
-"""Environment variable: a folder that gets the pictures of the documents."""
 
 LIVE = "document.querySelector('#stage').dataset.state === 'live'"
 READY = "document.querySelector('#start') && !document.querySelector('#start').disabled"
@@ -143,13 +143,13 @@ def test_the_shipped_network_makes_a_phone_s_film_sharper(
                 await tab.drag("#divider", "#picture", 0.42)
                 await tab.resize(960, 770)
                 await asyncio.sleep(3)
-                await tab.screenshot(Path(folder) / "live-web.png")
+                await tab.screenshot(Path(folder) / "live-web.jpg")
                 await tab.call(
                     "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}]
                 )
                 await tab.resize(390, 640, mobile=True)
                 await asyncio.sleep(3)
-                await tab.screenshot(Path(folder) / "live-web-phone.png")
+                await tab.screenshot(Path(folder) / "live-web-phone.jpg")
 
     asyncio.run(scenario())
 
@@ -221,6 +221,140 @@ def test_every_control_works_and_what_comes_back_is_sharper_than_what_was_sent(
             await until(lambda: not served.live_engine.sessions)
             assert await tab.run("peers[0].getSenders().every(s => !s.track || s.track.readyState === 'ended')")
             assert not tab.complaints
+
+    asyncio.run(scenario())
+
+
+async def opened_file(browser: Any, served: Any, clip: Path, **size: Any) -> Any:
+    """A tab that shows a file, which stands still."""
+    tab = await browser.open(served.link, **size)
+    await tab.until(READY)
+    await tab.click("#tab-file")
+    await tab.choose("#file", clip)
+    await tab.until("document.querySelector('#stage').dataset.state === 'file'")
+    await tab.click("#play")
+    await tab.until("document.querySelector('#received').paused && !original.seeking && !received.seeking")
+    return tab
+
+
+@pytest.fixture
+def two_colours(tmp_path: Path) -> Path:
+    """A film whose left half is dark and whose right half is bright."""
+    picture = np.full((180, 320, 3), 50, np.uint8)
+    picture[:, 160:] = 180
+    with av.open(str(tmp_path / "halves.mp4"), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for _ in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return tmp_path / "halves.mp4"
+
+
+CANVAS = """(() => {
+  const c = picture.getBoundingClientRect(), s = stage.getBoundingClientRect();
+  return [c.width / s.width, c.x - s.x];
+})()"""
+"""How much larger than its stage the picture is, and where it begins."""
+
+DIVIDED = """(() => {
+  const { data, width } = picture.getContext('2d').getImageData(0, 90, picture.width, 1);
+  const row = Array.from({ length: width }, (_, x) => data[4 * x]);
+  const c = picture.getBoundingClientRect(), d = divider.getBoundingClientRect();
+  return [row, (d.x + d.width / 2 - c.x) / c.width];
+})()"""
+"""The middle row of the picture, and which share of it lies left of the divider."""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_picture_is_zoomed_and_the_divider_still_parts_it(
+    serve: Any, open_browser: Any, two_colours: Path, tmp_path: Path, size: dict[str, Any]
+) -> None:
+    async def scenario() -> None:
+        engine = BrighteningEngine(40)
+        async with (
+            serve(engine, load=functools.partial(BrighteningEngine, 40)) as served,
+            open_browser(None, tmp_path) as browser,
+        ):
+            tab = await opened_file(browser, served, two_colours, **size)
+
+            async def divided() -> None:
+                """What is left of the divider is as it was, and what is right of it is brighter."""
+                row, share = await tab.run(DIVIDED)
+                expected = [(50 if x < 160 else 180) + 40 * (x > share * 320) for x in range(320)]
+                far = [abs(x - edge) > 3 for x in range(320) for edge in [share * 320]]
+                assert sum(f and abs(v - e) > 12 for f, v, e in zip(far, row, expected, strict=True)) < 12, share
+
+            await tab.drag("#divider", "#picture", 0.25)
+            await divided()
+            for _ in range(2):
+                await tab.click("[aria-label^='Zoom in']")
+            assert (await tab.run(CANVAS))[0] == pytest.approx(2.25, abs=0.05)
+            assert await tab.run("divider.getAttribute('aria-valuenow')") == "25"
+            await divided()
+            # Dragging moves the picture now; the divider is moved by its handle.
+            x, y, width = await tab.run(
+                "(() => { const b = stage.getBoundingClientRect(); return [b.x, b.y + b.height / 2, b.width]; })()"
+            )
+            before = (await tab.run(CANVAS))[1]
+            await tab.mouse("mousePressed", x + 0.8 * width, y)
+            await tab.mouse("mouseMoved", x + 0.8 * width - 40, y)
+            await tab.mouse("mouseReleased", x + 0.8 * width - 40, y)
+            assert (await tab.run(CANVAS))[1] == pytest.approx(before - 40, abs=1.5)
+            await tab.drag("#divider", "#stage", 0.6)
+            assert float(await tab.run("divider.getAttribute('aria-valuenow')")) == pytest.approx(60, abs=1)
+            await divided()
+            await tab.click("[aria-label^='Fit']")
+            assert (await tab.run(CANVAS))[0] == pytest.approx(1, abs=0.02)
+            await tab.click("#stop")
+            assert await tab.run("document.documentElement.scrollWidth <= innerWidth")
+            assert not tab.complaints
+
+    asyncio.run(scenario())
+
+
+def test_keys_alone_choose_a_tab_compare_and_zoom(
+    serve: Any, open_browser: Any, two_colours: Path, identity: Any, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with serve(identity) as served, open_browser(None, tmp_path) as browser:
+            tab = await browser.open(served.link)
+            await tab.until(READY)
+            await tab.tab_to("#tab-file")
+            await tab.press("Enter", 13)
+            await tab.tab_to("#file")
+            await tab.choose("#file", two_colours)  # the dialog is the system's own
+            await tab.until("document.querySelector('#stage').dataset.state === 'file'")
+            await tab.tab_to("#divider")
+            await tab.press("End")
+            assert await tab.run("divider.getAttribute('aria-valuenow')") == "100"
+            await tab.press("+")
+            assert (await tab.run(CANVAS))[0] == pytest.approx(1.5, abs=0.03)
+            await tab.press("ArrowRight", modifiers=8)
+            assert (await tab.run(CANVAS))[1] < -200
+            await tab.press("0")
+            assert (await tab.run(CANVAS))[0] == pytest.approx(1, abs=0.02)
+            for control in ("#stop", "#compare", "#play", "#seek", "[aria-label^='Zoom in']", "#snapshot", "#download"):
+                await tab.tab_to(control)
+            assert not tab.complaints
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_axe_finds_no_fault_while_it_waits_or_shows_a_film(
+    serve: Any, open_browser: Any, two_colours: Path, identity: Any, tmp_path: Path, size: dict[str, Any]
+) -> None:
+    async def scenario() -> None:
+        async with serve(identity) as served, open_browser(None, tmp_path) as browser:
+            tab = await browser.open(served.link, **size)
+            await tab.until(READY)
+            await tab.assert_accessible()
+            await tab.click("#tab-file")
+            await tab.assert_accessible()
+            await tab.close()
+            tab = await opened_file(browser, served, two_colours, **size)
+            await tab.assert_accessible()
 
     asyncio.run(scenario())
 
