@@ -181,9 +181,12 @@ class Tab:
             )
             assert not found, scheme
 
-    async def screenshot(self, path: Path) -> None:
-        """Writes what is seen, as PNG or JPEG by the name."""
-        how = {"format": "png"} if path.suffix == ".png" else {"format": "jpeg", "quality": 80}
+    async def screenshot(self, path: Path, *, above: str = "") -> None:
+        """Writes what is seen, or what of it is above an element, as PNG or JPEG by the name."""
+        how: dict[str, Any] = {"format": "png"} if path.suffix == ".png" else {"format": "jpeg", "quality": 80}
+        if above:
+            width, height = await self.run(f"[innerWidth, document.querySelector({above!r}).getBoundingClientRect().y]")
+            how["clip"] = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         shot = await self.call("Page.captureScreenshot", **how)
         path.write_bytes(base64.b64decode(shot["data"]))
 
