@@ -14,7 +14,7 @@ import statistics
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import openvino as ov
 from measure import table
@@ -22,11 +22,20 @@ from measure import table
 from network import catalogue
 from network.files import write_json
 from network.planes import PlaneBatch, PlaneSpec
+from network.window.stage import WindowStage
+from network.window.working import working_spec
 from pipeline.bench.synthetic import frames
 from pipeline.engines.flops import matrix_rate, node_multiply_adds
-from pipeline.engines.openvino import OpenVinoEngine, planar_model
+from pipeline.engines.openvino import OpenVinoEngine
 from pipeline.engines.openvino_core import openvino_core
+from pipeline.engines.openvino_graphs import planar_model, window_model
+from pipeline.engines.openvino_network import read_network
 from pipeline.system.machine import describe
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from network.window.windows import Window
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,12 @@ class Layer:
 
 def measure(network: Path, spec: PlaneSpec, threads: int | None, runs: int) -> list[Layer]:
     """Runs a frame ``runs`` times and once more to warm up."""
-    core = openvino_core()
-    model = planar_model(core, core.read_model(network), spec, 1, 1.0)
+    read = read_network(network)
+    if read.window is None:
+        model = planar_model(read.model, spec, 1, 1.0)
+    else:
+        model = window_model(read.model, read.window, working_spec(spec), 1, 1.0)
+        model.validate_nodes_and_infer_types()  # its inner shapes follow from those of its new inputs
     macs = {node.get_friendly_name(): node_multiply_adds(node) for node in model.get_ops()}
     properties: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -61,11 +74,9 @@ def measure(network: Path, spec: PlaneSpec, threads: int | None, runs: int) -> l
     }
     if threads is not None:
         properties["INFERENCE_NUM_THREADS"] = threads
-    request = core.compile_model(model, "CPU", properties).create_infer_request()
-    batch = PlaneBatch.empty(spec, 1)
-    for plane, made in zip(batch.planes, next(frames(spec.width, spec.height, 1)), strict=True):
-        plane[0] = made
-    for index, plane in enumerate(batch.planes):
+    request = openvino_core().compile_model(model, "CPU", properties).create_infer_request()
+    planes = _inputs(read.window, spec)
+    for index, plane in enumerate(planes):
         request.set_input_tensor(index, ov.Tensor(plane, shared_memory=True))
     times: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for run in range(runs + 1):
@@ -75,6 +86,20 @@ def measure(network: Path, spec: PlaneSpec, threads: int | None, runs: int) -> l
                 key = (step.node_name, step.node_type, step.exec_type)
                 times[key].append(step.real_time.total_seconds())
     return [Layer(*key, 1000 * statistics.median(seconds), macs.get(key[0], 0)) for key, seconds in times.items()]
+
+
+def _inputs(window: Window | None, spec: PlaneSpec) -> tuple[NDArray[Any], ...]:
+    """What a network is given of a moving test picture."""
+    count = 1 if window is None else window.frames
+    batch = PlaneBatch.empty(spec, count)
+    for index, picture in enumerate(frames(spec.width, spec.height, count)):
+        for plane, made in zip(batch.planes, picture, strict=True):
+            plane[index] = made
+    if window is None:
+        return batch.planes
+    stage = WindowStage(spec, window)
+    stage.fill(batch, window.consecutive(count, window.before, 1))
+    return stage.inputs
 
 
 def main() -> None:
@@ -116,7 +141,11 @@ def main() -> None:
     print(f"{info.network} {info.precision}, {arguments.size}, {facts['processor']}, {facts['cores']} cores")
     print(table(rows))
     without = sum(layer.ms for layer in layers if not layer.macs)
-    print(f"{total:.1f} ms a frame, {without / total:.1%} of it in steps without multiply-adds")
+    convolving = sum(layer.ms for layer in layers if layer.kind == "Convolution")
+    print(
+        f"{total:.1f} ms a frame, {convolving / total:.1%} of it in convolutions, {without / total:.1%} in steps "
+        "without multiply-adds"
+    )
     print(f"{2 * macs / total / 1e6:.0f} GFLOP/s of {rate.flops / 1e9:.0f} in a matrix product of size {rate.size}")
     if arguments.json:
         found = {
