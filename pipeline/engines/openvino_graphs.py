@@ -98,8 +98,9 @@ def window_model(network: ov.Model, window: Window, working: WorkingSpec, batch:
             continue
         change = ops.round(ops.multiply(correction, _number(strength * whole)), "half_to_even")
         planes = sizes[name][1] // window.frames
-        present = ops.slice(words, [window.before * planes], [(window.before + 1) * planes], [1], [1])
-        corrected = ops.clamp(ops.add(present, change), 0.0, float(working.maximum))
+        # Sliced before it is converted: else OpenVINO writes all frames as floats, to read one of them here.
+        present = ops.slice(entry, [window.before * planes], [(window.before + 1) * planes], [1], [1])
+        corrected = ops.clamp(ops.add(ops.convert(present, "f32"), change), 0.0, float(working.maximum))
         results.append(ops.result(ops.convert(corrected, codes)))
     if "motion" in parameters:
         entry = ops.parameter(sizes["motion"], ov.Type.f32, "motion")
