@@ -11,7 +11,7 @@ import numpy as np
 from av.stream import Disposition
 from odd_pictures import LOSSLESS, picture_faults
 from odd_reading import Contents, Samples, Track, pictures_digest, sound
-from odd_times import sync_faults, time_faults
+from odd_times import named_seconds, sync_faults, time_faults
 
 from pipeline.notes import NoteCode
 
@@ -58,7 +58,7 @@ def compare(given: Contents, made: Contents, notes: Sequence[Note], recipe: Reci
         _forget_dates(given)
     lossless = made.video.codec in LOSSLESS or (made.video.codec == "h264" and recipe.crf == 0)
     faults = list(picture_faults(given, made, codes, exact=lossless, deinterlaced=recipe.interlaced))
-    late, times = time_faults(given, made, codes)
+    late, times = time_faults(given, made, notes)
     faults += times
     if made.container != "avi" or late == 0:
         faults += _moved(given, made, late, codes)
@@ -122,7 +122,8 @@ def _track_faults(given: Contents, made: Contents, notes: Sequence[Note], late: 
             continue
         yield from _content_faults(given, made, track, copy)
         if track.index not in jumped:
-            yield from _time_faults(name, track, copy, late, made)
+            named = named_seconds(notes, NoteCode.SYNC_CHANGED, track.index)
+            yield from _time_faults(name, track, copy, late, made, named)
         yield from _tag_faults(track.kind, track.tags, copy.tags, notes, track.index)
         lost = Disposition(track.disposition & ~copy.disposition & _MEANINGS)
         if lost and not _names(notes, track.index, "disposition"):
@@ -185,7 +186,9 @@ def _sounds_same(before: Samples, after: Samples) -> bool:
     return any(np.array_equal(before[:, first], after[:, second]) for first, second in cuts)
 
 
-def _time_faults(name: str, track: Track, copy: Track, late: Fraction, made: Contents) -> Iterator[tuple[str, str]]:
+def _time_faults(
+    name: str, track: Track, copy: Track, late: Fraction, made: Contents, named: Fraction
+) -> Iterator[tuple[str, str]]:
     tolerance = max(
         copy.tick,
         min(track.tick, _MS),
@@ -194,6 +197,8 @@ def _time_faults(name: str, track: Track, copy: Track, late: Fraction, made: Con
     )
     if made.container == "avi":
         tolerance = max(tolerance, made.video.tick / 2)
+    if named:  # a note says in ms how far it is off
+        tolerance += named + _MS
     before, after = [piece.time for piece in track.pieces], [piece.time for piece in copy.pieces]
     if len(before) != len(after):  # a container that packs sound otherwise
         ends = [_end(track), _end(copy)]

@@ -31,11 +31,13 @@ class Picture:
 
     Attributes:
         time: Time in seconds; None if the file states none.
+        given: Decoding time, in seconds, of the packet for which the decoder gave it; None if the file states none.
         frame: The frame itself.
         side_data: Side data, by kind.
     """
 
     time: Fraction | None
+    given: Fraction | None
     frame: av.VideoFrame
     side_data: dict[Type, bytes]
 
@@ -138,6 +140,7 @@ def read(path: Path) -> Contents:
         decoder = _with_alpha(best)
         tracks = {stream.index: _track(stream) for stream in container.streams if stream.type != "attachment"}
         pictures: list[Picture] = []
+        given: Fraction | None = None
         for packet in container.demux(*(stream for stream in container.streams if stream.type != "attachment")):
             if packet.size and not (packet.size == 2 and tracks[packet.stream.index].codec == "mov_text"):  # a pause
                 base = packet.time_base or Fraction(0)
@@ -146,7 +149,12 @@ def read(path: Path) -> Contents:
                 tracks[packet.stream.index].pieces.append(piece)
             if packet.stream.index == best.index:
                 frames = packet.decode() if decoder is None else decoder.decode(packet)
-                pictures += (_picture(frame, packet.time_base) for frame in frames)
+                for frame in frames:
+                    if packet.size:
+                        given = None if packet.dts is None else packet.dts * packet.time_base
+                    elif given is not None:  # those that the decoder keeps to the end follow one by one
+                        given += fraction(best.time_base) or 0
+                    pictures.append(_picture(frame, packet.time_base, given))
         chapters = [
             (c["start"] * c["time_base"], c["end"] * c["time_base"], c["metadata"].get("title", ""))
             for c in container.chapters()
@@ -195,10 +203,11 @@ def _with_alpha(stream: Any) -> Any:
     return av.CodecContext.create(name, "r") if name and has_alpha else None
 
 
-def _picture(frame: Any, time_base: Fraction) -> Picture:
+def _picture(frame: Any, time_base: Fraction, given: Fraction | None) -> Picture:
     base = frame.time_base or time_base
     return Picture(
         None if frame.pts is None else frame.pts * Fraction(base),
+        given,
         frame,
         {kind: bytes(data) for kind, data in side_data(frame).items()},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from bisect import bisect_left
 from fractions import Fraction
@@ -15,15 +16,16 @@ if TYPE_CHECKING:
 
     from odd_reading import Contents
 
+    from pipeline.notes import Note
+
+_MILLISECONDS = re.compile(r"(\d+(?:\.\d+)?) ms")
 _REPAIRED = {NoteCode.TIMES_REPAIRED, NoteCode.CLOCK_JUMPED}
 
 
 def intended_times(contents: Contents) -> list[Fraction | None]:
-    """Times of the frames of a file. AVI states none: a frame is shown when its packet comes."""
+    """Times of the frames of a file. AVI states none: a frame is shown when the decoder gives it."""
     if contents.container == "avi":
-        stamps = sorted(piece.decoded for piece in contents.video.pieces if piece.decoded is not None)
-        if len(stamps) == len(contents.pictures):
-            return list(stamps)
+        return [picture.given for picture in contents.pictures]
     return [picture.time for picture in contents.pictures]
 
 
@@ -52,18 +54,30 @@ def _ambiguous(wanted: Sequence[Fraction | None], kept: set[int]) -> int:
     return sum(time is not None for time in wanted) - len(kept)
 
 
-def time_faults(given: Contents, made: Contents, codes: frozenset[str]) -> tuple[Fraction, list[tuple[str, str]]]:
+def time_faults(given: Contents, made: Contents, notes: Sequence[Note]) -> tuple[Fraction, list[tuple[str, str]]]:
     """By how much all is later in the output, in seconds, and area and text of what differs without a note."""
     wanted, got = intended_times(given), intended_times(made)
     if len(wanted) != len(got) or not got:
         return Fraction(0), []
-    return _compare(wanted, got, _tolerance(given, made, codes), codes)
+    early = named_seconds(notes, NoteCode.FIRST_FRAME_EARLY, None)
+    if early and wanted[0] is not None:  # it is named by how much
+        wanted[0] -= early
+    return _compare(wanted, got, _tolerance(given, made, notes), frozenset(str(note.code) for note in notes))
 
 
-def _tolerance(given: Contents, made: Contents, codes: frozenset[str]) -> Fraction:
+def named_seconds(notes: Sequence[Note], code: NoteCode, stream: int | None) -> Fraction:
+    """The most milliseconds that notes of a kind name, in seconds; 0 if none does."""
+    texts = [note.text for note in notes if note.code == code and note.stream == stream]
+    found = [Fraction(number) for text in texts for number in _MILLISECONDS.findall(text)]
+    return max(found, default=Fraction(0)) / 1000
+
+
+def _tolerance(given: Contents, made: Contents, notes: Sequence[Note]) -> Fraction:
     """Seconds by which a frame may be off: nothing where the container can state the time."""
+    codes = {note.code for note in notes}
     if NoteCode.CONSTANT_RATE in codes:
-        return made.video.tick * Fraction(11, 20)
+        moved = named_seconds(notes, NoteCode.CONSTANT_RATE, None)
+        return max(made.video.tick * Fraction(11, 20), moved + Fraction(1, 10_000))  # it is named in 1/10 ms
     is_coarser = (given.video.tick / made.video.tick).denominator != 1
     return made.video.tick if is_coarser and NoteCode.TIMES_ROUNDED in codes else Fraction(0)
 
@@ -82,10 +96,11 @@ def _compare(
     late = {place: got[place] - wanted[place] for place in sorted(kept)}  # type: ignore[operator]
     if not late:
         return Fraction(0), faults
-    usual = statistics.median_low(late.values())
+    is_early = NoteCode.FIRST_FRAME_EARLY in codes
+    usual = statistics.median_low([value for place, value in late.items() if place or not is_early] or late.values())
     off = [place for place, value in late.items() if abs(value - usual) > tolerance]
-    if NoteCode.FIRST_FRAME_EARLY in codes:
-        off = [place for place in off if place != 0 or late[place] > usual]
+    if is_early and abs(late.get(0, usual) - usual) <= tolerance + Fraction(1, 1000):  # it is named in ms
+        off = [place for place in off if place != 0]
     if len(off) > _ambiguous(wanted, kept) and NoteCode.CLOCK_JUMPED not in codes:
         worst = max(off, key=lambda place: abs(late[place] - usual))
         text = (

@@ -37,6 +37,7 @@ class NoteCode(StrEnum):
     SIZE_PADDED = "size-padded"
     STREAMS_MOVED = "streams-moved"
     STREAM_LEFT_OUT = "stream-left-out"
+    SYNC_CHANGED = "sync-changed"
     TAGS_DROPPED = "tags-dropped"
     TEXT_KEPT = "text-kept"
     TEXT_NOT_FOUND = "text-not-found"

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from av.stream import Disposition
 
+from pipeline.encode.avi_times import moved, place_sound
 from pipeline.encode.written import Promise
 from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from av.stream import Stream
 
+    from pipeline.encode.avi_times import PacketTimes
     from pipeline.encode.edits import OutputEdits
     from pipeline.encode.movie_edit import MovieEdit
 
@@ -40,6 +42,23 @@ def apply_edits(path: Path, name: str, edits: OutputEdits, written: Sequence[Str
             text = f"tracks and boxes that FFmpeg can't write could not be put into {name}: {error}"
             return [Note(NoteCode.BOXES_DROPPED, text)]
     return []
+
+
+def correct_times(path: Path, streams: Mapping[int, tuple[Stream, PacketTimes]]) -> list[Note]:
+    """Places the streams of a complete AVI file in time; see :mod:`pipeline.encode.avi_times`.
+
+    Args:
+        path: Path of the file.
+        streams: Stream of the input and times of the packets, by the number of the stream in the file.
+
+    Returns:
+        What is not where it was.
+    """
+    if not streams:
+        return []
+    with path.open("r+b") as file:
+        place_sound(file, {number: packets for number, (_, packets) in streams.items()})
+    return moved(path, streams)
 
 
 def promised(

@@ -14,7 +14,8 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from network.counting import count_of, were
-from pipeline.encode.completion import apply_edits, promised
+from pipeline.encode.avi_times import PacketTimes, counts_packets
+from pipeline.encode.completion import apply_edits, correct_times, promised
 from pipeline.encode.constant_rate import ConstantRate, slots_of
 from pipeline.encode.container import MOV_FAMILY, keeps_times, plan_muxer
 from pipeline.encode.edits import OutputEdits
@@ -55,6 +56,7 @@ class _Copy:
     refused: int = 0
     written: int = 0
     silence: Silence | None = None
+    times: PacketTimes | None = None
 
     @property
     def source(self) -> Stream:
@@ -160,8 +162,11 @@ class Muxer:
             with writing_errors(self.name):
                 for silence in copy.silence.before(packet) if copy.silence else ():
                     self.container.mux_one(silence)
+                time, size = (packet.dts or 0) * packet.time_base, packet.size
                 self.container.mux_one(packet)
             copy.written += 1
+            if copy.times is not None:
+                copy.times.add(time, size)
         except OutputError as error:
             if not isinstance(error.__cause__, (av.error.ArgumentError, av.error.InvalidDataError)):
                 raise
@@ -216,6 +221,8 @@ class Muxer:
             return
         copies = self._copies.values()
         written = [copy.source for copy in copies if copy.written]
+        counted = {copy.stream.index: (copy.source, copy.times) for copy in copies if copy.times is not None}
+        self.notes += correct_times(path, counted)
         self.notes += apply_edits(path, self.name, self._edits, [self._info.stream, *written])
         present = [copy.source for copy in copies if copy.written or copy.source.type == "attachment"]
         chapters = len(self._info.chapters) if self._muxer.has_chapters else 0
@@ -286,6 +293,7 @@ class Muxer:
                     Timeline(1, jump),
                     is_proven=stream.type not in ("audio", "video"),  # a sample of others was tried by the plan
                     silence=Silence(stream) if Silence.is_needed(format_name, stream) else None,
+                    times=PacketTimes() if counts_packets(format_name, stream) else None,
                 )
         with writing_errors(self.name), ordinary_scheduling():
             container.start_encoding()

@@ -11,6 +11,7 @@ import av
 import av.error
 from av.stream import Disposition
 
+from pipeline.encode.avi_times import is_untimed
 from pipeline.encode.container import MOV_FAMILY, add_template, write_sample
 from pipeline.encode.edits import OutputEdits
 from pipeline.encode.movie_edit import cover_box
@@ -209,22 +210,28 @@ def _takes(format_name: str, copied: StreamCopy) -> bool:
         with open_media(scratch, "w", format=format_name) as output:
             copy = add_copy(output, copied)
             output.start_encoding()
-            if needs_sample:
+            if is_untimed(format_name, stream, copy):
+                return False
+            # Of sound and pictures, some muxers look into each packet, and refuse zeros.
+            with contextlib.nullcontext() if needs_sample else contextlib.suppress(av.error.FFmpegError):
                 write_sample(output, copy)
         OutputEdits.of([(copied.stream, copied.track)]).apply(scratch)
     except (av.error.FFmpegError, ValueError, OSError):
         return False
-    return not needs_sample or _comes_back(scratch, stream)
+    return _comes_back(scratch, stream, by_name=needs_sample)
 
 
-def _comes_back(scratch: io.BytesIO, stream: Stream) -> bool:
-    """Whether the stream's codec can be read back from a file just written.
+def _comes_back(scratch: io.BytesIO, stream: Stream, *, by_name: bool) -> bool:
+    """Whether the stream's codec, or at least its kind, can be read back from a file just written.
 
-    Some containers take any codec, but do not store its name.
+    Some containers take any codec, but do not store its name: FLAC in a transport stream is data of no kind.
     """
     scratch.seek(0)
     try:
         with open_media(scratch, "r") as read:
-            return any((found.type, codec_name(found)) == (stream.type, codec_name(stream)) for found in read.streams)
+            if by_name:
+                wanted = stream.type, codec_name(stream)
+                return any((found.type, codec_name(found)) == wanted for found in read.streams)
+            return not len(read.streams) or any(found.type == stream.type for found in read.streams)
     except (av.error.FFmpegError, ValueError, OSError):
         return True  # too little to read back: no reason to leave the stream out

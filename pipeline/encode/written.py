@@ -40,7 +40,7 @@ _ROLES = (
     | Disposition.captions
     | Disposition.descriptions
 )
-"""Dispositions that say what a stream is for. The default one is not among them: it is the first where none is said."""
+"""Dispositions that say what a stream is for. The default one is not among them: it matters among several alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +92,55 @@ def _streams(output: InputContainer, promise: Promise) -> list[Note]:
     for stream in promise.covers[len(covers) :]:
         text = f"{describe(stream)}, a cover picture, is not in the output"
         notes.append(Note(NoteCode.STREAM_LEFT_OUT, text, stream.index))
-    left = [stream for stream in left if not _is_cover(stream)]
+    pairs = counterparts(promise.streams, [stream for stream in left if not _is_cover(stream)])
     for stream in promise.streams:
-        found = _counterpart(stream, left)
+        found = pairs.get(stream.index)
         if found is None:
             text = f"{describe(stream)} is not in the output"
             notes.append(Note(NoteCode.STREAM_LEFT_OUT, text, stream.index))
             continue
-        left.remove(found)
         if _channels(stream) and not _channels(found):
             text = f"the output does not say how many channels {describe(stream)} has; few players will play it"
             notes.append(Note(NoteCode.STREAM_LEFT_OUT, text, stream.index))
         notes += _stream_tags(stream, found)
-    return notes
+    return [*notes, *_defaults([(stream, pairs[stream.index]) for stream in promise.streams if stream.index in pairs])]
 
 
-def _counterpart(stream: Stream, candidates: Sequence[Stream]) -> Stream | None:
-    """The stream that is the copy: of the same kind, and of the same codec, or of another one with a name.
+def counterparts(streams: Sequence[Stream], candidates: Sequence[Stream]) -> dict[int, Stream]:
+    """The copy of each stream, by its index: of the same kind, and of the same codec, or of another one with a name.
 
     Some containers have one name for several codecs that are decoded alike, such as those of MPEG audio.
+
+    Args:
+        streams: Streams of the input.
+        candidates: Streams of the output.
     """
-    same = [found for found in candidates if found.type == stream.type]
-    exact = [found for found in same if codec_name(found) == codec_name(stream)]
-    return next(iter(exact), None) or next((found for found in same if codec_name(found)), None)
+    left = list(candidates)
+    found: dict[int, Stream] = {}
+    for is_exact in (True, False):
+        for stream in streams:
+            same = (other for other in left if other.type == stream.type and stream.index not in found)
+            fits = (o for o in same if (codec_name(o) == codec_name(stream) if is_exact else codec_name(o)))
+            if copy := next(fits, None):
+                left.remove(copy)
+                found[stream.index] = copy
+    return found
+
+
+def _defaults(pairs: Sequence[tuple[Stream, Stream]]) -> list[Note]:
+    """Where there are several streams of a kind, some marked as the default, each has to keep its mark."""
+    notes = []
+    for kind in dict.fromkeys(stream.type for stream, _ in pairs):
+        marks = [
+            (stream, *(bool(one.disposition & Disposition.default) for one in (stream, copy)))
+            for stream, copy in pairs
+            if stream.type == kind
+        ]
+        changed = [describe(stream) for stream, before, after in marks if before != after]
+        if changed and len({before for _, before, _ in marks}) == 2:
+            text = f"which {kind} stream is the default one (a disposition) differs in the output: {', '.join(changed)}"
+            notes.append(Note(NoteCode.TAGS_DROPPED, text))
+    return notes
 
 
 def _channels(stream: Stream) -> int:
