@@ -124,6 +124,8 @@ def _track_faults(given: Contents, made: Contents, notes: Sequence[Note], late: 
         if track.index not in jumped:
             named = named_seconds(notes, NoteCode.SYNC_CHANGED, track.index)
             yield from _time_faults(name, track, copy, late, made, named)
+            if named and not list(_time_faults(name, track, copy, late, made, -named)):
+                yield "note", f"{name} is not {float(named * 1000):.0f} ms off, as a note says"
         yield from _tag_faults(track.kind, track.tags, copy.tags, notes, track.index)
         lost = Disposition(track.disposition & ~copy.disposition & _MEANINGS)
         if lost and not _names(notes, track.index, "disposition"):
@@ -197,8 +199,8 @@ def _time_faults(
     )
     if made.container == "avi":
         tolerance = max(tolerance, made.video.tick / 2)
-    if named:  # a note says in ms how far it is off
-        tolerance += named + _MS
+    if named:  # a note says in ms how far it is off; it may say no more either
+        tolerance = tolerance + named + _MS if named > 0 else max(-named - tolerance - _MS, tolerance)
     before, after = [piece.time for piece in track.pieces], [piece.time for piece in copy.pieces]
     if len(before) != len(after):  # a container that packs sound otherwise
         ends = [_end(track), _end(copy)]

@@ -75,9 +75,7 @@ def _samples_faults(
 ) -> Iterator[tuple[str, str]]:
     worst, unlike, limit = np.inf, 0, SAME
     for before, after in zip(given.pictures, made.pictures, strict=True):
-        a, b, is_plain = _comparable(before.frame, after.frame)
-        if NoteCode.PICTURE_TURNED in codes:
-            a, is_plain = [_turned(plane, before) for plane in a], False
+        a, b, is_plain = _comparable(before, after, turned=NoteCode.PICTURE_TURNED in codes)
         if a[0].shape != b[0].shape:
             if NoteCode.SIZE_PADDED not in codes and NoteCode.FRAMES_CHANGED not in codes:
                 yield (
@@ -107,17 +105,22 @@ def _samples_faults(
         yield "pixel format", f"{formats[1]} instead of {formats[0]}"
 
 
-def _comparable(before: av.VideoFrame, after: av.VideoFrame) -> tuple[list[Samples], list[Samples], bool]:
-    """Planes of both frames in one format, and whether none was converted for it."""
-    a, b = planar(before.format.name), planar(after.format.name)
-    is_rgb = before.format.is_rgb or before.format.has_palette
+def _comparable(before: Picture, after: Picture, *, turned: bool) -> tuple[list[Samples], list[Samples], bool]:
+    """Planes of both frames in one format, the first turned as a player does, and whether they are as they were."""
+    first, second = before.frame, after.frame
+    a, b = planar(first.format.name), planar(second.format.name)
+    is_rgb = first.format.is_rgb or first.format.has_palette
     if a == b:
-        planes = samples(_repacked(before, a)), samples(_repacked(after, b))
+        planes = samples(_repacked(first, a)), samples(_repacked(second, b))
+        if turned:
+            planes = [_turned(plane, before) for plane in planes[0]], planes[1]
         # Where samples are the same and their meaning is not, that is a fault of the colour tags.
-        is_same = before.width == after.width and all(map(np.array_equal, *planes))
-        if is_same or is_rgb or (_range(before), _space(before)) == (_range(after), _space(after)):
-            return *planes, True
-    return samples(_as_rgb(before)), samples(_as_rgb(after)), False
+        is_same = [plane.shape for plane in planes[0]] == [plane.shape for plane in planes[1]]
+        is_same = is_same and all(map(np.array_equal, *planes))
+        if is_same or is_rgb or (_range(first), _space(first)) == (_range(second), _space(second)):
+            return *planes, is_same or not turned
+    planes = samples(_as_rgb(first)), samples(_as_rgb(second))
+    return [_turned(plane, before) for plane in planes[0]] if turned else planes[0], planes[1], False
 
 
 def _repacked(frame: av.VideoFrame, name: str) -> av.VideoFrame:

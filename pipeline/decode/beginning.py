@@ -26,6 +26,7 @@ class Beginning:
         interlaced: Whether the first frame was interlaced.
         is_on_device: Whether frames stay on the GPU that decodes them.
         earliest: Time of the first frame, or of a packet before it, in seconds; negative where sound needs a run-up.
+        begins: The same for each stream that has a packet before the first frame, by the index of the stream.
         zero: Time in the input that becomes time zero, in seconds.
         seek_time: Time of the seek before the input was read, in seconds; None if there was no seek.
         covers: The pictures attached to the container (cover art), by the index of their stream.
@@ -36,6 +37,7 @@ class Beginning:
     interlaced: bool
     is_on_device: bool
     earliest: Fraction
+    begins: Mapping[int, Fraction]
     zero: Fraction
     seek_time: Fraction | None
     covers: Mapping[int, bytes]
@@ -50,6 +52,7 @@ class Beginning:
             "interlaced": self.interlaced,
             "is_on_device": self.is_on_device,
             "earliest": str(self.earliest),
+            "begins": {str(index): str(time) for index, time in self.begins.items()},
             "zero": str(self.zero),
             "seek_time": None if self.seek_time is None else str(self.seek_time),
             "covers": {str(index): _text(data) for index, data in self.covers.items()},
@@ -66,6 +69,7 @@ class Beginning:
             interlaced=values["interlaced"],
             is_on_device=values["is_on_device"],
             earliest=Fraction(values["earliest"]),
+            begins={int(index): Fraction(text) for index, text in values["begins"].items()},
             zero=Fraction(values["zero"]),
             seek_time=None if values["seek_time"] is None else Fraction(values["seek_time"]),
             covers={int(index): base64.b64decode(text) for index, text in values["covers"].items()},

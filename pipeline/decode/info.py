@@ -67,6 +67,7 @@ def describe(demuxer: Demuxer, options: SourceOptions, beginning: Beginning) -> 
         duration=float(part) if part is not None else None,
         frame_estimate=frames or None,
         earliest=beginning.earliest,
+        begins=beginning.begins,
         first_shown=_first_shown(demuxer, options, beginning),
         is_shifted=bool(options.start),
         is_on_device=beginning.is_on_device,

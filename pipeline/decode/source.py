@@ -219,10 +219,18 @@ class VideoSource:
             interlaced=self._decoder.interlaced,
             is_on_device=self._decoder.is_on_device,
             earliest=min(time for event in self._backlog if (time := _time_of(event)) is not None),
+            begins=self._begins(),
             zero=Fraction(zero),
             seek_time=seek_time,
             covers={index: bytes(packet) for index, packet in covers.items()},
         )
+
+    def _begins(self) -> dict[int, Fraction]:
+        found: dict[int, Fraction] = {}
+        for event in self._backlog:
+            if isinstance(event, av.Packet) and (time := _time_of(event)) is not None:
+                found[event.stream_index] = min(time, found.get(event.stream_index, time))
+        return found
 
     def _read(self) -> Generator[av.VideoFrame | av.Packet[Stream]]:
         video = self._demuxer.video.index

@@ -102,18 +102,22 @@ class PacketTimes:
         return tick, begin, len(self.times), 0, max(align, *self._sizes)
 
 
-def place_sound(file: BinaryIO, sounds: Mapping[int, PacketTimes]) -> None:
+def place_sound(file: BinaryIO, sounds: Mapping[int, PacketTimes]) -> dict[int, int]:
     """Writes into a complete AVI file how long the packets of sound are, and when the first one begins.
 
     Args:
         file: File that can be read, written and sought.
         sounds: Times of the packets, by the number of the stream.
 
+    Returns:
+        Bytes of a unit of each stream whose units all have as many.
+
     Raises:
         OSError: If the file can't be read or written.
     """
     file.seek(0)
     data = file.read(_HEADERS)
+    sizes: dict[int, int] = {}
     for number, (header, form) in enumerate(_streams(data)):
         packets = sounds.get(number)
         if packets is None or not packets.times or data[header : header + 4] != b"auds":
@@ -130,14 +134,20 @@ def place_sound(file: BinaryIO, sounds: Mapping[int, PacketTimes]) -> None:
         ):
             file.seek(place)
             file.write(struct.pack(layout, *values))
+        if size:
+            sizes[number] = size
+    return sizes
 
 
-def moved(path: Path, streams: Mapping[int, tuple[Stream, PacketTimes]]) -> list[Note]:
+def moved(
+    path: Path, streams: Mapping[int, tuple[Stream, PacketTimes]], sizes: Mapping[int, int]
+) -> list[Note]:
     """Names what is not where it was, from the index of a complete AVI file.
 
     Args:
         path: The file.
         streams: Stream of the input and times of the packets, by the number of the stream in the file.
+        sizes: What :func:`place_sound` has returned.
     """
     notes = []
     with open_media(as_url(path)) as output:
@@ -146,7 +156,8 @@ def moved(path: Path, streams: Mapping[int, tuple[Stream, PacketTimes]]) -> list
             entries, tick = written.index_entries, fraction(written.time_base) or Fraction(0)
             if not packets.times or len(entries) != len(packets.times):
                 continue
-            off = [1000 * (float(e.timestamp * tick) - time) for e, time in zip(entries, packets.times, strict=True)]
+            unit = 1000 * tick / sizes.get(number, 1)  # of those, the index counts bytes
+            off = [float(e.timestamp * unit) - 1000 * time for e, time in zip(entries, packets.times, strict=True)]
             if max(map(abs, off)) <= 1000 * max(tick / 2, _FINEST):
                 continue
             worst = max(off, key=abs)

@@ -57,8 +57,8 @@ def correct_times(path: Path, streams: Mapping[int, tuple[Stream, PacketTimes]])
     if not streams:
         return []
     with path.open("r+b") as file:
-        place_sound(file, {number: packets for number, (_, packets) in streams.items()})
-    return moved(path, streams)
+        sizes = place_sound(file, {number: packets for number, (_, packets) in streams.items()})
+    return moved(path, streams, sizes)
 
 
 def promised(

@@ -163,9 +163,7 @@ def _time_and_shape_notes(info: SourceInfo, format_name: str, codec: str, moved:
 def _moved_by(info: SourceInfo, format_name: str, codec: str) -> Fraction:
     """Seconds by which the output is later than the input."""
     shift = shift_of(info, format_name)
-    if not shift and info.earliest < 0 and _moves_all_later(info, format_name, codec):
-        return -info.earliest
-    return shift
+    return _moved_by_muxer(info, format_name, codec) if not shift and info.earliest < 0 else shift
 
 
 def _moved_note(info: SourceInfo, format_name: str, shift: Fraction) -> Note | None:
@@ -183,31 +181,37 @@ def _moved_note(info: SourceInfo, format_name: str, shift: Fraction) -> Note | N
     return Note(NoteCode.STREAMS_MOVED, text)
 
 
-def _moves_all_later(info: SourceInfo, format_name: str, codec: str) -> bool:
-    """Whether the container moves all streams later where one begins before time zero; tested by writing a sample.
+def _moved_by_muxer(info: SourceInfo, format_name: str, codec: str) -> Fraction:
+    """Seconds by which the container moves all streams later where one begins before zero; measured with a sample.
 
     Some containers can store times before zero. From FFmpeg 9 on, Matroska can do so for the run-up of encoded sound.
     """
     negative: Any = av.format.Flags.ts_negative.value
     if av.ContainerFormat(format_name, "w").flags & negative:
-        return False
+        return Fraction(0)
     scratch = io.BytesIO()
+    times: list[Fraction] = []
     try:
         with open_media(scratch, "w", format=format_name) as output:
-            samples = [copy for stream in info.copied if stream.type == "audio" for copy in _sound(output, stream)]
+            samples = []
+            for stream in info.copied:
+                if stream.type == "audio" and stream.index in info.begins:
+                    samples += [(copy, info.begins[stream.index]) for copy in _sound(output, stream)]
             if info.first_time < 0:
                 video = output.add_mux_stream(codec, width=64, height=64)
                 video.time_base = info.time_base
-                samples.append(video)
-            if not samples:
-                return False  # it takes none of them, and the picture begins at zero
-            for sample in samples:
-                write_sample(output, sample, info.earliest)
+                samples.append((video, info.first_time))
+            for sample, time in samples:
+                write_sample(output, sample, time)
+                times.append(time)
+        if not times:
+            return Fraction(0)  # it takes none of them, and the picture begins at zero
         scratch.seek(0)
         with open_media(scratch, "r") as read:
-            return all((packet.pts or 0) >= 0 for packet in read.demux())
+            found = {p.stream.index: p.pts * p.time_base for p in read.demux() if p.pts is not None}
+        return max((found[place] - time for place, time in enumerate(times) if place in found), default=Fraction(0))
     except (av.error.FFmpegError, ValueError, OSError):
-        return True  # so do all that FFmpeg does not say it of
+        return -info.earliest  # so do all that FFmpeg does not say it of
 
 
 def _sound(output: OutputContainer, stream: Stream) -> Iterator[Stream]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,8 +17,8 @@ from av.stream import Disposition
 from network.counting import count_of, were
 from pipeline.encode.avi_times import PacketTimes, counts_packets
 from pipeline.encode.completion import apply_edits, correct_times, promised
-from pipeline.encode.constant_rate import ConstantRate, slots_of
 from pipeline.encode.container import MOV_FAMILY, keeps_times, plan_muxer
+from pipeline.encode.distinct_times import fitting
 from pipeline.encode.edits import OutputEdits
 from pipeline.encode.encoders import writes_captions
 from pipeline.encode.hidden_boxes import boxes_of, plan_boxes
@@ -39,7 +40,6 @@ from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from fractions import Fraction
 
     from av.container import Chapter, OutputContainer
     from av.stream import Stream
@@ -152,7 +152,10 @@ class Muxer:
         if packet.dts is None:
             packet.dts = packet.pts
         if packet.dts is not None:
-            placed = copy.timeline.place(packet.dts, duration=packet.duration)
+            before, placed = copy.timeline.last, copy.timeline.place(packet.dts, duration=packet.duration)
+            if not packet.duration and copy.source.type == "audio" and self.container.format.name in MOV_FAMILY:
+                # The track would end where its last packet begins.
+                packet.duration = placed - before if before is not None else _usual_duration(copy.source)
             if packet.pts is not None and placed != packet.dts:
                 # The presentation time moves along, so that a repair never turns it before the decoding time.
                 packet.pts = max(packet.pts + placed - packet.dts, placed)
@@ -190,8 +193,8 @@ class Muxer:
             self.abandon()
             raise
         self.is_closed = True
-        if self._constant_rate is not None:
-            self.notes += self._constant_rate.notes
+        if self._fitting is not None:
+            self.notes += self._fitting.notes
         for copy in self._copies.values():
             if copy.refused:
                 packets = f"{count_of(copy.refused, 'packet')} of {describe(copy.source)}"
@@ -233,7 +236,7 @@ class Muxer:
         self, events: Iterator[av.VideoFrame | av.Packet[Stream]]
     ) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
         """Fits the frames of a source to the container; they pass unchanged where it keeps their times."""
-        return events if self._constant_rate is None else self._constant_rate.events(events)
+        return events if self._fitting is None else self._fitting.events(events)
 
     def _move(self, packet: av.Packet[Any]) -> None:
         """Moves a packet as all streams are moved."""
@@ -275,9 +278,7 @@ class Muxer:
         container.set_chapters([_moved(chapter, muxer.moved) for chapter in info.chapters])
         self._shift = muxer.shift
         self.keeps_times = keeps_times(format_name)
-        self._constant_rate = (
-            None if self.keeps_times else ConstantRate(slots_of(self.plan, info, muxer.shift), format_name)
-        )
+        self._fitting = fitting(self.plan, info, format_name)
         planned = {copy.stream.index: copy for copy in copies.streams}
         covers = {stream.index for stream in copies.covers}
         for stream in info.streams:
@@ -327,6 +328,13 @@ class Muxer:
         elif base and (wanted / base).denominator != 1:
             text = f"{name} keeps times in steps of {base} s; times are rounded to it"
             self.notes.append(Note(NoteCode.TIMES_ROUNDED, text))
+
+
+def _usual_duration(stream: Stream) -> int:
+    """How long a packet of sound is, in ticks, by its codec; 0 if that has no usual length."""
+    context: Any = stream.codec_context
+    seconds = Fraction(context.frame_size or 0, context.sample_rate or 1)
+    return round(seconds / stream.time_base) if stream.time_base else 0
 
 
 def _moved(chapter: Chapter, shift: Fraction) -> Chapter:

@@ -259,6 +259,8 @@ def _with_options(plan: EncoderPlan, options: dict[str, str], info: SourceInfo, 
         options["lossless"] = "1"  # else it would make YUV of it
     if format_name in _WITHOUT_REORDERING:
         options["bf"] = "0"
+        if plan.encoder == "mpeg2video":
+            options["flags"] = "+low_delay"  # else decoders wait for frames that are shown before, and show all late
     return replace(plan, options=options)
 
 

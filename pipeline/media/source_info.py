@@ -47,6 +47,7 @@ class SourceInfo:
         duration: Length of the part that is read, in seconds; None if unknown.
         frame_estimate: Expected number of frames; None if unknown.
         earliest: Time of the first frame, or of a packet before it, in seconds; negative where sound needs a run-up.
+        begins: Time of the first packet of each other stream that has one before the first frame, in seconds, by index.
         first_shown: Time of the first frame, or of sound or a subtitle that is played before it, in seconds.
         is_shifted: Whether time stamps differ from those of the input because reading starts later.
         is_on_device: Whether frames are on the GPU that decodes them.
@@ -74,6 +75,7 @@ class SourceInfo:
     duration: float | None
     frame_estimate: int | None
     earliest: Fraction
+    begins: Mapping[int, Fraction]
     first_shown: Fraction
     is_shifted: bool
     is_on_device: bool

@@ -37,6 +37,11 @@ class Timeline:
         self.repaired = 0
         self.jumps = 0
 
+    @property
+    def last(self) -> int | None:
+        """The last stamp that was returned, in ticks; None before the first."""
+        return self._last
+
     def count_back(self, count: int, known: int, interval: Fraction) -> None:
         """Gives the stamps that are missing at the beginning places before the first known one.
 

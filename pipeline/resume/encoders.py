@@ -6,8 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from pipeline.encode.constant_rate import ConstantRate, slots_of
-from pipeline.encode.container import keeps_times, shift_of
+from pipeline.encode.distinct_times import fitting
 from pipeline.encode.output_file import writing_errors
 from pipeline.encode.plan_video import plan_video
 from pipeline.encode.video_encoder import VideoEncoder
@@ -63,10 +62,8 @@ class SegmentEncoders:
         self, events: Iterator[av.VideoFrame | av.Packet[Stream]]
     ) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
         """Fits the frames to the output's container, as :meth:`pipeline.encode.muxer.Muxer.events` does."""
-        if keeps_times(self.format_name):
-            return events
-        slots = slots_of(self.plan, self.info, shift_of(self.info, self.format_name))
-        return ConstantRate(slots, self.format_name).events(events)
+        fit = fitting(self.plan, self.info, self.format_name)
+        return events if fit is None else fit.events(events)
 
     def make(self) -> VideoEncoder:
         """A new encoder, to be closed at the end.
