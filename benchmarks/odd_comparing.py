@@ -120,10 +120,11 @@ def _track_faults(given: Contents, made: Contents, notes: Sequence[Note], late: 
         order.append(copy.index)
         if track.index in refused:
             continue
-        yield from _content_faults(given, made, track, copy)
+        is_filled = any(note.code == NoteCode.SILENCE_ADDED and note.stream == track.index for note in notes)
+        yield from _content_faults(given, made, track, copy, is_filled=is_filled)
         if track.index not in jumped:
             named = named_seconds(notes, NoteCode.SYNC_CHANGED, track.index)
-            yield from _time_faults(name, track, copy, late, made, named)
+            yield from _time_faults(name, track, copy, late, made, named, is_filled=is_filled)
             if named and not list(_time_faults(name, track, copy, late, made, -named)):
                 yield "note", f"{name} is not {float(named * 1000):.0f} ms off, as a note says"
         yield from _tag_faults(track.kind, track.tags, copy.tags, notes, track.index)
@@ -158,7 +159,9 @@ def _default_faults(pairs: Iterable[tuple[Track, Track]], notes: Sequence[Note])
             yield "disposition", f"{kind}: another track is the default one"
 
 
-def _content_faults(given: Contents, made: Contents, track: Track, copy: Track) -> Iterator[tuple[str, str]]:
+def _content_faults(
+    given: Contents, made: Contents, track: Track, copy: Track, *, is_filled: bool
+) -> Iterator[tuple[str, str]]:
     """Bytes have to be the same; where a container wraps them otherwise, what is decoded has to be."""
     if track.payload == copy.payload and (track.codec == copy.codec or {track.codec, copy.codec} == _LAYERS):
         return
@@ -166,6 +169,9 @@ def _content_faults(given: Contents, made: Contents, track: Track, copy: Track) 
     try:
         if track.kind == "audio":
             before, after = sound(given.path, track.index), sound(made.path, copy.index)
+            if is_filled and after.shape[1] > before.shape[1]:  # silence in front, whose samples are all one
+                silence, after = np.split(after, [after.shape[1] - before.shape[1]], 1)
+                after = after if np.ptp(silence) == 0 else silence
             is_same = _sounds_same(before, after)
             text = f"{name}: {after.shape[-1]} samples instead of {before.shape[-1]}"
         elif track.kind == "video":
@@ -189,7 +195,7 @@ def _sounds_same(before: Samples, after: Samples) -> bool:
 
 
 def _time_faults(
-    name: str, track: Track, copy: Track, late: Fraction, made: Contents, named: Fraction
+    name: str, track: Track, copy: Track, late: Fraction, made: Contents, named: Fraction, *, is_filled: bool = False
 ) -> Iterator[tuple[str, str]]:
     tolerance = max(
         copy.tick,
@@ -205,6 +211,8 @@ def _time_faults(
     if len(before) != len(after):  # a container that packs sound otherwise
         ends = [_end(track), _end(copy)]
         before, after = [next(iter(before), None), ends[0]], [next(iter(after), None), ends[1]]
+        if is_filled:  # it begins with the silence
+            before, after = before[1:], after[1:]
     yield from sync_faults(name, before, after, late, tolerance)
     if track.kind == "subtitle" and len(track.pieces) == len(copy.pieces):
         off = [a for a, b in zip(track.pieces, copy.pieces, strict=True) if abs(a.duration - b.duration) > tolerance]

@@ -67,7 +67,9 @@ class FrameDecoder:
         notes: Notes for the user on conversions and surprises, one line each.
     """
 
-    def __init__(self, stream: av.VideoStream, rate: Fraction | None, guard: LimitGuard, *, deinterlace: bool) -> None:
+    def __init__(
+        self, stream: av.VideoStream, rate: Fraction | None, guard: LimitGuard, *, deinterlace: bool, waits: bool = False
+    ) -> None:
         """Prepares the decoder.
 
         Args:
@@ -75,6 +77,7 @@ class FrameDecoder:
             rate: Frame rate in frames a second, used for frames without a time stamp; None if unknown.
             guard: Checker that refuses frames over the limits.
             deinterlace: Whether to turn interlaced frames into progressive frames; if not, interlaced video is refused.
+            waits: Whether a frame after a gap may wait for the next one, which shows whether the gap is one.
 
         Raises:
             LimitError: If the header says that pictures are larger than the limits.
@@ -86,6 +89,7 @@ class FrameDecoder:
         self._guard = guard
         self._deinterlace = deinterlace
         self._counts_packets = stream.container.format.name in _COUNTS_PACKETS
+        self._waits = waits and not self._counts_packets
         self._time_base = fraction(stream.time_base) or Fraction(1, 90000)
         self._reformatter = VideoReformatter()
         self._deinterlacer: Deinterlacer | None = None
@@ -284,12 +288,21 @@ class FrameDecoder:
             return
         held, self._held = self._held, None
         if held is not None:
-            # A stamp that leaps is wrong if the frame behind it goes on where the one before it was.
-            yield from self._release(held, is_misplaced=self._timeline.continues(frame.pts))
-        if self._timeline.leaps(frame.pts):
+            yield from self._release(held, self._replacement(held.pts, frame.pts))
+        if self._timeline.leaps(frame.pts) or (self._waits and self._timeline.strides(frame.pts)):
             self._held = frame
         else:
             yield from self._release(frame)
+
+    def _replacement(self, held: int | None, following: int | None) -> int | None:
+        """A better stamp for a frame that was held; None if its own is right.
+
+        A stamp that leaps is wrong if the frame behind it goes on where the one before it was.
+        """
+        if held is None or following is None or not self._timeline.continues(following):
+            return None
+        is_between = held <= following and not self._timeline.leaps(held)
+        return None if is_between else self._timeline.midway(following)
 
     def _is_too_large(self, frame: av.VideoFrame) -> bool:
         """Whether a frame is over the limits, to be counted and left out; raises LimitError for the first frame."""
@@ -301,11 +314,11 @@ class FrameDecoder:
             self._damaged(f"a frame is {excess}; left out", frame.pts, frame.dts)
         return bool(excess)
 
-    def _release(self, frame: av.VideoFrame, *, is_misplaced: bool = False) -> Iterator[av.VideoFrame]:
-        """Yields a frame in its native format, with a repaired time stamp."""
+    def _release(self, frame: av.VideoFrame, instead: int | None = None) -> Iterator[av.VideoFrame]:
+        """Yields a frame in its native format, with a repaired time stamp; ``instead`` replaces one that is wrong."""
         stamps = (frame.pts, frame.dts)
-        if is_misplaced:
-            stamps = (None, None)
+        if instead is not None:
+            stamps = (None, instead)
         elif self._counts_packets:
             stamps = (self._decoded_at(frame.dts), frame.pts)
         frame.pts = self._timeline.place(*stamps, frame.duration)

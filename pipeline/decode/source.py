@@ -147,6 +147,7 @@ class VideoSource:
                 demuxer.average_rate,
                 LimitGuard(demuxer.name, options.limits),
                 deinterlace=options.deinterlace,
+                waits=demuxer.is_seekable,
             )
             self._window = TimeWindow(demuxer.origin, options.start, options.duration)
             self._end_watch = EndWatch(demuxer.container, demuxer.video)

@@ -38,6 +38,9 @@ _HEADERS = 1 << 20
 _FINEST = Fraction(1, 1000)
 """Least length of a packet of sound, in seconds. Where FFmpeg takes it for shorter, it does not know the codec's."""
 
+_MP3 = 0x55
+"""AVI's code of MPEG sound of layer 3."""
+
 
 def counts_packets(format_name: str, stream: Stream) -> bool:
     """Whether a container places a stream by counting its packets.
@@ -75,12 +78,13 @@ class PacketTimes:
         self.times.append(float(time))
         self._sizes.append(size)
 
-    def header(self, rate: int, align: int, tick: Fraction) -> tuple[Fraction, int, int, int, int]:
+    def header(self, rate: int, align: int, size: int, tick: Fraction) -> tuple[Fraction, int, int, int, int]:
         """What the header of sound should say.
 
         Args:
             rate: Samples a second.
             align: Bytes of a block, as the muxer has written it.
+            size: Bytes of a unit, as the muxer has written it; 0 if a packet is one.
             tick: Seconds of one unit, as the muxer has written it.
 
         Returns:
@@ -88,17 +92,17 @@ class PacketTimes:
             and the bytes of a block. A packet takes a unit, or one for each of its blocks.
         """
         full = math.gcd(*self._sizes[:-1]) or self._sizes[0]
-        has_blocks = align > 1 and full % align == 0
+        has_blocks = size > 1 and full % size == 0
         steps = [b - a for a, b in pairwise(self.times)]
         usual = statistics.median(steps) if steps else 0.0
         steady = [place for place, step in enumerate(steps) if abs(step - usual) <= _ROUGH]
         if steady:
             seconds = math.fsum(steps[place] for place in steady)
-            units = sum(self._sizes[place] for place in steady) / align if has_blocks else len(steady)
+            units = sum(self._sizes[place] for place in steady) / size if has_blocks else len(steady)
             tick = Fraction(max(round(seconds / units * rate), 1), rate)
         begin = max(round(Fraction(self.times[0]) / tick), 0)
         if has_blocks:
-            return tick, begin, -(-sum(self._sizes) // align), align, align
+            return tick, begin, -(-sum(self._sizes) // size), size, align
         return tick, begin, len(self.times), 0, max(align, *self._sizes)
 
 
@@ -123,10 +127,13 @@ def place_sound(file: BinaryIO, sounds: Mapping[int, PacketTimes]) -> dict[int, 
         if packets is None or not packets.times or data[header : header + 4] != b"auds":
             continue
         scale, units = struct.unpack_from("<2I", data, header + 20)
-        rate, _, align = struct.unpack_from("<2IH", data, form + 4)
+        (size,) = struct.unpack_from("<I", data, header + 44)
+        code, _, rate, _, align = struct.unpack_from("<2H2IH", data, form)
         if not (scale and units and rate):
             continue
-        tick, begin, length, size, block = packets.header(rate, align, Fraction(scale, units))
+        if code == _MP3:  # of which FFmpeg counts packets whatever is said
+            size = 0
+        tick, begin, length, size, block = packets.header(rate, align, size, Fraction(scale, units))
         for place, layout, values in (
             (header + 20, "<4I", (tick.numerator, tick.denominator, begin, length)),
             (header + 44, "<I", (size,)),

@@ -60,6 +60,22 @@ class Timeline:
         """
         return stamp is not None and self._last is not None and abs(stamp + self._offset - self._last) > self._jump
 
+    def strides(self, stamp: int | None) -> bool:
+        """Whether a stamp is later than the next one usually is: there is a gap before it, or it is wrong.
+
+        Args:
+            stamp: Time stamp in the input, in ticks; None if it is missing.
+        """
+        return stamp is not None and self._last is not None and stamp + self._offset - self._last > 2 * self._step
+
+    def midway(self, stamp: int) -> int | None:
+        """The stamp half way from the last one to another one, as it would be in the input; None before the first.
+
+        Args:
+            stamp: Time stamp in the input, in ticks.
+        """
+        return None if self._last is None else (self._last - self._offset + stamp) // 2
+
     def continues(self, stamp: int | None) -> bool:
         """Whether a stamp follows soon after the last one.
 
