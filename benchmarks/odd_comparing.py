@@ -205,8 +205,8 @@ def _time_faults(
     )
     if made.container == "avi":
         tolerance = max(tolerance, made.video.tick / 2)
-    if named:  # a note says in ms how far it is off; it may say no more either
-        tolerance = tolerance + named + _MS if named > 0 else max(-named - tolerance - _MS, tolerance)
+    if named:  # a note says in ms how far it is off, and may say too much as little as too little
+        tolerance = named + tolerance + _MS if named > 0 else -named - 2 * tolerance - _MS
     before, after = [piece.time for piece in track.pieces], [piece.time for piece in copy.pieces]
     if len(before) != len(after):  # a container that packs sound otherwise
         ends = [_end(track), _end(copy)]

@@ -200,7 +200,9 @@ def _colour_faults(before: av.VideoFrame, after: av.VideoFrame, codes: frozenset
     for name, (a, b) in pairs.items():
         values = [2 if int(value) == 0 and name != "range" else int(value) for value in (a, b)]
         if values[0] != values[1]:
-            what = "lost" if values[1] == 2 and name != "range" else "changed" if values[0] != 2 else "made up"
+            is_unset = int(after.color_range) == 0 if name == "range" else values[1] == 2
+            is_new = name != "range" and values[0] == 2
+            what = "lost" if is_unset else "made up" if is_new else "changed"
             if what != "lost" or NoteCode.COLOUR_TAGS_DROPPED not in codes:
                 yield "colour", f"{name} {what}: {values[1]} instead of {values[0]}"
 

@@ -224,7 +224,8 @@ def _takes(format_name: str, copied: StreamCopy) -> bool:
 def _comes_back(scratch: io.BytesIO, stream: Stream, *, by_name: bool) -> bool:
     """Whether the stream's codec, or at least its kind, can be read back from a file just written.
 
-    Some containers take any codec, but do not store its name: FLAC in a transport stream is data of no kind.
+    Some containers take any codec, but do not store its name: FLAC in a transport stream is data of no kind. And some
+    would make a cover a second video.
     """
     scratch.seek(0)
     try:
@@ -232,6 +233,8 @@ def _comes_back(scratch: io.BytesIO, stream: Stream, *, by_name: bool) -> bool:
             if by_name:
                 wanted = stream.type, codec_name(stream)
                 return any((found.type, codec_name(found)) == wanted for found in read.streams)
-            return not len(read.streams) or any(found.type == stream.type for found in read.streams)
+            is_cover = stream.disposition & Disposition.attached_pic
+            same = [found for found in read.streams if found.type == stream.type]
+            return not len(read.streams) or any(found.disposition & is_cover == is_cover for found in same)
     except (av.error.FFmpegError, ValueError, OSError):
         return True  # too little to read back: no reason to leave the stream out

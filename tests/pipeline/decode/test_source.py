@@ -145,6 +145,15 @@ def test_one_wrong_time_stamp_moves_no_other_frame(leap: int, place: int, tmp_pa
     assert (NoteCode.TIMES_REPAIRED in notes) == (place < 19)
 
 
+@pytest.mark.parametrize("leap", [100, 400, 1400])
+def test_a_small_leap_moves_no_other_frame_and_a_pause_is_kept(leap: int, tmp_path: Any, make_clip: Any) -> None:
+    path, broken = make_clip(tmp_path / "a.mkv", frames=30, audio=None, options={"bf": "0"}), tmp_path / "b.mkv"
+    restamp(path, broken, lambda number, stamp: stamp + leap * (number == 8) + leap * (number >= 20))
+    with VideoSource(broken) as source:
+        times = [event.pts for event in source.events() if isinstance(event, av.VideoFrame)]
+    assert times == [40 * number + leap * (number >= 20) for number in range(30)]
+
+
 @pytest.mark.parametrize("leap", [40_000, -40_000])
 def test_a_clock_that_is_set_anew_is_followed(leap: int, tmp_path: Any, make_clip: Any) -> None:
     path, broken = make_clip(tmp_path / "a.mkv", frames=20, audio=None, options={"bf": "0"}), tmp_path / "b.mkv"

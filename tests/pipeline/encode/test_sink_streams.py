@@ -218,3 +218,37 @@ def test_the_timecode_track_is_written_again(tmp_path: Any, shared_clip: Any, co
     after = read_file(done.path)
     assert after.stream_metadata[0]["timecode"] == "00:00:00:00"
     assert NoteCode.STREAM_LEFT_OUT not in codes(done.sink_notes)
+
+
+def test_sound_of_which_a_transport_stream_keeps_no_name_is_left_out(
+    tmp_path: Any, make_clip: Any, convert: Any
+) -> None:
+    """A player would find data of no kind."""
+    source = make_clip(tmp_path / "in.mkv", audio="flac")
+    done = convert(source, tmp_path / "out.ts", None, FAST)
+    assert streams_left_out(done.sink_notes) == {1}
+    with av.open(str(done.path)) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+
+
+def test_a_cover_is_left_out_where_it_would_be_a_second_video(tmp_path: Any, make_clip: Any, convert: Any) -> None:
+    encoder: Any = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 16, 16, "yuvj420p", Fraction(1, 25)
+    picture = bytes(next(iter(encoder.encode(av.VideoFrame(16, 16, "yuvj420p")) + encoder.encode(None))))
+    source = make_clip(tmp_path / "in.mkv", audio=None, attachment=("cover.jpg", "image/jpeg", picture))
+    done = convert(source, tmp_path / "out.avi", None, SinkOptions(codec="mpeg4"))
+    assert streams_left_out(done.sink_notes) == {1}
+    with av.open(str(done.path)) as container:
+        assert len(container.streams) == 1
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_the_last_packet_of_sound_is_played_though_no_length_of_it_is_known(
+    suffix: str, tmp_path: Any, make_clip: Any, convert: Any, read_file: Any
+) -> None:
+    """Matroska says none of ALAC; a track of MP4 would end where that packet begins."""
+    source = make_clip(tmp_path / "in.mkv", audio="alac")
+    done = convert(source, tmp_path / f"out{suffix}", None, FAST)
+    before, after = read_file(source), read_file(done.path)
+    assert len(before.packets[1]) > 1
+    assert [data for _, data in after.packets[1]] == [data for _, data in before.packets[1]]

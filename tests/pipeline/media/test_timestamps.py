@@ -61,3 +61,13 @@ def test_fewer_frames_than_were_counted_back_do_not_go_back() -> None:
     timeline = Timeline(40, jump=1000)
     timeline.count_back(3, 0, Fraction(40))
     assert [timeline.place(stamp) for stamp in (None, 0, None, 80)] == [-120, 0, 40, 80]
+
+
+def test_a_stride_is_told_from_a_usual_step() -> None:
+    timeline = Timeline(40, jump=1000)
+    assert not timeline.strides(500)
+    assert timeline.midway(500) is None
+    assert [timeline.place(stamp) for stamp in (0, 40)] == [0, 40]
+    assert timeline.strides(121)
+    assert not any(timeline.strides(stamp) for stamp in (120, 0, None))
+    assert timeline.midway(120) == 80
