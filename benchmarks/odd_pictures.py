@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
@@ -15,7 +16,6 @@ from pipeline.notes import NoteCode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import av
     from odd_reading import Contents, Picture
 
 LOSSLESS = {"ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv", "png", "qtrle", "rawvideo", "v210"}
@@ -141,7 +141,8 @@ def _as_rgb(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _likeness(a: list[Samples], b: list[Samples], frame: av.VideoFrame) -> float:
-    peak = 255.0 if a[0].dtype == np.uint8 else float((1 << max(c.bits for c in frame.format.components)) - 1)
+    bits = max(component.bits for component in av.VideoFormat(planar(frame.format.name)).components)
+    peak = 255.0 if a[0].dtype == np.uint8 else float((1 << bits) - 1)
     error = sum(float(np.square(x.astype(float) - y.astype(float)).sum()) for x, y in zip(a, b, strict=False))
     count = sum(x.size for x in a[: len(b)])
     return float("inf") if not error else 10 * float(np.log10(peak**2 * count / error))

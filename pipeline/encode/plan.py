@@ -260,7 +260,7 @@ def _with_options(plan: EncoderPlan, options: dict[str, str], info: SourceInfo, 
     if format_name in _WITHOUT_REORDERING:
         options["bf"] = "0"
         if plan.encoder == "mpeg2video":
-            options["flags"] = "+low_delay"  # else decoders wait for frames that are shown before, and show all late
+            options["flags"] = options.get("flags", "") + "+low_delay"  # else decoders wait for frames that are shown before, and show all late
     return replace(plan, options=options)
 
 

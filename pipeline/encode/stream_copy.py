@@ -230,11 +230,12 @@ def _comes_back(scratch: io.BytesIO, stream: Stream, *, by_name: bool) -> bool:
     scratch.seek(0)
     try:
         with open_media(scratch, "r") as read:
-            if by_name:
+            if by_name or stream.type == "attachment":
                 wanted = stream.type, codec_name(stream)
                 return any((found.type, codec_name(found)) == wanted for found in read.streams)
             is_cover = stream.disposition & Disposition.attached_pic
             same = [found for found in read.streams if found.type == stream.type]
             return not len(read.streams) or any(found.disposition & is_cover == is_cover for found in same)
     except (av.error.FFmpegError, ValueError, OSError):
-        return True  # too little to read back: no reason to leave the stream out
+        # Too little to read back is no reason to leave a stream out. What holds attached files shows them at once.
+        return stream.type != "attachment"

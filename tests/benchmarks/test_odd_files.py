@@ -212,16 +212,10 @@ def test_a_plain_file_comes_through_in_segments_and_in_one_piece(tmp_path: Path)
         assert judge(plain, 1, tmp_path, engine).ending == "whole"
 
 
-KNOWN = 12
-"""Percentage of files that may differ without a note. It was 10 when this was written, and has to come down to 0:
-most are video that begins after its sound, or leaps, in AVI."""
-
-
 @pytest.mark.slow
-def test_the_short_form_finds_no_more_than_is_known(tmp_path: Path) -> None:
+def test_the_short_form_finds_nothing(tmp_path: Path) -> None:
     """``DEBLUR_ODD_FILES`` makes it longer."""
     files = int(os.environ.get("DEBLUR_ODD_FILES", "100"))
     main(["--files", str(files), "--seed", "25", "--json", str(tmp_path / "odd.json")])
     found = json.loads((tmp_path / "odd.json").read_text())
-    assert len(found["faults"]) <= KNOWN * files / 100
-    assert not [fault for fault in found["faults"] if "crash" in json.dumps(fault) or "hang" in json.dumps(fault)]
+    assert found["faults"] == []
