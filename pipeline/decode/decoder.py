@@ -68,7 +68,13 @@ class FrameDecoder:
     """
 
     def __init__(
-        self, stream: av.VideoStream, rate: Fraction | None, guard: LimitGuard, *, deinterlace: bool, waits: bool = False
+        self,
+        stream: av.VideoStream,
+        rate: Fraction | None,
+        guard: LimitGuard,
+        *,
+        deinterlace: bool,
+        waits: bool = False,
     ) -> None:
         """Prepares the decoder.
 

@@ -146,9 +146,7 @@ def place_sound(file: BinaryIO, sounds: Mapping[int, PacketTimes]) -> dict[int, 
     return sizes
 
 
-def moved(
-    path: Path, streams: Mapping[int, tuple[Stream, PacketTimes]], sizes: Mapping[int, int]
-) -> list[Note]:
+def moved(path: Path, streams: Mapping[int, tuple[Stream, PacketTimes]], sizes: Mapping[int, int]) -> list[Note]:
     """Names what is not where it was, from the index of a complete AVI file.
 
     Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
     from av.stream import Stream
 
@@ -88,10 +88,12 @@ def fitting(plan: EncoderPlan, info: SourceInfo, format_name: str) -> ConstantRa
 def _tick(format_name: str, wanted: Fraction) -> Fraction:
     """Unit of the time stamps of a container that is asked for another one; that one, where this can't be found out."""
     for codec in _PLAIN:
-        with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
-            with open_media(io.BytesIO(), "w", format=format_name) as output:
-                stream: Any = output.add_mux_stream(codec, width=64, height=64)
-                stream.time_base = wanted
-                output.start_encoding()
-                return fraction(stream.time_base) or wanted
+        with (
+            contextlib.suppress(av.error.FFmpegError, ValueError, OSError),
+            open_media(io.BytesIO(), "w", format=format_name) as output,
+        ):
+            stream: Any = output.add_mux_stream(codec, width=64, height=64)
+            stream.time_base = wanted
+            output.start_encoding()
+            return fraction(stream.time_base) or wanted
     return wanted

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -14,10 +13,9 @@ import av.error
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
-from network.counting import count_of, were
-from pipeline.encode.avi_times import PacketTimes, counts_packets
 from pipeline.encode.completion import apply_edits, correct_times, promised
 from pipeline.encode.container import MOV_FAMILY, keeps_times, plan_muxer
+from pipeline.encode.copied_stream import CopiedStream
 from pipeline.encode.distinct_times import fitting
 from pipeline.encode.edits import OutputEdits
 from pipeline.encode.encoders import writes_captions
@@ -26,41 +24,23 @@ from pipeline.encode.kept_tags import container_tags, video_tags
 from pipeline.encode.output_file import OutputTarget, writing_errors
 from pipeline.encode.plan_video import open_output, plan_video
 from pipeline.encode.projection import UNOFFICIAL, add_like_input
-from pipeline.encode.silence import Silence
-from pipeline.encode.stream_copy import StreamCopy, add_copy, add_cover, cover_boxes, plan_copies, takes_packet
+from pipeline.encode.stream_copy import add_copy, add_cover, cover_boxes, plan_copies, takes_packet
 from pipeline.encode.track_length import TrackLength
 from pipeline.encode.written import differences
 from pipeline.errors import OutputError, UsageError
 from pipeline.job import SinkOptions
 from pipeline.media.side_data import PROJECTION, lost_side_data
-from pipeline.media.stream_names import describe
-from pipeline.media.timestamps import Timeline
 from pipeline.notes import Note, NoteCode
 from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
     from av.container import Chapter, OutputContainer
     from av.stream import Stream
 
     from pipeline.media.source_info import SourceInfo
-
-
-@dataclass(slots=True)
-class _Copy:
-    plan: StreamCopy
-    stream: Stream
-    timeline: Timeline
-    is_proven: bool = False
-    refused: int = 0
-    written: int = 0
-    silence: Silence | None = None
-    times: PacketTimes | None = None
-
-    @property
-    def source(self) -> Stream:
-        return self.plan.stream
 
 
 class Muxer:
@@ -105,7 +85,7 @@ class Muxer:
             raise UsageError("an output without a file name needs `format`, such as `format` matroska", field="format")
         self.notes: list[Note] = []
         self.is_closed = False
-        self._copies: dict[int, _Copy] = {}
+        self._copies: dict[int, CopiedStream] = {}
         self._waiting: av.Packet[Any] | None = None
         self._length = TrackLength(info.time_base)
         self._target = OutputTarget(path, info.path, overwrite=self._options.overwrite, folder=folder)
@@ -149,17 +129,7 @@ class Muxer:
                 return
             copy.is_proven = True
         packet.stream = copy.stream
-        if packet.dts is None:
-            packet.dts = packet.pts
-        if packet.dts is not None:
-            before, placed = copy.timeline.last, copy.timeline.place(packet.dts, duration=packet.duration)
-            if not packet.duration and copy.source.type == "audio" and self.container.format.name in MOV_FAMILY:
-                # The track would end where its last packet begins.
-                packet.duration = placed - before if before is not None else _usual_duration(copy.source)
-            if packet.pts is not None and placed != packet.dts:
-                # The presentation time moves along, so that a repair never turns it before the decoding time.
-                packet.pts = max(packet.pts + placed - packet.dts, placed)
-            packet.dts = placed
+        copy.place(packet)
         self._move(packet)
         try:
             with writing_errors(self.name):
@@ -196,17 +166,7 @@ class Muxer:
         if self._fitting is not None:
             self.notes += self._fitting.notes
         for copy in self._copies.values():
-            if copy.refused:
-                packets = f"{count_of(copy.refused, 'packet')} of {describe(copy.source)}"
-                text = f"{packets} {were(copy.refused)} refused by the container"
-                self.notes.append(Note(NoteCode.PACKETS_REFUSED, text, copy.source.index))
-            if copy.silence and copy.silence.added:
-                seconds = float(copy.silence.added)
-                text = f"{seconds:.2f} s of silence fill the gaps of {describe(copy.source)}"
-                self.notes.append(Note(NoteCode.SILENCE_ADDED, text, copy.source.index))
-            if copy.timeline.jumps:
-                text = f"the clock of {describe(copy.source)} jumped back; the rest was moved up"
-                self.notes.append(Note(NoteCode.CLOCK_JUMPED, text, copy.source.index))
+            self.notes += copy.notes
 
     def abandon(self) -> None:
         """Closes the output and deletes what was written; does nothing if the output is finished."""
@@ -287,15 +247,8 @@ class Muxer:
             elif stream.index in covers:
                 add_cover(container, stream, info.covers[stream.index])
             elif stream.index in planned:
-                jump = round(10 / stream.time_base) if stream.time_base else 10**6
-                self._copies[stream.index] = _Copy(
-                    planned[stream.index],
-                    add_copy(container, planned[stream.index]),
-                    Timeline(1, jump),
-                    is_proven=stream.type not in ("audio", "video"),  # a sample of others was tried by the plan
-                    silence=Silence(stream) if Silence.is_needed(format_name, stream) else None,
-                    times=PacketTimes() if counts_packets(format_name, stream) else None,
-                )
+                copy = planned[stream.index]
+                self._copies[stream.index] = CopiedStream(copy, add_copy(container, copy), format_name)
         with writing_errors(self.name), ordinary_scheduling():
             container.start_encoding()
         self._note_times(container)
@@ -328,13 +281,6 @@ class Muxer:
         elif base and (wanted / base).denominator != 1:
             text = f"{name} keeps times in steps of {base} s; times are rounded to it"
             self.notes.append(Note(NoteCode.TIMES_ROUNDED, text))
-
-
-def _usual_duration(stream: Stream) -> int:
-    """How long a packet of sound is, in ticks, by its codec; 0 if that has no usual length."""
-    context: Any = stream.codec_context
-    seconds = Fraction(context.frame_size or 0, context.sample_rate or 1)
-    return round(seconds / stream.time_base) if stream.time_base else 0
 
 
 def _moved(chapter: Chapter, shift: Fraction) -> Chapter:

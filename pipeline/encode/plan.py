@@ -41,6 +41,9 @@ _FULL_RANGE_ONLY = {"mjpeg"}
 _WITHOUT_REORDERING = {"avi"}
 """Containers that say only when a frame is decoded: frames that are reordered would all be shown late."""
 
+_SHOWN_LATE = {"mpeg1video"}
+"""Codecs that can't say that no frame is reordered: decoders show each when the next has come."""
+
 
 def plan_encoder(
     info: SourceInfo,
@@ -119,6 +122,8 @@ def _choose(
             continue
         if not is_playable(container, encoder):
             problem = problem or f"{container.format.name} can't hold {encoder.canonical_name}"
+            continue
+        if codec is None and container.format.name in _WITHOUT_REORDERING and name in _SHOWN_LATE:
             continue
         plan = _plan(info, container, encoder, crf, preset, bitrate, named=codec is not None)
         if isinstance(plan, str):
@@ -260,7 +265,9 @@ def _with_options(plan: EncoderPlan, options: dict[str, str], info: SourceInfo, 
     if format_name in _WITHOUT_REORDERING:
         options["bf"] = "0"
         if plan.encoder == "mpeg2video":
-            options["flags"] = options.get("flags", "") + "+low_delay"  # else decoders wait for frames that are shown before, and show all late
+            options["flags"] = (
+                options.get("flags", "") + "+low_delay"
+            )  # else decoders wait for frames that are shown before, and show all late
     return replace(plan, options=options)
 
 

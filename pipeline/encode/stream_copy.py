@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
@@ -218,6 +218,9 @@ def _takes(format_name: str, copied: StreamCopy) -> bool:
         OutputEdits.of([(copied.stream, copied.track)]).apply(scratch)
     except (av.error.FFmpegError, ValueError, OSError):
         return False
+    if stream.type == "attachment":
+        attached: Any = stream
+        return bytes(attached.data) in scratch.getvalue()  # some take it, and write nothing
     return _comes_back(scratch, stream, by_name=needs_sample)
 
 
@@ -230,12 +233,11 @@ def _comes_back(scratch: io.BytesIO, stream: Stream, *, by_name: bool) -> bool:
     scratch.seek(0)
     try:
         with open_media(scratch, "r") as read:
-            if by_name or stream.type == "attachment":
+            if by_name:
                 wanted = stream.type, codec_name(stream)
                 return any((found.type, codec_name(found)) == wanted for found in read.streams)
             is_cover = stream.disposition & Disposition.attached_pic
             same = [found for found in read.streams if found.type == stream.type]
             return not len(read.streams) or any(found.disposition & is_cover == is_cover for found in same)
     except (av.error.FFmpegError, ValueError, OSError):
-        # Too little to read back is no reason to leave a stream out. What holds attached files shows them at once.
-        return stream.type != "attachment"
+        return True  # too little to read back: no reason to leave the stream out

@@ -131,13 +131,11 @@ def _defaults(pairs: Sequence[tuple[Stream, Stream]]) -> list[Note]:
     """Where there are several streams of a kind, some marked as the default, each has to keep its mark."""
     notes = []
     for kind in dict.fromkeys(stream.type for stream, _ in pairs):
-        marks = [
-            (stream, *(bool(one.disposition & Disposition.default) for one in (stream, copy)))
-            for stream, copy in pairs
-            if stream.type == kind
+        some = [(stream, copy) for stream, copy in pairs if stream.type == kind]
+        changed = [
+            describe(stream) for stream, copy in some if (stream.disposition ^ copy.disposition) & Disposition.default
         ]
-        changed = [describe(stream) for stream, before, after in marks if before != after]
-        if changed and len({before for _, before, _ in marks}) == 2:
+        if changed and len({stream.disposition & Disposition.default for stream, _ in some}) == 2:
             text = f"which {kind} stream is the default one (a disposition) differs in the output: {', '.join(changed)}"
             notes.append(Note(NoteCode.TAGS_DROPPED, text))
     return notes

@@ -112,3 +112,25 @@ def test_everything_that_begins_late_begins_at_zero_in_avi(tmp_path: Path) -> No
         first = next(packet.dts * packet.time_base for packet in container.demux(video=0) if packet.dts is not None)
     assert first == 0
     assert any("moved earlier" in note.text for note in report.notes)
+
+
+def test_chapters_stay_where_no_stream_is_moved(tmp_path: Path) -> None:
+    """Matroska keeps the run-up of AC-3, so the sound beside it, which has none, does not move all."""
+    clip = tmp_path / "in.mkv"
+    write_clip(tmp_path / "ac3.mkv", frames=20, audio="ac3")
+    write_clip(tmp_path / "pcm.mkv", frames=20, audio="pcm_s16le", chapters=[(0, 400, "one"), (400, 800, "two")])
+    with (
+        av.open(str(tmp_path / "pcm.mkv")) as first,
+        av.open(str(tmp_path / "ac3.mkv")) as second,
+        av.open(str(clip), "w") as out,
+    ):
+        out.set_chapters(first.chapters())
+        copies = [out.add_stream_from_template(stream, opaque=True) for stream in (*first.streams, second.streams[1])]
+        for packet in (*first.demux(), *second.demux(audio=0)):
+            if packet.size:
+                packet.stream = copies[2 if packet.stream.container is second else packet.stream.index]
+                out.mux(packet)
+    run(clip, tmp_path / "out.mkv")
+    with av.open(str(clip)) as given, av.open(str(tmp_path / "out.mkv")) as made:
+        assert min(p.pts for p in given.demux(audio=1) if p.pts is not None) < 0
+        assert [(c["start"], c["end"]) for c in made.chapters()] == [(c["start"], c["end"]) for c in given.chapters()]

@@ -192,3 +192,16 @@ def test_a_first_frame_behind_the_sound_is_told_to_come_early(way: str, tmp_path
     assert "480 ms early" in note.text
     wanted = [0, *(520 + 40 * number for number in range(39))]
     assert decoding_times(tmp_path / "out.avi") == pytest.approx(wanted, abs=1)
+
+
+@pytest.mark.parametrize(("codec", "written"), [("mpeg1video", "h264"), ("mpeg2video", "mpeg2video")])
+def test_a_decoder_of_avi_does_not_wait_for_frames_shown_before(codec: str, written: str, tmp_path: Path) -> None:
+    """It would show each frame when the next one comes, and the sound would be ahead."""
+    clip = write_clip(tmp_path / "in.mkv", codec=codec, frames=10, audio=None)
+    run(clip, tmp_path / "out.avi")
+    with av.open(str(tmp_path / "out.avi")) as container:
+        video = container.streams.video[0]
+        video.codec_context.thread_count = 1
+        assert video.codec_context.codec.canonical_name == written
+        packets = [packet for packet in container.demux(video) if packet.size]
+        assert [len(packet.decode()) for packet in packets] == [1] * 10

@@ -4,7 +4,9 @@ from fractions import Fraction
 from typing import Any
 
 import av
+import numpy as np
 import pytest
+from av.stream import Disposition
 
 from pipeline.decode.source import VideoSource
 from pipeline.job import SinkOptions
@@ -252,3 +254,37 @@ def test_the_last_packet_of_sound_is_played_though_no_length_of_it_is_known(
     before, after = read_file(source), read_file(done.path)
     assert len(before.packets[1]) > 1
     assert [data for _, data in after.packets[1]] == [data for _, data in before.packets[1]]
+
+
+@pytest.mark.parametrize(("suffix", "is_kept"), [(".mkv", True), (".ts", False)])
+def test_an_attached_file_is_copied_or_named_and_never_an_empty_stream(
+    suffix: str, is_kept: bool, tmp_path: Any, make_clip: Any, convert: Any
+) -> None:
+    source = make_clip(tmp_path / "in.mkv", audio=None, attachment=("a.ttf", "application/x-truetype-font", b"font"))
+    done = convert(source, tmp_path / f"out{suffix}", None, FAST)
+    assert streams_left_out(done.sink_notes) == (set() if is_kept else {1})
+    with av.open(str(done.path)) as container:
+        assert len(container.streams) == 1 + is_kept
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mkv"])
+def test_another_default_track_is_named(suffix: str, tmp_path: Any, convert: Any) -> None:
+    source = tmp_path / "in.mkv"
+    with av.open(str(source), "w") as out:
+        video: Any = out.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sounds: list[Any] = [out.add_stream("ac3", rate=48_000, layout="stereo") for _ in range(2)]
+        sounds[0].disposition, sounds[1].disposition = 0, Disposition.default
+        for number in range(5):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(video.encode(frame))
+        for sound in sounds:
+            samples = av.AudioFrame.from_ndarray(np.zeros((2, 1536), np.float32), "fltp", "stereo")
+            samples.sample_rate, samples.pts = 48_000, 0
+            out.mux(sound.encode(samples))
+        for stream in (video, *sounds):
+            out.mux(stream.encode(None))
+    done = convert(source, tmp_path / f"out{suffix}", None, FAST)
+    named = [note for note in done.sink_notes if "the default one" in note.text]
+    assert [note.code for note in named] == [NoteCode.TAGS_DROPPED] * (suffix == ".ts")
