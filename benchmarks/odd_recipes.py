@@ -217,6 +217,7 @@ def _size(rng: random.Random, video: str) -> tuple[int, int]:
         "v210",
         "utvideo",
         "huffyuv",
+        "ffvhuff",
         "msmpeg4",
         "wmv2",
         "flv1",
