@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from tests.support.forked import ROOT, run_forked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-ROOT = Path(__file__).resolve().parents[2]
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,13 @@ class CommandLine:
         timeout: float = 60,
     ) -> Ended:
         """Runs to the end; ``prelude`` is Python that runs before the program, ``path`` comes first on PYTHONPATH."""
-        code = f"{prelude}\nfrom pipeline.cli import main\nmain()"
+        words = [str(argument) for argument in arguments]
+        if sys.platform == "linux" and not prelude and not path:
+            code, out, err = run_forked(words, self.environment, stdin, data, seconds=60)
+            return Ended(code, out, err.decode())
+        script = f"{prelude}\nfrom pipeline.cli import main\nmain()"
         done = subprocess.run(  # noqa: S603
-            [sys.executable, "-c", code, *map(str, arguments)],
+            [sys.executable, "-c", script, *words],
             **({"input": data} if data is not None else {"stdin": stdin}),
             capture_output=True,
             env={**self.environment, "PYTHONPATH": os.pathsep.join(map(str, (*path, ROOT)))},
