@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -39,6 +40,15 @@ def told() -> Iterator[list[str]]:
     lines: list[str] = []
     with lines_to(lines.append):
         yield lines
+
+
+def pytest_collection_finish() -> None:
+    """Takes libraries and the thousands of tests out of what a collection of garbage looks through.
+
+    A run over a video collects several times, which took longer than the run itself.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
