@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +66,7 @@ def white() -> Picture:
     return np.full((3, SIZE, SIZE), 255, np.float32)
 
 
+@cache
 def compiled(path: Path | None, **properties: str) -> Callable[[Picture], Picture]:
     """A network over time, on a picture without neighbours: what it makes of luma, in codes of 255."""
     assert path is not None
