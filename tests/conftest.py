@@ -14,7 +14,7 @@ from pipeline.system.log import lines_to
 pytest.register_assert_rewrite("tests.support")
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 # What the user has had measured decides for no test, and no test writes it.
 os.environ["DEBLUR_VERDICTS"] = ""
@@ -42,13 +42,19 @@ def told() -> Iterator[list[str]]:
         yield lines
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
     """Takes libraries and the thousands of tests out of what a collection of garbage looks through.
 
     A run over a video collects several times, which took longer than the run itself.
     """
-    gc.collect()
-    gc.freeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
