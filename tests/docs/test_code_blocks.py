@@ -201,6 +201,7 @@ def test_python_blocks_run(page_with_python: Any, workspace: Any) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @needs_shell
 def test_quickstart_runs_as_written(quickstart: Any, workspace: Any) -> None:
     blocks = [text for _, text in quickstart.blocks("sh")]
