@@ -49,7 +49,7 @@ class CommandLine:
         """Runs to the end; ``prelude`` is Python that runs before the program, ``path`` comes first on PYTHONPATH."""
         words = [str(argument) for argument in arguments]
         if sys.platform == "linux" and not prelude and not path:
-            code, out, err = run_forked(words, self.environment, stdin, data, seconds=60)
+            code, out, err = run_forked(words, self.environment, stdin, data, timeout)
             return Ended(code, out, err.decode())
         script = f"{prelude}\nfrom pipeline.cli import main\nmain()"
         done = subprocess.run(  # noqa: S603
