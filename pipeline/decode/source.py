@@ -97,22 +97,22 @@ class VideoSource:
     @property
     def notes(self) -> list[Note]:
         """Notes for the user on conversions and surprises so far, one line each."""
-        return [*self._notes, *self._decoder.notes]
+        return [*self._notes, *self._decoder.faults.notes]
 
     @property
     def corrupt_packets(self) -> int:
         """Number of video packets that could not be decoded, so far."""
-        return self._decoder.corrupt_packets
+        return self._decoder.faults.corrupt_packets
 
     @property
     def corrupt_frames(self) -> int:
         """Number of frames that came out damaged (and are delivered), so far."""
-        return self._decoder.corrupt_frames
+        return self._decoder.faults.corrupt_frames
 
     @property
     def damage(self) -> list[str]:
         """Places where the input is damaged, one line for each fault."""
-        return [*self._decoder.damage, *self._damage]
+        return [*self._decoder.faults.damage, *self._damage]
 
     def events(self) -> Iterator[av.VideoFrame | av.Packet[Stream]]:
         """Yields the frames of the video stream and the packets of all other streams, once.
@@ -182,7 +182,7 @@ class VideoSource:
         return False
 
     def _empty(self) -> InputError:
-        if self._decoder.first is not None:
+        if self._decoder.frames.first is not None:
             return InputError(f"{self._demuxer.name} has no frames in the part that was asked for")
         if self._has_late_index():
             is_address = self._demuxer.is_address
@@ -192,7 +192,7 @@ class VideoSource:
                 f"{self._demuxer.name} is an MP4 whose index (its moov box) comes last, which can't be read {where}; "
                 f"{instead}, or put the index first: ffmpeg -i IN.mp4 -map 0 -c copy -movflags +faststart OUT.mp4"
             )
-        reason = f": {self._decoder.damage[0]}" if self._decoder.damage else ""
+        reason = f": {self._decoder.faults.damage[0]}" if self._decoder.faults.damage else ""
         return InputError(f"{self._demuxer.name} has no frame that can be decoded{reason}")
 
     def _has_late_index(self) -> bool:
@@ -202,7 +202,7 @@ class VideoSource:
         return is_mp4 and not demuxer.is_seekable and self._is_stuck and not self._has_packets
 
     def _tell_beginning(self, seek_time: Fraction | None) -> Beginning:
-        first, spec, zero = self._decoder.first, self._decoder.spec, self._window.zero
+        first, spec, zero = self._decoder.frames.first, self._decoder.frames.spec, self._window.zero
         assert first is not None, "_begin raises otherwise"
         assert spec is not None, "it comes with the first frame"
         assert zero is not None, "it comes with the first frame"
@@ -217,8 +217,8 @@ class VideoSource:
         return Beginning(
             spec=spec,
             first_frame=FrameInfo.of(first).with_side_data_of(self._decoder.plain_first),
-            interlaced=self._decoder.interlaced,
-            is_on_device=self._decoder.is_on_device,
+            interlaced=self._decoder.frames.interlaced,
+            is_on_device=self._decoder.frames.is_on_device,
             earliest=min(time for event in self._backlog if (time := _time_of(event)) is not None),
             begins=self._begins(),
             zero=Fraction(zero),
