@@ -255,7 +255,8 @@ def _with_options(plan: EncoderPlan, options: dict[str, str], info: SourceInfo, 
     options = dict(options)
     merge_parameters(options, hdr_options(plan.encoder, info.first_frame.side_data))
     if plan.encoder == "libx265":
-        merge_parameters(options, {"x265-params": "log-level=error"})
+        # It prints by itself what a trial of an odd size comes to; what counts comes back as an error.
+        merge_parameters(options, {"x265-params": "log-level=none"})
     if plan.encoder == "libvpx" and has_alpha(plan.pixel_format):
         options["auto-alt-ref"] = "0"  # frames that are not shown have no alpha, and the encoder refuses both
     if plan.encoder == "libsvtav1":
@@ -265,9 +266,8 @@ def _with_options(plan: EncoderPlan, options: dict[str, str], info: SourceInfo, 
     if format_name in _WITHOUT_REORDERING:
         options["bf"] = "0"
         if plan.encoder == "mpeg2video":
-            options["flags"] = (
-                options.get("flags", "") + "+low_delay"
-            )  # else decoders wait for frames that are shown before, and show all late
+            # Else decoders wait for frames that are shown before, and show all late.
+            options["flags"] = options.get("flags", "") + "+low_delay"
     return replace(plan, options=options)
 
 

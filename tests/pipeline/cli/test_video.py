@@ -139,6 +139,14 @@ def test_quiet_says_nothing(deblur: CommandLine, clip: Path, tmp_path: Path) -> 
     assert (ended.code, ended.out, ended.err) == (0, b"", "")
 
 
+def test_encoders_print_nothing_of_their_own(
+    deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", codec="ffv1", size=(63, 61), frames=3)
+    done = deblur.run("video", clip, tmp_path / "out.mp4", "--network", "identity", "--codec", "hevc", "--quiet")
+    assert (done.code, done.err) == (0, "")
+
+
 def test_start_and_duration_take_a_part(deblur: CommandLine, make_clip: Callable[..., Path], tmp_path: Path) -> None:
     clip, output = make_clip(tmp_path / "clip.mkv", frames=50, audio=None), tmp_path / "out.mkv"
     ended = deblur.run("video", clip, output, *FAST, "--codec", "ffv1", "--start", "0:00.4", "--duration", "1")
