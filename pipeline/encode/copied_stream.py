@@ -26,6 +26,7 @@ class CopiedStream:
     Attributes:
         plan: How it is copied.
         stream: Stream of the output.
+        index: Its number.
         is_proven: Whether the container has shown that it takes its packets.
         refused: Number of packets that the container refused.
         written: Number of packets that it took.
@@ -43,6 +44,7 @@ class CopiedStream:
         """
         source = plan.stream
         self.plan, self.stream = plan, stream
+        self.index = stream.index  # PyAV tells it of open files alone
         # A sample of streams of other types was tried by the plan.
         self.is_proven = source.type not in ("audio", "video")
         self.refused = self.written = 0

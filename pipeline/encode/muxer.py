@@ -184,7 +184,7 @@ class Muxer:
             return
         copies = self._copies.values()
         written = [copy.source for copy in copies if copy.written]
-        counted = {copy.stream.index: (copy.source, copy.times) for copy in copies if copy.times is not None}
+        counted = {copy.index: (copy.source, copy.times) for copy in copies if copy.times is not None}
         self.notes += correct_times(path, counted)
         self.notes += apply_edits(path, self.name, self._edits, [self._info.stream, *written])
         present = [copy.source for copy in copies if copy.written or copy.source.type == "attachment"]

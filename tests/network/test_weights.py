@@ -81,7 +81,10 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_networks_and_options_are_named() -> None:
-    with pytest.raises(NetworkError, match="no network 'unet'; choose one of idc, idc-video, identity"):
+    with pytest.raises(
+        NetworkError,
+        match="no network 'unet'; choose one of idc, idc-video, idc-video-small, idc-video-large, identity",
+    ):
         registry.create("unet")
     with pytest.raises(NetworkError, match="can't be made with"):
         registry.create("idc", colour="blue")
