@@ -93,6 +93,7 @@ def test_mistakes_are_found(tmp_path: Path, cache: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_the_examples_are_typed(tmp_path: Path, cache: Path) -> None:
     said = mypy(*sorted((ROOT / "examples").glob("*.py")), cache=cache, folder=tmp_path)
     assert "Success" in said, said

@@ -79,6 +79,7 @@ def test_a_network_of_the_user_s_own_runs(tmp_path: Path) -> None:
     assert frames_of(tmp_path / "sharpened.mp4") == 3
 
 
+@pytest.mark.slow
 def test_a_picture_before_and_after_is_made(tmp_path: Path) -> None:
     run("before_after.py", CLIP, "out.png", "--time", "1", "--box", "300,200,80,60", "--zoom", "2", folder=tmp_path)
     with av.open(tmp_path / "out.png") as container:
