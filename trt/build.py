@@ -21,6 +21,7 @@ from trt.settings import EngineSettings, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from torch import nn
     from torch.export import ExportedProgram
@@ -55,13 +56,16 @@ def build(
         return serialize(signature, network, settings)
 
 
-def load(engine: bytes, signature: Signature, device: torch.device | str = "cuda") -> Compiled:
+def load(
+    engine: bytes, signature: Signature, device: torch.device | str = "cuda", kernels: Path | None = None
+) -> Compiled:
     """Loads an engine that :func:`serialize` made.
 
     Args:
         engine: Serialized engine, made on a machine with the same GPU, driver and libraries.
         signature: What goes in and comes out, as the engine was built for it.
         device: The CUDA device to run on.
+        kernels: File for the kernels that TensorRT-RTX compiles, see :class:`trt.loaded_engine.EngineCompiled`.
 
     Raises:
         MissingError: If Torch-TensorRT or the device is not there.
@@ -70,7 +74,7 @@ def load(engine: bytes, signature: Signature, device: torch.device | str = "cuda
     """
     from trt.loaded_engine import EngineCompiled
 
-    return EngineCompiled(engine, signature, require_cuda(device))
+    return EngineCompiled(engine, signature, require_cuda(device), kernels)
 
 
 def serialize(signature: Signature, network: nn.Module, settings: EngineSettings) -> bytes:

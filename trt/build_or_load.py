@@ -97,7 +97,7 @@ def build_or_load(
         torch.OutOfMemoryError: If the device's memory does not suffice.
     """
     if cache is None:
-        compiled = _load(_build(request, device, None), request, device)
+        compiled = build.load(_build(request, device, None), request.signature, device)
         _log.info(f"compared with PyTorch: {verify(compiled)}")
         return compiled
     key = engine_key(request, library.environment(device))
@@ -105,7 +105,10 @@ def build_or_load(
     def use(engine: bytes, entry: Entry | None) -> Compiled:
         if entry is not None and entry.refused:
             raise ParityError(f"{entry.refused}; `deblur engine clear` makes it try again")
-        return _verified(_load(engine, request, device), entry.parity if entry else "", key, cache, verify)
+        # Kernels of an engine that could not be kept would stay behind alone.
+        kernels = None if entry is None else cache.kernels(key.digest)
+        compiled = build.load(engine, request.signature, device, kernels)
+        return _verified(compiled, entry.parity if entry else "", key, cache, verify)
 
     found = cache.lookup(key)
     if isinstance(found, Hit):
@@ -236,10 +239,6 @@ def _build(request: Request, device: torch.device, expected: float | None) -> by
     engine = build.build(request.signature, request.network, request.settings, device)
     _log.info(f"built in {time.monotonic() - begin:.0f} s, {len(engine) / 1e6:.1f} MB")
     return engine
-
-
-def _load(engine: bytes, request: Request, device: torch.device) -> Compiled:
-    return build.load(engine, request.signature, device)
 
 
 def _source(module: str) -> bytes:

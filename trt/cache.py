@@ -2,8 +2,9 @@
 
 An entry is two files named by the digest of its key: the engine, and a JSON file beside it with the key, the engine's
 size and checksum, and whether it passed its comparison with PyTorch. The JSON file is written last, so an entry is
-either whole or absent. Loading an engine runs what is in it; the folder is therefore private to the user, and files of
-anyone else are not touched. Needs neither PyTorch nor TensorRT.
+either whole or absent. A third file may hold the kernels that TensorRT-RTX compiled for it on the device. Loading an
+engine runs what is in it; the folder is therefore private to the user, and files of anyone else are not touched. Needs
+neither PyTorch nor TensorRT.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ LIMIT_BYTES = 4 << 30
 
 ENGINE_SUFFIX = ".engine"
 ENTRY_SUFFIX = ".json"
+KERNELS_SUFFIX = ".kernels"
+SUFFIXES = (ENGINE_SUFFIX, ENTRY_SUFFIX, KERNELS_SUFFIX)
 LOCK_SUFFIX = ".lock"
 
 
@@ -60,7 +63,7 @@ class Found:
 
     Attributes:
         digest: Digest by which the entry is named.
-        entry: Content of the entry; None if it can't be used.
+        entry: Content of the entry; None if it can't be used, and without a problem for kernels of a portable engine.
         problem: Reason why the entry can't be used; empty if it can.
         size: Size on the disk, in bytes.
         used: Time when the entry was last used or written, seconds since the epoch.
@@ -135,7 +138,8 @@ class EngineCache:
         entry = Entry(key, len(engine), hashlib.sha256(engine).hexdigest(), seconds)
         try:
             # An old entry goes first: between the two writes below it would describe another engine.
-            self._entry_path(key.digest).unlink(missing_ok=True)
+            for path in self._entry_path(key.digest), self.kernels(key.digest):
+                path.unlink(missing_ok=True)
             write_bytes(self._engine_path(key.digest), engine, private=True)
             self._write_entry(entry)
         except OSError as error:
@@ -156,6 +160,17 @@ class EngineCache:
         """
         with contextlib.suppress(OSError, ValueError):
             self._write_entry(replace(self._entry(key.digest), parity=parity, refused=refused))
+
+    def kernels(self, digest: str) -> Path:
+        """File for the kernels that TensorRT-RTX compiles for an engine where it first runs.
+
+        TensorRT-RTX reads and writes it. It goes when the entry goes; one of a portable engine, which is no entry, when
+        it was not used for long.
+
+        Args:
+            digest: Digest of the engine's key.
+        """
+        return self.folder / f"{digest}{KERNELS_SUFFIX}"
 
     @contextlib.contextmanager
     def lock(self, key: EngineKey, waiting: Callable[[], None] | None = None) -> Iterator[None]:
@@ -201,13 +216,14 @@ class EngineCache:
     def entries(self) -> list[Found]:
         """Entries of the cache, the most recently used first. Checksums are not computed."""
         result = []
-        digests = {path.stem for path in self.folder.iterdir() if path.suffix in {ENGINE_SUFFIX, ENTRY_SUFFIX}}
+        digests = {path.stem for path in self.folder.iterdir() if path.suffix in SUFFIXES}
         for digest in digests:
             entry, problem = None, ""
             try:
                 entry = self._entry(digest)
             except FileNotFoundError:
-                problem = "an engine that was not finished"
+                if self._engine_path(digest).is_file():
+                    problem = "an engine that was not finished"
             except (OSError, ValueError) as error:
                 problem = str(error)
             files = [path.lstat() for path in self._paths(digest) if path.is_file()]
@@ -282,4 +298,4 @@ class EngineCache:
 
     def _paths(self, digest: str) -> tuple[Path, ...]:
         # The description goes first: without it the engine is no entry.
-        return self._entry_path(digest), self._engine_path(digest)
+        return self._entry_path(digest), self._engine_path(digest), self.kernels(digest)

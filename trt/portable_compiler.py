@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +14,9 @@ from network import weights
 from network.errors import NetworkError
 from network.models import registry
 from trt import build, library, parity
+from trt.cache import EngineCache
 from trt.compiler import warm_up
-from trt.errors import MissingError, PortableError
+from trt.errors import BuildError, CacheError, MissingError, PortableError
 from trt.portable import check_portable
 from trt.portable_file import Portable, read_portable
 
@@ -68,11 +72,27 @@ class PortableCompiler:
     def __call__(self, request: Request, device: torch.device) -> Compiled:
         """See :class:`trt.compiler.Compiler`."""
         check_portable(self.header, request.signature, request.settings)
-        compiled = build.load(self._engine, request.signature, device)
+        kernels = self._kernels(request, device)
+        try:
+            compiled = build.load(self._engine, request.signature, device, kernels)
+        except BuildError:
+            if kernels is None or not kernels.is_file():
+                raise
+            kernels.unlink()  # they may be what was refused
+            compiled = build.load(self._engine, request.signature, device, kernels)
         figures = parity.verify(compiled, self.network, request.settings, device)
         _log.info(f"the portable engine, compared with PyTorch: {figures}")
         warm_up(compiled, device)
         return compiled
+
+    def _kernels(self, request: Request, device: torch.device) -> Path | None:
+        """File for the kernels of one size and batch on one kind of device; None where the cache can't be used."""
+        facts = [self.header.sha256, request.signature.size, request.batch, asdict(library.environment(device))]
+        try:
+            return EngineCache().kernels(hashlib.sha256(json.dumps(facts).encode()).hexdigest())
+        except CacheError as error:
+            _log.warning(str(error))
+            return None
 
 
 def _network(path: Path, content: Portable) -> nn.Module:

@@ -53,7 +53,9 @@ def list_(*, as_json: bool) -> None:
         click.echo("no engine is cached")
     for each in found:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.used))
-        what = each.problem if each.entry is None else f"{each.entry.key} on {each.entry.key.gpu_name}"
+        what = each.problem or "kernels of a portable engine"
+        if each.entry is not None:
+            what = f"{each.entry.key} on {each.entry.key.gpu_name}"
         state = "" if each.entry is None else each.entry.refused or each.entry.parity or "not compared yet"
         click.echo(f"{each.digest[:12]}  {each.size / 1e6:7.1f} MB  {used}  {what}{f'; {state}' if state else ''}")
 
@@ -105,6 +107,8 @@ def _verify_all(cache: EngineCache) -> int:
 
     damaged = 0
     for found in cache.entries():
+        if found.entry is None and not found.problem:
+            continue  # kernels, which TensorRT-RTX itself checks
         problem, parity = found.problem, ""
         if found.entry is not None:
             looked_up = cache.lookup(found.entry.key)

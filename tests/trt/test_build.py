@@ -60,13 +60,15 @@ def signature(network: nn.Module, spec: PlaneSpec = SMALL, batch: int = 1) -> Si
     return Signature(spec, batch, window_of(network))
 
 
-def assert_whole(definitions: Definitions, spec: PlaneSpec, network: nn.Module, settings: EngineSettings) -> int:
+def assert_whole(
+    definitions: Definitions, spec: PlaneSpec, network: nn.Module, settings: EngineSettings, batch: int = 1
+) -> int:
     """Builds; one network definition with every convolution in it, in the precision asked for. Returns the size.
 
     The cosine transform of a network over time is in FP32 in either precision.
     """
     before = len(definitions)
-    engine = serialize(signature(network, spec), network, settings)
+    engine = serialize(signature(network, spec, batch), network, settings)
     assert len(definitions) == before + 1, "more than one segment"
     layers = definitions[-1]
     expected = HALF if settings.precision is Precision.FP16 else FLOAT
@@ -82,14 +84,20 @@ def assert_whole(definitions: Definitions, spec: PlaneSpec, network: nn.Module, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [8, 10])
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
-@pytest.mark.parametrize("name", ["idc-video", "idc"])
+@pytest.mark.parametrize(
+    ("name", "width", "height", "batch"),
+    [
+        *(("idc-video", *size, batch) for size in ((1280, 720), (1920, 1080), (3840, 2160)) for batch in (1, 4, 8)),
+        ("idc", 1280, 720, 1),
+        ("idc", 1920, 1080, 1),
+    ],
+)
 def test_every_network_is_one_engine_in_fp16(
-    builder: Definitions, name: str, width: int, height: int, depth: int
+    builder: Definitions, name: str, width: int, height: int, batch: int, depth: int
 ) -> None:
     spec = PlaneSpec(width, height, Layout.YUV420P, depth)
-    size = assert_whole(builder, spec, networks(name), EngineSettings())
-    print(f"{name} {width}x{height} {depth} bits: {size / 1e6:.1f} MB")
+    size = assert_whole(builder, spec, networks(name), EngineSettings(), batch)
+    print(f"{name} {width}x{height} {depth} bits, {batch} at a time: {size / 1e6:.1f} MB")
 
 
 @pytest.mark.parametrize("make", [rgb_network, video_network])

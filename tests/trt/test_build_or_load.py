@@ -45,6 +45,7 @@ class Builder:
         error: What a build raises, if anything.
         in_place: What engines depend on.
         built: Networks that were built.
+        kernels: Files for kernels that engines were loaded with.
     """
 
     wrong: bool = False
@@ -52,6 +53,7 @@ class Builder:
     error: Exception | None = None
     in_place: Environment = ENVIRONMENT
     built: list[nn.Module] = field(default_factory=list)
+    kernels: list[Path | None] = field(default_factory=list)
 
     def environment(self, device: torch.device) -> Environment:
         assert device == CPU
@@ -66,8 +68,9 @@ class Builder:
         self.built.append(network)
         return b"engine " * 100
 
-    def load(self, engine: bytes, signature: Signature, _device: torch.device) -> Compiled:
+    def load(self, engine: bytes, signature: Signature, _device: torch.device, kernels: Path | None = None) -> Compiled:
         assert engine == b"engine " * 100
+        self.kernels.append(kernels)
         if self.refuses:
             self.refuses -= 1
             raise BuildError("built by something else")
@@ -125,6 +128,8 @@ def test_the_second_time_nothing_is_built_or_compared(cache: EngineCache, builde
     told.clear()
     build_or_load(request(), CPU, EngineCache(cache.folder), comparison)
     assert (len(builder.built), comparison.count, told) == (1, 1, [])
+    kernels = cache.kernels(engine_key(request(), ENVIRONMENT).digest)
+    assert builder.kernels == [kernels, kernels], "of a new engine as of one from the cache"
 
 
 def test_another_driver_builds_again_and_says_why(cache: EngineCache, builder: Builder, told: list[str]) -> None:

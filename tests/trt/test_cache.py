@@ -218,6 +218,23 @@ def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     assert [isinstance(cache.lookup(each), Hit) for each in wanted] == [True, False, True, True]
 
 
+def test_kernels_go_with_their_engine_and_count_as_its_size(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path, limit_bytes=2 * 4000)
+    cache.store(key(batch=1), bytes(3000), 1.0)
+    cache.kernels(key(batch=1).digest).write_bytes(bytes(4000))
+    assert cache.entries()[0].size > 7000
+    cache.store(key(batch=2), bytes(3000), 1.0)
+    assert [found.digest for found in cache.entries()] == [key(batch=2).digest]
+    assert not cache.kernels(key(batch=1).digest).exists()
+
+
+def test_kernels_of_the_engine_before_are_not_taken_for_a_new_one(cache: EngineCache) -> None:
+    cache.store(key(), ENGINE, 1.0)
+    cache.kernels(key().digest).write_bytes(b"kernels")
+    cache.store(key(), ENGINE, 1.0)
+    assert not cache.kernels(key().digest).exists()
+
+
 def test_what_was_just_built_is_kept_however_small_the_limit(tmp_path: Path) -> None:
     cache = EngineCache(tmp_path, limit_bytes=10)
     cache.store(key(batch=1), ENGINE, 1.0)

@@ -126,6 +126,30 @@ def test_one_wrong_sample_is_refused() -> None:
         verify(OneOff(right), nn.Identity(), FP32, "cpu")
 
 
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("place", ["high", "middle"])
+def test_a_strided_addend_that_is_read_as_dense_is_refused(place: str, batch: int) -> None:
+    """What NVIDIA/TensorRT#4854 does: the addend lies in the buffer of a concatenation, and read as if it did not."""
+
+    class ReadAsDense(nn.Module):
+        def __init__(self, unit: nn.Module) -> None:
+            super().__init__()
+            self.unit = unit
+
+        def forward(self, features: Tensor) -> Tensor:
+            buffer = torch.cat((features, features.flip(1)), dim=1).movedim(1, -1).contiguous()
+            sound = self.unit.second(self.unit.first(features))  # type: ignore[operator]
+            dense = buffer.flatten()[: features.numel()].reshape(features.movedim(1, -1).shape).movedim(-1, 1)
+            return torch.relu(dense + sound)
+
+    path = catalogue.weights_file(catalogue.DEFAULT)
+    assert path is not None
+    right, wrong = weights.load(path)[0], weights.load(path)[0]
+    setattr(wrong, place, ReadAsDense(getattr(wrong, place)))
+    with pytest.raises(ParityError, match=r"dB|codes off"):
+        verify(compiled(wrong, PlaneSpec(64, 48), batch), right, FP32, "cpu")
+
+
 def test_an_engine_is_not_changed_by_what_it_is_compared_with() -> None:
     net = rgb_network()
     before = copy.deepcopy(net.state_dict())

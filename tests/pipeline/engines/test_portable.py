@@ -23,9 +23,11 @@ from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
 from pipeline.errors import UsageError
 from tests.support.networks import save_video_network, video_network
-from trt import build, portable
+from trt import build, library, portable
+from trt.cache import FOLDER_VARIABLE, EngineCache
 from trt.compiled import TorchCompiled
-from trt.errors import PortableError
+from trt.errors import BuildError, PortableError
+from trt.library import Environment
 from trt.portable_compiler import PortableCompiler
 from trt.portable_file import Header, Portable, read_portable, write_portable
 from trt.settings import EngineSettings, Precision
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 ENGINE = b"engine" * 100
 VERSION = "1.6.1.120"
+ENVIRONMENT = Environment("GPU", "8.9", "580.1", "13.0", f"tensorrt_rtx {VERSION}", "2.14.0", "2.14.1")
 SPEC = PlaneSpec(96, 64)
 
 
@@ -80,17 +83,23 @@ def file(trained: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch, trained: Path) -> list[tuple[Signature, str]]:
+def loaded(monkeypatch: pytest.MonkeyPatch, trained: Path, tmp_path: Path) -> list[tuple[Signature, str]]:
     """Lets engines be loaded without a GPU; what was loaded, and on which device."""
     calls: list[tuple[Signature, str]] = []
 
-    def load(engine: bytes, signature: Signature, device: torch.device) -> Compiled:
+    def load(engine: bytes, signature: Signature, device: torch.device, kernels: Path | None) -> Compiled:
         assert engine == ENGINE
+        assert kernels is not None
+        if kernels.is_file() and kernels.read_bytes() == b"damaged":
+            raise BuildError("the kernels are refused")
+        kernels.write_bytes(b"kernels")
         calls.append((signature, str(device)))
         return TorchCompiled(signature, weights.load(trained)[0], EngineSettings(Precision.FP32), device)
 
     monkeypatch.setattr(build, "load", load)
     monkeypatch.setattr(portable, "installed_version", lambda: VERSION)
+    monkeypatch.setattr(library, "environment", lambda _device: ENVIRONMENT)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "engines"))
     return calls
 
 
@@ -123,6 +132,26 @@ def test_it_runs_in_the_calls_that_its_file_allows(
     assert made.info.backend == f"TensorRT-RTX {VERSION}"
 
 
+def test_its_kernels_are_kept_for_each_size_and_left_where_they_are_refused(
+    file: Path, loaded: list[tuple[Signature, str]]
+) -> None:
+    cache = EngineCache()
+    deblurred(engine(file), SPEC)
+    deblurred(engine(file), replace(SPEC, width=SPEC.width - 16))
+    kept = sorted(cache.folder.iterdir())
+    assert [path.suffix for path in kept] == [".kernels"] * 2
+    assert [(found.entry, found.problem, found.size) for found in cache.entries()] == [(None, "", 7)] * 2
+    for path in kept:
+        path.write_bytes(b"damaged")
+    made = engine(file)
+    deblurred(made, SPEC)
+    assert len(loaded) == 3
+    assert made.info.backend == f"TensorRT-RTX {VERSION}"
+    assert sorted(path.read_bytes() for path in kept) == [b"damaged", b"kernels"]
+    assert cache.clear() == (2, 14)
+    assert list(cache.folder.iterdir()) == []
+
+
 def test_frames_that_it_is_not_for_are_run_by_pytorch_and_that_is_told(
     file: Path, loaded: list[tuple[Signature, str]], told: list[str]
 ) -> None:
@@ -137,7 +166,7 @@ def test_frames_that_it_is_not_for_are_run_by_pytorch_and_that_is_told(
 def test_one_that_computes_something_else_is_not_used(
     file: Path, loaded: list[tuple[Signature, str]], monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:
-    def wrong(_engine: bytes, signature: Signature, device: torch.device) -> Compiled:
+    def wrong(_engine: bytes, signature: Signature, device: torch.device, _kernels: Path | None) -> Compiled:
         return TorchCompiled(signature, video_network(seed=9), EngineSettings(Precision.FP32), device)
 
     monkeypatch.setattr(build, "load", wrong)
