@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MAX_STRENGTH = 1.5
 """Greatest strength of a network's correction. Beyond it, the network's mistakes become visible."""
 
+SCALES = (1.0, 0.5)
+"""Scales of the size at which a correction can be computed; it is added at full size."""
+
 
 class Layout(StrEnum):
     """Layout of the samples of one frame in planes."""

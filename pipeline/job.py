@@ -198,14 +198,16 @@ class SegmentOptions:
             raise ValueError(f"a segment is longer than nothing, not {self.seconds} s")
 
 
-def segment_settings(strength: float, *, keep_text: bool) -> tuple[tuple[str, str], ...]:
+def segment_settings(strength: float, *, keep_text: bool, scale: float = 1.0) -> tuple[tuple[str, str], ...]:
     """What shapes the frames besides the input and the engine's facts, as :class:`SegmentOptions` takes it.
 
     Args:
         strength: How much of the correction is applied.
         keep_text: Whether burned-in text is left as it is.
+        scale: Scale of the size at which the correction is computed.
     """
-    return ("strength", f"{strength:g}"), ("keep_text", f"{keep_text}")
+    settings = ("strength", f"{strength:g}"), ("keep_text", f"{keep_text}")
+    return settings if scale == 1 else (*settings, ("scale", f"{scale:g}"))  # work of before there was a choice counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,9 @@ def _options(how: Deblurring, engine: EngineInfo, *, keep_text: bool) -> str:
             "sink": [sink.codec, sink.crf, sink.preset, sink.bitrate],
             "gate": asdict(how.gate),
             "segment": segments.seconds if segments else 0,
-            **({"keep_text": True} if keep_text else {}),  # outputs of times before there was a choice stay finished
+            # Outputs of times before there was a choice stay finished.
+            **({"keep_text": True} if keep_text else {}),
+            **({} if how.engine.scale == 1 else {"scale": how.engine.scale}),
         },
         sort_keys=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from pipeline.bench.report import BenchReport, Missing
 from pipeline.bench.synthetic import RATE, write_clip
 from pipeline.cli.bench_precisions import compare_precisions
 from pipeline.cli.groups import ENGINE, INPUT, MEASUREMENT, OUTPUT, GroupedCommand, as_record
-from pipeline.cli.options import hwaccel_option, precision_option, threads_option, weights_option
+from pipeline.cli.options import hwaccel_option, precision_option, scale_option, threads_option, weights_option
 from pipeline.cli.types import Size
 from pipeline.engines.flops import matrix_rate, network_flops
 from pipeline.engines.load import load_engine
@@ -75,6 +76,7 @@ class BenchOptions:
     networks: tuple[str, ...]
     weights: Path | None
     precision: str
+    scale: float
     threads: int | None
     hwaccel: str
     codec: str | None
@@ -134,6 +136,7 @@ class BenchOptions:
 )
 @weights_option
 @precision_option
+@scale_option
 @threads_option
 @hwaccel_option
 @cloup.option("--codec", help="Video codec, or encoder, of the output; as for deblur video.", group=OUTPUT)
@@ -205,7 +208,14 @@ def _measure(
     typed: BenchOptions, clip: Path, engine: str, network: str, weights: Path | None
 ) -> Measured | LiveMeasured:
     load = partial(
-        load_engine, engine, network, weights, threads=typed.threads, precision=typed.precision, measured=True
+        load_engine,
+        engine,
+        network,
+        weights,
+        threads=typed.threads,
+        precision=typed.precision,
+        scale=typed.scale,
+        measured=True,
     )
     source = SourceOptions(deinterlace=True, acceleration=Acceleration(typed.hwaccel))
     if typed.live:
@@ -216,12 +226,17 @@ def _measure(
         clip=clip,
         seconds=typed.seconds,
         load=load,
-        flops=partial(network_flops, network, weights),
+        flops=partial(_flops, network, weights, typed.scale),
         matrix_rate=partial(matrix_rate, threads=typed.threads, seconds=min(1.0, typed.seconds)),
         source=source,
         sink=SinkOptions(codec=typed.codec, overwrite=True),
     )
     return isolated(measure, case)
+
+
+def _flops(network: str, weights: Path | None, scale: float, width: int, height: int) -> int | None:
+    """Floating-point operations of a frame whose correction is computed at a scale of its size."""
+    return network_flops(network, weights, *(math.ceil(length * scale) for length in (width, height)))
 
 
 def _untrained(network: str, folder: Path, notes: list[str]) -> Path | None:

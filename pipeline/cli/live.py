@@ -263,6 +263,7 @@ def _load(engine: EngineOptions) -> partial[Engine]:
         engine.weights,
         threads=engine.threads,
         precision=engine.precision,
+        scale=engine.scale,
     )
 
 

@@ -29,7 +29,7 @@ from pipeline.sample.search import Stretch, look_at_keyframes, most_blurred
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_TRIES = ("network", "precision", "strength", "threads", "weights")
+_TRIES = ("network", "precision", "scale", "strength", "threads", "weights")
 """Options of which several values can be tried."""
 
 MOST_SETTINGS = 6
@@ -132,7 +132,7 @@ def _with(engine: EngineOptions, values: Mapping[str, str]) -> EngineOptions:
     """The options with other values, as they are typed."""
     typed: dict[str, Any] = {}
     for key, value in values.items():
-        kind: Any = {"strength": float, "threads": int, "weights": Path}.get(key, str)
+        kind: Any = {"scale": float, "strength": float, "threads": int, "weights": Path}.get(key, str)
         try:
             typed[key] = kind(value)
         except ValueError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from network.errors import NetworkError
+from network.planes import SCALES
 from pipeline.runner.skip import AUTO_THRESHOLD
 
 if TYPE_CHECKING:
@@ -134,6 +135,22 @@ class Limit(click.ParamType[Any]):
         if number <= 0 or (self._is_whole and number < 1):
             self.fail(f"{value!r} is no limit; write a number such as 4000 or 2G, or none", param, ctx)
         return int(number) if self._is_whole else number
+
+
+class Scale(click.ParamType[Any]):
+    """Scale of the size at which a correction is computed."""
+
+    name = "1|0.5"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Turns what was typed into one of the scales."""
+        try:
+            scale = float(value)
+        except ValueError:
+            scale = math.nan
+        if scale not in SCALES:
+            self.fail(f"{value!r} is no scale; write 1 or 0.5", param, ctx)
+        return scale
 
 
 class SkipSharp(click.ParamType[Any]):

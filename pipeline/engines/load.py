@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from network import catalogue
 from network.models import registry
-from network.planes import MAX_STRENGTH
+from network.planes import MAX_STRENGTH, SCALES
 from pipeline.details import log_engine
 from pipeline.engines.loaders import PORTABLE, SAFETENSORS, EngineRequest
 from pipeline.engines.precision import PRECISIONS
 from pipeline.engines.registry import AUTO, engine_loader
 from pipeline.errors import UsageError
+from pipeline.runner.half_engine import HalfEngine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,7 @@ def load_engine(
     threads: int | None = None,
     precision: str = "auto",
     *,
+    scale: float = 1.0,
     measured: bool = False,
 ) -> Engine:
     """Loads a network into an engine.
@@ -51,6 +53,8 @@ def load_engine(
         precision: One of :data:`pipeline.engines.precision.PRECISIONS`. ``auto`` is what `deblur bench` found to be
             fastest here, else INT8 where the network has it and the processor is made for it, else FP32; TensorRT's is
             FP16, whatever its weights are.
+        scale: Scale of the size at which the correction is computed, one of
+            :data:`network.planes.SCALES`; it is added at full size.
         measured: Whether the engine may be one that is only measured, such as ONNX Runtime.
 
     Raises:
@@ -66,6 +70,8 @@ def load_engine(
         )
     if not 0 <= strength <= MAX_STRENGTH:
         raise UsageError(f"the strength must be from 0 to {MAX_STRENGTH}, not {strength}", field="strength")
+    if scale not in SCALES:
+        raise UsageError(f"the scale must be {' or '.join(f'{each:g}' for each in SCALES)}, not {scale}", field="scale")
     if threads is not None and threads < 1:
         raise UsageError(f"the number of threads must be at least 1, not {threads}", field="threads")
     if weights is not None and not weights.is_file():
@@ -78,7 +84,7 @@ def load_engine(
         raise UsageError(
             f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave `network` out", field="network"
         )
-    return loaded
+    return loaded if scale == 1 else HalfEngine(loaded)
 
 
 def _fastest(request: EngineRequest) -> str:

@@ -140,6 +140,7 @@ def test_another_input_under_the_same_name_is_no_finished_one(
     assert count_frames(out / "clip.mp4") == 12
     assert deblur.run("batch", clip, out, *FAST, "--overwrite").code == 0
     assert count_frames(out / "clip.mp4") == 15
+    assert deblur.run("batch", clip, out, *FAST, "--scale", "0.5").code == 8
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(deblur: CommandLine, card: Path, tmp_path: Path) -> None:

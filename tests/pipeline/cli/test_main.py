@@ -89,6 +89,8 @@ def test_an_unknown_option_is_one_line_and_code_2(deblur: CommandLine) -> None:
     ("option", "value"),
     [
         ("--strength", "1.6"),
+        ("--scale", "0.7"),
+        ("--scale", "half"),
         ("--start", "-3"),
         ("--start", "1:x"),
         ("--duration", "nan"),

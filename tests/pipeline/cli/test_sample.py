@@ -30,12 +30,20 @@ def test_values_are_compared(deblur: CommandLine, clip: Path, tmp_path: Path) ->
     assert "network idc-video; frames a second" in done.err
 
 
+def test_a_correction_at_half_the_size_is_compared(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
+    options = ("--at", "0.1", "--length", "0.1", "--network", "identity", "--try", "scale=1,0.5")
+    done = deblur.run("sample", clip, tmp_path / "page.html", *options)
+    assert done.code == 0, done.err
+    assert "scale 0.5; frames a second" in done.err
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (("--try", "crf=1,2"), "is not OPTION=A,B"),
         (("--try", "strength"), "is not OPTION=A,B"),
         (("--try", "strength=a,b"), "is no value of strength"),
+        (("--at", "0", "--try", "scale=0.7"), "the scale must be 1 or 0.5"),
         (("--try", "strength=1,2,3,4,5,6,7"), "too many"),
         (("--length", "0"), "longer than nothing"),
     ],

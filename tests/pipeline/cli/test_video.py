@@ -35,9 +35,12 @@ def decoded(file: Any) -> list[tuple[int, bytes]]:
     return [(round(1000 * (time - frames[0][0])), picture) for time, picture in frames]
 
 
-def test_a_clip_comes_out_bit_exact_with_sound_and_report(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scale", ["1", "0.5"])
+def test_a_clip_comes_out_bit_exact_with_sound_and_report(
+    scale: str, deblur: CommandLine, clip: Path, tmp_path: Path
+) -> None:
     output, report = tmp_path / "out.mkv", tmp_path / "report.json"
-    ended = deblur.run("video", clip, output, *FAST, "--codec", "ffv1", "--report", report)
+    ended = deblur.run("video", clip, output, *FAST, "--codec", "ffv1", "--report", report, "--scale", scale)
     assert ended.code == 0, ended.err
     assert decoded(str(output)) == decoded(str(clip))
     with av.open(str(output)) as container:
