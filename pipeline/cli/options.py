@@ -212,6 +212,7 @@ class Deblurring:
             or self.deinterlace
             or self.isolation is not None
             or bool(self.keep_text)
+            or self.engine.scale != 1
         )
         return self.engine.engine == "tensorrt" and not is_looked_at
 
