@@ -43,6 +43,7 @@ TESTED: dict[str, tuple[str, str]] = {
     "scikit-image": ("0.26", "0.26"),
     "segno": ("1.6", "1"),
     "tensorboard": ("2.21", "2"),
+    "tensorrt-rtx": ("1.6.1.120", "1.6"),
     "torch": ("2.13", "2"),
     "torch-tensorrt": ("2.14", "2.14"),
     "torch-tensorrt-rtx": ("2.14", "2.14"),

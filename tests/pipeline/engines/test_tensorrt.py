@@ -332,8 +332,10 @@ def test_the_second_run_starts_from_the_cache(tmp_path: Path, monkeypatch: pytes
         built.append(request)
         return b"engine"
 
-    def load(serialized: bytes, signature: Signature, device: torch.device) -> Compiled:
+    def load(serialized: bytes, signature: Signature, device: torch.device, kernels: Path | None = None) -> Compiled:
         assert serialized == b"engine"
+        assert kernels is not None
+        assert kernels.parent == tmp_path / "engines"
         return TorchCompiled(signature, rgb_network(), FP32, device)
 
     environment = Environment("GPU", "8.9", "580.1", "13.0", "tensorrt 11.1", "2.14.0", "2.14.1")
