@@ -127,7 +127,7 @@ def _repacked(frame: av.VideoFrame, name: str) -> av.VideoFrame:
     if frame.format.name == name or frame.format.name.replace("yuvj", "yuv") == name:
         return frame
     known = ColorRange.JPEG if _range(frame) == 2 else ColorRange.MPEG
-    return frame.reformat(format=name, interpolation=_EXACT, src_color_range=known, dst_color_range=known)
+    return frame.reformat(format=name, interpolation=_EXACT, src_color_range=known, dst_color_range=known, threads=1)
 
 
 def _as_rgb(frame: av.VideoFrame) -> av.VideoFrame:
@@ -137,6 +137,7 @@ def _as_rgb(frame: av.VideoFrame) -> av.VideoFrame:
         src_colorspace=_MATRICES.get(_space(frame), Colorspace.ITU601),
         src_color_range=ColorRange.JPEG if _range(frame) == 2 else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG,
+        threads=1,  # with more, libswscale may write beyond rows
     )
 
 

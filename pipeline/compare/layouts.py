@@ -14,7 +14,7 @@ from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout as PlaneLayout
 from network.planes import Matrix
-from pipeline.media.frames import EXACT, plane_rows
+from pipeline.media.frames import EXACT, ONE_THREAD, plane_rows
 from pipeline.media.native_formats import without_alpha
 from pipeline.media.rgb import COLORSPACES, upright
 from pipeline.pages.picture import is_padded
@@ -160,6 +160,7 @@ class Composer:
             dst_colorspace=None if spec.layout is PlaneLayout.GRAY else COLORSPACES.get(spec.matrix),
             src_color_range=2 if own.full_range else 1,
             dst_color_range=2 if spec.full_range else 1,
+            threads=ONE_THREAD,
         )
 
     def _arrange(self, parts: Sequence[Planes], seconds: float) -> Planes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from av.video.reformatter import ColorRange, Colorspace
 
 from network.planes import Matrix
-from pipeline.media.frames import EXACT
+from pipeline.media.frames import EXACT, ONE_THREAD
 
 if TYPE_CHECKING:
     import av
@@ -61,4 +61,5 @@ def convert_colours(
         dst_colorspace=_COLORSPACES[target.matrix],
         src_color_range=ColorRange.JPEG if source.full_range else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG if target.full_range else ColorRange.MPEG,
+        threads=ONE_THREAD,
     )

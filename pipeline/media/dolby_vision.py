@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from pipeline.media.frames import on_host, plane_count, plane_rows
+from pipeline.media.frames import ONE_THREAD, on_host, plane_count, plane_rows
 from pipeline.media.pyav18 import side_data
 
 if TYPE_CHECKING:
@@ -41,13 +41,18 @@ class DolbyVisionKeeper:
         if Type.DOVI_METADATA in side_data(frame):
             # Not the frame itself: other threads are soon at work on it.
             self._last = self._reformatter.reformat(
-                on_host(frame), width=_SMALL, height=_SMALL, format="yuv420p", interpolation=Interpolation.POINT
+                on_host(frame),
+                width=_SMALL,
+                height=_SMALL,
+                format="yuv420p",
+                interpolation=Interpolation.POINT,
+                threads=ONE_THREAD,
             )
             return frame, False
         return (frame, False) if self._last is None else (self._with_metadata(on_host(frame), self._last), True)
 
     def _with_metadata(self, frame: av.VideoFrame, donor: av.VideoFrame) -> av.VideoFrame:
-        made = donor.reformat(width=frame.width, height=frame.height, format=frame.format.name)
+        made = donor.reformat(frame.width, frame.height, frame.format.name, threads=ONE_THREAD)
         for index in range(plane_count(frame)):
             plane_rows(made, index)[...] = plane_rows(frame, index)
         made.pts, made.dts, made.duration, made.time_base = frame.pts, frame.dts, frame.duration, frame.time_base

@@ -39,6 +39,11 @@ _MATRICES = {
 EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
 
 
+ONE_THREAD = 1
+"""Threads with which libswscale converts frames. With more, the last row of one part may be written beyond its end,
+where the next part has been written already: PyAV's frames leave little room behind each row."""
+
+
 def guess_matrix(width: int, height: int, colorspace: int, primaries: int = SPACE_UNSPECIFIED) -> Matrix:
     """Colour matrix of YUV samples, guessed where the stream does not state it.
 
@@ -68,7 +73,7 @@ def on_host(frame: av.VideoFrame) -> av.VideoFrame:
     if frame.sw_format is None:
         return frame
     tags = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
-    copied = frame.reformat(format=frame.sw_format.name)
+    copied = frame.reformat(format=frame.sw_format.name, threads=ONE_THREAD)
     # The reformatter renames some matrices though it converts nothing.
     copied.colorspace, copied.color_primaries, copied.color_trc, copied.color_range = tags
     return copied
@@ -136,6 +141,7 @@ def convert_frame(
         interpolation=EXACT,
         src_color_range=known_range,
         dst_color_range=known_range,
+        threads=ONE_THREAD,
     )
     # The reformatter renames some matrices (BT.470BG becomes SMPTE 170M) though it converts nothing.
     converted.colorspace, converted.color_primaries, converted.color_trc = tags

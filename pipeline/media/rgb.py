@@ -9,7 +9,7 @@ import numpy as np
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from network.planes import Layout, Matrix
-from pipeline.media.frames import EXACT, RANGE_FULL, RANGE_LIMITED, plane_rows
+from pipeline.media.frames import EXACT, ONE_THREAD, RANGE_FULL, RANGE_LIMITED, plane_rows
 
 if TYPE_CHECKING:
     import av
@@ -52,6 +52,7 @@ def rgb_of(
         src_colorspace=None if spec.layout is Layout.GRAY else COLORSPACES.get(spec.matrix),
         src_color_range=RANGE_FULL if spec.full_range else RANGE_LIMITED,
         dst_color_range=RANGE_FULL,
+        threads=ONE_THREAD,
     )
     rgb: NDArray[Any] = converted.to_ndarray()
     return rgb

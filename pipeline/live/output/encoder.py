@@ -12,7 +12,7 @@ from av.video.reformatter import VideoReformatter
 
 from network.planes import Matrix
 from pipeline.live.processor import copy_of
-from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, spec_of
+from pipeline.media.frames import ONE_THREAD, RANGE_FULL, RANGE_LIMITED, SPACE_BT709, spec_of
 from pipeline.media.native_formats import depth_of
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class LiveEncoder:
             dst_colorspace=SPACE_BT709 if self._is_rgb else None,
             src_color_range=RANGE_FULL if spec.full_range else RANGE_LIMITED,
             dst_color_range=RANGE_LIMITED,
+            threads=ONE_THREAD,
         )
         if picture is frame:  # it needed no conversion, and is not ours to change
             picture = copy_of(frame)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from av.video.reformatter import VideoReformatter
 
 from pipeline.errors import OutputError, UsageError
+from pipeline.media.frames import ONE_THREAD
 
 if TYPE_CHECKING:
     from pipeline.live.subscription import LiveResult
@@ -56,7 +57,7 @@ class VirtualCamera:
             if self._camera is None:
                 self._open(result.frame.width, result.frame.height)
             picture = self._reformatter.reformat(
-                result.frame, width=self._camera.width, height=self._camera.height, format="rgb24"
+                result.frame, self._camera.width, self._camera.height, "rgb24", threads=ONE_THREAD
             )
             self._camera.send(picture.to_ndarray())
         except RuntimeError as error:

@@ -14,6 +14,7 @@ from network.planes import MAX_STRENGTH
 from pipeline.live.output.window_check import require_window
 from pipeline.live.output.window_drawing import as_surface, compose, fitted, icon, write_lines
 from pipeline.live.processor import fit_size
+from pipeline.media.frames import ONE_THREAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,7 @@ class Preview:
         return fit_size((frame.width, frame.height), (max(width * 9 // 10, 2), max(height * 9 // 10, 2)))
 
     def _rgb(self, frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
-        picture: NDArray[Any] = self._reformatter.reformat(frame, *size, "rgb24").to_ndarray()
+        picture: NDArray[Any] = self._reformatter.reformat(frame, *size, "rgb24", threads=ONE_THREAD).to_ndarray()
         return picture
 
     def _draw(self) -> None:

@@ -14,7 +14,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from network.planes import Matrix, PlaneBatch
 from pipeline.errors import EngineError
 from pipeline.live.processor import apply_strength, fit_size
-from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, plane_rows, read_planes, spec_of, write_planes
+from pipeline.media.frames import ONE_THREAD, RANGE_FULL, RANGE_LIMITED, plane_rows, read_planes, spec_of, write_planes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +134,7 @@ class ResultTrack(MediaStreamTrack):
             dst_colorspace=Colorspace.ITU601,
             src_color_range=RANGE_FULL if spec.full_range else RANGE_LIMITED,
             dst_color_range=RANGE_LIMITED,
+            threads=ONE_THREAD,
         )
 
 
