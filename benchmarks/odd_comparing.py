@@ -124,8 +124,9 @@ def _track_faults(given: Contents, made: Contents, notes: Sequence[Note], late: 
         yield from _content_faults(given, made, track, copy, is_filled=is_filled)
         if track.index not in jumped:
             named = named_seconds(notes, NoteCode.SYNC_CHANGED, track.index)
-            yield from _time_faults(name, track, copy, late, made, named, is_filled=is_filled)
-            if named and not list(_time_faults(name, track, copy, late, made, -named)):
+            moved = named_seconds(notes, NoteCode.CONSTANT_RATE, None)
+            yield from _time_faults(name, track, copy, late, made, named, moved, is_filled=is_filled)
+            if named and not list(_time_faults(name, track, copy, late, made, -named, moved)):
                 yield "note", f"{name} is not {float(named * 1000):.0f} ms off, as a note says"
         yield from _tag_faults(track.kind, track.tags, copy.tags, notes, track.index)
         lost = Disposition(track.disposition & ~copy.disposition & _MEANINGS)
@@ -195,7 +196,15 @@ def _sounds_same(before: Samples, after: Samples) -> bool:
 
 
 def _time_faults(
-    name: str, track: Track, copy: Track, late: Fraction, made: Contents, named: Fraction, *, is_filled: bool = False
+    name: str,
+    track: Track,
+    copy: Track,
+    late: Fraction,
+    made: Contents,
+    named: Fraction,
+    moved: Fraction,
+    *,
+    is_filled: bool = False,
 ) -> Iterator[tuple[str, str]]:
     tolerance = max(
         copy.tick,
@@ -204,7 +213,7 @@ def _time_faults(
         _MS / 10,
     )
     if made.container == "avi":
-        tolerance = max(tolerance, made.video.tick / 2)
+        tolerance = max(tolerance, made.video.tick / 2, moved)  # by which the picture is off, as a note says
     if named:  # a note says in ms how far it is off, and may say too much as little as too little
         tolerance = named + tolerance + _MS if named > 0 else -named - 2 * tolerance - _MS
     before, after = [piece.time for piece in track.pieces], [piece.time for piece in copy.pieces]
