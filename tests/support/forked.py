@@ -38,6 +38,7 @@ def serve(number: int) -> None:
     Args:
         number: The socket's file descriptor.
     """
+    assert sys.platform != "win32"
     from pipeline.cli.main import COMMANDS
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line itself has it
@@ -71,6 +72,7 @@ def serve(number: int) -> None:
 
 @functools.cache
 def _server() -> socket.socket:
+    assert sys.platform != "win32"
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     code = f"from tests.support.forked import serve\nserve({theirs.fileno()})\nfrom pipeline.cli import main\nmain()"
     process = subprocess.Popen(  # noqa: S603
@@ -108,6 +110,7 @@ def run_forked(
     Raises:
         TimeoutError: If the process took longer.
     """
+    assert sys.platform != "win32"
     server = _server()
     (source, feed), (out, out_end), (err, err_end) = (os.pipe() for _ in range(3))
     if data is None:
