@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-
-from tests.support.forked import ROOT, run_forked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class CommandLine:
         """Runs to the end; ``prelude`` is Python that runs before the program, ``path`` comes first on PYTHONPATH."""
         words = [str(argument) for argument in arguments]
         if sys.platform == "linux" and not prelude and not path:
+            from tests.support.forked import run_forked
+
             code, out, err = run_forked(words, self.environment, stdin, data, timeout)
             return Ended(code, out, err.decode())
         script = f"{prelude}\nfrom pipeline.cli import main\nmain()"

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+assert sys.platform != "win32", "Windows knows no forks"
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PRELOADED = ("video", "batch", "bench", "best", "compare", "image", "info", "live", "sample")
@@ -38,7 +40,6 @@ def serve(number: int) -> None:
     Args:
         number: The socket's file descriptor.
     """
-    assert sys.platform != "win32"
     from pipeline.cli.main import COMMANDS
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line itself has it
@@ -72,7 +73,6 @@ def serve(number: int) -> None:
 
 @functools.cache
 def _server() -> socket.socket:
-    assert sys.platform != "win32"
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     code = f"from tests.support.forked import serve\nserve({theirs.fileno()})\nfrom pipeline.cli import main\nmain()"
     process = subprocess.Popen(  # noqa: S603
@@ -110,7 +110,6 @@ def run_forked(
     Raises:
         TimeoutError: If the process took longer.
     """
-    assert sys.platform != "win32"
     server = _server()
     (source, feed), (out, out_end), (err, err_end) = (os.pipe() for _ in range(3))
     if data is None:
