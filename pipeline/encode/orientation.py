@@ -13,6 +13,7 @@ from network.planes import Layout
 from pipeline.media.filters import filter_chain
 from pipeline.media.frames import convert_frame
 from pipeline.media.native_formats import with_layout
+from pipeline.media.pyav18 import fraction
 from pipeline.media.side_data import DOLBY_VISION, PROJECTION
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Turner:
         frame = convert_frame(frame, self._spec, with_layout(frame.format.name, self._spec.layout), self._reformatter)
         kind = frame.format.name, frame.colorspace, frame.color_range
         if self._graph is None or kind != self._kind:
-            base = frame.time_base or Fraction(1, 1000)
+            base = fraction(frame.time_base) or Fraction(1, 1000)
             self._graph, self._kind = filter_chain(frame, base, _FILTERS[self._turn.matrix]), kind
         self._graph.push(frame)
         turned = self._graph.vpull()
