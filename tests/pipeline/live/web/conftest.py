@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,9 +17,14 @@ from tests.support.waiting import wait_until_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pipeline.runner.protocols import Engine
+
+
+@pytest.fixture(autouse=True)
+def suite_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that deblurs a file imports engines from this suite, which an installed program does not see."""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parents[4])])
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import functools
 import multiprocessing
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,15 +109,8 @@ def test_a_file_is_deblurred_and_deleted(
 
 
 def test_the_strength_of_a_file_is_chosen(
-    serve: Any,
-    identity: Any,
-    make_clip: Callable[..., Path],
-    tmp_path: Path,
-    read_file: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    serve: Any, identity: Any, make_clip: Callable[..., Path], tmp_path: Path, read_file: Any
 ) -> None:
-    # The worker's process imports the engine from this suite, which an installed program does not see.
-    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parents[4])])
     clip = make_clip(tmp_path / "clip.mp4", frames=8)
     results = {}
     load = functools.partial(BrighteningEngine, 40)
