@@ -12,6 +12,8 @@ from pipeline.images.tiff_tags import BYTE, HEADER, LONG, SHORT, UNDEFINED, Tag,
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipeline.images.tiff_tags import Tags
+
 _WIDTH, _HEIGHT, _BITS, _OFFSETS, _ORIENTATION, _COUNTS, _FORMAT = 256, 257, 258, 273, 274, 279, 339
 
 _OF_SAMPLES = frozenset(
@@ -43,12 +45,15 @@ def deep_metadata(data: bytes) -> tuple[tuple[int, int], Metadata, bool] | None:
     bits, kinds = tags.get(_BITS, one).numbers, tags.get(_FORMAT, one).numbers
     if set(bits) != {16} or set(kinds) != {1} or not {_WIDTH, _HEIGHT} <= tags.keys():
         return None
-    return (tags[_WIDTH].numbers[0], tags[_HEIGHT].numbers[0]), metadata_of(data), has_more_pages(data)
+    return (tags[_WIDTH].numbers[0], tags[_HEIGHT].numbers[0]), _metadata(tags), has_more_pages(data)
 
 
 def metadata_of(data: bytes) -> Metadata:
     """What a TIFF file says about its first picture."""
-    tags = read_tags(data)
+    return _metadata(read_tags(data))
+
+
+def _metadata(tags: Tags) -> Metadata:
     icc, xmp = (tags[tag].value if tag in tags else b"" for tag in (_ICC, _XMP))
     kept = {tag: value for tag, value in tags.items() if tag not in _OF_SAMPLES | _OWN}
     return Metadata(HEADER + write_tags(kept) if kept else b"", icc, xmp)

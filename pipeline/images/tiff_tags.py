@@ -61,7 +61,7 @@ def read_tags(data: bytes) -> Tags:
     Args:
         data: Content that begins with TIFF's header; its places are counted from there.
     """
-    if data[:2] not in {b"II", b"MM"} or len(data) < 8:
+    if not _is_tiff(data):
         return {}
     reader = _Reader(data)
     return reader.directory(reader.first)
@@ -69,7 +69,11 @@ def read_tags(data: bytes) -> Tags:
 
 def has_more_pages(data: bytes) -> bool:
     """Whether a TIFF file says that there is a directory behind its first."""
-    return bool(read_tags(data)) and _Reader(data).has_next
+    return _is_tiff(data) and _Reader(data).has_next
+
+
+def _is_tiff(data: bytes) -> bool:
+    return data[:2] in {b"II", b"MM"} and len(data) >= 8
 
 
 def write_tags(tags: Tags, behind: int = 8) -> bytes:
@@ -103,23 +107,23 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._order = "<" if data[:2] == b"II" else ">"
-        self._is_big = self._unpack("H", 2) == 43
+        is_big = self._unpack("H", 2) == 43
+        self._head, self._wide, self._entry = ("Q", "Q", 20) if is_big else ("H", "I", 12)
         self._seen: set[int] = set()
-        self.first = self._unpack("Q" if self._is_big else "I", 8 if self._is_big else 4)
+        self.first = self._unpack(self._wide, 8 if is_big else 4)
 
     @property
     def has_next(self) -> bool:
         """Whether there is a directory behind the first."""
-        head, entry, wide = ("Q", 20, "Q") if self._is_big else ("H", 12, "I")
-        return self._unpack(wide, self.first + struct.calcsize(head) + entry * self._unpack(head, self.first)) > 0
+        end = self.first + struct.calcsize(self._head) + self._entry * self._unpack(self._head, self.first)
+        return self._unpack(self._wide, end) > 0
 
     def directory(self, place: int) -> Tags:
         """The tags of the directory at a place."""
         if place in self._seen:  # a circle
             return {}
         self._seen.add(place)
-        head, entry = ("Q", 20) if self._is_big else ("H", 12)
-        count, place = self._unpack(head, place), place + struct.calcsize(head)
+        count, place, entry = self._unpack(self._head, place), place + struct.calcsize(self._head), self._entry
         tags: Tags = {}
         for at in range(place, min(place + count * entry, len(self._data) - entry + 1), entry):
             number, tag = self._unpack("H", at), self._tag(at)
@@ -129,12 +133,11 @@ class _Reader:
 
     def _tag(self, at: int) -> Tag | None:
         number, kind = self._unpack("H", at), self._unpack("H", at + 2)
-        wide = "Q" if self._is_big else "I"
-        width = struct.calcsize(wide)
-        size = _SIZES.get(kind, 0) * self._unpack(wide, at + 4)
+        width = struct.calcsize(self._wide)
+        size = _SIZES.get(kind, 0) * self._unpack(self._wide, at + 4)
         place = at + 4 + width
         if size > width:
-            place = self._unpack(wide, place)
+            place = self._unpack(self._wide, place)
         value = self._data[place : place + size]
         if not size or len(value) < size:
             return None
