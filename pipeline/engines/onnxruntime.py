@@ -18,8 +18,9 @@ from network.planes import PlaneBatch, PlaneSpec
 from network.processor import processor_name
 from network.window.stage import WindowStage
 from network.window.windows import Window
-from pipeline.engines.base import allocating, check_pair, check_windows
+from pipeline.engines.base import check_pair, check_windows
 from pipeline.errors import EngineError
+from pipeline.runner.allocation import allocating
 from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ import openvino as ov
 
 from network.planes import PlaneBatch
 from network.window.windows import Window
-from pipeline.engines.base import allocating, check_pair, check_windows
+from pipeline.engines.base import check_pair, check_windows
 from pipeline.engines.openvino_core import computes_in, openvino_core, openvino_version
 from pipeline.engines.openvino_graphs import planar_model, window_model
 from pipeline.engines.openvino_network import Network, read_network, reason
 from pipeline.errors import EngineError
+from pipeline.runner.allocation import allocating
 from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:

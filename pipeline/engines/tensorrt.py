@@ -11,9 +11,10 @@ from network import weights
 from network.errors import first_line
 from network.window.found import DeviceFrames, HostFrames
 from network.window.windows import Window
-from pipeline.engines.base import allocating, check_pair, check_windows
+from pipeline.engines.base import check_pair, check_windows
 from pipeline.engines.tensorrt_runners import Runners, is_short_memory
 from pipeline.errors import EngineError
+from pipeline.runner.allocation import allocating
 from pipeline.runner.protocols import EngineInfo
 from trt.chunks import plane_chunks, window_chunks
 from trt.compiled import plane_dtype

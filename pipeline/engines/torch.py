@@ -19,8 +19,9 @@ from network.window.host import HostWindows
 from network.window.planar import WindowPlanes
 from network.window.windows import Window
 from network.window.working import working_spec
-from pipeline.engines.base import allocating, check_pair, check_windows
+from pipeline.engines.base import check_pair, check_windows
 from pipeline.errors import EngineError
+from pipeline.runner.allocation import allocating
 from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:

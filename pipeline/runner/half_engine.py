@@ -10,7 +10,7 @@ import numpy as np
 
 from network.planes import PlaneBatch, PlaneSpec
 from network.window.windows import MISSING
-from pipeline.errors import EngineError
+from pipeline.runner.allocation import allocating
 from pipeline.runner.outer_engine import OuterEngine
 from pipeline.runner.protocols import run_windows
 
@@ -42,10 +42,8 @@ class HalfEngine(OuterEngine):
             EngineError: If the memory does not suffice, or the other engine can't take such frames.
         """
         self._half(self._inputs, spec, batch)
-        try:
+        with allocating(spec, batch):
             return PlaneBatch.empty(spec, batch)
-        except MemoryError as error:
-            raise EngineError(f"not enough memory for {batch} frames of {spec.width}x{spec.height}") from error
 
     def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows | None = None) -> None:
         """Deblurs a batch; see :class:`pipeline.runner.protocols.WindowEngine`."""
