@@ -19,14 +19,13 @@ from strokes import strokes
 
 from network.evaluation.metrics import psnr
 from network.evaluation.runners import Runner, runner_for
-from network.planes import PlaneBatch, PlaneSpec
+from network.planes import SCALES, PlaneBatch, PlaneSpec
 from pipeline.engines.load import load_engine
 from pipeline.system.machine import describe
 
 LENGTHS = (16, 32, 48, 64)
 PICTURES = 20
 SIZES = ((1280, 720), (3840, 2160))
-SCALES = (1.0, 0.5)
 
 
 def scored(runners: list[Runner], photos: Path, length: int) -> list[list[float]]:

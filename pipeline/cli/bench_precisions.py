@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,12 +17,15 @@ from pipeline.engines.openvino_core import computes_in, openvino_version
 from pipeline.engines.openvino_network import read_digest
 from pipeline.engines.verdicts import BY_EXACTNESS, Verdict, keep_verdict
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SPEC = PlaneSpec(640, 360)
 """Frames with which precisions are compared, whatever the clip is: smaller ones tell little, larger ones take long."""
 
 
 def compare_precisions(network: str, seconds: float) -> tuple[dict[str, float], str] | None:
-    """Measures the precisions of a network, and keeps the verdict; the outcome is no error where that fails.
+    """Measures the precisions of a network, and keeps the verdict.
 
     Args:
         network: Name of the network.
@@ -42,11 +46,22 @@ def compare_precisions(network: str, seconds: float) -> tuple[dict[str, float], 
         name: partial(load_engine, "openvino", network, precision=name) for name in BY_EXACTNESS if computes_in(name)
     }
     times = isolated(time_precisions, PrecisionCase(loads, SPEC, seconds))
+    return times, keep_times(network, original, times)
+
+
+def keep_times(network: str, original: Path, times: dict[str, float]) -> str:
+    """Keeps what was measured; returns a line for the user. That it can't be kept is no error.
+
+    Args:
+        network: Name of the network.
+        original: File of the network in FP32.
+        times: The milliseconds of a frame by precision.
+    """
     today = datetime.now(UTC).date().isoformat()
     verdict = Verdict(openvino_version(), read_digest(original), times, today)
     line = f"{network}: auto is {verdict.precision}, by {verdict} a frame of {SPEC.width}x{SPEC.height}"
     try:
         path = keep_verdict(network, verdict)
     except OSError as error:
-        return times, f"{line}; that could not be kept: {error.strerror or error}"
-    return times, f"{line}; kept in {path}" if path else f"{line}; not kept"
+        return f"{line}; that could not be kept: {error.strerror or error}"
+    return f"{line}; kept in {path}" if path else f"{line}; not kept"
