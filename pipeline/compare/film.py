@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from pipeline.compare.match import Timed
 from pipeline.decode.source import VideoSource
 from pipeline.media.frames import plane_rows
+from pipeline.media.reformatter import Reformatter
 from pipeline.media.rgb import rgb_of, upright
 from pipeline.pages.picture import fitted
 from pipeline.runner.sharpness import blur_of
@@ -45,7 +45,7 @@ class Film:
         self.shift = shift
         # A part begins at zero, wherever it was cut out, and that is at another frame of each video.
         self._shift = shift + (self.source.beginning.zero if self.source.info.is_shifted else 0)
-        self._reformatter = VideoReformatter()
+        self._reformatter = Reformatter()
 
     @property
     def size(self) -> tuple[int, int]:

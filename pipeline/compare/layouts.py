@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout as PlaneLayout
 from network.planes import Matrix
-from pipeline.media.frames import EXACT, ONE_THREAD, plane_rows
+from pipeline.media.frames import EXACT, plane_rows
 from pipeline.media.native_formats import without_alpha
+from pipeline.media.reformatter import Reformatter
 from pipeline.media.rgb import COLORSPACES, upright
 from pipeline.pages.picture import is_padded
 
@@ -90,7 +90,7 @@ class Composer:
         across = self._cell[0] * (shown if layout is Layout.SIDE else 1)
         is_turned = upright(np.empty((1, 2)), self._matrix).shape != (1, 2)
         self._coded = (self._cell[1], across) if is_turned else (across, self._cell[1])
-        self._reformatters = [VideoReformatter() for _ in self._films]
+        self._reformatters = [Reformatter() for _ in self._films]
 
     def info(self) -> SourceInfo:
         """Description of the frames that are made, and of the streams beside them, for an output."""
@@ -160,7 +160,6 @@ class Composer:
             dst_colorspace=None if spec.layout is PlaneLayout.GRAY else COLORSPACES.get(spec.matrix),
             src_color_range=2 if own.full_range else 1,
             dst_color_range=2 if spec.full_range else 1,
-            threads=ONE_THREAD,
         )
 
     def _arrange(self, parts: Sequence[Planes], seconds: float) -> Planes:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from network.counting import count_of
-from pipeline.media.timestamps import Timeline
+from pipeline.media.timestamps import COUNTING_PACKETS, Timeline
 from pipeline.notes import NoteCode
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from pipeline.decode.faults import FaultLog
     from pipeline.decode.lead_in import Opening
-
-_COUNTS_PACKETS = {"avi"}
-"""Containers that say only when a packet is decoded: times of display are FFmpeg's guess, and wrong for some codecs."""
 
 _DURATIONS = 600
 """Largest number of packets whose durations wait for their frames."""
@@ -36,7 +33,8 @@ class FrameTimes:
             format_name: FFmpeg's name of the container.
             waits: Whether a frame after a gap may wait for the next one, which shows whether the gap is one.
         """
-        self._counts_packets = format_name in _COUNTS_PACKETS
+        # There, times of display are FFmpeg's guess, and wrong for some codecs.
+        self._counts_packets = format_name in COUNTING_PACKETS
         self._waits = waits and not self._counts_packets
         step = round(1 / (rate * time_base)) if rate else round(Fraction(1, 25) / time_base)
         self._interval = 1 / (rate * time_base) if rate else Fraction(step)

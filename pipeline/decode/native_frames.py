@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from av.video.reformatter import VideoReformatter
-
 from network.counting import count_of
 from pipeline.decode.deinterlace import Deinterlacer
 from pipeline.errors import InputError
 from pipeline.media.dolby_vision import DolbyVisionKeeper
 from pipeline.media.frames import convert_frame, format_of, on_host, spec_of
 from pipeline.media.native_formats import depth_of
+from pipeline.media.reformatter import Reformatter
 from pipeline.notes import NoteCode
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class NativeFrames:
             deinterlace: Whether to turn interlaced frames into progressive frames; if not, interlaced video is refused.
         """
         self._time_base, self._faults, self._deinterlace = time_base, faults, deinterlace
-        self._reformatter = VideoReformatter()
+        self._reformatter = Reformatter()
         self._deinterlacer: Deinterlacer | None = None
         self._dolby_vision = DolbyVisionKeeper()
         self._pixel_format = ""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from network.names import as_url
 from pipeline.media.pyav18 import fraction, open_media
 from pipeline.media.stream_names import codec_name, describe
+from pipeline.media.timestamps import COUNTING_PACKETS
 from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from av.stream import Stream
-
-COUNTING_PACKETS = "avi"
-"""FFmpeg's name of the container that places all but uncompressed sound by the number of packets before it."""
 
 _ROUGH = 0.0015
 """Seconds by which the time between two packets may differ from the usual one without a gap."""
@@ -50,7 +48,7 @@ def counts_packets(format_name: str, stream: Stream) -> bool:
         stream: Stream of the input.
     """
     is_timed = stream.type in ("audio", "video") and not codec_name(stream).startswith("pcm_")
-    return format_name == COUNTING_PACKETS and is_timed
+    return format_name in COUNTING_PACKETS and is_timed
 
 
 def is_untimed(format_name: str, stream: Stream, written: Stream) -> bool:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from av.video.reformatter import ColorRange, Colorspace
 
 from network.planes import Matrix
-from pipeline.media.frames import EXACT, ONE_THREAD
+from pipeline.media.frames import EXACT
 
 if TYPE_CHECKING:
     import av
-    from av.video.reformatter import VideoReformatter
+
+    from pipeline.media.reformatter import Reformatter
 
 _COLORSPACES = {
     Matrix.BT601: Colorspace.ITU601,
@@ -42,7 +43,7 @@ class Colours:
 
 
 def convert_colours(
-    frame: av.VideoFrame, pixel_format: str, source: Colours, target: Colours, reformatter: VideoReformatter
+    frame: av.VideoFrame, pixel_format: str, source: Colours, target: Colours, reformatter: Reformatter
 ) -> av.VideoFrame:
     """Converts a frame so that it shows the same picture in another format. Its colour tags are left to the caller.
 
@@ -61,5 +62,4 @@ def convert_colours(
         dst_colorspace=_COLORSPACES[target.matrix],
         src_color_range=ColorRange.JPEG if source.full_range else ColorRange.MPEG,
         dst_color_range=ColorRange.JPEG if target.full_range else ColorRange.MPEG,
-        threads=ONE_THREAD,
     )

@@ -135,11 +135,11 @@ class Muxer:
             with writing_errors(self.name):
                 for silence in copy.silence.before(packet) if copy.silence else ():
                     self.container.mux_one(silence)
-                time, size = (packet.dts or 0) * packet.time_base, packet.size
+                place = None if copy.times is None else ((packet.dts or 0) * packet.time_base, packet.size)
                 self.container.mux_one(packet)
             copy.written += 1
-            if copy.times is not None:
-                copy.times.add(time, size)
+            if copy.times is not None and place is not None:  # the muxer has taken the packet's content
+                copy.times.add(*place)
         except OutputError as error:
             if not isinstance(error.__cause__, (av.error.ArgumentError, av.error.InvalidDataError)):
                 raise

@@ -7,13 +7,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Self
 
 from av.sidedata.sidedata import Type
-from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout
 from pipeline.media.filters import filter_chain
 from pipeline.media.frames import convert_frame
 from pipeline.media.native_formats import with_layout
 from pipeline.media.pyav18 import fraction
+from pipeline.media.reformatter import Reformatter
 from pipeline.media.side_data import DOLBY_VISION, PROJECTION
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Turner:
 
     def __init__(self, turn: Turn, spec: PlaneSpec) -> None:
         self._turn, self._spec = turn, turn.working_spec(spec)
-        self._reformatter = VideoReformatter()
+        self._reformatter = Reformatter()
         self._graph: Graph | None = None
         self._kind: tuple[object, ...] = ()
 

@@ -26,6 +26,7 @@ from pipeline.errors import UsageError
 from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, SPACE_RGB, SPACE_UNSPECIFIED
 from pipeline.media.native_formats import has_alpha, without_alpha
 from pipeline.media.side_data import hdr_options
+from pipeline.media.timestamps import COUNTING_PACKETS
 from pipeline.notes import Note, NoteCode
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ _GPU_SUFFIX = "_nvenc"
 """End of the names of encoders that need an NVIDIA GPU; the codec's name stands before it."""
 
 _FULL_RANGE_ONLY = {"mjpeg"}
-
-_WITHOUT_REORDERING = {"avi"}
-"""Containers that say only when a frame is decoded: frames that are reordered would all be shown late."""
 
 _SHOWN_LATE = {"mpeg1video"}
 """Codecs that can't say that no frame is reordered: decoders show each when the next has come."""
@@ -123,7 +121,7 @@ def _choose(
         if not is_playable(container, encoder):
             problem = problem or f"{container.format.name} can't hold {encoder.canonical_name}"
             continue
-        if codec is None and container.format.name in _WITHOUT_REORDERING and name in _SHOWN_LATE:
+        if codec is None and container.format.name in COUNTING_PACKETS and name in _SHOWN_LATE:
             continue
         plan = _plan(info, container, encoder, crf, preset, bitrate, named=codec is not None)
         if isinstance(plan, str):
@@ -263,7 +261,7 @@ def _with_options(plan: EncoderPlan, options: dict[str, str], info: SourceInfo, 
         os.environ.setdefault("SVT_LOG", "1")  # errors alone; the library reads nothing else
     if plan.encoder.startswith("libwebp") and plan.matrix is Matrix.RGB:
         options["lossless"] = "1"  # else it would make YUV of it
-    if format_name in _WITHOUT_REORDERING:
+    if format_name in COUNTING_PACKETS:  # frames that are reordered would all be shown late
         options["bf"] = "0"
         if plan.encoder == "mpeg2video":
             # Else decoders wait for frames that are shown before, and show all late.

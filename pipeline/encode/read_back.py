@@ -14,9 +14,10 @@ import av.error
 from pipeline.encode.container import MOV_FAMILY
 from pipeline.encode.palette import PaletteFitter
 from pipeline.media.alpha import decoder_with_alpha, is_with_alpha
-from pipeline.media.frames import ONE_THREAD, plane_rows
+from pipeline.media.frames import plane_rows
 from pipeline.media.native_formats import has_alpha
 from pipeline.media.pyav18 import open_media
+from pipeline.media.reformatter import Reformatter
 from pipeline.media.side_data import display_matrix, kept_side_data
 from pipeline.system.scheduling import ordinary_scheduling
 
@@ -35,7 +36,7 @@ def keeps_alpha(plan: EncoderPlan, info: SourceInfo, format_name: str) -> bool:
     frame = _read_back(plan, info, format_name)
     if frame is None or not has_alpha(frame.format.name):
         return False
-    alpha = plane_rows(frame.reformat(format="gbrap", threads=ONE_THREAD), 3)
+    alpha = plane_rows(Reformatter().reformat(frame, format="gbrap"), 3)
     return bool(alpha[:, 0].mean() < 64 and alpha[:, -1].mean() > 191)
 
 
@@ -100,9 +101,9 @@ def _half_transparent(plan: EncoderPlan) -> av.VideoFrame:
         plane_rows(frame, index)[...] = 0
     plane_rows(frame, 3)[:, plan.width // 2 :] = 255
     if av.VideoFormat(plan.pixel_format).has_palette:
-        frame = PaletteFitter().fit(frame.reformat(format="bgra", threads=ONE_THREAD))
+        frame = PaletteFitter().fit(Reformatter().reformat(frame, format="bgra"))
     else:
-        frame = frame.reformat(format=plan.pixel_format, threads=ONE_THREAD)
+        frame = Reformatter().reformat(frame, format=plan.pixel_format)
     frame.pts, frame.duration, frame.time_base = 0, round(1 / (plan.rate * plan.time_base)), Fraction(plan.time_base)
     frame.colorspace, frame.color_range = plan.colorspace, 0
     return frame

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import av
 import av.error
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from network.planes import Matrix
 from pipeline.encode.colours import Colours, convert_colours
 from pipeline.encode.video_encoder import VideoEncoder
 from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, RANGE_UNSPECIFIED, SPACE_UNSPECIFIED, guess_matrix, spec_of
 from pipeline.media.pyav18 import open_media
+from pipeline.media.reformatter import Reformatter
 from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def test_picture(width: int, height: int, spec: PlaneSpec, pixel_format: str) ->
     pixels = np.array(_COLOURS, np.uint8)[rows][:, columns]
     frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
     target = Colours(spec.matrix, spec.full_range)
-    return convert_colours(frame, pixel_format, _RGB, target, VideoReformatter())
+    return convert_colours(frame, pixel_format, _RGB, target, Reformatter())
 
 
 test_picture.__test__ = False  # type: ignore[attr-defined] # its name is no test's
@@ -167,7 +167,7 @@ def _compared(picture: av.VideoFrame, read: av.VideoFrame, plan: EncoderPlan, in
             planned.matrix if read.colorspace == SPACE_UNSPECIFIED else shown.matrix,
             planned.full_range if read.color_range == RANGE_UNSPECIFIED else shown.full_range,
         )
-    reformatter = VideoReformatter()
+    reformatter = Reformatter()
     before = _patches(convert_colours(picture, "gbrp", given, _RGB, reformatter))
     after = _patches(convert_colours(read, "gbrp", taken, _RGB, reformatter))
     largest = _LARGEST_DIFFERENCE + 256 / 2 ** _fewest_bits(plan.pixel_format)

@@ -10,7 +10,6 @@ import av
 import av.error
 import numpy as np
 from av.video.frame import PictureType
-from av.video.reformatter import VideoReformatter
 
 from pipeline.encode.colours import Colours, convert_colours
 from pipeline.encode.constant_rate import slots_of
@@ -19,6 +18,7 @@ from pipeline.encode.orientation import Turner
 from pipeline.encode.palette import PaletteFitter
 from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, plane_count, plane_rows
 from pipeline.media.pyav18 import fraction
+from pipeline.media.reformatter import Reformatter
 from pipeline.system.scheduling import ordinary_scheduling
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class FrameFitter:
         self._target = plan.colours(spec)
         self._palette = PaletteFitter() if av.VideoFormat(plan.pixel_format).has_palette else None
         self._turner = Turner(plan.turn, spec) if plan.turn else None
-        self._reformatter = VideoReformatter()
+        self._reformatter = Reformatter()
 
     def fit(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Returns the frame in the encoder's format and size, with the same time."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from network.planes import MAX_STRENGTH, PlaneBatch, PlaneSpec
 from network.window.windows import MISSING
 from pipeline.media.frames import convert_frame, plane_rows, read_planes, spec_of
 from pipeline.media.native_formats import without_alpha
+from pipeline.media.reformatter import Reformatter
 from pipeline.runner.protocols import run_windows
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class FrameProcessor:
     """
 
     def __init__(self) -> None:
-        self._reformatter = VideoReformatter()
+        self._reformatter = Reformatter()
         self._input: PlaneBatch | None = None
         self._output: PlaneBatch | None = None
         self._places: list[_Place | None] = []

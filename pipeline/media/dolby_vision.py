@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from av.sidedata.sidedata import Type
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import Interpolation
 
-from pipeline.media.frames import ONE_THREAD, on_host, plane_count, plane_rows
+from pipeline.media.frames import on_host, plane_count, plane_rows
 from pipeline.media.pyav18 import side_data
+from pipeline.media.reformatter import Reformatter
 
 if TYPE_CHECKING:
     import av
@@ -25,7 +26,7 @@ class DolbyVisionKeeper:
     """
 
     def __init__(self) -> None:
-        self._reformatter = VideoReformatter()
+        self._reformatter = Reformatter()
         self._last: av.VideoFrame | None = None
         self._is_first = True
 
@@ -46,13 +47,12 @@ class DolbyVisionKeeper:
                 height=_SMALL,
                 format="yuv420p",
                 interpolation=Interpolation.POINT,
-                threads=ONE_THREAD,
             )
             return frame, False
         return (frame, False) if self._last is None else (self._with_metadata(on_host(frame), self._last), True)
 
     def _with_metadata(self, frame: av.VideoFrame, donor: av.VideoFrame) -> av.VideoFrame:
-        made = donor.reformat(frame.width, frame.height, frame.format.name, threads=ONE_THREAD)
+        made = self._reformatter.reformat(donor, frame.width, frame.height, frame.format.name)
         for index in range(plane_count(frame)):
             plane_rows(made, index)[...] = plane_rows(frame, index)
         made.pts, made.dts, made.duration, made.time_base = frame.pts, frame.dts, frame.duration, frame.time_base

@@ -10,10 +10,10 @@ from av.video.reformatter import Interpolation
 
 from network.planes import Layout, Matrix, PlaneSpec
 from pipeline.media.native_formats import NATIVE, depth_of, has_alpha, native_format, pixel_format_of
+from pipeline.media.reformatter import Reformatter
 
 if TYPE_CHECKING:
     import av
-    from av.video.reformatter import VideoReformatter
     from numpy.typing import NDArray
 
     from network.planes import PlaneBatch
@@ -37,11 +37,6 @@ _MATRICES = {
 }
 
 EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.BITEXACT
-
-
-ONE_THREAD = 1
-"""Threads with which libswscale converts frames. With more, the last row of one part may be written beyond its end,
-where the next part has been written already: PyAV's frames leave little room behind each row."""
 
 
 def guess_matrix(width: int, height: int, colorspace: int, primaries: int = SPACE_UNSPECIFIED) -> Matrix:
@@ -73,7 +68,7 @@ def on_host(frame: av.VideoFrame) -> av.VideoFrame:
     if frame.sw_format is None:
         return frame
     tags = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
-    copied = frame.reformat(format=frame.sw_format.name, threads=ONE_THREAD)
+    copied = Reformatter().reformat(frame, format=frame.sw_format.name)
     # The reformatter renames some matrices though it converts nothing.
     copied.colorspace, copied.color_primaries, copied.color_trc, copied.color_range = tags
     return copied
@@ -112,9 +107,7 @@ def spec_of(frame: av.VideoFrame) -> tuple[PlaneSpec, str]:
     return PlaneSpec(frame.width, frame.height, layout, depth, matrix, full_range), name
 
 
-def convert_frame(
-    frame: av.VideoFrame, spec: PlaneSpec, pixel_format: str, reformatter: VideoReformatter
-) -> av.VideoFrame:
+def convert_frame(frame: av.VideoFrame, spec: PlaneSpec, pixel_format: str, reformatter: Reformatter) -> av.VideoFrame:
     """Converts a frame to ``pixel_format`` and the size of ``spec``; returns the frame itself if it fits already.
 
     A frame on a GPU stays there unless it is converted.
@@ -141,7 +134,6 @@ def convert_frame(
         interpolation=EXACT,
         src_color_range=known_range,
         dst_color_range=known_range,
-        threads=ONE_THREAD,
     )
     # The reformatter renames some matrices (BT.470BG becomes SMPTE 170M) though it converts nothing.
     converted.colorspace, converted.color_primaries, converted.color_trc = tags

@@ -6,10 +6,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.reformatter import Colorspace
 
 from network.planes import Layout, Matrix
-from pipeline.media.frames import EXACT, ONE_THREAD, RANGE_FULL, RANGE_LIMITED, plane_rows
+from pipeline.media.frames import EXACT, RANGE_FULL, RANGE_LIMITED, plane_rows
+from pipeline.media.reformatter import Reformatter
 
 if TYPE_CHECKING:
     import av
@@ -28,7 +29,7 @@ _RGB48 = "rgb48le" if sys.byteorder == "little" else "rgb48be"
 
 
 def rgb_of(
-    frame: av.VideoFrame, spec: PlaneSpec, depth: int | None = None, reformatter: VideoReformatter | None = None
+    frame: av.VideoFrame, spec: PlaneSpec, depth: int | None = None, reformatter: Reformatter | None = None
 ) -> NDArray[Any]:
     """Converts a frame to RGB. The gamma curve stays: HDR video is not mapped to SDR.
 
@@ -45,14 +46,13 @@ def rgb_of(
     if spec.matrix is Matrix.RGB and spec.depth == depth:
         green, blue, red = (plane_rows(frame, number) for number in range(3))
         return np.stack((red, green, blue), axis=-1)
-    converted = (reformatter or VideoReformatter()).reformat(
+    converted = (reformatter or Reformatter()).reformat(
         frame,
         format="rgb24" if depth == 8 else _RGB48,
         interpolation=EXACT,
         src_colorspace=None if spec.layout is Layout.GRAY else COLORSPACES.get(spec.matrix),
         src_color_range=RANGE_FULL if spec.full_range else RANGE_LIMITED,
         dst_color_range=RANGE_FULL,
-        threads=ONE_THREAD,
     )
     rgb: NDArray[Any] = converted.to_ndarray()
     return rgb

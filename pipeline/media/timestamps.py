@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fractions import Fraction
 
+COUNTING_PACKETS = frozenset({"avi"})
+"""Containers that say when a packet is decoded, by the number of those before it, and never when it is shown."""
+
 
 class Timeline:
     """Repairs the time stamps of one stream, in order.

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from pipeline.errors import InputError
 from pipeline.media.frames import convert_frame, plane_rows, spec_of
 from pipeline.media.pyav18 import open_media
+from pipeline.media.reformatter import Reformatter
 from pipeline.runner.sharpness import blur_of
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _duration(container: InputContainer, stream: av.VideoStream) -> float:
 def _blur(frame: av.VideoFrame) -> float | None:
     """Estimate of a frame's blur; None if it shows nothing."""
     spec, name = spec_of(frame)
-    luma = plane_rows(convert_frame(frame, spec, name, VideoReformatter()), 0)
+    luma = plane_rows(convert_frame(frame, spec, name, Reformatter()), 0)
     if float(np.std(luma)) < _LEAST_CONTRAST * (1 << (spec.depth - 8 + spec.code_shift)):
         return None
     return blur_of(luma, spec)

@@ -17,6 +17,7 @@ from pipeline.decode.hardware import NO_CONTEXT, THROUGH_HOST, cuda_problem
 from pipeline.decode.source import VideoSource
 from pipeline.job import Acceleration, SourceOptions
 from pipeline.media.frames import convert_frame, on_host, spec_of
+from pipeline.media.reformatter import Reformatter
 from pipeline.notes import NoteCode
 from tests.support.notes import codes
 
@@ -28,7 +29,7 @@ CLIP = ROOT / "examples" / "clip.mp4"
 
 def as_yuv420p(frame: av.VideoFrame) -> np.ndarray[Any, Any]:
     spec, _ = spec_of(frame)
-    return convert_frame(frame, spec, "yuv420p", av.video.reformatter.VideoReformatter()).to_ndarray()
+    return convert_frame(frame, spec, "yuv420p", Reformatter()).to_ndarray()
 
 
 def test_nvdec_decodes_what_the_processor_decodes() -> None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import av
 from av.video.frame import PictureType
-from av.video.reformatter import VideoReformatter
 
 from network.planes import Matrix
 from pipeline.live.processor import copy_of
-from pipeline.media.frames import ONE_THREAD, RANGE_FULL, RANGE_LIMITED, SPACE_BT709, spec_of
+from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, SPACE_BT709, spec_of
 from pipeline.media.native_formats import depth_of
+from pipeline.media.reformatter import Reformatter
 
 if TYPE_CHECKING:
     from typing import IO
@@ -70,7 +70,7 @@ class LiveEncoder:
         self._is_rgb = spec.matrix is Matrix.RGB
         self._format = "yuv420p10le" if options.keeps_depth and depth_of(frame.format.name) > 8 else "yuv420p"
         self._size = tuple(length + length % 2 for length in (frame.width, frame.height))
-        self._reformatter = VideoReformatter()
+        self._reformatter = Reformatter()
         self._start = first.captured
         self._last, self._next_keyframe = -1, 0
         self._keyframe_ticks = round(options.keyframe_every * TICKS)
@@ -96,7 +96,6 @@ class LiveEncoder:
             dst_colorspace=SPACE_BT709 if self._is_rgb else None,
             src_color_range=RANGE_FULL if spec.full_range else RANGE_LIMITED,
             dst_color_range=RANGE_LIMITED,
-            threads=ONE_THREAD,
         )
         if picture is frame:  # it needed no conversion, and is not ours to change
             picture = copy_of(frame)

@@ -6,10 +6,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from av.video.reformatter import VideoReformatter
-
 from pipeline.errors import OutputError, UsageError
-from pipeline.media.frames import ONE_THREAD
+from pipeline.media.reformatter import Reformatter
 
 if TYPE_CHECKING:
     from pipeline.live.subscription import LiveResult
@@ -44,7 +42,7 @@ class VirtualCamera:
             )
         self._device = device
         self._camera: Any = None
-        self._reformatter = VideoReformatter()
+        self._reformatter = Reformatter()
         self.name = "virtual camera"
 
     def show(self, result: LiveResult) -> bool:
@@ -56,9 +54,7 @@ class VirtualCamera:
         try:
             if self._camera is None:
                 self._open(result.frame.width, result.frame.height)
-            picture = self._reformatter.reformat(
-                result.frame, self._camera.width, self._camera.height, "rgb24", threads=ONE_THREAD
-            )
+            picture = self._reformatter.reformat(result.frame, self._camera.width, self._camera.height, "rgb24")
             self._camera.send(picture.to_ndarray())
         except RuntimeError as error:
             raise OutputError(

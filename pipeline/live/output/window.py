@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pygame
-from av.video.reformatter import VideoReformatter
 
 from network.planes import MAX_STRENGTH
 from pipeline.live.output.window_check import require_window
 from pipeline.live.output.window_drawing import as_surface, compose, fitted, icon, write_lines
 from pipeline.live.processor import fit_size
-from pipeline.media.frames import ONE_THREAD
+from pipeline.media.reformatter import Reformatter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +71,7 @@ class Preview:
         require_window()
         self._session, self._folder, self._tell = session, folder, tell
         self._toggle_recording = toggle_recording
-        self._reformatter = VideoReformatter()
+        self._reformatter = Reformatter()
         self._result: LiveResult | None = None
         self._pictures: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
         """The result before and after, in the size in which it is shown."""
@@ -135,7 +134,7 @@ class Preview:
         return fit_size((frame.width, frame.height), (max(width * 9 // 10, 2), max(height * 9 // 10, 2)))
 
     def _rgb(self, frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
-        picture: NDArray[Any] = self._reformatter.reformat(frame, *size, "rgb24", threads=ONE_THREAD).to_ndarray()
+        picture: NDArray[Any] = self._reformatter.reformat(frame, *size, "rgb24").to_ndarray()
         return picture
 
     def _draw(self) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import av
 from aiortc.mediastreams import VIDEO_CLOCK_RATE, VIDEO_TIME_BASE, MediaStreamError, MediaStreamTrack
-from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.reformatter import Colorspace
 
 from network.planes import Matrix, PlaneBatch
 from pipeline.errors import EngineError
 from pipeline.live.processor import apply_strength, fit_size
-from pipeline.media.frames import ONE_THREAD, RANGE_FULL, RANGE_LIMITED, plane_rows, read_planes, spec_of, write_planes
+from pipeline.media.frames import RANGE_FULL, RANGE_LIMITED, plane_rows, read_planes, spec_of, write_planes
+from pipeline.media.reformatter import Reformatter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +67,7 @@ class ResultTrack(MediaStreamTrack):
         super().__init__()
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._appearance, self._limit, self._on_end = appearance, limit, on_end
-        self._reformatter = VideoReformatter()
+        self._reformatter = Reformatter()
         self._is_ready = asyncio.Event()
         self._start = time.perf_counter()
         self._last_pts = -1
@@ -134,7 +135,6 @@ class ResultTrack(MediaStreamTrack):
             dst_colorspace=Colorspace.ITU601,
             src_color_range=RANGE_FULL if spec.full_range else RANGE_LIMITED,
             dst_color_range=RANGE_LIMITED,
-            threads=ONE_THREAD,
         )
 
 

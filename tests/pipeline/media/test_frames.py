@@ -6,11 +6,11 @@ import av
 import numpy as np
 import pytest
 from av.video.frame import PictureType
-from av.video.reformatter import VideoReformatter
 
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from pipeline.media.frames import convert_frame, guess_matrix, plane_rows, read_planes, spec_of, write_planes
 from pipeline.media.native_formats import native_format, pixel_format_of
+from pipeline.media.reformatter import Reformatter
 
 NATIVE = [
     *(f"yuv{s}p{d}" for s in (420, 422, 444) for d in ("", "9le", "10le", "12le", "14le", "16le")),
@@ -134,7 +134,7 @@ def test_repacking_keeps_the_samples(name: str) -> None:
     packed = planar.reformat(format=name, src_color_range=planar.color_range, dst_color_range=planar.color_range)
     packed.color_range = planar.color_range
     spec, native = spec_of(packed)
-    back = convert_frame(packed, spec, native, VideoReformatter())
+    back = convert_frame(packed, spec, native, Reformatter())
     back = back.reformat(format=base)
     for index, plane in enumerate(batch.planes):
         np.testing.assert_array_equal(plane_rows(back, index), plane[0])
@@ -146,7 +146,7 @@ def test_conversion_keeps_tags_and_times() -> None:
     frame.colorspace, frame.color_primaries, frame.color_trc = 5, 5, 6
     spec, name = spec_of(frame)
     assert spec.full_range
-    converted = convert_frame(frame, spec, name, VideoReformatter())
+    converted = convert_frame(frame, spec, name, Reformatter())
     assert (converted.colorspace, converted.color_primaries, converted.color_trc, converted.color_range) == (5, 5, 6, 2)
     assert (converted.pts, converted.duration) == (5, 2)
 
