@@ -21,6 +21,8 @@ from torch import nn
 from network import catalogue, weights
 from network.files import replace_atomically
 from network.models import registry
+from network.models.idc_video import IDCVideo
+from network.models.idc_video_export import IDCVideoExport, pixels_together
 from network.models.layers import fold_for_inference
 from network.planar import PlanesToRGB, ResidualToPlanes
 from network.planes import Layout, PlaneSpec
@@ -68,7 +70,8 @@ def export_network(
         example = torch.rand(SAMPLE_BATCH, 3, *SAMPLE_SIZE)
         model = _exported(folded, (example,), ({0: _DYNAMIC, 2: _DYNAMIC, 3: _DYNAMIC},), ["rgb"], ["deblurred"])
     else:
-        model = _exported_over_time(folded)
+        model = _exported_over_time(IDCVideoExport(folded) if isinstance(folded, IDCVideo) else folded)
+        pixels_together(model)
         metadata |= {catalogue.WINDOW_KEY: f"{window.before},{window.after}", catalogue.PLANES_KEY: catalogue.YUV420}
     _save(model, path, metadata)
 

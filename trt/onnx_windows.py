@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 INPUTS = ("luma", "chroma", "motion")
 OUTPUTS = ("luma_correction", "chroma_correction")
 
-EXACT_WEIGHTS = "spectrum.matrix"
-"""Weights of the layer that stays in FP32, see :class:`network.models.plane_channels.PlaneSpectrum`."""
+EXACT_WEIGHTS = "spectrum."
+"""Part of the names of weights that stay in FP32, see :class:`network.models.plane_channels.PlaneSpectrum`."""
 
 
 def window_model(model: onnx.ModelProto, window: Window, spec: PlaneSpec, settings: EngineSettings) -> onnx.ModelProto:
@@ -116,7 +116,7 @@ def _make_half(model: onnx.ModelProto) -> None:
     half: set[str] = set()
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        is_trained = node.op_type == "Conv" and node.input[1] != EXACT_WEIGHTS
+        is_trained = node.op_type == "Conv" and EXACT_WEIGHTS not in node.input[1]
         if is_trained or half.intersection(node.input):
             for index, name in enumerate(node.input):
                 if types.get(name) != TensorProto.FLOAT or name in half:

@@ -123,8 +123,27 @@ class IDCVideo(nn.Module):
         Returns:
             (N, 24, H / 4, W / 4) and, with ``coarse``, those at half and a quarter of that.
         """
-        spectrum = self.spectrum(frames).to(self.exit.weight.dtype)
+        spectrum = self.spectrum(frames)
         present = spectrum[:, self.window.before * CHANNELS :][:, :CHANNELS]
+        features, *coarser = self.features(spectrum, present, motion)
+        outputs = [self.exit(features)]
+        if coarse:
+            outputs += [head(level) for head, level in zip(self.coarse_exits, coarser, strict=True)]
+        return [output.float() * self.correction for output in outputs]
+
+    def features(self, spectrum: Tensor, present: Tensor, motion: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """What the corrections are made of.
+
+        Args:
+            spectrum: Cosine coefficients of the window's frames, (N, frames * 24, H / 4, W / 4).
+            present: Those of the present frame, (N, 24, H / 4, W / 4).
+            motion: See :meth:`forward`.
+
+        Returns:
+            Features at 1/4, 1/8 and 1/16 of the resolution.
+        """
+        kind = self.exit.weight.dtype
+        spectrum, present = spectrum.to(kind), present.to(kind)
         entry = self.entry(spectrum)
         told = None if self.motion is None else self.motion(motion)
         middle = self.down_middle(entry)
@@ -141,10 +160,7 @@ class IDCVideo(nn.Module):
         features = self.high(self.up_high(middle) + entry)
         if self.texture is not None:
             features = torch.cat((features, self.texture(present)), dim=1)
-        outputs = [self.exit(self.fusion(features))]
-        if coarse:
-            outputs += [head(level) for head, level in zip(self.coarse_exits, (middle, low), strict=True)]
-        return [output.float() * self.correction for output in outputs]
+        return self.fusion(features), middle, low
 
     def forward_scales(self, frames: Tensor, motion: Tensor | None = None) -> list[Tensor]:
         """Corrections of all three scales, for the loss; see :meth:`corrections`."""
@@ -242,7 +258,7 @@ class MotionTeller(nn.Module):
 
     def forward(self, motion: Tensor) -> _Told:
         """Motion (N, 6, H / 8, W / 8) to what is told."""
-        fine = self.entry(moments(motion).to(self.middle.layer.weight.dtype))
+        fine = self.entry(moments(motion).to(next(self.down.parameters()).dtype))
         return _Told(self, fine, self.down(fine))
 
     def scale_shifts(self, factor: float) -> None:

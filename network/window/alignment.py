@@ -25,16 +25,14 @@ def align(planes: tuple[NDArray[Any], ...], flow: Flow, out: tuple[NDArray[Any],
         out: Planes of the same shapes and type, which are overwritten.
     """
     for shape in dict.fromkeys(plane.shape for plane in planes):
-        # One size at a time: what is moved by is four times as large as the plane.
-        shift = _enlarged(flow, (shape[0], shape[1]))
+        # One size at a time: what is moved by is eight times as large as the plane.
+        right, down = (_enlarged(flow[..., axis], (shape[0], shape[1])) for axis in range(2))
         for plane, target in zip(planes, out, strict=True):
             if plane.shape == shape:
-                # The second map belongs to the first here, and is none: OpenCV's types do not know that.
-                none: Any = None
-                cv2.remap(plane, shift, none, _HOW, target, cv2.BORDER_REPLICATE)
+                cv2.remap(plane, right, down, _HOW, target, cv2.BORDER_REPLICATE)
 
 
-def _enlarged(flow: Flow, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """How far each sample of a plane has moved, in samples of that plane, (H, W, 2): right, down."""
+def _enlarged(flow: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """How far each sample of a plane has moved one way, in samples of that plane, (H, W)."""
     scale = np.float32(shape[0] / flow.shape[0])
     return np.asarray(cv2.resize(flow * scale, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)

@@ -30,8 +30,11 @@ STEP = 4
 SMALLEST = 12
 """Least height and width of the averaged luma in which motion is looked for: DIS needs room for its patches."""
 
-DESCENTS = 20
+DESCENTS = 12
 """Steps of DIS's gradient descent for a patch."""
+
+MEDIAN = 3
+"""Points, either way, of whose flow the median is taken: it makes up for fewer descents."""
 
 CUT = 25.5
 """By how much more two frames differ than those before or behind them if there is a cut between them: mean absolute
@@ -85,7 +88,7 @@ def find_flow(present: Small, neighbour: Small) -> Flow:
     """
     if cv2.getNumThreads() != 1:
         cv2.setNumThreads(1)
-    return np.asarray(_dis().calc(present, neighbour, None), np.float32)
+    return np.asarray(cv2.medianBlur(_dis().calc(present, neighbour, None), MEDIAN), np.float32)
 
 
 def is_cut(present: Small, neighbour: Small, other: Small | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +22,6 @@ from network.window.windows import MISSING, SEEING, Window
 from network.window.working import add_correction, own_planes, read_working, working_spec, write_direct
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from numpy.typing import NDArray
 
     from network.planes import PlaneBatch, PlaneSpec
@@ -39,6 +38,7 @@ class WindowStage:
         spec: Kind and size of the frames.
         window: Neighbours that the network looks at: none, or one on either side.
         size: Number of windows that the network gets at a time, at least 1.
+        in_turn: Whether one neighbour is aligned after the other, in the caller's thread; else each has a thread.
 
     Raises:
         ValueError: If the window is another one.
@@ -50,7 +50,7 @@ class WindowStage:
         motion: Motion of each window, (size, 6, H / 8, W / 8) float32; see :func:`network.window.motion.motion_of`.
     """
 
-    def __init__(self, spec: PlaneSpec, window: Window, size: int = 1) -> None:
+    def __init__(self, spec: PlaneSpec, window: Window, size: int = 1, *, in_turn: bool = False) -> None:
         if window not in SEEING:
             raise ValueError(f"a network here sees no neighbour, or one on either side, not {window}")
         self.spec, self.window, self.size = spec, window, size
@@ -59,6 +59,7 @@ class WindowStage:
         self.luma = np.empty((size, window.frames, height, width), working.dtype)
         self.chroma = np.empty((size, 2 * window.frames, height // 2, width // 2), working.dtype)
         self.motion = np.zeros((size, MOTION_CHANNELS, height // 8, width // 8), np.float32)
+        self._in_turn = in_turn
         self._small_shape = height // STEP, width // STEP
         # Neighbours before they are aligned, for each side, where that takes a copy.
         self._copies: dict[int, Planes] = {}
@@ -69,7 +70,7 @@ class WindowStage:
         planes = self.luma, self.chroma
         return (*planes, self.motion) if self.window.frames > 1 else planes
 
-    def fill(self, batch: PlaneBatch, windows: Windows) -> None:
+    def fill(self, batch: PlaneBatch, windows: Windows, averages: dict[int, Small] | None = None) -> None:
         """Brings windows into place.
 
         Neighbours that tell nothing (:func:`network.window.motion.told_neighbours`) are as good as missing.
@@ -78,10 +79,13 @@ class WindowStage:
             batch: Frames of the kind that the stage was made for.
             windows: Places in ``batch`` of the frames of each window, at most as many as :attr:`size`; the last one
                 is repeated to the end.
+            averages: Averaged luma of frames of ``batch`` by place, to which others are added: windows share frames.
+                Several stages may share one.
         """
+        averages = {} if averages is None else averages
         for row in range(self.size):
             if row < len(windows):
-                self._fill_one(batch, windows[row], row)
+                self._fill_one(batch, windows[row], row, averages)
             else:
                 self.luma[row], self.chroma[row] = self.luma[row - 1], self.chroma[row - 1]
                 self.motion[row] = self.motion[row - 1]
@@ -113,7 +117,7 @@ class WindowStage:
             else:
                 add_correction(batch, int(window[self.window.before]), planes, out, first + row)
 
-    def _fill_one(self, batch: PlaneBatch, window: NDArray[np.intp], row: int) -> None:
+    def _fill_one(self, batch: PlaneBatch, window: NDArray[np.intp], row: int, averages: dict[int, Small]) -> None:
         before = self.window.before
         present = int(window[before])
         own = self._slot(row, before)
@@ -121,23 +125,32 @@ class WindowStage:
         if before == 0:
             return
         places = int(window[0]), int(window[2])
-        small = averaged(own[0], self.working.extra_bits)
+        small = self._averaged(own[0], present, averages)
         neighbours = [
             None if place == MISSING else self._read_neighbour(batch, place, side) for side, place in enumerate(places)
         ]
-        smalls = [None if planes is None else averaged(planes[0], self.working.extra_bits) for planes in neighbours]
+        smalls = [
+            None if planes is None else self._averaged(planes[0], place, averages)
+            for place, planes in zip(places, neighbours, strict=True)
+        ]
         told = told_neighbours(small, smalls, lambda side: batch.has_equal(present, places[side]))
-        jobs: list[Future[Flow] | None] = []
+        flows: list[Flow | Future[Flow] | None] = []
         for side, (planes, its) in enumerate(zip(neighbours, told, strict=True)):
             target = self._slot(row, 2 * side)
             if planes is not None and its is not None:
-                jobs.append(motion_threads().submit(_bring, small, its, planes, target))
+                job = (small, its, planes, target)
+                flows.append(_bring(*job) if self._in_turn else motion_threads().submit(_bring, *job))
                 continue
             for source, plane in zip(own, target, strict=True):
                 plane[...] = source
-            jobs.append(None)
-        flows = [None if job is None else job.result() for job in jobs]
-        self.motion[row] = halved_motion(motion_of(flows[0], flows[1], self._small_shape))
+            flows.append(None)
+        found = [flow.result() if isinstance(flow, Future) else flow for flow in flows]
+        self.motion[row] = halved_motion(motion_of(found[0], found[1], self._small_shape))
+
+    def _averaged(self, luma: NDArray[Any], place: int, averages: dict[int, Small]) -> Small:
+        if place not in averages:
+            averages[place] = averaged(luma, self.working.extra_bits)
+        return averages[place]
 
     def _slot(self, row: int, frame: int) -> Planes:
         chroma = self.chroma[row]

@@ -89,9 +89,11 @@ def window_model(network: ov.Model, window: Window, working: WorkingSpec, batch:
     for index, (name, (zero, whole)) in enumerate(colours.items()):
         entry = ops.parameter(sizes[name], codes, name)
         inputs.append(entry)
-        words = ops.convert(entry, "f32")
-        nominal = ops.multiply(ops.subtract(words, _number(zero)), _number(1 / whole))
-        _feed(parameters[name], nominal.output(0))
+        above = ops.subtract(ops.convert(entry, "f32"), _number(zero))
+        if _scale_readers(parameters[name], 1 / whole):
+            _feed(parameters[name], above.output(0))
+        else:
+            _feed(parameters[name], ops.multiply(above, _number(1 / whole)).output(0))
         correction = inner.get_results()[index].input_value(0)
         if not working.is_direct:
             results.append(ops.result(ops.multiply(correction, _number(strength))))
@@ -107,6 +109,26 @@ def window_model(network: ov.Model, window: Window, working: WorkingSpec, batch:
         inputs.append(entry)
         _feed(parameters["motion"], entry.output(0))
     return ov.Model(results, inputs, f"{network.get_friendly_name()} for {height} rows and {width} columns")
+
+
+def _scale_readers(parameter: Any, factor: float) -> bool:
+    """Multiplies the weights of the convolutions that read an input, if nothing else does.
+
+    They then see whole numbers, which BF16 holds exactly up to 256: codes of 8 bits are not rounded.
+
+    Returns:
+        Whether it was done.
+    """
+    readers = [target.get_node() for target in parameter.output(0).get_target_inputs()]
+    if not all(
+        reader.get_type_name() == "Convolution" and reader.input_value(1).get_node().get_type_name() == "Constant"
+        for reader in readers
+    ):
+        return False
+    for reader in readers:
+        weights = reader.input_value(1).get_node().get_data()
+        reader.input(1).replace_source_output(ops.constant(weights * np.float32(factor)).output(0))
+    return True
 
 
 def _number(value: float) -> ov.Node:

@@ -125,7 +125,7 @@ def test_the_spectrum_alone_stays_in_full_precision(video: Path) -> None:
     types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
     weights_of = [node.input[1] for node in model.graph.node if node.op_type == "Conv"]
     exact = [name for name in weights_of if types[name] == onnx.TensorProto.FLOAT]
-    assert exact == ["spectrum.matrix"]
+    assert exact == ["spectrum.luma", "spectrum.chroma"]
     assert {types[name] for name in weights_of} == {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}
 
 

@@ -55,7 +55,10 @@ def test_samples_come_from_where_the_flow_leads(dtype: type) -> None:
         expected = cv2.remap(
             plane, across + shift[..., 0], down + shift[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
         )
-        np.testing.assert_array_equal(found, expected)
+        # Places are rounded in another order: that shows in a hundredth of a code, or in one where it is rounded.
+        differences = np.abs(found.astype(np.float64) - expected)
+        assert differences.max() <= (0.01 if dtype is np.float32 else 1)
+        assert (differences > 0.01).mean() < 0.001
 
 
 def test_a_device_aligns_within_one_code_of_the_processor() -> None:

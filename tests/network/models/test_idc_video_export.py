@@ -1,0 +1,54 @@
+"""The network over time as it is exported: the same function in fewer steps."""
+
+from __future__ import annotations
+
+import copy
+
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from torch import nn
+
+from network.models.idc_video_export import IDCVideoExport, pixels_together
+from network.models.layers import fold_for_inference
+from tests.network.models.test_idc_video import inputs, trained_alike
+
+
+@pytest.mark.parametrize("options", [{}, {"frames": 1}, {"texture": False}], ids=str)
+def test_it_is_the_same_function_and_leaves_the_network_as_it_was(options: dict[str, object]) -> None:
+    network = trained_alike(**options).eval()
+    folded = fold_for_inference(network)
+    before = copy.deepcopy(folded.state_dict())
+    exported = IDCVideoExport(folded)  # type: ignore[arg-type]
+    given = inputs(network, batch=2)
+    with torch.no_grad():
+        for one, other in zip(exported(*given), folded(*given), strict=True):
+            assert other.abs().max() > 0.01
+            torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+    for name, tensor in folded.state_dict().items():
+        assert torch.equal(tensor, before[name])
+
+
+def test_pixels_of_a_shuffle_lie_together_and_the_function_stays() -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(3, 8, 1)
+    assert layer.bias is not None
+    constants = [
+        numpy_helper.from_array(layer.weight.detach().numpy(), "weight"),
+        numpy_helper.from_array(layer.bias.detach().numpy(), "bias"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["x", "weight", "bias"], ["channels"], kernel_shape=[1, 1]),
+        helper.make_node("DepthToSpace", ["channels"], ["y"], blocksize=2, mode="CRD"),
+    ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, None, None, None]) for name in "xy"]
+    model = helper.make_model(helper.make_graph(nodes, "shuffle", ends[:1], ends[1:], constants))
+    image = torch.rand(1, 3, 5, 4)
+    with torch.no_grad():
+        expected = nn.functional.pixel_shuffle(layer(image), 2)
+    pixels_together(model)
+    assert onnx.helper.get_node_attr_value(model.graph.node[1], "mode") == b"DCR"
+    (found,) = ReferenceEvaluator(model).run(None, {"x": image.numpy()})
+    torch.testing.assert_close(torch.from_numpy(found), expected)
