@@ -156,7 +156,8 @@ def measure(case: Case) -> Measured:
     decode_rate, _ = rate_of(decode, case.seconds)
     for place in places:  # consecutive frames, as in a video
         read_planes(next(decoded), trial.blurred, place)
-    infer_rate, network_rate, infer_steps = _measure_engine(engine, trial, batch, case.seconds)
+    infer_rate, infer_steps = _measure_engine(trial, batch, case.seconds)
+    network_rate = _measure_network(engine, spec, case.seconds) if isinstance(engine, TimedEngine) else None
     return Measured(
         engine=case.engine,
         info=engine.info,
@@ -180,22 +181,30 @@ def measure(case: Case) -> Measured:
     )
 
 
-def _measure_engine(
-    engine: Engine, trial: Trial, batch: int, seconds: float
-) -> tuple[Rate, Rate | None, Sequence[float]]:
-    """Rates of the engine and of its network, and the seconds of each run that counts."""
-    timed = engine if isinstance(engine, TimedEngine) else None
-    so_far = [timed.network_seconds if timed else 0.0]
+def _measure_engine(trial: Trial, batch: int, seconds: float) -> tuple[Rate, Sequence[float]]:
+    """Rate of the engine, and the seconds of each run that counts."""
 
     def infer() -> int:
         trial.run()
-        so_far.append(timed.network_seconds if timed else 0.0)
         return batch
 
-    rate, steps = rate_of(infer, seconds)
+    return rate_of(infer, seconds)
+
+
+def _measure_network(engine: TimedEngine, spec: PlaneSpec, seconds: float) -> Rate:
+    """Rate of the network alone, a frame at a time: else it would share the cores with the motion of other frames."""
+    trial = Trial(engine, spec, 1)
+    trial.fill()
+    so_far = [engine.network_seconds]
+
+    def infer() -> int:
+        trial.run()
+        so_far.append(engine.network_seconds)
+        return 1
+
+    _, steps = rate_of(infer, seconds)
     in_network = so_far[-1] - so_far[-1 - len(steps)]
-    network = Rate((batch * len(steps) / max(in_network, 1e-9),), batch * len(steps)) if timed else None
-    return rate, network, steps
+    return Rate((len(steps) / max(in_network, 1e-9),), len(steps))
 
 
 def _measure_encoding(case: Case, path: Path) -> tuple[Rate, str]:

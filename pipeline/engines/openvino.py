@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from pipeline.runner.allocation import allocating
 from pipeline.runner.protocols import EngineInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -29,6 +31,15 @@ if TYPE_CHECKING:
     from network.planes import PlaneSpec
     from network.window.stage import WindowStage
     from network.window.windows import Windows
+
+LANES = 2
+"""Windows at work at a time where a call has several, each in half of the threads. Two that wait for nobody take less
+time than one whose layers all wait for the last thread, and leave no core idle while motion is looked for."""
+
+BATCH = 2 * LANES
+"""Frames of a batch from which on there are lanes, and with which a network over time is fastest. With as many as
+lanes, the one that is done first would wait for the other. A batch for one frame and its neighbours has none: one
+frame is sooner there if all threads work on it."""
 
 KEPT = 4
 """Compiled graphs kept at a time: a stream needs one or two, and each holds the memory of a frame's features."""
@@ -77,6 +88,9 @@ class OpenVinoEngine:
                 f"{device_name} does not compute in {floating}; choose `precision` fp32 or auto", field="precision"
             )
         self._network = network = network if isinstance(network, Network) else read_network(network)
+        if network.precision and floating == "fp32" and computes_in("bf16", self._options.device):
+            floating = "bf16"  # of the few layers that are not in INT8
+        self._floating = floating
         self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()
         self._network_seconds = 0.0
         self._info = EngineInfo(
@@ -86,6 +100,7 @@ class OpenVinoEngine:
             network=network.name,
             digest=network.digest,
             kind="openvino",
+            batch=1 if network.window is None else BATCH,
             window=network.window or Window(),
         )
 
@@ -127,7 +142,7 @@ class OpenVinoEngine:
             self._network_seconds += _infer(self._ready(batch.spec, batch.size), *zip(*pairs, strict=True))
             return
         windows = check_windows(batch, out, windows, self._network.window)
-        self._network_seconds += self._ready(batch.spec, batch.size).run(batch, out, windows)
+        self._network_seconds += self._ready(batch.spec, out.size).run(batch, out, windows)
 
     @property
     def network_seconds(self) -> float:
@@ -146,16 +161,25 @@ class OpenVinoEngine:
 
     def _ready(self, spec: PlaneSpec, batch: int) -> Any:
         """What runs such frames: a request of OpenVINO's, or a :class:`_OverTime`."""
-        key = (spec, batch if self._network.window is None else 1)
+        key = (spec, batch if self._network.window is None else self._lanes(batch))
         if key not in self._compiled:
             while len(self._compiled) >= KEPT:
                 self._compiled.popitem(last=False)
-            self._compiled[key] = self._compile(spec, batch)
+            self._compiled[key] = self._compile(*key)
         self._compiled.move_to_end(key)
         return self._compiled[key]
 
+    def _lanes(self, batch: int) -> int:
+        """Number of windows to work on at a time."""
+        return 1 if batch < BATCH else min(LANES, self._threads)
+
+    @property
+    def _threads(self) -> int:
+        return self._options.threads or os.cpu_count() or 1
+
     def _compile(self, spec: PlaneSpec, batch: int) -> Any:
-        precision = {"fp32": "f32", "fp16": "f16"}.get(self._options.floating, self._options.floating)
+        """Compiles for a batch of frames, or for a number of windows at a time."""
+        precision = {"fp32": "f32", "fp16": "f16"}.get(self._floating, self._floating)
         properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         if self._options.device == "CPU":
             # Decoding and encoding run beside the network: pinned to cores, its threads would wait for theirs.
@@ -163,23 +187,51 @@ class OpenVinoEngine:
             if self._options.threads is not None:
                 properties["INFERENCE_NUM_THREADS"] = self._options.threads
         network, strength = self._network, self._options.strength
-        stage = None if network.window is None else _stage(spec, network.window)
+        stages = []
+        if network.window is not None:
+            # A thread each for both neighbours would only take a core from another lane.
+            in_turn = batch > 1 and self._threads <= batch
+            stages = [_stage(spec, network.window, in_turn=in_turn) for _ in range(batch)]
+        if len(stages) > 1:
+            properties["NUM_STREAMS"] = len(stages)
         try:
-            if stage is None:
+            if not stages:
                 model = planar_model(network.model, spec, batch, strength)
             else:
+                stage = stages[0]
                 model = window_model(network.model, stage.window, stage.working, stage.size, strength)
-            request = self._core.compile_model(model, self._options.device, properties).create_infer_request()
+            compiled = self._core.compile_model(model, self._options.device, properties)
+            requests = [compiled.create_infer_request() for _ in range(max(1, len(stages)))]
         except (RuntimeError, MemoryError) as error:
             raise EngineError(
                 f"OpenVINO can't compile {self._info.network} for {spec.width}x{spec.height} {spec.layout}: "
                 f"{reason(error)}"
             ) from error
-        return request if stage is None else _OverTime(stage, request)
+        if not stages:
+            return requests[0]
+        return _OverTime([_Lane(*pair) for pair in zip(stages, requests, strict=True)])
 
 
 class _OverTime:
-    """A compiled network over time with the memory of its windows."""
+    """A compiled network over time."""
+
+    def __init__(self, lanes: Sequence[_Lane]) -> None:
+        self._lanes = lanes
+        self._threads = ThreadPoolExecutor(len(lanes), thread_name_prefix="window") if len(lanes) > 1 else None
+
+    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> float:
+        """Makes the frames of some windows; returns the seconds that the network took."""
+        rows, averages = iter(range(len(windows))), dict[int, Any]()
+        if self._threads is None:
+            return self._lanes[0].run(batch, out, windows, rows, averages)
+        # Each lane takes the next row when it is done with one: an iterator gives each to one of them.
+        jobs = [self._threads.submit(lane.run, batch, out, windows, rows, averages) for lane in self._lanes]
+        wait(jobs)  # before an error of one is raised: the others still use the batches
+        return sum(job.result() for job in jobs) / len(jobs)
+
+
+class _Lane:
+    """A request of OpenVINO's with the memory of its window."""
 
     def __init__(self, stage: WindowStage, request: Any) -> None:
         self._stage, self._request = stage, request
@@ -188,22 +240,24 @@ class _OverTime:
         self._luma = np.empty((stage.size, 1, *luma[2:]), kind)
         self._chroma = np.empty((stage.size, 2, *chroma[2:]), kind)
 
-    def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> float:
-        """Makes the frames of some windows, one after the other; returns the seconds that the network took."""
+    def run(
+        self, batch: PlaneBatch, out: PlaneBatch, windows: Windows, rows: Iterator[int], averages: dict[int, Any]
+    ) -> float:
+        """Makes the frames of some rows of windows, one after the other; returns the seconds that the network took."""
         seconds = 0.0
-        for row in range(len(windows)):
+        for row in rows:
             window = windows[row : row + 1]
-            self._stage.fill(batch, window)
+            self._stage.fill(batch, window, averages)
             seconds += _infer(self._request, self._stage.inputs, (self._luma, self._chroma))
             self._stage.put(batch, window, self._luma, self._chroma, out, row)
         return seconds
 
 
-def _stage(spec: PlaneSpec, window: Window) -> WindowStage:
+def _stage(spec: PlaneSpec, window: Window, *, in_turn: bool) -> WindowStage:
     # It imports OpenCV, which networks from RGB to RGB need not wait for.
     from network.window.stage import WindowStage
 
-    return WindowStage(spec, window)
+    return WindowStage(spec, window, in_turn=in_turn)
 
 
 def _infer(request: Any, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]]) -> float:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from network import catalogue
 from network.planes import PlaneBatch, PlaneSpec
+from network.window.stage import WindowStage
 from network.window.windows import MISSING, Window
-from pipeline.engines.openvino import KEPT, OpenVinoEngine, OpenVinoOptions
+from pipeline.engines.openvino import BATCH, KEPT, OpenVinoEngine, OpenVinoOptions
 from pipeline.errors import EngineError
+from tests.support.windows import moving_frames
 
 # Runs a frame in a fresh interpreter and prints every name resolved, connection made and thing written or imported.
 WATCHED_RUN = """
@@ -211,3 +214,39 @@ def test_windows_that_do_not_fit_are_refused(tmp_path: Path, windows: list[list[
     batch, out = engine.buffers(PlaneSpec(64, 48), 3), engine.buffers(PlaneSpec(64, 48), 3)
     with pytest.raises(EngineError, match="windows"):
         engine.run(batch, out, np.array(windows))
+
+
+def test_frames_come_out_alike_whether_they_are_made_at_once_or_one_by_one() -> None:
+    path = catalogue.onnx_file(catalogue.DEFAULT)
+    assert path is not None
+    engine, spec, count = OpenVinoEngine(path), PlaneSpec(96, 80), BATCH + 1
+    frames = moving_frames(spec, count)
+    windows = engine.info.window.consecutive(count)
+    at_once, alone = engine.buffers(spec, count), engine.buffers(spec, 1)
+    engine.run(frames, at_once, windows)
+    for place in range(count):
+        engine.run(frames, alone, windows[place : place + 1])
+        for one, other, blurred in zip(at_once.planes, alone.planes, frames.planes, strict=True):
+            assert (one[place] != blurred[place]).any()
+            np.testing.assert_allclose(one[place].astype(int), other[0].astype(int), atol=1)
+
+
+def test_an_error_in_a_window_is_raised_when_no_other_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = catalogue.onnx_file(catalogue.DEFAULT)
+    assert path is not None
+    engine, spec = OpenVinoEngine(path), PlaneSpec(96, 80)
+    frames, out = moving_frames(spec, BATCH), engine.buffers(spec, BATCH)
+    fill, at_work = WindowStage.fill, []
+
+    def fail_once(stage: WindowStage, batch: PlaneBatch, window: Any, averages: Any) -> None:
+        at_work.append(window)
+        if len(at_work) == 1:
+            raise EngineError("a window failed")
+        time.sleep(0.2)
+        fill(stage, batch, window, averages)
+        at_work.pop()
+
+    monkeypatch.setattr(WindowStage, "fill", fail_once)
+    with pytest.raises(EngineError, match="a window failed"):
+        engine.run(frames, out, engine.info.window.consecutive(BATCH))
+    assert len(at_work) == 1, "another window was still being made"
