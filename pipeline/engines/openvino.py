@@ -21,6 +21,7 @@ from pipeline.engines.openvino_network import Network, read_network, reason
 from pipeline.errors import EngineError
 from pipeline.runner.allocation import allocating
 from pipeline.runner.protocols import EngineInfo
+from pipeline.system.machine import cpu_features
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,8 +89,8 @@ class OpenVinoEngine:
                 f"{device_name} does not compute in {floating}; choose `precision` fp32 or auto", field="precision"
             )
         self._network = network = network if isinstance(network, Network) else read_network(network)
-        if network.precision and floating == "fp32" and computes_in("bf16", self._options.device):
-            floating = "bf16"  # of the few layers that are not in INT8
+        if network.precision and floating == "fp32" and self._options.device == "CPU" and cpu_features()["BF16"]:
+            floating = "bf16"  # for the few layers that are not in INT8
         self._floating = floating
         self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()
         self._network_seconds = 0.0

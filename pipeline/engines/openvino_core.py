@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import openvino as ov
 
+from pipeline.system.machine import cpu_features
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,9 +37,13 @@ def openvino_version() -> str:
 def computes_in(precision: str, device: str = "CPU") -> bool:
     """Whether a device multiplies numbers of a precision, such as ``bf16``, by instructions of its own.
 
+    OpenVINO says so of BF16 wherever there is AVX-512, which only imitates it, and is slower then.
+
     Raises:
         RuntimeError: If OpenVINO finds no such device.
     """
+    if precision == "bf16" and device == "CPU" and cpu_features()["BF16"] is False:
+        return False
     return precision.upper() in openvino_core().get_property(device, "OPTIMIZATION_CAPABILITIES")
 
 

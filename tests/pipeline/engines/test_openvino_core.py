@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.engines import openvino_core
+
 ROOT = Path(__file__).resolve().parents[3]
 
 TWO_ENGINES_THEN_INTERRUPTED = """
@@ -68,3 +70,9 @@ def test_a_process_can_be_interrupted_after_its_engines_are_gone() -> None:
 def test_a_process_can_be_interrupted_after_a_library_had_cores_of_its_own() -> None:
     code, lines, errors = run(LIBRARY_THEN_INTERRUPTED)
     assert (code, lines) == (0, ["interrupted"]), errors
+
+
+def test_bf16_that_is_only_imitated_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_core, "cpu_features", lambda: {"BF16": False})
+    assert not openvino_core.computes_in("bf16")
+    assert openvino_core.computes_in("fp32")

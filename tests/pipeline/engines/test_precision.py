@@ -133,7 +133,7 @@ def test_bf16_is_for_what_int8_leaves_in_floating_point_and_not_for_fp32(
             return openvino_core().compile_model(model, device, {**properties, "INFERENCE_PRECISION_HINT": "f32"})
 
     monkeypatch.setattr(openvino, "openvino_core", Core)
-    monkeypatch.setattr(openvino, "computes_in", lambda _precision, _device: has_bf16)
+    monkeypatch.setattr(openvino, "cpu_features", lambda: {"BF16": has_bf16})
     for path in (catalogue.int8_file(catalogue.DEFAULT), catalogue.onnx_file(catalogue.DEFAULT)):
         assert path is not None
         OpenVinoEngine(path).buffers(PlaneSpec(64, 64), 1)
