@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -21,7 +20,7 @@ from pipeline.engines.openvino_network import Network, read_network, reason
 from pipeline.errors import EngineError
 from pipeline.runner.allocation import allocating
 from pipeline.runner.protocols import EngineInfo
-from pipeline.system.machine import cpu_features
+from pipeline.system.machine import cores, cpu_features
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,9 +37,8 @@ LANES = 2
 time than one whose layers all wait for the last thread, and leave no core idle while motion is looked for."""
 
 BATCH = 2 * LANES
-"""Frames of a batch from which on there are lanes, and with which a network over time is fastest. With as many as
-lanes, the one that is done first would wait for the other. A batch for one frame and its neighbours has none: one
-frame is sooner there if all threads work on it."""
+"""Frames of a batch with which a network over time is fastest. With as many as lanes, the lane that is done first would
+wait for the other more often. One frame alone, with its neighbours, is there soonest if all threads work on it."""
 
 KEPT = 4
 """Compiled graphs kept at a time: a stream needs one or two, and each holds the memory of a frame's features."""
@@ -172,11 +170,13 @@ class OpenVinoEngine:
 
     def _lanes(self, batch: int) -> int:
         """Number of windows to work on at a time."""
-        return 1 if batch < BATCH else min(LANES, self._threads)
+        window = self._network.window
+        is_one = window is None or batch in {1, window.frames}
+        return 1 if is_one else min(LANES, self._threads)
 
     @property
     def _threads(self) -> int:
-        return self._options.threads or os.cpu_count() or 1
+        return self._options.threads or cores()
 
     def _compile(self, spec: PlaneSpec, batch: int) -> Any:
         """Compiles for a batch of frames, or for a number of windows at a time."""
