@@ -26,7 +26,7 @@ from network.window.stage import WindowStage
 from network.window.working import working_spec
 from pipeline.bench.synthetic import frames
 from pipeline.engines.flops import matrix_rate, node_multiply_adds
-from pipeline.engines.openvino import OpenVinoEngine
+from pipeline.engines.openvino import HINTS, OpenVinoEngine, OpenVinoOptions
 from pipeline.engines.openvino_core import openvino_core
 from pipeline.engines.openvino_graphs import planar_model, window_model
 from pipeline.engines.openvino_network import read_network
@@ -57,8 +57,8 @@ class Layer:
     macs: int
 
 
-def measure(network: Path, spec: PlaneSpec, threads: int | None, runs: int) -> list[Layer]:
-    """Runs a frame ``runs`` times and once more to warm up."""
+def measure(network: Path, floating: str, spec: PlaneSpec, threads: int | None, runs: int) -> list[Layer]:
+    """Runs a frame ``runs`` times and once more to warm up; layers in floating point compute in ``floating``."""
     read = read_network(network)
     if read.window is None:
         model = planar_model(read.model, spec, 1, 1.0)
@@ -68,7 +68,7 @@ def measure(network: Path, spec: PlaneSpec, threads: int | None, runs: int) -> l
     macs = {node.get_friendly_name(): node_multiply_adds(node) for node in model.get_ops()}
     properties: dict[str, Any] = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": HINTS[floating],
         "ENABLE_CPU_PINNING": False,
         "PERF_COUNT": True,
     }
@@ -106,7 +106,7 @@ def main() -> None:
     """Measures, prints, and writes JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--size", default="1280x720")
-    parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32")
+    parser.add_argument("--precision", choices=("fp32", "bf16", "int8"), default="fp32")
     parser.add_argument("--weights", type=Path, help="an .onnx or (INT8) .xml file (default: the shipped one)")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--runs", type=int, default=10)
@@ -118,8 +118,10 @@ def main() -> None:
         raise SystemExit(f"no {arguments.precision} network comes with this checkout; give --weights")
     facts = describe()
     width, height = map(int, arguments.size.split("x"))
-    layers = measure(file, PlaneSpec(width, height), arguments.threads, arguments.runs)
-    info = OpenVinoEngine(file).info
+    floating = "bf16" if arguments.precision == "bf16" else "fp32"
+    engine = OpenVinoEngine(file, OpenVinoOptions(floating=floating))
+    info = engine.info
+    layers = measure(file, engine.floating, PlaneSpec(width, height), arguments.threads, arguments.runs)
     rate = matrix_rate(info, arguments.threads)
     total = sum(layer.ms for layer in layers)
     macs = sum(layer.macs for layer in layers)

@@ -44,6 +44,10 @@ KEPT = 4
 """Compiled graphs kept at a time: a stream needs one or two, and each holds the memory of a frame's features."""
 
 
+HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+"""OpenVINO's names of what layers in floating point compute in."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenVinoOptions:
     """How OpenVINO runs a network.
@@ -73,6 +77,10 @@ class OpenVinoEngine:
             time; or a network that was read from one.
         options: Options to run the network with.
 
+    Attributes:
+        floating: Arithmetic of layers in floating point: that of the options, but ``bf16`` beside INT8 where the
+            processor has it.
+
     Raises:
         EngineError: If the file can't be read, is no such network, or the device is not there or can't compute so.
     """
@@ -89,7 +97,7 @@ class OpenVinoEngine:
         self._network = network = network if isinstance(network, Network) else read_network(network)
         if network.precision and floating == "fp32" and self._options.device == "CPU" and cpu_features()["BF16"]:
             floating = "bf16"  # for the few layers that are not in INT8
-        self._floating = floating
+        self.floating = floating
         self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()
         self._network_seconds = 0.0
         self._info = EngineInfo(
@@ -180,7 +188,7 @@ class OpenVinoEngine:
 
     def _compile(self, spec: PlaneSpec, batch: int) -> Any:
         """Compiles for a batch of frames, or for a number of windows at a time."""
-        precision = {"fp32": "f32", "fp16": "f16"}.get(self._floating, self._floating)
+        precision = HINTS[self.floating]
         properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         if self._options.device == "CPU":
             # Decoding and encoding run beside the network: pinned to cores, its threads would wait for theirs.
