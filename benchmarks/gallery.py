@@ -29,7 +29,7 @@ from network.synth.driving import light_lamps
 from network.synth.light import to_linear
 from network.synth.scene import CameraMotion, Scene
 from network.synth.trajectory import random_path
-from pipeline.compare.measure import EQUAL_PSNR, edge_strength
+from pipeline.compare.measure import EQUAL_PSNR, edge_strength, gradient
 from pipeline.system.machine import describe
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def show(example: Example, data: Path, network: deblur_stream.Deblurrer) -> tupl
     def figure(place: Any) -> list[float]:
         """The figure of each picture at a place of it."""
         if truth is None:
-            return [round(edge_strength(np.ascontiguousarray(picture[place])), 2) for picture in pictures]
+            return [round(edge_strength(gradient(np.ascontiguousarray(picture[place]))), 2) for picture in pictures]
         return [round(min(psnr(picture[place], truth[place]), EQUAL_PSNR), 2) for picture in pictures]
 
     found = {"figure": "edge strength" if truth is None else "PSNR", "part": figure(box), "frame": figure(np.s_[:])}

@@ -10,11 +10,9 @@ import numpy as np
 
 from pipeline.compare.match import Timed
 from pipeline.decode.source import VideoSource
-from pipeline.media.frames import plane_rows
 from pipeline.media.reformatter import Reformatter
 from pipeline.media.rgb import rgb_of, upright
 from pipeline.pages.picture import fitted
-from pipeline.runner.sharpness import blur_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,7 +84,3 @@ class Film:
         """
         rgb = rgb_of(frame, self.source.spec, 8, self._reformatter)
         return fitted(np.ascontiguousarray(upright(rgb, self.source.info.display_matrix)), size)
-
-    def sharpness(self, frame: av.VideoFrame) -> float:
-        """How sharp a frame is by the program's own estimate: 0, long ramps alone, to 1, every edge a step."""
-        return 1.0 - blur_of(plane_rows(frame, 0), self.source.spec)

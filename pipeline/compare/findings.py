@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.compare.curve import Curve
-from pipeline.compare.measure import EDGES, SHARPNESS, change, edge_strength
+from pipeline.compare.measure import EDGE_MEASURES, change, gradient
 from pipeline.compare.stops import Even, Extremes
 from pipeline.pages.picture import encode
 
@@ -30,6 +30,9 @@ APART = 1.0
 MOST_CHANGED, LEAST_CHANGED = "changed most", "changed least"
 MOST_GAINED, MOST_LOST = "gained most", "gained least or lost"
 
+_ALONE = tuple(measure.name for measure in EDGE_MEASURES)
+"""Measures that need no truth, so that the truth has them too."""
+
 
 class Findings:
     """Curves of every measure, and frames worth a look.
@@ -51,7 +54,7 @@ class Findings:
             keeps_pictures: Whether frames are kept for a page.
         """
         self.names, self.measures = tuple(names), tuple(measures)
-        self.curves = {name: Curve(len(names)) for name in (EDGES, SHARPNESS)}
+        self.curves = {name: Curve(len(names)) for name in _ALONE}
         self.curves |= {measure.name: Curve(2) for measure in measures}
         kinds = [MOST_CHANGED, LEAST_CHANGED] + [MOST_GAINED, MOST_LOST] * bool(measures)
         self._limit = PICTURE_BYTES // (len(names) * (EVEN + EXTREMES * len(kinds)))
@@ -59,19 +62,19 @@ class Findings:
         self.even: Even[list[Encoded]] = Even(EVEN)
         self.extremes: dict[str, Extremes[list[Encoded]]] = {kind: Extremes(EXTREMES, APART) for kind in kinds}
 
-    def see(self, time: float, pictures: Sequence[NDArray[np.uint8] | None], sharpness: Sequence[float | None]) -> None:
+    def see(self, time: float, pictures: Sequence[NDArray[np.uint8] | None]) -> None:
         """Takes the frames of one moment.
 
         Args:
             time: Time in seconds, later than all before.
             pictures: Picture of each video, RGB, uint8 (H, W, 3), of one size; only the truth's may be None.
-            sharpness: Estimate for each video, 0 to 1.
         """
         before, after = pictures[:2]
         assert before is not None, "only the truth may be missing"
         assert after is not None, "only the truth may be missing"
-        self.curves[SHARPNESS].add(time, tuple(sharpness))
-        self.curves[EDGES].add(time, tuple(None if one is None else edge_strength(one) for one in pictures))
+        steepness = [None if picture is None else gradient(picture) for picture in pictures]
+        for edges in EDGE_MEASURES:
+            self.curves[edges.name].add(time, tuple(None if one is None else edges.of(one) for one in steepness))
         truth = pictures[2] if len(pictures) > 2 else None
         gain = None
         if truth is not None:
@@ -103,11 +106,12 @@ class Findings:
 
     def videos(self, measure: str) -> tuple[str, ...]:
         """Names of the videos that a measure has values of: the truth is not compared with itself."""
-        return self.names if measure in (EDGES, SHARPNESS) else self.names[:2]
+        return self.names if measure in _ALONE else self.names[:2]
 
     def digits(self, measure: str) -> int:
         """Digits behind the point that a measure is shown with."""
-        return next((known.digits for known in self.measures if known.name == measure), 3)
+        alone = {known.name: known.digits for known in EDGE_MEASURES}
+        return (alone | {known.name: known.digits for known in self.measures})[measure]
 
     def rows(self) -> list[tuple[str, tuple[str, ...]]]:
         """The mean of each measure for each video, as text; empty text where there is none."""

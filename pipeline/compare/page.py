@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 _HELP = f"""<p class="small">
-Edge strength is the root mean square of the gradient (Tenengrad); it compares pictures of one moment alone. Sharpness
-is this program's own estimate: 0 where edges are long ramps or nothing has detail, 1 where every edge is a step. It
-takes noise and the blocks of strong compression for detail, so it may fall where these go. A shaded band holds all
+Two figures tell how sharp a picture is beside another one of the same moment. Edge strength is the root mean square of
+the gradient (Tenengrad); noise and the blocks of strong compression count too. Steepest edges is the 99th
+percentile of the gradient, in codes of 255; blocks in flat parts are too weak to count. A shaded band holds all
 values around a point. Rings link to the frames above. Pictures are JPEG, at most {PICTURE_BYTES // 1_000_000} MB
 together.
 </p>"""

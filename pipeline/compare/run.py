@@ -123,10 +123,9 @@ def compare(job: CompareJob, display: Display | None = None) -> Comparison:
             if composer is not None and sink is not None:
                 sink.write_frame(composer.compose(frames))
             if (pairing.frames - 1) % job.every == 0:
-                seen = list(zip(films, frames, strict=False))
+                seen = zip(films, frames, strict=False)
                 pictures = [None if frame is None else film.picture(frame, size) for film, frame in seen]
-                sharpness = [None if frame is None else film.sharpness(frame) for film, frame in seen]
-                findings.see(float(moment[0].time), pictures, sharpness)
+                findings.see(float(moment[0].time), pictures)
             display.update(RunProgress(pairing.frames, float(moment[0].time - films[0].first_time)))
         if not pairing.frames:
             raise _nothing_matches(films)

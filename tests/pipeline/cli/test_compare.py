@@ -27,8 +27,8 @@ def test_figures_are_printed_and_page_and_video_are_written(
     assert ended.code == 0, ended.err
     lines = ended.out.decode().splitlines()
     assert lines[0].split() == ["mean", "over", "12", "frames", "before", "after"]
-    assert [line[:20].strip() for line in lines[1:]] == ["edge strength", "sharpness, 0 to 1"]
-    assert [len(line.split()) for line in lines[1:]] == [4, 6]
+    assert [line[:28].strip() for line in lines[1:]] == ["edge strength", "steepest edges, codes/pixel"]
+    assert [len(line.split()) for line in lines[1:]] == [4, 5]
     written = read_file(output)
     assert len(written.frames) == 12
     assert written.streams == [("video", "h264"), ("audio", "aac")]
