@@ -77,7 +77,8 @@ class Measured:
         ready_s: Time until the engine was loaded, and compiled for the frames, in seconds.
         decode: Rate of decoding alone, planes copied into the engine's memory.
         infer: Rate of the engine alone: the network, and what it does around it, such as the search for motion.
-        network: Rate of the network alone; None where the engine does not tell.
+        network: Rate of the network alone, at half the size where corrections are computed so; None where the engine
+            does not tell.
         encode: Rate of encoding alone.
         whole: Rate of all stages at once, as in `deblur video`.
         infer_latency: Latency of a batch in the engine.

@@ -54,6 +54,7 @@ class BenchReport:
         live: Cases that were measured as live streams.
         precisions: Milliseconds of a frame by precision, by network.
         notes: Lines for the user.
+        scale: Scale of the size at which corrections were computed, one of :data:`network.planes.SCALES`.
     """
 
     source: str
@@ -64,6 +65,7 @@ class BenchReport:
     live: tuple[LiveMeasured, ...] = ()
     precisions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    scale: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain values; rates in frames a second, latencies in milliseconds."""
@@ -71,6 +73,7 @@ class BenchReport:
             "schema": SCHEMA,
             "source": self.source,
             "seconds": self.seconds,
+            "scale": self.scale,
             "warm_up_share": WARM_UP,
             "machine": self.machine,
             "cases": [_case_as_dict(case) for case in self.measured],
@@ -100,8 +103,9 @@ class BenchReport:
         """A line for each case, and what the figures mean."""
         machine = self.machine
         where = f"{self.source}; {machine['processor']}, {machine['cores']} cores"
-        lines = [f"{where}; {self.seconds:g} s each, the first {WARM_UP:.0%} left out", ""]
-        lines += _live_lines(self.live) if self.live else _stage_lines(self.measured)
+        half = "" if self.scale == 1 else "; corrections computed at half the size"
+        lines = [f"{where}; {self.seconds:g} s each, the first {WARM_UP:.0%} left out{half}", ""]
+        lines += _live_lines(self.live) if self.live else _stage_lines(self.measured, self.scale)
         lines += self.notes
         for engine, reason in dict.fromkeys((missing.engine, missing.reason) for missing in self.missing):
             clips = [each.clip for each in self.missing if (each.engine, each.reason) == (engine, reason)]
@@ -138,16 +142,20 @@ _HEADINGS = (
     "", "size", "decode", "engine", "network", "encode", "frames/s", "x real time", "median", "95 %", "99 %",
     "peak MiB",
 )  # fmt: skip
+_HALF_NETWORK = "network at half size"
+"""Heading of the network's rate where it sees frames of half the width and height: no rate for whole frames."""
+
 _LIVE_GROUPS = (("", 2), (" frames ", 3), (" frames/s ", 3), (" latency, ms ", 3), ("", 1))
 _LIVE_HEADINGS = (
     "", "size", "captured", "shown", "dropped", "wanted", "captured", "shown", "median", "95 %", "99 %", "engine, ms",
 )  # fmt: skip
 
 
-def _stage_lines(measured: Sequence[Measured]) -> list[str]:
+def _stage_lines(measured: Sequence[Measured], scale: float) -> list[str]:
     """The table of stages, and what its figures mean."""
+    headings = [_HALF_NETWORK if each == "network" and scale != 1 else each for each in _HEADINGS]
     return [
-        *columns([_HEADINGS, *map(_row, measured)], _GROUPS),
+        *columns([headings, *map(_row, measured)], _GROUPS),
         "",
         "alone: medians; the engine finds motion and aligns, and runs the network, which is also shown alone",
         "together: all at once, as deblur video does it; latency: decoded to encoded, at full load",

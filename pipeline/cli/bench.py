@@ -181,7 +181,9 @@ def bench(*, typed: BenchOptions) -> None:
     stages = tuple(case for case in measured if isinstance(case, Measured))
     live = tuple(case for case in measured if isinstance(case, LiveMeasured))
     source = str(typed.file) if typed.file else f"synthetic clip, {RATE} frames/s"
-    report = BenchReport(source, typed.seconds, machine, stages, tuple(missing), live, precisions, tuple(notes))
+    report = BenchReport(
+        source, typed.seconds, machine, stages, tuple(missing), live, precisions, tuple(notes), typed.scale
+    )
     if typed.json_file is not None:
         report.write_json(typed.json_file)
     if typed.plot_file is not None:

@@ -15,7 +15,7 @@ from pipeline.engines.loaders import PORTABLE, SAFETENSORS, EngineRequest
 from pipeline.engines.precision import PRECISIONS
 from pipeline.engines.registry import AUTO, engine_loader
 from pipeline.errors import UsageError
-from pipeline.runner.half_engine import HalfEngine
+from pipeline.runner.half_engine import at_half_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ def load_engine(
         raise UsageError(
             f"{weights} holds network {loaded.info.network!r}, not {network!r}; leave `network` out", field="network"
         )
-    return loaded if scale == 1 else HalfEngine(loaded)
+    return loaded if scale == 1 else at_half_size(loaded)
 
 
 def _fastest(request: EngineRequest) -> str:

@@ -13,6 +13,7 @@ from network.models.idc_video import IDCVideo
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from network.window.windows import MISSING, Window
 from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
+from pipeline.runner.half_engine import at_half_size
 from pipeline.runner.trial import Trial
 from tests.support.engines import WindowEngine
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
     Make = Callable[[float], Engine]
 
-NETWORKS = ["openvino"]
+NETWORKS = ["openvino", "half"]
 BACKENDS = ["mixing", *NETWORKS]
-"""``mixing`` is the engine of the tests of the pipeline."""
+"""``mixing`` is the engine of the tests of the pipeline, ``half`` the one of OpenVINO at half the size."""
 
 FRAMES = 5
 
@@ -60,9 +61,14 @@ def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=BACKENDS)
 def make(request: pytest.FixtureRequest, onnx_file: Path) -> Make:
     """Makes an engine of one kind, with a strength."""
+
+    def openvino(strength: float) -> Engine:
+        return OpenVinoEngine(onnx_file, OpenVinoOptions(threads=1, strength=strength))
+
     makers: dict[str, Make] = {
         "mixing": lambda _strength: WindowEngine(),
-        "openvino": lambda strength: OpenVinoEngine(onnx_file, OpenVinoOptions(threads=1, strength=strength)),
+        "openvino": openvino,
+        "half": lambda strength: at_half_size(openvino(strength)),
     }
     return makers[request.param]
 
@@ -119,7 +125,7 @@ def test_without_windows_every_frame_stands_for_itself(engine: Engine, spec: Pla
 
 def test_each_neighbour_and_its_absence_are_seen(engine: Engine) -> None:
     assert engine.info.window == Window(1, 1)
-    batch = video(engine, PlaneSpec(96, 64))
+    batch = video(engine, PlaneSpec(192, 128))  # half of which is large enough to look for motion
     windows = [[1, 2, 3], [MISSING, 2, 3], [1, 2, MISSING], [MISSING, 2, MISSING], [0, 2, 3], [1, 2, 4], [3, 2, 1]]
     results = run(engine, batch, windows)
     for number, one in enumerate(results):

@@ -116,6 +116,18 @@ def test_the_network_alone_has_a_figure_where_an_engine_tells(tmp_path: Path) ->
     assert "network" not in untold["frames_per_second"]
 
 
+def test_the_network_at_half_the_size_is_called_so(tmp_path: Path) -> None:
+    cases = measured("openvino", 64, 64, 20.0, network=25.0), measured("torch", 64, 64, 10.0)
+    whole, half = (replace(report(0.0, *cases), scale=scale) for scale in (1.0, 0.5))
+    assert "half" not in whole.table()
+    first, *_, headings, row, _ = half.table().splitlines()[:6]
+    assert "corrections computed at half the size" in first
+    end = headings.index("network at half size") + len("network at half size")
+    assert row[:end].split()[-2:] == ["20.0", "25.0"]
+    half.write_json(tmp_path / "bench.json")
+    assert json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))["scale"] == 0.5
+
+
 def test_a_busy_machine_is_named() -> None:
     assert "busy" in report(1.5).table().splitlines()[-1]
     assert "busy" not in report(None).table()

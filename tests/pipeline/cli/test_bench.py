@@ -42,11 +42,19 @@ def test_a_synthetic_clip_gives_table_json_and_plot(deblur: CommandLine, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bench.json", "bench.svg"]
 
 
-def test_a_file_is_measured_and_an_engine_that_is_not_there_is_named(deblur: CommandLine, clip: Path) -> None:
-    ended = deblur.run("bench", clip, *QUICK, "--compare", "openvino,tensorrt", "--codec", "ffv1", "--scale", "0.5")
+def test_a_file_is_measured_and_an_engine_that_is_not_there_is_named(
+    deblur: CommandLine, clip: Path, tmp_path: Path
+) -> None:
+    figures = ("--json", tmp_path / "bench.json")
+    engines = ("--compare", "openvino,tensorrt", "--scale", "0.5")
+    ended = deblur.run("bench", clip, *QUICK, *engines, "--codec", "ffv1", *figures)
     assert ended.code == 0, ended.err
     text = ended.out.decode()
     assert "64x48" in text
+    assert "network at half size" in text
+    found = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    assert found["scale"] == 0.5
+    assert found["cases"][0]["frames_per_second"]["network"] > 0
     assert "not measured: identity tensorrt (clip.mp4): " in text or "\nidentity tensorrt" in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from network.window.windows import MISSING, Window
 from pipeline.engines.load import load_engine
+from pipeline.engines.openvino import BATCH
 from pipeline.errors import UsageError
-from pipeline.runner.half_engine import HalfEngine, half_of
+from pipeline.runner.half_engine import HalfEngine, at_half_size, half_of
+from pipeline.runner.protocols import TimedEngine
+from pipeline.runner.trial import Trial
 from tests.support.engines import BrighteningEngine, CopyingEngine, WindowEngine
 from tests.support.windows import SPECS, moving_frames
 
@@ -133,6 +137,41 @@ def test_the_network_over_time_runs_at_half_the_size() -> None:
     inside = changed[:, 1 : 2 * around.shape[2] : 2, 1 : 2 * around.shape[3] : 2]
     assert (inside >= around.min(0) - 1).all()
     assert (inside <= around.max(0) + 1).all()
+
+
+def test_frames_come_out_alike_whether_they_are_made_at_once_or_one_by_one() -> None:
+    engine, spec = load_engine("openvino", precision="fp32", threads=2, scale=0.5), PlaneSpec(192, 160)
+    assert engine.info.batch == BATCH
+    trial = Trial(engine, spec, count := BATCH + 1)
+    for plane, codes in zip(trial.blurred.planes, moving_frames(spec, trial.blurred.size).planes, strict=True):
+        plane[...] = codes
+    trial.run()
+    alone = engine.buffers(spec, 1)
+    for place in range(count):
+        window = engine.info.window.consecutive(trial.blurred.size, 1 + place, 1)
+        engine.run(trial.blurred, alone, window)  # type: ignore[call-arg]
+        for one, other, blurred in zip(trial.sharp.planes, alone.planes, trial.blurred.planes, strict=True):
+            assert (one[place] != blurred[1 + place]).any()
+            np.testing.assert_allclose(one[place].astype(int), other[0].astype(int), atol=1)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_frames_at_a_time_are_those_of_the_other_engine(batch: int) -> None:
+    assert HalfEngine(WindowEngine(batch=batch)).info.batch == batch
+
+
+def test_the_time_of_the_network_is_told_where_the_other_engine_tells() -> None:
+    engine, spec = load_engine("openvino", precision="fp32", threads=1, scale=0.5), PlaneSpec(96, 64)
+    assert isinstance(engine, TimedEngine)
+    batch, out = engine.buffers(spec, 1), engine.buffers(spec, 1)
+    for plane, codes in zip(batch.planes, moving_frames(spec, 1).planes, strict=True):
+        plane[...] = codes
+    told, begun = [engine.network_seconds], time.perf_counter()
+    for _ in range(2):
+        engine.run(batch, out)
+        told.append(engine.network_seconds)
+    assert 0 == told[0] < told[1] < told[2] < time.perf_counter() - begun
+    assert not isinstance(at_half_size(WindowEngine()), TimedEngine)
 
 
 def test_a_stream_of_another_kind_gets_other_memory() -> None:
