@@ -51,6 +51,7 @@ def deblur_video(
     threads: int | None = None,
     batch: int | None = None,
     precision: PrecisionName = "auto",
+    scale: float = 1.0,
     start: float | None = None,
     duration: float | None = None,
     input_format: str | None = None,
@@ -94,6 +95,8 @@ def deblur_video(
         threads: Number of threads to compute with on a processor; None leaves it to the engine.
         batch: Frames that the engine gets at a time, at least 1; None for what it is fastest with.
         precision: Arithmetic of the network; ``auto`` is the fastest that is there.
+        scale: Scale of the size at which the correction is computed, 1 or 0.5; it is added at full size. 0.5 is
+            faster, and better for strokes of over 40 pixels.
         start: Where to begin, in seconds; None for the beginning.
         duration: Length to process, in seconds; None for all.
         input_format: FFmpeg's name of the input's container; None to find out from the content.
@@ -128,7 +131,7 @@ def deblur_video(
         EngineError: If the engine can't be loaded, or fails.
     """
     check_batch(batch)
-    check_request(engine, network, weights, strength, threads, precision)
+    check_request(engine, network, weights, strength, threads, precision, scale)
     if not 0 <= segment_seconds < float("inf"):  # also false for NaN
         raise UsageError(f"segment_seconds must be a number from 0, not {segment_seconds}")
     keep_text = bool(continued) if keep_text is None else keep_text
@@ -151,13 +154,15 @@ def deblur_video(
         batch=batch,
         gate=GateOptions(duplicates=duplicates, sharp=sharp),
         segments=SegmentOptions(
-            seconds=segment_seconds, fresh=fresh, settings=segment_settings(strength, keep_text=keep_text)
+            seconds=segment_seconds,
+            fresh=fresh,
+            settings=segment_settings(strength, keep_text=keep_text, scale=scale),
         )
         if segment_seconds
         else None,
         keep_text=keep_text,
     )
-    start_engine = functools.partial(load, engine, network, weights, strength, threads, precision)
+    start_engine = functools.partial(load, engine, network, weights, strength, threads, precision, scale)
     return run_job(job, start_engine, None if progress is None else _ProgressDisplay(progress), cancel=cancel)
 
 
