@@ -13,6 +13,7 @@ import time
 from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
+from typing import TYPE_CHECKING
 
 import numpy as np
 from strokes import strokes
@@ -22,6 +23,9 @@ from network.evaluation.runners import Runner, runner_for
 from network.planes import SCALES, PlaneBatch, PlaneSpec
 from pipeline.engines.load import load_engine
 from pipeline.system.machine import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LENGTHS = (16, 32, 48, 64)
 PICTURES = 20
@@ -62,18 +66,17 @@ def fill(batch: PlaneBatch) -> None:
             plane[index] = 128 + 60 * np.sin((columns + 3 * index) / 9) * np.cos((rows - 2 * index) / 13)
 
 
-def main() -> None:
-    """Measures and prints."""
-    photos = Path(sys.argv[1])
+def report(photos: Path, lengths: Sequence[int] = LENGTHS, sizes: Sequence[tuple[int, int]] = SIZES) -> None:
+    """Measures and prints, for strokes of some lengths and frames of some sizes."""
     runners = [runner_for(load_engine("openvino", precision="fp32", scale=scale)) for scale in SCALES]
     print(f"| stroke, {PICTURES} photographs, FP32 | blurred | `--scale 1` | `--scale 0.5` | half is better in |")
     print("| -- | -- | -- | -- | -- |")
-    for length in LENGTHS:
+    for length in lengths:
         rows = scored(runners, photos, length)
         means = " | ".join(f"{fmean(column):.2f} dB" for column in zip(*rows, strict=True))
         print(f"| {length} pixels | {means} | {sum(row[2] > row[1] for row in rows)} |", flush=True)
     print("\n| engine | `--scale 1` | `--scale 0.5` |\n| -- | -- | -- |")
-    for width, height in SIZES:
+    for width, height in sizes:
         for precision in ("fp32", "auto"):
             whole, half = seconds_a_frame(PlaneSpec(width, height), precision)
             print(f"| {width}x{height}, {precision} | {1000 * whole:.0f} ms | {1000 * half:.0f} ms |", flush=True)
@@ -81,4 +84,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    report(Path(sys.argv[1]))
