@@ -150,7 +150,8 @@ class Deblurrer:
 
         A network over time looks at the pictures beside each one, so results come one picture later than without: the
         first one when the second picture is read, the last one at the end. As many pictures as the engine makes at a
-        time (one, on a processor) are read before their results come. Everything runs in the caller's thread.
+        time (four, on a processor) are read before their results come: ``batch=1`` is for pictures that come live.
+        The pictures are read in the caller's thread.
 
         Example::
 

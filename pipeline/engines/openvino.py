@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -226,17 +227,20 @@ class _OverTime:
 
     def __init__(self, lanes: Sequence[_Lane]) -> None:
         self._lanes = lanes
-        self._threads = ThreadPoolExecutor(len(lanes), thread_name_prefix="window") if len(lanes) > 1 else None
 
     def run(self, batch: PlaneBatch, out: PlaneBatch, windows: Windows) -> float:
         """Makes the frames of some windows; returns the seconds that the network took."""
-        rows, averages = iter(range(len(windows))), dict[int, Any]()
-        if self._threads is None:
-            return self._lanes[0].run(batch, out, windows, rows, averages)
         # Each lane takes the next row when it is done with one: an iterator gives each to one of them.
-        jobs = [self._threads.submit(lane.run, batch, out, windows, rows, averages) for lane in self._lanes]
-        wait(jobs)  # before an error of one is raised: the others still use the batches
-        return sum(job.result() for job in jobs) / len(jobs)
+        rows, averages = iter(range(len(windows))), dict[int, Any]()
+        first, *others = self._lanes
+        jobs = [_lane_threads().submit(lane.run, batch, out, windows, rows, averages) for lane in others]
+        try:
+            seconds = [first.run(batch, out, windows, rows, averages)]
+        finally:  # what other lanes are at is waited for, since they use the batches
+            begun = [job for job in jobs if not job.cancel()]
+            wait(begun)
+        seconds += [job.result() for job in begun]
+        return sum(seconds) / len(seconds)
 
 
 class _Lane:
@@ -260,6 +264,12 @@ class _Lane:
             seconds += _infer(self._request, self._stage.inputs, (self._luma, self._chroma))
             self._stage.put(batch, window, self._luma, self._chroma, out, row)
         return seconds
+
+
+@cache
+def _lane_threads() -> ThreadPoolExecutor:
+    """Threads of the process for all lanes but a caller's first one; they stay."""
+    return ThreadPoolExecutor(max(1, cores()), thread_name_prefix="window")
 
 
 def _stage(spec: PlaneSpec, window: Window, *, in_turn: bool) -> WindowStage:

@@ -52,7 +52,7 @@ def no_thread_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     left = [thread for thread in threading.enumerate() if thread not in before]
-    # An engine's own for windows end with it, and those that look for motion with the process.
+    # Those that make windows and look for motion serve all engines, as long as the process lives.
     assert not [thread for thread in left if not thread.name.startswith(("window", "motion"))]
 
 
