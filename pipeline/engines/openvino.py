@@ -189,8 +189,9 @@ class OpenVinoEngine:
 
     def _compile(self, spec: PlaneSpec, batch: int) -> Any:
         """Compiles for a batch of frames, or for a number of windows at a time."""
-        precision = HINTS[self.floating]
-        properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+        # White of 16 bits is beyond where FP16 ends.
+        floating = "fp32" if self.floating == "fp16" and spec.depth > 15 else self.floating
+        properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": HINTS[floating]}
         if self._options.device == "CPU":
             # Decoding and encoding run beside the network: pinned to cores, its threads would wait for theirs.
             properties["ENABLE_CPU_PINNING"] = False

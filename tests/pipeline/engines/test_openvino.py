@@ -20,6 +20,7 @@ from network.planes import PlaneBatch, PlaneSpec
 from network.window.stage import WindowStage
 from network.window.windows import MISSING, Window
 from pipeline.engines.openvino import BATCH, KEPT, OpenVinoEngine, OpenVinoOptions
+from pipeline.engines.openvino_core import computes_in
 from pipeline.errors import EngineError
 from tests.support.windows import moving_frames
 
@@ -250,3 +251,19 @@ def test_an_error_in_a_window_is_raised_when_no_other_is_at_work(monkeypatch: py
     with pytest.raises(EngineError, match="a window failed"):
         engine.run(frames, out, engine.info.window.consecutive(BATCH))
     assert len(at_work) == 1, "another window was still being made"
+
+
+@pytest.mark.skipif(not computes_in("fp16"), reason="the processor does not multiply FP16")
+def test_white_of_16_bits_does_not_overflow_fp16() -> None:
+    path = catalogue.onnx_file(catalogue.DEFAULT)
+    assert path is not None
+    spec = PlaneSpec(96, 80, depth=16)
+    results = []
+    for floating in ("fp32", "fp16"):
+        engine = OpenVinoEngine(path, OpenVinoOptions(floating=floating))
+        batch, out = engine.buffers(spec, 3), engine.buffers(spec, 1)
+        for plane in batch.planes:
+            plane[...] = 65535 * np.random.default_rng(0).integers(0, 2, plane.shape)
+        engine.run(batch, out, np.array([[0, 1, 2]]))
+        results.append(out.planes[0].astype(int))
+    assert np.abs(results[0] - results[1]).max() <= 257
