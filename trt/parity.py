@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from network.parity import Difference, Parity
 from trt.compiled import TorchCompiled
 from trt.errors import ParityError
 from trt.samples import samples_for
@@ -21,72 +21,6 @@ if TYPE_CHECKING:
     from trt.compiled import Compiled
     from trt.samples import Sample
     from trt.signature import Signature
-
-MIN_PSNR = 55.0
-"""Lowest PSNR of a sample in dB, against the highest code of the depth. FP16 gives 64 and more; other weights, 30."""
-
-MAX_WORST = 2 / 255
-"""Greatest error of a single sample, as a share of the codes that the depth has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Difference between an engine and PyTorch on one sample.
-
-    Attributes:
-        name: Name of the sample.
-        worst: Greatest difference of a value, in codes.
-        psnr: PSNR in dB against the highest code of the depth; infinite where nothing differs.
-    """
-
-    name: str
-    worst: int
-    psnr: float
-
-
-@dataclass(frozen=True, slots=True)
-class Parity:
-    """Differences between an engine and PyTorch on all samples.
-
-    Attributes:
-        differences: Differences, one for each sample.
-        highest: The highest code.
-        not_finite: Names of the samples for which the engine computed NaN or infinity, before any rounding.
-    """
-
-    differences: tuple[Difference, ...]
-    highest: int
-    not_finite: tuple[str, ...] = ()
-
-    @property
-    def worst(self) -> Difference:
-        """The sample with the greatest difference of a value."""
-        return max(self.differences, key=lambda difference: difference.worst)
-
-    @property
-    def lowest(self) -> Difference:
-        """The sample with the lowest PSNR."""
-        return min(self.differences, key=lambda difference: difference.psnr)
-
-    @property
-    def problem(self) -> str:
-        """Reason why the engine must not be used, in one line; empty if it may be used."""
-        highest = self.highest
-        if self.not_finite:
-            return f"the engine computes NaN or infinity ({', '.join(self.not_finite)})"
-        if not self.lowest.psnr >= MIN_PSNR:  # NaN is no pass
-            low = self.lowest
-            return f"the engine is {low.psnr:.1f} dB from PyTorch's FP32 ({low.name}); at least {MIN_PSNR:.0f} is due"
-        if self.worst.worst > MAX_WORST * highest:
-            off = f"{self.worst.worst} of {highest} codes"
-            return f"the engine is {off} off PyTorch's FP32 ({self.worst.name}); {MAX_WORST * highest:.0f} are the most"
-        return ""
-
-    def __str__(self) -> str:
-        """The figures in one line."""
-        worst, low = self.worst, self.lowest
-        psnr = "identical" if math.isinf(low.psnr) else f"{low.psnr:.1f} dB at least ({low.name})"
-        return f"worst value {worst.worst} codes off ({worst.name}), {psnr}"
 
 
 def verify(
@@ -140,8 +74,7 @@ def compare(
         )
         errors = errors.nan_to_num(highest, highest)
         mean_square = float(errors.square().mean())
-        psnr = 10 * math.log10(highest**2 / mean_square) if mean_square else math.inf
-        differences.append(Difference(sample.name, math.ceil(float(errors.max())), psnr))
+        differences.append(Difference.of(sample.name, float(errors.max()), mean_square, highest))
     return Parity(tuple(differences), highest, not_finite)
 
 
