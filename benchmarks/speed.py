@@ -79,7 +79,7 @@ def run_case(engine: str, precision: str, size: tuple[int, int], seconds: float)
                 engine=engine,
                 clip=clip,
                 seconds=seconds,
-                load=partial(load_engine, engine, name, precision=precision, measured=True),
+                load=partial(load_engine, engine, name, precision=precision),
                 flops=partial(network_flops, name, None),
                 matrix_rate=partial(matrix_rate, threads=None, seconds=1.0),
                 sink=SinkOptions(overwrite=True),

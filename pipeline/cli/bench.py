@@ -107,10 +107,10 @@ class BenchOptions:
 @cloup.option(
     "--compare",
     "engines",
-    type=_Names("engine", partial(engine_names, measured=True)),
+    type=_Names("engine", engine_names),
     default="auto",
     show_default=True,
-    help=f"Engines to measure side by side: {', '.join(engine_names(measured=True))}.",
+    help=f"Engines to measure side by side: {', '.join(engine_names())}.",
     group=MEASUREMENT,
 )
 @cloup.option(
@@ -217,7 +217,6 @@ def _measure(
         threads=typed.threads,
         precision=typed.precision,
         scale=typed.scale,
-        measured=True,
     )
     source = SourceOptions(deinterlace=True, acceleration=Acceleration(typed.hwaccel))
     if typed.live:

@@ -34,7 +34,6 @@ def load_engine(
     precision: str = "auto",
     *,
     scale: float = 1.0,
-    measured: bool = False,
 ) -> Engine:
     """Loads a network into an engine.
 
@@ -55,7 +54,6 @@ def load_engine(
             FP16, whatever its weights are.
         scale: Scale of the size at which the correction is computed, one of
             :data:`network.planes.SCALES`; it is added at full size.
-        measured: Whether the engine may be one that is only measured, such as ONNX Runtime.
 
     Raises:
         UsageError: If a name is unknown, a value out of range, a file or an installed package missing, or the network
@@ -63,7 +61,7 @@ def load_engine(
         EngineError: If the engine can't load the network.
         network.errors.WeightsError: If a safetensors file can't be read.
     """
-    loader = None if engine == AUTO else engine_loader(engine, measured=measured)
+    loader = None if engine == AUTO else engine_loader(engine)
     if precision not in PRECISIONS:
         raise UsageError(
             f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}", field="precision"

@@ -193,17 +193,23 @@ def _portable(path: Path, strength: float) -> Engine:
 
 
 def load_onnxruntime(request: EngineRequest) -> Engine:
-    """Loads ONNX Runtime: the shipped network, or an ONNX file. The strength is always 1.
+    """Loads ONNX Runtime: the shipped network, or an ONNX file.
 
     Raises:
-        UsageError: If the weights are no ONNX file, the precision is not FP32, or ONNX Runtime is not installed.
+        UsageError: If the weights are no ONNX file, the strength is not 1, the precision is not FP32, or ONNX Runtime
+            is not installed.
         EngineError: If ONNX Runtime can't load the network.
     """
     _check_names(request)
     if find_spec("onnxruntime") is None:
-        raise UsageError("ONNX Runtime is not installed: pip install onnxruntime")
+        raise UsageError("ONNX Runtime is not installed: pip install onnxruntime", field="engine")
     if request.precision not in {"auto", "fp32"}:
-        raise UsageError(f"ONNX Runtime is measured in fp32 alone, not {request.precision}")
+        raise UsageError(
+            f"ONNX Runtime has no {request.precision} here; choose `precision` fp32, or `engine` openvino",
+            field="precision",
+        )
+    if request.strength != 1:
+        raise UsageError("ONNX Runtime has no strength but 1 here; choose `engine` openvino", field="strength")
     path = request.weights or catalogue.onnx_file(request.network)
     if path is None or path.suffix.lower() != ONNX:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""ONNX Runtime as an engine: `deblur bench` measures ours against it, and no video runs on it.
+"""ONNX Runtime as an engine: an opponent for `deblur bench`.
 
 It computes the same as the default engine from the same files, the plane arithmetic included, as a user of
 ONNX Runtime would write it: three sessions one after the other, or, for a network over time, one, with the arithmetic

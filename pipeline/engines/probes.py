@@ -66,11 +66,11 @@ def find_tensorrt() -> Iterator[Check]:
 
 
 def find_onnxruntime() -> Iterator[Check]:
-    """ONNX Runtime, which only `deblur bench` uses."""
+    """ONNX Runtime, which is never chosen automatically."""
     if find_spec("onnxruntime") is None:
-        yield Check("engines", "onnxruntime", False, "not installed; only deblur bench uses it")
+        yield Check("engines", "onnxruntime", False, "not installed")
     else:
-        yield Check("engines", "onnxruntime", True, f"{metadata.version('onnxruntime')}; only deblur bench uses it")
+        yield Check("engines", "onnxruntime", True, metadata.version("onnxruntime"))
 
 
 def find_choice() -> Iterator[Check]:

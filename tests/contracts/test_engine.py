@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from network import catalogue
 from network.export import export_network
 from network.models.identity import Identity
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
+from pipeline.engines.load import load_engine
 from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
 from pipeline.engines.registry import engine_names
 from pipeline.engines.tensorrt import TensorRTEngine, TensorRTOptions
 from pipeline.engines.torch import TorchEngine, TorchOptions
-from pipeline.errors import EngineError
+from pipeline.errors import EngineError, UsageError
 from trt.compiled import TorchCompiled
 from trt.settings import EngineSettings, Precision
 
@@ -53,7 +55,14 @@ def residual_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-BACKENDS = ["openvino", "torch", "streams", pytest.param("tensorrt", marks=pytest.mark.gpu)]
+needs_onnxruntime = pytest.mark.skipif(find_spec("onnxruntime") is None, reason="ONNX Runtime is not installed")
+BACKENDS = [
+    "openvino",
+    "torch",
+    "streams",
+    pytest.param("onnxruntime", marks=needs_onnxruntime),
+    pytest.param("tensorrt", marks=pytest.mark.gpu),
+]
 """``streams`` is the TensorRT engine with PyTorch in place of TensorRT, on the processor."""
 
 
@@ -92,7 +101,7 @@ class Engines:
             return (_on_streams if self._backend == "streams" else _in_tensorrt)(Identity(), "identity")
         path = catalogue.onnx_file("identity")
         assert path is not None
-        return OpenVinoEngine(path)
+        return self._of_file(path, 1.0)
 
     def residual(self, strength: float = 1.0) -> Engine:
         if self._backend == "torch":
@@ -101,7 +110,12 @@ class Engines:
         if self._backend in {"streams", "tensorrt"}:
             make = _on_streams if self._backend == "streams" else _in_tensorrt
             return make(Residual(), "residual", DIGEST, strength)
-        return OpenVinoEngine(self._residual_onnx, OpenVinoOptions(strength=strength))
+        return self._of_file(self._residual_onnx, strength)
+
+    def _of_file(self, path: Path, strength: float) -> Engine:
+        if self._backend == "onnxruntime":
+            return load_engine("onnxruntime", weights=path, strength=strength)
+        return OpenVinoEngine(path, OpenVinoOptions(strength=strength))
 
 
 @pytest.fixture(params=BACKENDS)
@@ -282,7 +296,10 @@ def test_strength_scales_what_is_changed(engines: Engines) -> None:
     spec = PlaneSpec(37, 21)
     results = {}
     for strength in (0.0, 0.5, 1.0, 1.5):
-        engine = engines.residual(strength)
+        try:
+            engine = engines.residual(strength)
+        except UsageError as error:
+            pytest.skip(str(error))
         batch = engine.buffers(spec, 1)
         for plane in batch.planes:
             plane.fill(128)
@@ -295,7 +312,7 @@ def test_strength_scales_what_is_changed(engines: Engines) -> None:
 
 def test_info_says_what_the_engine_is(engines: Engines) -> None:
     info = engines.residual().info
-    assert info.backend.startswith(("OpenVINO 20", "PyTorch 2", "TensorRT"))
+    assert info.backend.startswith(("OpenVINO 20", "PyTorch 2", "TensorRT", "ONNX Runtime 1"))
     assert info.kind in engine_names()
     assert info.device
     assert (info.precision, info.network, info.digest) == ("fp32", "residual", DIGEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from network.export import export_network
 from network.models.idc_video import IDCVideo
 from network.planes import Layout, Matrix, PlaneBatch, PlaneSpec
 from network.window.windows import MISSING, Window
+from pipeline.engines.load import load_engine
 from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
 from pipeline.runner.half_engine import at_half_size
 from pipeline.runner.trial import Trial
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     Make = Callable[[float], Engine]
 
 NETWORKS = ["openvino", "half"]
-BACKENDS = ["mixing", *NETWORKS]
+needs_onnxruntime = pytest.mark.skipif(find_spec("onnxruntime") is None, reason="ONNX Runtime is not installed")
+BACKENDS = ["mixing", *NETWORKS, pytest.param("onnxruntime", marks=needs_onnxruntime)]
 """``mixing`` is the engine of the tests of the pipeline, ``half`` the one of OpenVINO at half the size."""
 
 FRAMES = 5
@@ -67,6 +70,7 @@ def make(request: pytest.FixtureRequest, onnx_file: Path) -> Make:
 
     makers: dict[str, Make] = {
         "mixing": lambda _strength: WindowEngine(),
+        "onnxruntime": lambda strength: load_engine("onnxruntime", weights=onnx_file, strength=strength, threads=1),
         "openvino": openvino,
         "half": lambda strength: at_half_size(openvino(strength)),
     }

@@ -40,7 +40,7 @@ def filled(batch: PlaneBatch) -> PlaneBatch:
 )
 def test_it_agrees_with_openvino(spec: PlaneSpec) -> None:
     ours = load_engine("openvino", threads=1, precision="fp32")
-    theirs = load_engine("onnxruntime", threads=1, measured=True)
+    theirs = load_engine("onnxruntime", threads=1)
     assert isinstance(ours, OpenVinoEngine)
     assert (theirs.info.network, theirs.info.digest) == (ours.info.network, ours.info.digest)
     blurred = filled(ours.buffers(spec, 2))
@@ -55,7 +55,7 @@ def test_it_agrees_with_openvino(spec: PlaneSpec) -> None:
 
 @needs_it
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
-    engine = load_engine("onnxruntime", "identity", measured=True)
+    engine = load_engine("onnxruntime", "identity")
     first, second = engine.buffers(PlaneSpec(16, 16), 1), engine.buffers(PlaneSpec(18, 16), 1)
     with pytest.raises(EngineError, match="differ"):
         engine.run(first, second)
@@ -64,14 +64,14 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     rubbish = tmp_path / "rubbish.onnx"
     rubbish.write_bytes(b"rubbish")
     with pytest.raises(EngineError, match="can't load"):
-        load_engine("onnxruntime", weights=rubbish, measured=True)
+        load_engine("onnxruntime", weights=rubbish)
     trained = tmp_path / "weights.safetensors"
     trained.touch()
     with pytest.raises(UsageError, match="reads ONNX"):
-        load_engine("onnxruntime", weights=trained, measured=True)
+        load_engine("onnxruntime", weights=trained)
 
 
 @pytest.mark.skipif(find_spec("onnxruntime") is not None, reason="ONNX Runtime is installed")
 def test_without_it_the_way_to_get_it_is_named() -> None:
     with pytest.raises(UsageError, match="pip install onnxruntime"):
-        load_engine("onnxruntime", measured=True)
+        load_engine("onnxruntime")

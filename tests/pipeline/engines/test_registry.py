@@ -10,7 +10,7 @@ import pytest
 from network.planes import PlaneBatch, PlaneSpec
 from pipeline.engines import registry
 from pipeline.engines.load import load_engine
-from pipeline.engines.registry import engine_loader, engine_names, register_engine
+from pipeline.engines.registry import engine_names, register_engine
 from pipeline.errors import UsageError
 from pipeline.runner.protocols import EngineInfo
 
@@ -44,11 +44,10 @@ def _only_for_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_engines", dict(registry._engines))
 
 
-def test_engines_that_are_only_measured_are_not_offered_for_videos() -> None:
-    assert engine_names() == ("auto", "openvino", "tensorrt", "torch")
-    assert engine_names(measured=True) == (*engine_names(), "onnxruntime")
-    with pytest.raises(UsageError, match=r"no engine 'onnxruntime'; choose one of auto, openvino, tensorrt, torch$"):
-        load_engine("onnxruntime")
+def test_an_engine_that_is_not_there_is_named_with_those_that_are() -> None:
+    assert engine_names() == ("auto", "openvino", "tensorrt", "torch", "onnxruntime")
+    with pytest.raises(UsageError, match=r"'abacus'; choose one of auto, openvino, tensorrt, torch, onnxruntime$"):
+        load_engine("abacus")
 
 
 def test_a_users_own_engine_gets_what_was_asked_for(tmp_path: Path) -> None:
@@ -78,14 +77,6 @@ def test_requests_that_make_no_sense_do_not_reach_a_users_own_engine(tmp_path: P
         load_engine("inverter", strength=2)
     with pytest.raises(UsageError, match="no weights file"):
         load_engine("inverter", weights=tmp_path / "absent")
-
-
-def test_an_engine_that_is_registered_to_be_measured_is_not_run_on_videos() -> None:
-    register_engine("inverter", Inverter, only_measured=True)
-    assert "inverter" not in engine_names()
-    assert engine_loader("inverter", measured=True) is Inverter
-    with pytest.raises(UsageError, match="no engine 'inverter'"):
-        engine_loader("inverter")
 
 
 @pytest.mark.parametrize("name", ["auto", "openvino", "onnxruntime"])
