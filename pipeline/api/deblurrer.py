@@ -51,12 +51,14 @@ class Deblurrer:
         batch: int | None = None,
         precision: PrecisionName = "auto",
         scale: float = 1.0,
+        device: str | None = None,
     ) -> None:
         """Loads the network.
 
         Args:
-            engine: Name of an engine (``auto``, ``openvino``, ``torch`` or ``tensorrt``), or an object that implements
-                :class:`Engine`. The other arguments but ``batch`` are not for such an object, which has its network.
+            engine: Name of an engine (``auto``, ``openvino``, ``torch``, ``tensorrt`` or ``onnxruntime``), or an object
+                that implements :class:`Engine`. The other arguments but ``batch`` are not for such an object, which has
+                its network.
             network: Name of a network, such as ``idc-video``; ``auto`` takes the default, or what ``weights`` holds.
             weights: An ONNX, safetensors or INT8 file; None for the weights that come with the package.
             strength: How much of the correction is applied, 0 to 1.5.
@@ -65,13 +67,15 @@ class Deblurrer:
             precision: Arithmetic of the network; ``auto`` is the fastest that is there.
             scale: Scale of the size at which the correction is computed, 1 or 0.5; it is added at full size. 0.5 is
                 faster, and better for strokes of over 40 pixels.
+            device: Device of OpenVINO, such as ``GPU``, ``NPU`` or ``AUTO``, or of ONNX Runtime, ``coreml`` or
+                ``directml``; it is checked before its first frame. None for the processor, or what the engine finds.
 
         Raises:
             UsageError: If a name is unknown, a value out of range, or a file or a package missing.
             EngineError: If the engine can't load the network.
         """
         check_batch(batch)
-        loaded = load(engine, network, weights, strength, threads, precision, scale)
+        loaded = load(engine, network, weights, strength, threads, precision, scale, device)
         self._engine = SharedEngine(loaded)
         self._batch = loaded.info.batch if batch is None else batch
 
@@ -201,6 +205,7 @@ def load(
     threads: int | None,
     precision: str,
     scale: float,
+    device: str | None,
 ) -> Engine:
     """Loads an engine by name, or takes an engine object. The arguments are those of :class:`Deblurrer`.
 
@@ -208,7 +213,7 @@ def load(
         UsageError: If a name is unknown, a value out of range, or a file or a package missing.
         EngineError: If the engine can't load the network.
     """
-    check_request(engine, network, weights, strength, threads, precision, scale)
+    check_request(engine, network, weights, strength, threads, precision, scale, device)
     if not isinstance(engine, str):
         return engine
     from pipeline.engines.load import load_engine  # imported late: callers check their input and output before
@@ -221,6 +226,7 @@ def load(
         threads,
         precision,
         scale=scale,
+        device=device,
     )
 
 
@@ -232,6 +238,7 @@ def check_request(
     threads: int | None,
     precision: str,
     scale: float,
+    device: str | None,
 ) -> None:
     """Refuses an object that is no engine, and arguments that do not go with an engine object.
 
@@ -241,8 +248,8 @@ def check_request(
     if isinstance(engine, str):
         return
     check_engine(engine)
-    if (network, weights, strength, threads, precision, scale) != ("auto", None, 1.0, None, "auto", 1.0):
+    if (network, weights, strength, threads, precision, scale, device) != ("auto", None, 1.0, None, "auto", 1.0, None):
         raise UsageError(
-            "an engine object has its network already; leave out network, weights, strength, threads, precision and "
-            "scale"
+            "an engine object has its network already; leave out network, weights, strength, threads, precision, scale "
+            "and device"
         )

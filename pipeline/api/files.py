@@ -52,6 +52,7 @@ def deblur_video(
     batch: int | None = None,
     precision: PrecisionName = "auto",
     scale: float = 1.0,
+    device: str | None = None,
     start: float | None = None,
     duration: float | None = None,
     input_format: str | None = None,
@@ -97,6 +98,8 @@ def deblur_video(
         precision: Arithmetic of the network; ``auto`` is the fastest that is there.
         scale: Scale of the size at which the correction is computed, 1 or 0.5; it is added at full size. 0.5 is
             faster, and better for strokes of over 40 pixels.
+        device: Device of OpenVINO, such as ``GPU``, ``NPU`` or ``AUTO``, or of ONNX Runtime, ``coreml`` or
+            ``directml``; it is checked before its first frame. None for the processor, or what the engine finds.
         start: Where to begin, in seconds; None for the beginning.
         duration: Length to process, in seconds; None for all.
         input_format: FFmpeg's name of the input's container; None to find out from the content.
@@ -131,7 +134,7 @@ def deblur_video(
         EngineError: If the engine can't be loaded, or fails.
     """
     check_batch(batch)
-    check_request(engine, network, weights, strength, threads, precision, scale)
+    check_request(engine, network, weights, strength, threads, precision, scale, device)
     if not 0 <= segment_seconds < float("inf"):  # also false for NaN
         raise UsageError(f"segment_seconds must be a number from 0, not {segment_seconds}")
     keep_text = bool(continued) if keep_text is None else keep_text
@@ -162,7 +165,7 @@ def deblur_video(
         else None,
         keep_text=keep_text,
     )
-    start_engine = functools.partial(load, engine, network, weights, strength, threads, precision, scale)
+    start_engine = functools.partial(load, engine, network, weights, strength, threads, precision, scale, device)
     return run_job(job, start_engine, None if progress is None else _ProgressDisplay(progress), cancel=cancel)
 
 

@@ -23,7 +23,14 @@ from pipeline.bench.report import BenchReport, Missing
 from pipeline.bench.synthetic import RATE, write_clip
 from pipeline.cli.bench_precisions import compare_precisions
 from pipeline.cli.groups import ENGINE, INPUT, MEASUREMENT, OUTPUT, GroupedCommand, as_record
-from pipeline.cli.options import hwaccel_option, precision_option, scale_option, threads_option, weights_option
+from pipeline.cli.options import (
+    device_option,
+    hwaccel_option,
+    precision_option,
+    scale_option,
+    threads_option,
+    weights_option,
+)
 from pipeline.cli.types import Size
 from pipeline.engines.flops import matrix_rate, network_flops
 from pipeline.engines.load import load_engine
@@ -78,6 +85,7 @@ class BenchOptions:
     precision: str
     scale: float
     threads: int | None
+    device: str | None
     hwaccel: str
     codec: str | None
     json_file: Path | None
@@ -86,7 +94,7 @@ class BenchOptions:
     @property
     def compared_networks(self) -> tuple[str, ...]:
         """The networks whose precisions are to be compared: where ``auto`` of all threads of the processor is meant."""
-        is_auto = self.precision == "auto" and self.weights is None and self.threads is None
+        is_auto = self.precision == "auto" and (self.weights, self.threads, self.device) == (None, None, None)
         return self.networks if is_auto and {"auto", "openvino"} & set(self.engines) else ()
 
 
@@ -134,6 +142,7 @@ class BenchOptions:
     help=f"Networks to measure: {', '.join(catalogue.NAMES)}.",
     group=ENGINE,
 )
+@device_option
 @weights_option
 @precision_option
 @scale_option
@@ -217,6 +226,7 @@ def _measure(
         threads=typed.threads,
         precision=typed.precision,
         scale=typed.scale,
+        device=typed.device,
     )
     source = SourceOptions(deinterlace=True, acceleration=Acceleration(typed.hwaccel))
     if typed.live:

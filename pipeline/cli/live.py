@@ -264,6 +264,7 @@ def _load(engine: EngineOptions) -> partial[Engine]:
         threads=engine.threads,
         precision=engine.precision,
         scale=engine.scale,
+        device=engine.device,
     )
 
 

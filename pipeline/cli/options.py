@@ -53,6 +53,13 @@ precision_option = cloup.option(
     help="The network's arithmetic; auto takes what deblur bench found, else int8 where the processor has it.",
     group=ENGINE,
 )
+device_option = cloup.option(
+    "--device",
+    metavar="NAME",
+    help="Device of OpenVINO, such as GPU, NPU or AUTO, or of ONNX Runtime: coreml or directml. It is checked before "
+    "its first use. The processor if not given.",
+    group=ENGINE,
+)
 scale_option = cloup.option(
     "--scale",
     type=Scale(),
@@ -125,6 +132,7 @@ class EngineOptions:
     strength: float
     scale: float
     threads: int | None
+    device: str | None
 
     def load(self, threads: int | None = None) -> Engine:
         """Loads the engine.
@@ -136,7 +144,14 @@ class EngineOptions:
 
         number = self.threads or threads
         return load_engine(
-            self.engine, self.network, self.weights, self.strength, number, self.precision, scale=self.scale
+            self.engine,
+            self.network,
+            self.weights,
+            self.strength,
+            number,
+            self.precision,
+            scale=self.scale,
+            device=self.device,
         )
 
 
@@ -151,6 +166,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="What runs the network; auto takes the fastest that is there.",
             group=ENGINE,
         ),
+        device_option,
         network_option,
         weights_option,
         precision_option,

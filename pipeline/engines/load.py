@@ -34,6 +34,7 @@ def load_engine(
     precision: str = "auto",
     *,
     scale: float = 1.0,
+    device: str | None = None,
 ) -> Engine:
     """Loads a network into an engine.
 
@@ -54,11 +55,14 @@ def load_engine(
             FP16, whatever its weights are.
         scale: Scale of the size at which the correction is computed, one of
             :data:`network.planes.SCALES`; it is added at full size.
+        device: Device of OpenVINO (such as ``CPU``, ``GPU``, ``GPU.1``, ``NPU``, ``AUTO``) or of ONNX Runtime (one of
+            :data:`pipeline.engines.onnxruntime.PROVIDERS`); with it, ``auto`` is OpenVINO. None is the processor, or
+            what the engine finds by itself. Any but the processor is compared with FP32 there before its first frame.
 
     Raises:
         UsageError: If a name is unknown, a value out of range, a file or an installed package missing, or the network
             comes without weights.
-        EngineError: If the engine can't load the network.
+        EngineError: If the engine can't load the network, or OpenVINO finds no such device.
         network.errors.WeightsError: If a safetensors file can't be read.
     """
     loader = None if engine == AUTO else engine_loader(engine)
@@ -74,7 +78,7 @@ def load_engine(
         raise UsageError(f"the number of threads must be at least 1, not {threads}", field="threads")
     if weights is not None and not weights.is_file():
         raise UsageError(f"there is no weights file {weights}", field="weights")
-    request = EngineRequest(network or catalogue.DEFAULT, weights, strength, threads, precision)
+    request = EngineRequest(network or catalogue.DEFAULT, weights, strength, threads, precision, device)
     began = time.perf_counter()
     loaded = (loader or engine_loader(_fastest(request)))(request)
     log_engine(loaded.info, time.perf_counter() - began)
@@ -90,6 +94,8 @@ def _fastest(request: EngineRequest) -> str:
     weights, precision = request.weights, request.precision
     if weights is not None and weights.suffix.lower() == PORTABLE:
         return "tensorrt"
+    if request.device is not None:
+        return "openvino"
     is_torch = registry.is_registered(request.network) if weights is None else weights.suffix.lower() == SAFETENSORS
     engine = "torch" if is_torch and precision in {"auto", "fp32"} else "openvino"
     can_be_tensorrt = precision == "auto" and (weights is None or is_torch)

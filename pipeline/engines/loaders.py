@@ -34,6 +34,7 @@ class EngineRequest:
         strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         threads: Threads to compute with on a processor; None leaves the number to the engine.
         precision: One of :data:`pipeline.engines.precision.PRECISIONS`.
+        device: Name of the device, as the engine calls it; None for the one that the engine takes by itself.
     """
 
     network: str
@@ -41,6 +42,7 @@ class EngineRequest:
     strength: float
     threads: int | None
     precision: str
+    device: str | None = None
 
 
 def load_openvino(request: EngineRequest) -> Engine:
@@ -50,13 +52,16 @@ def load_openvino(request: EngineRequest) -> Engine:
 
     Raises:
         UsageError: If the weights are no such file, are not in the wanted precision, or can't be converted here.
-        EngineError: If OpenVINO can't load the network.
+        EngineError: If OpenVINO can't load the network, or the device is not there.
     """
     _check_names(request)
-    from pipeline.engines.openvino import OpenVinoEngine, OpenVinoOptions
+    from pipeline.engines.devices import floating_on, on_openvino
+    from pipeline.engines.openvino import OpenVinoOptions
+    from pipeline.engines.openvino_core import PROCESSOR
 
-    weights, precision = request.weights, request.precision
-    options = OpenVinoOptions(threads=request.threads, strength=request.strength)
+    device = (request.device or PROCESSOR).upper()
+    weights, precision = request.weights, floating_on(device, request.precision)
+    options = OpenVinoOptions(device, request.threads, request.strength)
     if weights is None and not registry.is_registered(request.network):
         original, quantised = catalogue.onnx_file(request.network), catalogue.int8_file(request.network)
         if original is None:
@@ -66,21 +71,21 @@ def load_openvino(request: EngineRequest) -> Engine:
             chosen = "fp32" if quantised is None else choose(original).precision
         if chosen == "int8":
             form = int8_form(original, quantised, required=precision == "int8")
-            return OpenVinoEngine(form or original, options)
-        return OpenVinoEngine(original, replace(options, floating=chosen))
+            return on_openvino(form or original, options)
+        return on_openvino(original, replace(options, floating=chosen))
     if precision in {"bf16", "fp16"}:
         options = replace(options, floating=precision)
     suffix = weights.suffix.lower() if weights else SAFETENSORS
     if suffix == PORTABLE:
         raise UsageError(f"{weights} is a TensorRT engine; choose `engine` tensorrt", field="engine")
-    if (suffix == OPENVINO) != (precision == "int8") and precision != "auto":
+    if (suffix == OPENVINO) != (precision == "int8") and request.precision != "auto":
         made = "`deblur export --int8` writes" if precision == "int8" else "`deblur export` writes"
         given = weights or f"network {request.network!r}"
         raise UsageError(
             f"{given} is not in {precision}; give a file that {made}, or leave `precision` out", field="precision"
         )
     if weights and suffix in {ONNX, OPENVINO}:
-        return OpenVinoEngine(weights, options)
+        return on_openvino(weights, options)
     require("OpenVINO reads ONNX, and to convert a network", "torch", "safetensors", "onnx", "onnxscript")
     from network.export import export_network, export_weights
 
@@ -91,7 +96,7 @@ def load_openvino(request: EngineRequest) -> Engine:
         else:
             module, digest = _made(request.network)
             export_network(module, path, name=request.network, digest=digest)
-        return OpenVinoEngine(path, options)
+        return on_openvino(path, options)
 
 
 def load_torch(request: EngineRequest) -> Engine:
@@ -103,6 +108,7 @@ def load_torch(request: EngineRequest) -> Engine:
         network.errors.WeightsError: If the file can't be read.
     """
     _check_names(request)
+    _refuse_device(request, "torch")
     if request.precision not in {"auto", "fp32"}:
         raise UsageError(
             f"the torch engine has no {request.precision}; choose `precision` fp32, or `engine` openvino",
@@ -128,6 +134,7 @@ def load_tensorrt(request: EngineRequest) -> Engine:
         network.errors.WeightsError: If the file can't be read.
     """
     _check_names(request)
+    _refuse_device(request, "TensorRT")
     if request.precision != "auto":
         raise UsageError(
             "the TensorRT engine computes in fp16; leave `precision` out, or use `engine` openvino", field="precision"
@@ -197,7 +204,7 @@ def load_onnxruntime(request: EngineRequest) -> Engine:
 
     Raises:
         UsageError: If the weights are no ONNX file, the strength is not 1, the precision is not FP32, or ONNX Runtime
-            is not installed.
+            or its provider for the device is not installed.
         EngineError: If ONNX Runtime can't load the network.
     """
     _check_names(request)
@@ -215,9 +222,9 @@ def load_onnxruntime(request: EngineRequest) -> Engine:
         raise UsageError(
             "ONNX Runtime reads ONNX; give `weights` an .onnx file that 'deblur export' wrote", field="weights"
         )
-    from pipeline.engines.onnxruntime import OnnxRuntimeEngine
+    from pipeline.engines.devices import on_onnxruntime
 
-    return OnnxRuntimeEngine(path, request.threads)
+    return on_onnxruntime(path, request.threads, request.device or "cpu")
 
 
 def _check_names(request: EngineRequest) -> None:
@@ -231,6 +238,14 @@ def _check_names(request: EngineRequest) -> None:
         raise UsageError(
             f"weights are an {ONNX}, {SAFETENSORS}, (INT8) {OPENVINO} or (TensorRT) {PORTABLE} file, which {weights} "
             "is not by its name"
+        )
+
+
+def _refuse_device(request: EngineRequest, engine: str) -> None:
+    if request.device is not None:
+        raise UsageError(
+            f"the {engine} engine finds its device by itself; leave out `device`, or choose `engine` openvino",
+            field="device",
         )
 
 

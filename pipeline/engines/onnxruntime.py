@@ -1,4 +1,4 @@
-"""ONNX Runtime as an engine: an opponent for `deblur bench`.
+"""ONNX Runtime as an engine: an opponent for `deblur bench`, and a way to devices that OpenVINO does not know.
 
 It computes the same as the default engine from the same files, the plane arithmetic included, as a user of
 ONNX Runtime would write it: three sessions one after the other, or, for a network over time, one, with the arithmetic
@@ -19,7 +19,7 @@ from network.processor import processor_name
 from network.window.stage import WindowStage
 from network.window.windows import Window
 from pipeline.engines.base import check_pair, check_windows
-from pipeline.errors import EngineError
+from pipeline.errors import EngineError, UsageError
 from pipeline.runner.allocation import allocating
 from pipeline.runner.protocols import EngineInfo
 
@@ -30,25 +30,56 @@ if TYPE_CHECKING:
 
 _ERRORS_ONLY = 3
 
+CPU_PROVIDER = "CPUExecutionProvider"
+
+PROVIDERS = {"cpu": CPU_PROVIDER, "coreml": "CoreMLExecutionProvider", "directml": "DmlExecutionProvider"}
+"""ONNX Runtime's execution providers by the name of the device that a user asks for. Only the first was ever run."""
+
+
+def provider_of(device: str) -> str:
+    """The execution provider for a device.
+
+    Args:
+        device: One of :data:`PROVIDERS`, in upper or lower case.
+
+    Raises:
+        UsageError: If there is no such device, or the installed ONNX Runtime comes without its provider.
+    """
+    provider = PROVIDERS.get(device.lower())
+    if provider is None:
+        raise UsageError(f"ONNX Runtime has no device {device!r}; choose one of {', '.join(PROVIDERS)}", field="device")
+    available = onnxruntime.get_available_providers()
+    if provider not in available:
+        raise UsageError(
+            f"`device` {device} needs the {provider} of ONNX Runtime; the installed one has {', '.join(available)}",
+            field="device",
+        )
+    return provider
+
 
 class OnnxRuntimeEngine:
-    """Deblurs with a network in an ONNX file, on the processor.
+    """Deblurs with a network in an ONNX file.
 
     Args:
         path: File of the network, as ``deblur export`` writes it: RGB (N, 3, H, W) float32 to the same, or one over
             time.
-        threads: Threads to compute with; None leaves it to ONNX Runtime.
+        threads: Threads to compute with on the processor; None leaves it to ONNX Runtime.
+        provider: Execution provider that runs the network; the processor takes what it does not support.
 
     Raises:
-        EngineError: If ONNX Runtime can't load the file.
+        EngineError: If ONNX Runtime can't load the file, or the provider does not start.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, path: Path, threads: int | None = None, provider: str = CPU_PROVIDER) -> None:
         self._options = onnxruntime.SessionOptions()
         self._options.log_severity_level = _ERRORS_ONLY
         if threads is not None:
             self._options.intra_op_num_threads = threads
-        self._network = self._session(path)
+        if provider == PROVIDERS["directml"]:
+            self._options.enable_mem_pattern = False  # DirectML's documentation demands it
+        self._network = self._session(path, provider)
+        if provider not in self._network.get_providers():  # without an error, the processor stands in
+            raise EngineError(f"ONNX Runtime can't start {provider} here; leave out `device`", field="device")
         self._graphs: dict[PlaneSpec, tuple[Any, Any]] = {}
         self._stages: dict[PlaneSpec, WindowStage] = {}
         metadata = self._network.get_modelmeta().custom_metadata_map
@@ -56,7 +87,7 @@ class OnnxRuntimeEngine:
         self._window = None if stated is None else Window(*map(int, stated.split(",")))
         self._info = EngineInfo(
             backend=f"ONNX Runtime {onnxruntime.__version__}",
-            device=processor_name(),
+            device=processor_name() if provider == CPU_PROVIDER else provider,
             precision="fp32",
             network=metadata.get(catalogue.NETWORK_KEY, path.stem),
             digest=metadata.get(catalogue.DIGEST_KEY, ""),
@@ -150,8 +181,9 @@ class OnnxRuntimeEngine:
             self._graphs[spec] = before, after
         return self._graphs[spec]
 
-    def _session(self, path: Path) -> Any:
+    def _session(self, path: Path, provider: str = CPU_PROVIDER) -> Any:
+        providers = list(dict.fromkeys([provider, CPU_PROVIDER]))
         try:
-            return onnxruntime.InferenceSession(path, self._options, providers=["CPUExecutionProvider"])
+            return onnxruntime.InferenceSession(path, self._options, providers=providers)
         except Exception as error:  # its own classes share no base but this
             raise EngineError(f"ONNX Runtime can't load {path}: {error}") from error

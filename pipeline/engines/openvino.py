@@ -15,7 +15,7 @@ import openvino as ov
 from network.planes import PlaneBatch
 from network.window.windows import Window
 from pipeline.engines.base import check_pair, check_windows
-from pipeline.engines.openvino_core import computes_in, openvino_core, openvino_version
+from pipeline.engines.openvino_core import PROCESSOR, computes_in, device_name, openvino_core, openvino_version
 from pipeline.engines.openvino_graphs import planar_model, window_model
 from pipeline.engines.openvino_network import Network, read_network, reason
 from pipeline.errors import EngineError
@@ -54,13 +54,13 @@ class OpenVinoOptions:
     """How OpenVINO runs a network.
 
     Attributes:
-        device: OpenVINO's name of the device, such as ``CPU`` or ``GPU``.
-        threads: Threads to compute with; None leaves it to OpenVINO, which takes every physical core.
+        device: OpenVINO's name of the device, such as ``CPU``, ``GPU.1`` or ``AUTO``.
+        threads: Threads to compute with on the processor; None leaves it to OpenVINO, which takes every physical core.
         strength: Share of the network's changes that is applied, 0 to :data:`network.planes.MAX_STRENGTH`.
         floating: Arithmetic of layers in floating point: ``fp32``, or ``bf16`` or ``fp16`` on a device that has it.
     """
 
-    device: str = "CPU"
+    device: str = PROCESSOR
     threads: int | None = None
     strength: float = 1.0
     floating: str = "fp32"
@@ -89,26 +89,25 @@ class OpenVinoEngine:
     def __init__(self, network: Path | Network, options: OpenVinoOptions | None = None) -> None:
         self._options = options or OpenVinoOptions()
         self._core = openvino_core()
-        device_name = self._device_name()
+        name = device_name(self._options.device)
+        self._is_processor = self._options.device == PROCESSOR
         floating = self._options.floating
-        if floating != "fp32" and not computes_in(floating, self._options.device):
-            raise EngineError(
-                f"{device_name} does not compute in {floating}; choose `precision` fp32 or auto", field="precision"
-            )
+        if not computes_in(floating, self._options.device):
+            raise EngineError(f"{name} does not compute in {floating}; leave `precision` out", field="precision")
         self._network = network = network if isinstance(network, Network) else read_network(network)
-        if network.precision and floating == "fp32" and self._options.device == "CPU" and cpu_features()["BF16"]:
+        if network.precision and floating == "fp32" and self._is_processor and cpu_features()["BF16"]:
             floating = "bf16"  # for the few layers that are not in INT8
         self.floating = floating
         self._compiled: OrderedDict[tuple[PlaneSpec, int], Any] = OrderedDict()
         self._network_seconds = 0.0
         self._info = EngineInfo(
             backend=f"OpenVINO {openvino_version()}",
-            device=device_name,
+            device=name,
             precision=network.precision or floating,
             network=network.name,
             digest=network.digest,
             kind="openvino",
-            batch=1 if network.window is None else BATCH,
+            batch=BATCH if network.window is not None and self._is_processor else 1,
             window=network.window or Window(),
         )
 
@@ -160,13 +159,6 @@ class OpenVinoEngine:
     def reset(self) -> None:
         """Nothing to forget: every frame stands for itself."""
 
-    def _device_name(self) -> str:
-        try:
-            return str(self._core.get_property(self._options.device, "FULL_DEVICE_NAME")).strip()
-        except RuntimeError as error:
-            present = ", ".join(self._core.available_devices) or "none"
-            raise EngineError(f"OpenVINO finds no device {self._options.device!r}; there is: {present}") from error
-
     def _ready(self, spec: PlaneSpec, batch: int) -> Any:
         """What runs such frames: a request of OpenVINO's, or a :class:`_OverTime`."""
         key = (spec, batch if self._network.window is None else self._lanes(batch))
@@ -178,9 +170,9 @@ class OpenVinoEngine:
         return self._compiled[key]
 
     def _lanes(self, batch: int) -> int:
-        """Number of windows to work on at a time."""
+        """Number of windows to work on at a time. Lanes share out a processor's threads: other devices have one."""
         window = self._network.window
-        is_one = window is None or batch in {1, window.frames}
+        is_one = window is None or batch in {1, window.frames} or not self._is_processor
         return 1 if is_one else min(LANES, self._threads)
 
     @property
@@ -190,9 +182,12 @@ class OpenVinoEngine:
     def _compile(self, spec: PlaneSpec, batch: int) -> Any:
         """Compiles for a batch of frames, or for a number of windows at a time."""
         # White of 16 bits is beyond where FP16 ends.
-        floating = "fp32" if self.floating == "fp16" and spec.depth > 15 else self.floating
+        floating = "fp32" if self._is_processor and spec.depth > 15 and self.floating == "fp16" else self.floating
         properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": HINTS[floating]}
-        if self._options.device == "CPU":
+        if self._options.device.partition(":")[0] == "AUTO":
+            # Else the processor makes the first frames, those of a comparison among them, until the device is ready.
+            properties["ENABLE_STARTUP_FALLBACK"] = False
+        if self._is_processor:
             # Decoding and encoding run beside the network: pinned to cores, its threads would wait for theirs.
             properties["ENABLE_CPU_PINNING"] = False
             if self._options.threads is not None:

@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import openvino as ov
 
+from pipeline.errors import EngineError
 from pipeline.system.machine import cpu_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _T = TypeVar("_T")
+
+PROCESSOR = "CPU"
+"""OpenVINO's name of the processor."""
 
 
 @cache
@@ -34,17 +38,44 @@ def openvino_version() -> str:
     return str(ov.get_version()).split("-", 1)[0]
 
 
-def computes_in(precision: str, device: str = "CPU") -> bool:
-    """Whether a device multiplies numbers of a precision, such as ``bf16``, by instructions of its own.
+def device_name(device: str) -> str:
+    """What a device calls itself, such as ``Intel(R) Arc(TM) A770``; of several at once, what was asked for.
+
+    Args:
+        device: OpenVINO's name, such as ``GPU.1``, ``AUTO`` or ``HETERO:GPU,CPU``.
+
+    Raises:
+        EngineError: If OpenVINO finds no such device.
+    """
+    kind, _, several = device.partition(":")
+    core = openvino_core()
+    try:
+        names = [str(core.get_property(each, "FULL_DEVICE_NAME")).strip() for each in (kind, *_parts(several))]
+    except RuntimeError as error:
+        present = ", ".join(core.available_devices) or "none"
+        raise EngineError(f"OpenVINO finds no device {device!r}; there is: {present}", field="device") from error
+    return device if several else names[0]
+
+
+def _parts(several: str) -> list[str]:
+    """Names of devices with commas between them; one to leave out has a dash before it."""
+    return [part.removeprefix("-") for part in several.split(",")] if several else []
+
+
+def computes_in(precision: str, device: str = PROCESSOR) -> bool:
+    """Whether a device, or each of several, multiplies numbers of a precision, such as ``bf16``, by its instructions.
 
     OpenVINO says so of BF16 wherever there is AVX-512, which only imitates it, and is slower then.
 
     Raises:
         RuntimeError: If OpenVINO finds no such device.
     """
-    if precision == "bf16" and device == "CPU" and cpu_features()["BF16"] is False:
+    if precision == "bf16" and device == PROCESSOR and cpu_features()["BF16"] is False:
         return False
-    return precision.upper() in openvino_core().get_property(device, "OPTIMIZATION_CAPABILITIES")
+    core, (kind, _, several) = openvino_core(), device.partition(":")
+    return all(
+        precision.upper() in core.get_property(part, "OPTIMIZATION_CAPABILITIES") for part in _parts(several) or [kind]
+    )
 
 
 def with_cores_of_its_own(work: Callable[[], _T]) -> _T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def find_openvino() -> Iterator[Check]:
-    """Devices of OpenVINO, with what each computes in."""
+    """Devices of OpenVINO, with what each computes in. Only processors were ever tested."""
     import openvino as ov
 
-    from pipeline.engines.openvino_core import openvino_core
+    from pipeline.engines.openvino_core import PROCESSOR, openvino_core
 
     core = openvino_core()
     for device in core.available_devices:
@@ -30,7 +29,8 @@ def find_openvino() -> Iterator[Check]:
         computes = [str(item) for item in core.get_property(device, "OPTIMIZATION_CAPABILITIES")]
         kinds = [item for item in computes if item in {"FP32", "FP16", "BF16", "INT8"}]
         version = ov.get_version().split("-")[0]
-        yield Check("engines", f"openvino on {device}", True, f"{version}, {name}; {', '.join(kinds)}")
+        tested = "" if device == PROCESSOR else f"; untested, to be tried by --device {device}"
+        yield Check("engines", f"openvino on {device}", True, f"{version}, {name}; {', '.join(kinds)}{tested}")
     if not core.available_devices:
         yield Check("engines", "openvino", False, "it finds no device")
 
@@ -66,11 +66,20 @@ def find_tensorrt() -> Iterator[Check]:
 
 
 def find_onnxruntime() -> Iterator[Check]:
-    """ONNX Runtime, which is never chosen automatically."""
+    """ONNX Runtime, which is never chosen automatically, and its providers. Only the processor's was tested."""
     if find_spec("onnxruntime") is None:
         yield Check("engines", "onnxruntime", False, "not installed")
-    else:
-        yield Check("engines", "onnxruntime", True, metadata.version("onnxruntime"))
+        return
+    import onnxruntime
+
+    from pipeline.engines.onnxruntime import CPU_PROVIDER, PROVIDERS
+
+    available = onnxruntime.get_available_providers()
+    yield Check("engines", "onnxruntime", True, f"{onnxruntime.__version__}; providers: {', '.join(available)}")
+    for device, provider in PROVIDERS.items():
+        if provider in available and provider != CPU_PROVIDER:
+            advice = f"untested, to be tried by --engine onnxruntime --device {device}"
+            yield Check("engines", f"onnxruntime on {device}", True, f"{provider}; {advice}")
 
 
 def find_choice() -> Iterator[Check]:

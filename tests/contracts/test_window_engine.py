@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
     Make = Callable[[float], Engine]
 
-NETWORKS = ["openvino", "half"]
+NETWORKS = ["openvino", "half", "device"]
 needs_onnxruntime = pytest.mark.skipif(find_spec("onnxruntime") is None, reason="ONNX Runtime is not installed")
 BACKENDS = ["mixing", *NETWORKS, pytest.param("onnxruntime", marks=needs_onnxruntime)]
-"""``mixing`` is the engine of the tests of the pipeline, ``half`` the one of OpenVINO at half the size."""
+"""``mixing`` is the engine of the tests of the pipeline, ``half`` the one of OpenVINO at half the size,
+``device`` OpenVINO on a device that is compared first."""
 
 FRAMES = 5
 
@@ -73,6 +74,7 @@ def make(request: pytest.FixtureRequest, onnx_file: Path) -> Make:
         "onnxruntime": lambda strength: load_engine("onnxruntime", weights=onnx_file, strength=strength, threads=1),
         "openvino": openvino,
         "half": lambda strength: at_half_size(openvino(strength)),
+        "device": lambda strength: load_engine("openvino", weights=onnx_file, strength=strength, device="AUTO"),
     }
     return makers[request.param]
 

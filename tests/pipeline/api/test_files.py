@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from pipeline.api.deblurrer import Deblurrer
 from pipeline.api.files import Progress, deblur_video
 from pipeline.api.video import open_video
-from pipeline.errors import Cancelled, OutputError, UsageError
+from pipeline.errors import Cancelled, EngineError, OutputError, UsageError
 from pipeline.job import GateOptions, SinkOptions, SourceOptions
 from tests.support.engines import InvertingEngine
 
@@ -65,6 +66,19 @@ def test_everything_is_kept(clip: Path, tmp_path: Path, read_file: Callable[...,
     assert report.result.frames_out == 100
     assert report.frames_per_second > 0
     assert not report.damage
+
+
+def test_a_device_by_its_name_deblurs(clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    report = deblur_video(clip, output, network="identity", device="AUTO", codec="ffv1", duration=0.4)
+    assert (report.engine.kind, report.engine.device) == ("openvino", "AUTO")
+    with open_video(clip, duration=0.4) as source, open_video(output) as found:
+        for frame, blurred in zip(found, source, strict=True):
+            np.testing.assert_array_equal(frame.planes[0], blurred.planes[0])
+    with pytest.raises(EngineError, match=r"no device 'ABACUS'; there is: .*CPU"):
+        Deblurrer(device="abacus")
+    with pytest.raises(UsageError, match=r"leave out network.* and device"):
+        deblur_video(clip, tmp_path / "other.mkv", engine=InvertingEngine(), device="CPU")
 
 
 def test_an_engine_object_deblurs(clip: Path, tmp_path: Path) -> None:

@@ -81,6 +81,15 @@ def test_what_makes_no_sense_is_one_line_and_code_2(
     assert message in ended.error
 
 
+def test_a_device_is_measured_in_place_of_the_processor(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "bench.json"
+    ended = deblur.run("bench", clip, *QUICK, "--compare", "auto,torch", "--device", "AUTO", "--json", figures)
+    assert ended.code == 0, ended.err
+    (case,) = json.loads(figures.read_text())["cases"]
+    assert (case["info"]["kind"], case["info"]["device"], case["info"]["precision"]) == ("openvino", "AUTO", "fp32")
+    assert "the torch engine finds its device by itself" in ended.out.decode()
+
+
 def test_a_broken_file_is_an_input_error(deblur: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "broken.mp4"
     path.write_bytes(b"no video")

@@ -31,11 +31,11 @@ TEST_SOURCE = "lavfi:testsrc2=s=64x48:r=25"
 def test_a_test_source_is_deblurred_into_several_outputs(deblur: CommandLine, tmp_path: Path) -> None:
     ended = deblur.run(
         *("live", TEST_SOURCE, "--null", "--duration", 2, "--threads", 1, "--strength", 1.2),
-        *("--record", tmp_path / "out.mkv", "--report", tmp_path / "report.json"),
+        *("--record", tmp_path / "out.mkv", "--report", tmp_path / "report.json", "--device", "AUTO"),
     )
     assert ended.code == 0, ended.err
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["engine"]["network"] == "idc-video"
+    assert (report["engine"]["network"], report["engine"]["device"]) == ("idc-video", "AUTO")
     assert report["look_ahead"] == 1
     assert set(report["outputs"]) == {"null", f"recording {tmp_path / 'out.mkv'}"}
     assert report["frames"]["processed"] + report["frames"]["dropped"] == report["frames"]["captured"] > 20

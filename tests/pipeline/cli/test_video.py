@@ -53,6 +53,14 @@ def test_a_clip_comes_out_bit_exact_with_sound_and_report(
     assert "12 frames" in ended.err
 
 
+def test_another_device_makes_the_same_frames(deblur: CommandLine, clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    ended = deblur.run("video", clip, output, *FAST, "--codec", "ffv1", "--device", "AUTO", "--verbose")
+    assert ended.code == 0, ended.err
+    assert " on AUTO;" in ended.err
+    assert decoded(str(output)) == decoded(str(clip))
+
+
 OWN_NETWORK = """
 from torch import nn
 from network import models

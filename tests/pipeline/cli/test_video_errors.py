@@ -141,6 +141,30 @@ def test_flipped_bits_are_counted_and_code_6(
     assert found["frames"]["in"] == found["frames"]["out"] == count_frames(output) > 20
 
 
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (("--device", "ABACUS"), 5, "OpenVINO finds no device 'ABACUS'; there is: "),
+        (("--engine", "torch", "--device", "GPU"), 2, "leave out --device, or choose --engine openvino"),
+        (("--engine", "onnxruntime", "--device", "GPU"), 2, "choose one of cpu, coreml, directml"),
+    ],
+)
+def test_a_device_that_is_not_there_is_one_line(
+    deblur: CommandLine,
+    clip: Path,
+    tmp_path: Path,
+    assert_no_output: Callable[[Path], None],
+    options: tuple[str, ...],
+    code: int,
+    says: str,
+) -> None:
+    output = tmp_path / "out.mkv"
+    ended = deblur.run("video", clip, output, *FAST, *options)
+    assert ended.code == code
+    assert says in ended.error
+    assert_no_output(output)
+
+
 def test_the_input_is_never_its_own_output(deblur: CommandLine, clip: Path) -> None:
     before = clip.read_bytes()
     ended = deblur.run("video", clip, clip, *FAST, "--overwrite")

@@ -75,6 +75,25 @@ def test_the_choice_of_auto_is_the_one_that_a_run_makes(found: list[dict[str, ob
     assert of(found, "engines")["openvino on CPU"][0] is True
 
 
+def test_devices_that_were_never_tested_are_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from pipeline.engines import onnxruntime as engine
+    from pipeline.engines import openvino_core
+
+    def lines() -> dict[str, str]:
+        return {row.name: row.detail for name in ("openvino", "onnxruntime") for row in ENGINE_PROBES[name]()}
+
+    assert "untested" not in lines()["openvino on CPU"]
+    assert ", ".join(onnxruntime.get_available_providers()) in lines()["onnxruntime"]
+    other = next((name for name in onnxruntime.get_available_providers() if name != engine.CPU_PROVIDER), None)
+    monkeypatch.setattr(openvino_core, "PROCESSOR", "another")
+    assert lines()["openvino on CPU"].endswith("untested, to be tried by --device CPU")
+    if other is not None:
+        monkeypatch.setitem(engine.PROVIDERS, "cloud", other)
+        expected = f"{other}; untested, to be tried by --engine onnxruntime --device cloud"
+        assert lines()["onnxruntime on cloud"] == expected
+
+
 def test_encoders_are_tried_and_what_they_wrote_is_decoded(found: list[dict[str, object]]) -> None:
     encoders = of(found, "encoders")
     assert set(encoders) == set(codecs.ENCODERS)
