@@ -36,7 +36,7 @@ def make_frame(
     if pixel_format == "pal8":
         frame = _palette_frame(picture)
     else:
-        frame = frame.reformat(format=pixel_format, interpolation=_EXACT)
+        frame = frame.reformat(format=pixel_format, interpolation=_EXACT, threads=1)
         _clear_padding(frame)
     frame.color_range, frame.color_primaries, frame.color_trc, frame.colorspace = colour
     frame.pts, frame.time_base, frame.duration = number, _SECOND, 1

@@ -38,7 +38,7 @@ def write_clear_clip(
             for index in range(3):
                 plane_rows(frame, index)[...] = (ramp + 4 * number + 30 * index) % 256
             plane_rows(frame, 3)[...] = (255 - ramp - 9 * number) % 256
-            frame = frame.reformat(format=pixel_format)
+            frame = frame.reformat(format=pixel_format, threads=1)
             frame.pts, frame.time_base = number, Fraction(1, 25)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
@@ -58,7 +58,7 @@ def read_alpha(path: Path) -> list[NDArray[Any]]:
 def _alpha_of(frame: av.VideoFrame) -> NDArray[Any]:
     depth = frame.format.components[0].bits
     if plane_count(frame) == 1:  # packed; libswscale changes no code of the same depth
-        frame = frame.reformat(format="gbrap" if depth == 8 else "gbrap16le")
+        frame = frame.reformat(format="gbrap" if depth == 8 else "gbrap16le", threads=1)
     alpha = plane_rows(frame, plane_count(frame) - 1)
     return np.rint(alpha.astype(np.float64) * (65535 / ((1 << depth) - 1))).astype(np.uint16)
 

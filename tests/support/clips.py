@@ -82,7 +82,9 @@ def write_clip(  # noqa: C901 - one knob after another
             picture = texture[shift : shift + size[1], shift : shift + size[0]]
             if chosen < 0:
                 picture = picture.mean((0, 1), keepdims=True).astype(np.uint8).repeat(size[1], 0).repeat(size[0], 1)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24").reformat(format=pix_fmt)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24").reformat(
+                format=pix_fmt, threads=1
+            )
             frame.pts, frame.time_base = stamp, base
             if durations:
                 frame.duration = durations[number]

@@ -160,7 +160,7 @@ def write_camera_file(clip: Path, path: Path, size: tuple[int, int] = (640, 360)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         pictures = []
         for frame in source.decode(video=0):
-            pictures.append(frame.reformat(*size, format="yuv420p"))
+            pictures.append(frame.reformat(*size, format="yuv420p", threads=1))
             if len(pictures) == frames:
                 break
         for number, picture in enumerate([*pictures, *pictures[::-1]]):

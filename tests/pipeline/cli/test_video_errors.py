@@ -130,7 +130,7 @@ def test_flipped_bits_are_counted_and_code_6(
     clip = make_clip(tmp_path / "clip.mkv", frames=50, options=SHORT_GROUPS)
     output, report = tmp_path / "out.mkv", tmp_path / "r.json"
     data = bytearray(clip.read_bytes())
-    for position in range(len(data) // 2, len(data) // 2 + 4000, 97):
+    for position in range(len(data) // 2, len(data) // 2 + 16000, 31):
         data[position] ^= 0x55
     clip.write_bytes(data)
     ended = deblur.run("video", clip, output, *FAST, "--codec", "ffv1", "--report", report)
