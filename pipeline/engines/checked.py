@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from network.parity import Difference, Parity
 from network.planes import PlaneBatch
 from pipeline.errors import EngineError
 from pipeline.runner.outer_engine import OuterEngine
-from pipeline.runner.protocols import run_windows
+from pipeline.runner.protocols import TimedEngine, run_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from network.planes import PlaneSpec
-    from pipeline.runner.protocols import Engine, TimedEngine
+    from pipeline.runner.protocols import Engine
 
 WIDTH, HEIGHT = 160, 96
 """Size of the frames to compare on, in pixels: enough for motion, and made in a moment."""
@@ -65,13 +65,34 @@ class CheckedEngine(OuterEngine):
             self._checked.add(small)
         return super().buffers(spec, batch)
 
-    @property
-    def network_seconds(self) -> float:
-        """Seconds that the other engine's network has taken, where it tells them."""
-        return cast("TimedEngine", self._engine).network_seconds  # without them, this one is no TimedEngine either
-
     def _change(self, batch: PlaneBatch, out: PlaneBatch, present: NDArray[np.intp]) -> None:
         """Leaves the result as it is."""
+
+
+class TimedCheckedEngine(CheckedEngine):
+    """A :class:`CheckedEngine` around an engine that tells how long its network took.
+
+    Args:
+        engine: Engine on a device.
+        reference: See :class:`CheckedEngine`.
+        device: See :class:`CheckedEngine`.
+    """
+
+    def __init__(self, engine: TimedEngine, reference: Callable[[], Engine], device: str) -> None:
+        super().__init__(engine, reference, device)
+        self._timed = engine
+
+    @property
+    def network_seconds(self) -> float:
+        """Seconds that the other engine's network has taken so far."""
+        return self._timed.network_seconds
+
+
+def checked(engine: Engine, reference: Callable[[], Engine], device: str) -> CheckedEngine:
+    """A :class:`CheckedEngine`; it tells of its network if the other engine does."""
+    if isinstance(engine, TimedEngine):
+        return TimedCheckedEngine(engine, reference, device)
+    return CheckedEngine(engine, reference, device)
 
 
 def compare(engine: Engine, reference: Engine, spec: PlaneSpec) -> Parity:

@@ -47,14 +47,14 @@ def on_openvino(network: Path | Network, options: OpenVinoOptions) -> Engine:
     """
     if options.device == PROCESSOR:
         return OpenVinoEngine(network, options)
-    from pipeline.engines.checked import CheckedEngine
+    from pipeline.engines.checked import checked
 
     network = network if isinstance(network, Network) else read_network(network)
     if network.precision:
         raise _no_int8(options.device)
     exact = replace(options, device=PROCESSOR, floating="fp32")
     engine = OpenVinoEngine(network, options)
-    return CheckedEngine(engine, lambda: OpenVinoEngine(network, exact), options.device)
+    return checked(engine, lambda: OpenVinoEngine(network, exact), options.device)
 
 
 def on_onnxruntime(path: Path, threads: int | None, device: str) -> Engine:
@@ -75,9 +75,9 @@ def on_onnxruntime(path: Path, threads: int | None, device: str) -> Engine:
     engine = OnnxRuntimeEngine(path, threads, provider)
     if provider == CPU_PROVIDER:
         return engine
-    from pipeline.engines.checked import CheckedEngine
+    from pipeline.engines.checked import checked
 
-    return CheckedEngine(engine, lambda: OpenVinoEngine(path, OpenVinoOptions(threads=threads)), device)
+    return checked(engine, lambda: OpenVinoEngine(path, OpenVinoOptions(threads=threads)), device)
 
 
 def _no_int8(device: str) -> UsageError:
