@@ -12,6 +12,7 @@ AMX. So nothing here is unshuffled, split or cut out that a convolution can give
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -150,17 +151,20 @@ def pixels_together(model: onnx.ModelProto) -> None:
     """Lets pixel shuffles move whole pixels, in place.
 
     A pixel shuffle takes channel ``c`` of the pixel at ``(y, x)`` of a block from channel ``(c, y, x)``. Where a
-    convolution comes before it, its outputs are put in the order ``(y, x, c)``: then all channels of a pixel lie
-    together in memory.
+    convolution comes before it that nothing else reads, its outputs are put in the order ``(y, x, c)``: then all
+    channels of a pixel lie together in memory.
 
     Args:
         model: An exported network.
     """
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     makers = {name: node for node in model.graph.node for name in node.output}
+    readers = Counter(name for node in model.graph.node for name in node.input)
     for node in model.graph.node:
         maker = makers.get(node.input[0]) if node.op_type == "DepthToSpace" else None
         if maker is None or maker.op_type != "Conv":
+            continue
+        if any(readers[name] > 1 for name in (node.input[0], *maker.input[1:])):
             continue
         options = {attribute.name: attribute for attribute in node.attribute}
         block = options["blocksize"].i

@@ -11,7 +11,7 @@ import numpy as np
 from network.parity import Difference, Parity
 from network.planes import PlaneBatch
 from pipeline.errors import EngineError
-from pipeline.runner.outer_engine import OuterEngine
+from pipeline.runner.outer_engine import OuterEngine, TimedOuterEngine
 from pipeline.runner.protocols import TimedEngine, run_windows
 
 if TYPE_CHECKING:
@@ -69,30 +69,14 @@ class CheckedEngine(OuterEngine):
         """Leaves the result as it is."""
 
 
-class TimedCheckedEngine(CheckedEngine):
-    """A :class:`CheckedEngine` around an engine that tells how long its network took.
-
-    Args:
-        engine: Engine on a device.
-        reference: See :class:`CheckedEngine`.
-        device: See :class:`CheckedEngine`.
-    """
-
-    def __init__(self, engine: TimedEngine, reference: Callable[[], Engine], device: str) -> None:
-        super().__init__(engine, reference, device)
-        self._timed = engine
-
-    @property
-    def network_seconds(self) -> float:
-        """Seconds that the other engine's network has taken so far."""
-        return self._timed.network_seconds
+class TimedCheckedEngine(TimedOuterEngine, CheckedEngine):
+    """As :class:`CheckedEngine`; it tells how much of its time the network takes."""
 
 
 def checked(engine: Engine, reference: Callable[[], Engine], device: str) -> CheckedEngine:
     """A :class:`CheckedEngine`; it tells of its network if the other engine does."""
-    if isinstance(engine, TimedEngine):
-        return TimedCheckedEngine(engine, reference, device)
-    return CheckedEngine(engine, reference, device)
+    kind = TimedCheckedEngine if isinstance(engine, TimedEngine) else CheckedEngine
+    return kind(engine, reference, device)
 
 
 def compare(engine: Engine, reference: Engine, spec: PlaneSpec) -> Parity:

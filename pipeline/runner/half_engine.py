@@ -11,7 +11,7 @@ import numpy as np
 from network.planes import PlaneBatch, PlaneSpec
 from network.window.windows import MISSING
 from pipeline.runner.allocation import allocating
-from pipeline.runner.outer_engine import OuterEngine
+from pipeline.runner.outer_engine import OuterEngine, TimedOuterEngine
 from pipeline.runner.protocols import TimedEngine, run_windows
 
 if TYPE_CHECKING:
@@ -70,26 +70,13 @@ class HalfEngine(OuterEngine):
         return halves[spec, size]
 
 
-class TimedHalfEngine(HalfEngine):
-    """As :class:`HalfEngine`, around an engine that tells how much of its time its network takes.
-
-    Args:
-        engine: The other engine.
-    """
-
-    def __init__(self, engine: TimedEngine) -> None:
-        super().__init__(engine)
-        self._timed = engine
-
-    @property
-    def network_seconds(self) -> float:
-        """Seconds that the network alone has taken so far, at half the size."""
-        return self._timed.network_seconds
+class TimedHalfEngine(TimedOuterEngine, HalfEngine):
+    """As :class:`HalfEngine`; it tells how much of its time the network takes, at half the size."""
 
 
 def at_half_size(engine: Engine) -> HalfEngine:
     """An engine that finds the correction of another one at half the size; it tells of its network if that one does."""
-    return TimedHalfEngine(engine) if isinstance(engine, TimedEngine) else HalfEngine(engine)
+    return (TimedHalfEngine if isinstance(engine, TimedEngine) else HalfEngine)(engine)
 
 
 def half_of(spec: PlaneSpec) -> PlaneSpec:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from network.planes import PlaneBatch, PlaneSpec
     from network.window.windows import Windows
-    from pipeline.runner.protocols import Engine, EngineInfo
+    from pipeline.runner.protocols import Engine, EngineInfo, TimedEngine
 
 
 class OuterEngine:
@@ -54,3 +54,18 @@ class OuterEngine:
             present: Place in ``batch`` of the frame that each result is made of.
         """
         raise NotImplementedError
+
+
+class TimedOuterEngine(OuterEngine):
+    """An :class:`OuterEngine` around an engine that tells how much of its time its network takes, and so does this one.
+
+    Apart, since a class that has the property passes for a :class:`pipeline.runner.protocols.TimedEngine` whatever is
+    in it.
+    """
+
+    _engine: TimedEngine
+
+    @property
+    def network_seconds(self) -> float:
+        """Seconds that the other engine's network alone has taken in all runs so far."""
+        return self._engine.network_seconds
